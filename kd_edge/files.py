@@ -1,0 +1,75 @@
+"""Writing files so that nothing is ever half-written, and naming their content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kd_edge.errors import KdEdgeError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that is moved there when the block ends without an error.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: the place cannot be written (permission, disk full, not a folder).
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays last: NumPy and Keras choose the format by it.
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file at once, or leave what was there. Raises KD_OUTPUT as `atomic_path`."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` for UTF-8 text with LF line ends."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def output_error(path: Path, error: OSError) -> KdEdgeError:
+    """The error for a place that cannot be written."""
+    return KdEdgeError(
+        "KD_OUTPUT",
+        f"cannot write {Path(path).name}: {error.strerror or error}",
+        where=str(path),
+        hint="free some space, or name a folder that you may write with --out",
+    )
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Hexadecimal SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

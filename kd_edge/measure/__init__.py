@@ -1,0 +1,1 @@
+"""Measuring: size, operations, arena, latency, and accuracy with intervals."""

@@ -1,0 +1,121 @@
+"""The figures that are measured, each with its unit and how it was had; unknown is None, never 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low, high: bounds, in the figure's own unit.
+        level: 0.95 for 95 %.
+        method: 'Wilson' or 'bootstrap over recordings'.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+@dataclass(frozen=True)
+class GroupAccuracy:
+    """Accuracy of one subject, session or class."""
+
+    name: str
+    n_windows: int
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often one model is right on one part of the data.
+
+    Attributes:
+        n_windows, n_recordings: what it was measured on.
+        accuracy: fraction of windows, 0 to 1.
+        interval: of `accuracy`; over recordings where a recording gives several windows.
+        macro_f1: mean of the classes' F1, over the classes that the part holds, 0 to 1.
+        class_names: the order of `confusion`.
+        confusion: rows are true classes, columns predicted, in windows.
+        per_subject, per_class: only groups that the part holds.
+    """
+
+    n_windows: int
+    n_recordings: int
+    accuracy: float
+    interval: Interval
+    macro_f1: float
+    class_names: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    per_subject: tuple[GroupAccuracy, ...]
+    per_class: tuple[GroupAccuracy, ...]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one inference on this host, state reset before each, in microseconds.
+
+    Attributes:
+        n_runs: timed runs, after `n_warmup` untimed ones.
+        threads: the runtime's own threads.
+        histogram_us: (edge_low_us, edge_high_us, count) a bin.
+        host: processor and operating system.
+    """
+
+    runtime: str
+    n_warmup: int
+    n_runs: int
+    threads: int
+    median_us: float
+    p5_us: float
+    p95_us: float
+    p99_us: float
+    histogram_us: tuple[tuple[float, float, int], ...]
+    host: str
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Memory that the TFLite Micro interpreter needs for a model, as measured with its own recorder.
+
+    Attributes:
+        abi: of the interpreter that was measured: 'x86-64', not a Cortex-M.
+        used_bytes: total the interpreter says it used.
+        smallest_bytes: smallest arena in which it allocated and ran, found by bisection.
+        sections: (section, bytes), as the recorder names them.
+        how: one sentence for the reader.
+    """
+
+    abi: str
+    used_bytes: int
+    smallest_bytes: int | None
+    sections: tuple[tuple[str, int], ...]
+    how: str
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One operator of a model, in execution order."""
+
+    index: int
+    operator: str
+    name: str
+    macs: int | None
+    weight_bytes: int
+    output_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A `.tflite` file's bytes by what they hold."""
+
+    file_bytes: int
+    weight_bytes: int
+    overhead_bytes: int
+    macs: int | None
+    layers: tuple[LayerCost, ...]

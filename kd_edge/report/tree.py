@@ -1,0 +1,168 @@
+"""The report's tree: every figure of a build or bench, once, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kd_edge.measure.results import Accuracy, Arena, Latency, Size
+from kd_edge.runtimes.results import Parity
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made the figures.
+
+    Attributes:
+        created: ISO 8601, UTC.
+        versions: package -> version; a package that is not installed is absent.
+        host: processor, cores, operating system, Python.
+        recipe_sha256: of the recipe with every default filled in.
+    """
+
+    created: str
+    command: str
+    versions: dict[str, str]
+    host: str
+    recipe_sha256: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data that models were trained or tested on.
+
+    Attributes:
+        name: as the recipe names it, e.g. 'July (another day)'.
+        role: 'train', 'validation' or 'test'.
+        kind: 'subject', 'session', 'last-repetitions', 'random' or 'other data' (test parts only).
+        leak: None for an honest part; else which of subject, session or recordings lie on both
+            sides, as a sentence shown beside every figure.
+        class_counts: class -> windows.
+        subjects, sessions: that it holds.
+    """
+
+    name: str
+    role: str
+    kind: str
+    leak: str | None
+    n_windows: int
+    n_recordings: int
+    class_counts: dict[str, int]
+    subjects: tuple[str, ...]
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one format on one runtime: a line of the table.
+
+    Attributes:
+        model: name in the recipe.
+        role: 'teacher', 'ensemble', 'student' or 'baseline'.
+        architecture: name in the model registry, or the baseline's.
+        format: 'keras', 'float32', 'float16', 'dynamic', 'int8', 'int16x8'; '' for baselines.
+        runtime: 'keras', 'litert', 'tflite-runtime', 'tflm', 'scikit-learn'.
+        parameters: trainable and not; None for baselines.
+        accuracy: part name -> figure, the honest part first; empty where not measured.
+        notes: e.g. 'runs in TFLite Micro only'.
+    """
+
+    model: str
+    role: str
+    architecture: str
+    format: str
+    runtime: str
+    parameters: int | None
+    size: Size | None
+    accuracy: dict[str, Accuracy]
+    latency: Latency | None
+    arena: Arena | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Training history of one model; one value an epoch, None where not measured."""
+
+    model: str
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    validation_loss: tuple[float | None, ...]
+    validation_accuracy: tuple[float | None, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a lint or gate found.
+
+    Attributes:
+        code: stable, e.g. 'KD_LINT_LSTM_SCALE'.
+        severity: 'error', 'warning' or 'note'.
+        where: model and tensor.
+        hint: what to do.
+    """
+
+    code: str
+    severity: str
+    message: str
+    where: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class FlashSection:
+    """Bytes of flash that the exported C takes, measured with the named compiler."""
+
+    name: str
+    bytes: int
+    how: str
+
+
+@dataclass(frozen=True)
+class SampleWindow:
+    """One window, for the eye: input name -> (channel names, rows of samples as the model sees them)."""
+
+    label: str
+    recording: str
+    rate_hz: float
+    channels: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    input_name: str
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """Accuracy of one fold of a cross-validation, float student."""
+
+    fold: str
+    model: str
+    accuracy: Accuracy
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that `build` and `bench` found; see the parts' own docstrings.
+
+    Attributes:
+        title: the recipe's name.
+        product: name of the student that ships (the recipe's first).
+        synthetic: any data behind the figures was made by a generator.
+        caveats: sentences that belong beside the figures.
+    """
+
+    schema_version: int
+    title: str
+    product: str
+    synthetic: bool
+    caveats: tuple[str, ...]
+    provenance: Provenance
+    parts: tuple[Part, ...]
+    rows: tuple[Row, ...]
+    parity: tuple[Parity, ...]
+    curves: tuple[Curve, ...]
+    findings: tuple[Finding, ...]
+    flash: tuple[FlashSection, ...]
+    samples: tuple[SampleWindow, ...]
+    folds: tuple[FoldResult, ...] = ()

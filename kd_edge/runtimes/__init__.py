@@ -1,0 +1,1 @@
+"""Runtimes: what runs a `.tflite` here, all behind one small interface."""

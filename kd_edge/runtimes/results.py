@@ -1,0 +1,52 @@
+"""What a comparison of two runtimes, or of two forms of a model, found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """The first layer, in execution order, whose output differs.
+
+    Attributes:
+        index: operator index in the model.
+        operator: e.g. 'CONV_2D'.
+        tensor: name of the output tensor.
+        max_steps: largest difference in quantisation steps (None for float tensors).
+        max_abs: largest difference in the tensor's own unit.
+        window: index of the first window that shows it.
+    """
+
+    index: int
+    operator: str
+    tensor: str
+    max_steps: int | None
+    max_abs: float
+    window: int
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Answers of two sides on the same windows.
+
+    Attributes:
+        left, right: e.g. 'int8 on LiteRT', 'int8 on TFLite Micro'.
+        kind: 'runtimes' (same file, two runtimes) or 'forms' (float against int8).
+        n_windows: compared.
+        class_agreement: fraction of windows with the same class, 0 to 1.
+        max_steps: largest difference in int8 steps of the output, None for float outputs.
+        max_abs: largest difference of the dequantised outputs.
+        first_difference: None where no layer differs or layers cannot be read (see `note`).
+        note: what the reader must know.
+    """
+
+    left: str
+    right: str
+    kind: str
+    n_windows: int
+    class_agreement: float
+    max_steps: int | None
+    max_abs: float
+    first_difference: LayerDifference | None = None
+    note: str = ""

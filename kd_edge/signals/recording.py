@@ -1,0 +1,96 @@
+"""Recording and Stream: what every reader gives and everything to the right takes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Samples of one modality of one sensor.
+
+    Attributes:
+        modality: lower-case short name: 'emg', 'acc', 'gyr', 'mag', 'quat', 'analog', …
+        sensor: the sensor's name as the file has it.
+        channels: one name a column, unique within the recording.
+        samples: (n_samples, n_channels) float32 in `unit`.
+        rate_hz: samples a second, > 0.
+        unit: as the file has it: 'mV', 'V', 'g', 'deg/s', … ; '' where the file has none.
+        start_s: time of the first sample from the recording's start.
+        lsb: units a count where the sensor's integers are known, else None.
+    """
+
+    modality: str
+    sensor: str
+    channels: tuple[str, ...]
+    samples: np.ndarray
+    rate_hz: float
+    unit: str
+    start_s: float = 0.0
+    lsb: float | None = None
+
+    def __post_init__(self):
+        if self.samples.ndim != 2 or self.samples.shape[1] != len(self.channels):
+            raise ValueError(f"samples {self.samples.shape} for channels {self.channels}")
+        if not self.rate_hz > 0:
+            raise ValueError(f"rate_hz {self.rate_hz}")
+
+    @property
+    def n_samples(self) -> int:
+        return self.samples.shape[0]
+
+    @property
+    def duration_s(self) -> float:
+        return self.n_samples / self.rate_hz
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The streams of one trial, each at its own rate.
+
+    Attributes:
+        streams: in the file's order.
+        source: the file (and member) that it came from, for messages.
+        label: class name, or None where there is none.
+        subject, session: names; '' where unknown.
+        trial: position in time among the recordings of one label, subject and session.
+        started: ISO 8601 start where the file has one; orders recordings across sessions.
+        synthetic: made by a generator; everything derived from it says so.
+        notes: what the reader found worth saying (dropped columns, absent channels, …).
+    """
+
+    streams: tuple[Stream, ...]
+    source: str
+    label: str | None = None
+    subject: str = ""
+    session: str = ""
+    trial: int = 0
+    started: str | None = None
+    synthetic: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def duration_s(self) -> float:
+        """The time that every stream covers: the shortest one's."""
+        return min((s.start_s + s.duration_s for s in self.streams), default=0.0)
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """Digest of the sample values and rates alone: equal for copies under other names."""
+        digest = hashlib.sha256()
+        for stream in self.streams:
+            digest.update(f"{stream.samples.shape}{stream.rate_hz:.6g}".encode())
+            digest.update(np.ascontiguousarray(stream.samples, dtype="<f4").tobytes())
+        return digest.hexdigest()
+
+    def name(self, root: Path | None = None) -> str:
+        """`source`, relative to `root` where it lies below it."""
+        source = Path(self.source)
+        if root is not None and source.is_relative_to(root):
+            return str(source.relative_to(root))
+        return self.source
