@@ -91,7 +91,9 @@ class KdEdgeError(Exception):
         hint: what to do next.
     """
 
-    def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None):
+    def __init__(
+        self, code: str, message: str, *, where: str | None = None, hint: str | None = None
+    ):
         super().__init__(message)
         self.kind = KINDS[code]
         self.message = message
@@ -115,7 +117,7 @@ class KdEdgeError(Exception):
         return "\n".join(lines)
 
     def __reduce__(self):
-        # Errors cross process borders (the converter's child); keyword-only arguments need help there.
+        # Errors cross process borders; keyword-only arguments need help there.
         return _rebuild, (self.code, self.message, self.where, self.hint)
 
     def to_json(self) -> dict[str, str | int | None]:

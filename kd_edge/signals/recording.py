@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -88,9 +87,29 @@ class Recording:
             digest.update(np.ascontiguousarray(stream.samples, dtype="<f4").tobytes())
         return digest.hexdigest()
 
-    def name(self, root: Path | None = None) -> str:
-        """`source`, relative to `root` where it lies below it."""
-        source = Path(self.source)
-        if root is not None and source.is_relative_to(root):
-            return str(source.relative_to(root))
-        return self.source
+    def info(self) -> RecordingInfo:
+        """What splits and checks need to know of it, without its samples."""
+        return RecordingInfo(
+            name=self.source,
+            label=self.label,
+            subject=self.subject,
+            session=self.session,
+            trial=self.trial,
+            started=self.started,
+            synthetic=self.synthetic,
+            content_sha256=self.content_sha256,
+        )
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """A recording without its samples; see `Recording` for the fields."""
+
+    name: str
+    label: str | None
+    subject: str
+    session: str
+    trial: int
+    started: str | None
+    synthetic: bool
+    content_sha256: str

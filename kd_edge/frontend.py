@@ -1,0 +1,237 @@
+"""The front end: from a sensor's samples to what windows are cut from, stated once as numbers.
+
+`design_stream` turns a recipe's settings into `StreamConstants`; `apply_stream` runs them here. A
+board runs the same: biquads, rectifier, biquads, polyphase filter, then (x - mean) * scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy import signal
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.recipe import StreamFrontEnd
+
+Biquads = tuple[tuple[float, ...], ...]
+
+# Resampling ratios beyond this need filters that no board would run.
+LARGEST_RATIO_TERM = 64
+
+
+@dataclass(frozen=True)
+class StreamConstants:
+    """Every number of one modality's front end.
+
+    Attributes:
+        name: modality. channels: in order. unit: of the samples that go in.
+        source_rate_hz, rate_hz: samples a second before and after.
+        lsb: units a count where known, for boards that take raw 16-bit samples.
+        sos: biquads (b0, b1, b2, 1, a1, a2) in order, direct form II transposed.
+        sos_zi: their two states for a constant input of 1; a stream starts as if its first
+            sample had stood there for ever, so that an offset makes no transient.
+        envelope_sos, envelope_zi: the same, after rectification; empty where there is no envelope.
+        up, down, fir: polyphase resampling, taps at `up` times the source rate; 1, 1, () for none.
+        mean, scale: per channel, y = (x - mean) * scale; fitted on the training part.
+        causal: False for a front end that cannot be exported.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    unit: str
+    source_rate_hz: float
+    rate_hz: float
+    lsb: float | None
+    sos: Biquads
+    sos_zi: Biquads
+    envelope_sos: Biquads
+    envelope_zi: Biquads
+    up: int
+    down: int
+    fir: tuple[float, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    causal: bool
+
+    @property
+    def rectify(self) -> bool:
+        """Whether samples are rectified between the two filters."""
+        return bool(self.envelope_sos)
+
+
+@dataclass(frozen=True)
+class InputLayout:
+    """One model input: the modalities whose channels it joins, in order, and one window's shape."""
+
+    name: str
+    streams: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FrontEndConstants:
+    """The whole front end of a model, as numbers that a board can run."""
+
+    streams: tuple[StreamConstants, ...]
+    inputs: tuple[InputLayout, ...]
+
+    @property
+    def causal(self) -> bool:
+        return all(stream.causal for stream in self.streams)
+
+
+def design_stream(
+    modality: str,
+    settings: StreamFrontEnd,
+    *,
+    channels: tuple[str, ...],
+    source_rate_hz: float,
+    unit: str = "",
+    lsb: float | None = None,
+) -> StreamConstants:
+    """Coefficients for one modality, with a normaliser that does nothing yet.
+
+    Raises:
+        KdEdgeError KD_RECIPE_VALUE: a frequency at or beyond half the rate, or a rate that is no
+            ratio of integers up to 64.
+    """
+    sections = _filter_sections(modality, settings, source_rate_hz)
+    envelope = _envelope_sections(modality, settings, source_rate_hz)
+    up, down = _ratio(modality, settings.rate_hz, source_rate_hz)
+    return StreamConstants(
+        name=modality,
+        channels=channels,
+        unit=unit,
+        source_rate_hz=source_rate_hz,
+        rate_hz=source_rate_hz * up / down,
+        lsb=lsb,
+        sos=_rows(sections),
+        sos_zi=_rows(_steady_state(sections)),
+        envelope_sos=_rows(envelope),
+        envelope_zi=_rows(_steady_state(envelope)),
+        up=up,
+        down=down,
+        fir=_taps(up, down),
+        mean=(0.0,) * len(channels),
+        scale=(1.0,) * len(channels),
+        causal=settings.causal,
+    )
+
+
+def apply_stream(samples: np.ndarray, constants: StreamConstants) -> np.ndarray:
+    """Filter, rectify, filter and resample; the normaliser is not applied.
+
+    Args:
+        samples: (n_samples, n_channels) in `constants.unit`.
+
+    Returns:
+        (ceil(n_samples * up / down), n_channels) float32.
+    """
+    x = np.asarray(samples, dtype=np.float64)
+    x = _filter(x, constants.sos, constants.sos_zi, causal=constants.causal)
+    if constants.rectify:
+        x = _filter(
+            np.abs(x), constants.envelope_sos, constants.envelope_zi, causal=constants.causal
+        )
+    if constants.fir:
+        x = _resample(x, constants)
+    return x.astype(np.float32)
+
+
+def _filter_sections(modality: str, settings: StreamFrontEnd, rate_hz: float) -> np.ndarray:
+    sections = []
+    if settings.band_pass_hz:
+        edges = [_below_half(f, rate_hz, modality, "band_pass_hz") for f in settings.band_pass_hz]
+        sections.append(signal.butter(settings.order, edges, "bandpass", fs=rate_hz, output="sos"))
+    if settings.high_pass_hz:
+        edge = _below_half(settings.high_pass_hz, rate_hz, modality, "high_pass_hz")
+        sections.append(signal.butter(settings.order, edge, "highpass", fs=rate_hz, output="sos"))
+    for frequency in settings.notch_hz:
+        centre = _below_half(frequency, rate_hz, modality, "notch_hz")
+        sections.append(signal.tf2sos(*signal.iirnotch(centre, settings.notch_q, fs=rate_hz)))
+    return np.concatenate(sections) if sections else np.zeros((0, 6))
+
+
+def _envelope_sections(modality: str, settings: StreamFrontEnd, rate_hz: float) -> np.ndarray:
+    if settings.envelope_hz is None:
+        return np.zeros((0, 6))
+    edge = _below_half(settings.envelope_hz, rate_hz, modality, "envelope_hz")
+    return signal.butter(2, edge, "lowpass", fs=rate_hz, output="sos")
+
+
+def _below_half(frequency_hz: float, rate_hz: float, modality: str, key: str) -> float:
+    if frequency_hz < rate_hz / 2:
+        return frequency_hz
+    raise KdEdgeError(
+        "KD_RECIPE_VALUE",
+        f"{frequency_hz:g} Hz is not below half the sample rate, {rate_hz / 2:g} Hz",
+        where=f"front_end.{modality}.{key}",
+        hint="name a lower frequency, or leave the filter out",
+    )
+
+
+def _ratio(modality: str, wanted_hz: float | None, source_hz: float) -> tuple[int, int]:
+    if wanted_hz is None:
+        return 1, 1
+    where = f"front_end.{modality}.rate_hz"
+    if wanted_hz > source_hz * (1 + 1e-4):
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"rate_hz {wanted_hz:g} is above the recordings' {source_hz:g} Hz",
+            where=where,
+            hint="windows are decimated, never interpolated upwards; name a lower rate",
+        )
+    ratio = Fraction(wanted_hz / source_hz).limit_denominator(LARGEST_RATIO_TERM)
+    if abs(source_hz * ratio - wanted_hz) > 1e-3 * wanted_hz:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"{source_hz:g} Hz to {wanted_hz:g} Hz is no ratio of integers up to "
+            f"{LARGEST_RATIO_TERM}",
+            where=where,
+            hint=f"the nearest is {float(source_hz * ratio):.6g} Hz ({ratio})",
+        )
+    return ratio.numerator, ratio.denominator
+
+
+def _taps(up: int, down: int) -> tuple[float, ...]:
+    """Linear-phase low-pass at the lower of the two half rates, as long as SciPy's resample_poly."""
+    if up == down:
+        return ()
+    longest = max(up, down)
+    taps = signal.firwin(20 * longest + 1, 1 / longest, window=("kaiser", 5.0)) * up
+    return tuple(float(tap) for tap in taps)
+
+
+def _steady_state(sections: np.ndarray) -> np.ndarray:
+    return signal.sosfilt_zi(sections) if len(sections) else np.zeros((0, 2))
+
+
+def _rows(array: np.ndarray) -> Biquads:
+    return tuple(tuple(float(value) for value in row) for row in array)
+
+
+def _filter(x: np.ndarray, sos: Biquads, zi: Biquads, *, causal: bool) -> np.ndarray:
+    if not sos:
+        return x
+    sections = np.array(sos)
+    if not causal:
+        return signal.sosfiltfilt(sections, x, axis=0)
+    # One state a section and channel, scaled by the first sample: (sections, 2, channels).
+    state = np.array(zi)[:, :, None] * x[0][None, None, :]
+    return signal.sosfilt(sections, x, axis=0, zi=state)[0]
+
+
+def _resample(x: np.ndarray, constants: StreamConstants) -> np.ndarray:
+    """Polyphase resampling; where causal, output m uses inputs up to m * down / up."""
+    up, down, taps = constants.up, constants.down, np.array(constants.fir)
+    n_out = -(-len(x) * up // down)
+    if not constants.causal:
+        return signal.resample_poly(x, up, down, axis=0, window=taps / up, padtype="edge")[:n_out]
+    # The past is the first sample, held, for as many inputs as the taps reach back, rounded up so
+    # that the first output falls on a whole output step.
+    history = -(-(len(taps) - 1) // (up * down)) * down
+    padded = np.concatenate([np.repeat(x[:1], history, axis=0), x])
+    first = history * up // down
+    return signal.upfirdn(taps, padded, up, down, axis=0)[first : first + n_out]

@@ -1,0 +1,392 @@
+"""Recipes: one TOML file that says what is built, validated before any work starts.
+
+Choices that change a result (split, temperature, alpha, epochs) have no default.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.files import sha256_text
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+Modalities = Annotated[tuple[str, ...], Field(min_length=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Format = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Runtime = Literal["litert", "tflite-runtime", "tflm"]
+
+
+class _Table(BaseModel):
+    """A TOML table: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dataset(_Table):
+    """Where recordings come from.
+
+    reader: a name in `kd_edge.signals.READERS`, or 'synthetic'.
+    path: folder or file; `--data` overrides it. Relative to the recipe's folder.
+    options: passed to the reader; for 'synthetic' the settings of `SignSettings`.
+    classes: labels to keep, in the model's output order; all, sorted, where absent.
+    allow_duplicates: go on although identical recordings lie on both sides of a split.
+    allow_stuck: go on although a channel holds one value throughout a recording.
+    """
+
+    reader: str
+    path: str | None = None
+    options: dict[str, Any] = {}
+    classes: tuple[str, ...] | None = None
+    allow_duplicates: bool = False
+    allow_stuck: bool = False
+
+
+class StreamFrontEnd(_Table):
+    """Steps for one modality, applied in the order of these keys.
+
+    channels: channel names, in order; all where absent.
+    band_pass_hz, high_pass_hz: Butterworth of `order`.
+    notch_hz: mains frequency and any harmonics; quality factor `notch_q`.
+    envelope_hz: rectify, then low-pass at this frequency (second-order Butterworth).
+    rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the source's.
+    normalise: subtract the training part's mean and divide by its deviation, per channel.
+    causal: False filters forwards and backwards; such a front end cannot be exported.
+    """
+
+    channels: tuple[str, ...] | None = None
+    band_pass_hz: tuple[PositiveFloat, PositiveFloat] | None = None
+    high_pass_hz: PositiveFloat | None = None
+    order: Annotated[int, Field(ge=1, le=8)] = 4
+    notch_hz: tuple[PositiveFloat, ...] = ()
+    notch_q: PositiveFloat = 30.0
+    envelope_hz: PositiveFloat | None = None
+    rate_hz: PositiveFloat | None = None
+    normalise: bool = True
+    causal: bool = True
+
+    @model_validator(mode="after")
+    def _one_edge(self):
+        if self.band_pass_hz and self.high_pass_hz:
+            raise ValueError("give band_pass_hz or high_pass_hz, not both")
+        if self.band_pass_hz and not self.band_pass_hz[0] < self.band_pass_hz[1]:
+            raise ValueError("band_pass_hz is [low, high] with low < high")
+        return self
+
+
+class Windows(_Table):
+    """How recordings become windows.
+
+    length_s: of one window. start_s: of the first.
+    hop_s: between the starts of two; one window a recording where absent.
+    steps: cut each window in so many equal steps: (steps, samples, channels).
+    inputs: model input -> modalities joined by channel; their rates after the front end must agree.
+    """
+
+    length_s: PositiveFloat
+    hop_s: PositiveFloat | None = None
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+    steps: PositiveInt | None = None
+    inputs: Annotated[
+        dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
+    ]
+
+
+class Part(_Table):
+    """Recordings set apart from training, in one of four ways.
+
+    leave-one-subject-out, leave-session-out: `held_out` names them; 'each' makes one fold for each.
+    last-repetitions: the last `repetitions` in time of each label and subject.
+    random: `fraction` of each class, at random: leaky, and named so beside its figures.
+    """
+
+    name: str = ""
+    kind: Literal["leave-one-subject-out", "leave-session-out", "last-repetitions", "random"]
+    held_out: tuple[str, ...] | Literal["each"] | None = None
+    repetitions: PositiveInt | None = None
+    fraction: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _has_its_key(self):
+        needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
+        for key in ("held_out", "repetitions", "fraction"):
+            given = getattr(self, key) is not None
+            if given != (key == needs):
+                raise ValueError(
+                    f"kind '{self.kind}' takes {needs}" + (f", not {key}" if given else "")
+                )
+        return self
+
+    @property
+    def title(self) -> str:
+        return self.name or self.kind
+
+
+class Split(_Table):
+    """Test parts, taken in this order from all recordings; validation next; training is the rest."""
+
+    test: Annotated[tuple[Part, ...], Field(min_length=1)]
+    validation: Part
+
+    @model_validator(mode="after")
+    def _folds(self):
+        if self.validation.held_out == "each":
+            raise ValueError("validation names its held_out; 'each' is for one test part")
+        if sum(part.held_out == "each" for part in self.test) > 1:
+            raise ValueError("only one test part may hold out 'each'")
+        titles = [part.title for part in self.test]
+        if len(set(titles)) < len(titles):
+            raise ValueError(f"test parts need different names; these are {titles}")
+        return self
+
+
+class Augmentation(_Table):
+    """Copies of the training windows with plausible changes; never of validation or test windows.
+
+    copies: added for each window. gain: deviation of a channel's log gain.
+    offset: deviation of a channel's offset in normalised units. shift_s: largest shift in time.
+    """
+
+    copies: PositiveInt
+    gain: Annotated[float, Field(ge=0, le=2)] = 0.0
+    offset: Annotated[float, Field(ge=0, le=2)] = 0.0
+    shift_s: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Model(_Table):
+    """A model to train: a name in the model registry with its inputs and options."""
+
+    name: Name
+    model: str
+    inputs: tuple[str, ...] | None = None
+    options: dict[str, Any] = {}
+    epochs: PositiveInt
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3
+    patience: PositiveInt | None = None
+
+
+class Student(Model):
+    """A model that ships; `distill = false` trains it on labels alone, for comparison."""
+
+    distill: bool = True
+
+
+class Distillation(_Table):
+    """How students learn from teachers.
+
+    loss: a name in the loss registry. temperature: of a loss that takes one.
+    alpha: weight of the labels' cross-entropy; 1 - alpha is the teachers'.
+    ensemble: how several teachers become one, a name in the ensemble registry.
+    """
+
+    loss: str
+    temperature: PositiveFloat | None = None
+    alpha: Annotated[float, Field(ge=0, le=1)]
+    ensemble: str | None = None
+
+
+class Conversion(_Table):
+    """Formats to write and the limits that fail a build.
+
+    max_drop_points: accuracy that int8 may lose against float, in percentage points, over the
+        validation and test parts together.
+    max_int8_bytes: of the shipped student's `.tflite`.
+    """
+
+    formats: tuple[Format, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
+    teacher_formats: tuple[Format, ...] = ("float32",)
+    calibration_windows: Annotated[int, Field(ge=16)] = 256
+    max_drop_points: Annotated[float, Field(ge=0)] = 1.0
+    max_int8_bytes: PositiveInt | None = None
+
+
+class Proof(_Table):
+    """What `bench` measures.
+
+    parity_windows: compared between runtimes.
+    min_agreement: of classes between int8 runtimes, 0 to 1.
+    """
+
+    parity_windows: PositiveInt = 256
+    min_agreement: Annotated[float, Field(gt=0, le=1)] = 0.99
+    latency_runs: Annotated[int, Field(ge=20)] = 200
+    baselines: tuple[str, ...] = ()
+
+
+class Firmware(_Table):
+    """What goes into the bundle's firmware/.
+
+    arena_margin: added to the smallest arena that runs here, as a fraction of it.
+    """
+
+    golden_vectors: PositiveInt = 16
+    arena_margin: Annotated[float, Field(ge=0, le=4)] = 0.15
+
+
+class Recipe(_Table):
+    """Everything that `kd-edge build` is asked to do."""
+
+    name: Name
+    summary: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    dataset: Dataset
+    front_end: Annotated[dict[str, StreamFrontEnd], Field(min_length=1)]
+    windows: Windows
+    split: Split
+    augmentation: Augmentation | None = None
+    teachers: tuple[Model, ...] = ()
+    students: Annotated[tuple[Student, ...], Field(min_length=1)]
+    distillation: Distillation | None = None
+    conversion: Conversion = Conversion()
+    proof: Proof = Proof()
+    firmware: Firmware = Firmware()
+
+    @model_validator(mode="after")
+    def _holds_together(self):
+        _check_inputs(self)
+        _check_models(self)
+        return self
+
+    def to_json(self) -> str:
+        """Canonical JSON with every default filled in."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def sha256(self) -> str:
+        return sha256_text(self.to_json())
+
+    def inputs_of(self, model: Model) -> tuple[str, ...]:
+        """The window inputs that a model takes, in its order."""
+        return model.inputs or tuple(self.windows.inputs)
+
+
+def _check_inputs(recipe: Recipe) -> None:
+    for name, modalities in recipe.windows.inputs.items():
+        for modality in modalities:
+            if modality not in recipe.front_end:
+                known = ", ".join(recipe.front_end)
+                raise ValueError(
+                    f"windows.inputs.{name} takes '{modality}', but front_end has {known}"
+                    f"{nearest(modality, recipe.front_end)}"
+                )
+    for model in (*recipe.teachers, *recipe.students):
+        for name in model.inputs or ():
+            if name not in recipe.windows.inputs:
+                raise ValueError(
+                    f"model '{model.name}' takes input '{name}', but windows.inputs has "
+                    f"{', '.join(recipe.windows.inputs)}{nearest(name, recipe.windows.inputs)}"
+                )
+
+
+def _check_models(recipe: Recipe) -> None:
+    names = [model.name for model in (*recipe.teachers, *recipe.students)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"models need different names; these are {names}")
+    if any(student.distill for student in recipe.students):
+        if not recipe.teachers:
+            raise ValueError("students are distilled, but there are no [[teachers]]")
+        if recipe.distillation is None:
+            raise ValueError("students are distilled: [distillation] must say loss and alpha")
+        if len(recipe.teachers) > 1 and recipe.distillation.ensemble is None:
+            raise ValueError("several teachers: distillation.ensemble must say how they join")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_RECIPE_SYNTAX (not TOML), KD_RECIPE_KEY (unknown key, with the
+            nearest), KD_RECIPE_VALUE (out of range, missing, or at odds with another).
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"cannot read the recipe: {error}",
+            where=str(path),
+            hint="recipes/ holds some to start from",
+        ) from error
+    return parse_recipe(text, source=str(path))
+
+
+def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
+    """`load_recipe` from text."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise KdEdgeError(
+            "KD_RECIPE_SYNTAX", f"not valid TOML: {error}", where=source, hint="mend that line"
+        ) from error
+    try:
+        return Recipe.model_validate(tables)
+    except ValidationError as error:
+        raise _readable(error, source) from error
+
+
+def _readable(error: ValidationError, source: str) -> KdEdgeError:
+    """The first problem as an error; unknown keys first, since they often explain the others."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    # Union members appear in the location as type names; a user never wrote those.
+    key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(first["loc"][:-1])
+        return KdEdgeError(
+            "KD_RECIPE_KEY",
+            f"unknown key '{first['loc'][-1]}'{nearest(first['loc'][-1], known)}",
+            where=f"{source}, {key}{more}",
+            hint=f"keys here: {', '.join(known)}",
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in ("missing", "value_error") else f" (it is {first['input']!r})"
+    return KdEdgeError(
+        "KD_RECIPE_VALUE",
+        f"{key or 'recipe'}: {message}{given}",
+        where=f"{source}{', ' + key if key else ''}{more}",
+        hint="docs/recipes.md lists every key with its range",
+    )
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys that the table at `location` may have."""
+    schema = Recipe.model_json_schema()
+    node = schema
+    for part in location:
+        node = _resolve(node, schema)
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            node = node.get("properties", {}).get(part) or node.get("additionalProperties", {})
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict, schema: dict) -> dict:
+    for choice in node.get("anyOf", ()):
+        if "$ref" in choice:
+            node = choice
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML with every default filled in (absent optional values stay absent)."""
+    import tomli_w
+
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
