@@ -196,7 +196,7 @@ def _ratio(modality: str, wanted_hz: float | None, source_hz: float) -> tuple[in
 
 
 def _taps(up: int, down: int) -> tuple[float, ...]:
-    """Linear-phase low-pass at the lower of the two half rates, as long as SciPy's resample_poly."""
+    """Linear-phase low-pass at the lower half rate, as long as SciPy's resample_poly makes it."""
     if up == down:
         return ()
     longest = max(up, down)

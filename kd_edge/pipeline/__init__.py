@@ -1,0 +1,1 @@
+"""The pipeline: what `build` and `bench` do, stage by stage."""

@@ -1,0 +1,74 @@
+"""Stages: work that is done again only when what it reads has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kd_edge import __version__
+from kd_edge.files import sha256_file, write_text
+
+STATE_FILE = ".stages.json"
+
+
+def key_of(*parts: Any) -> str:
+    """SHA-256 of anything that JSON can hold, and of kd-edge's version."""
+    text = json.dumps([__version__, *parts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Stages:
+    """The stages of one output folder, remembered in a file there.
+
+    A stage is its name, the key of what it reads, the files that it writes and a JSON value that
+    it returns. It runs when its key is new or a file is missing or altered; else its remembered
+    value is returned. State is written after each stage, so an interrupted build goes on.
+    """
+
+    def __init__(self, out: Path, *, report: Callable[[str, bool], None] | None = None):
+        self._out = Path(out)
+        self._report = report or (lambda name, cached: None)
+        self._done: dict[str, dict] = self._load()
+
+    def run(self, name: str, key: str, files: Sequence[str], make: Callable[[], Any]) -> Any:
+        """The stage's value, made now or remembered.
+
+        Args:
+            files: names below the output folder that `make` writes.
+            make: does the work; returns something that JSON can hold.
+        """
+        entry = self._done.get(name)
+        cached = entry is not None and entry["key"] == key and self._intact(entry["files"], files)
+        self._report(name, cached)
+        if cached:
+            return entry["value"]
+        # Forget first: a crash inside `make` must not leave the old entry beside new files.
+        if self._done.pop(name, None) is not None:
+            self._save()
+        value = make()
+        self._done[name] = {
+            "key": key,
+            "files": {file: sha256_file(self._out / file) for file in files},
+            "value": value,
+        }
+        self._save()
+        return value
+
+    def _intact(self, digests: dict[str, str], files: Sequence[str]) -> bool:
+        return set(digests) == set(files) and all(
+            (self._out / file).is_file() and sha256_file(self._out / file) == digest
+            for file, digest in digests.items()
+        )
+
+    def _load(self) -> dict[str, dict]:
+        try:
+            return json.loads((self._out / STATE_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # No state, or one that cannot be read: everything is made again.
+            return {}
+
+    def _save(self) -> None:
+        write_text(self._out / STATE_FILE, json.dumps(self._done, indent=1, sort_keys=True))

@@ -1,0 +1,255 @@
+"""Splits: which recordings train, validate and test, and what leaks between them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.recipe import Part, Split
+from kd_edge.signals.recording import RecordingInfo
+
+
+@dataclass(frozen=True, eq=False)
+class SplitPart:
+    """Recordings with one role.
+
+    Attributes:
+        indices: (n,) int64 into the dataset's recordings.
+        kind: the recipe's kind for a test or validation part; 'train' for the training part.
+        leak: None where neither subject nor session nor recording lies on both sides; else a
+            sentence to show beside every figure.
+        honesty: 0 is the most honest; orders tables.
+    """
+
+    name: str
+    role: str
+    kind: str
+    indices: np.ndarray
+    leak: str | None
+    honesty: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One way to train and test; `tests` has the most honest part first."""
+
+    name: str
+    train: SplitPart
+    validation: SplitPart
+    tests: tuple[SplitPart, ...]
+
+    @property
+    def parts(self) -> tuple[SplitPart, ...]:
+        return (self.train, self.validation, *self.tests)
+
+
+def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) -> tuple[Fold, ...]:
+    """The folds that a recipe's split makes of a dataset: one, or one for each held-out name.
+
+    Raises:
+        KdEdgeError KD_ONE_CLASS, KD_RECIPE_VALUE (a held-out name that the data lack),
+            KD_EMPTY_PART, KD_CLASS_NOT_IN_TRAINING.
+    """
+    _check_classes(recordings)
+    each = next((part for part in split.test if part.held_out == "each"), None)
+    if each is None:
+        return (_make_fold("all", recordings, split, seed),)
+    names = sorted({_group(recording, each.kind) for recording in recordings})
+    return tuple(
+        _make_fold(f"without {name}", recordings, _holding_out(split, each, name), seed)
+        for name in names
+    )
+
+
+def check_duplicates(recordings: Sequence[RecordingInfo], folds: Sequence[Fold]) -> None:
+    """Stop where identical recordings lie on both sides of a split or under two subjects.
+
+    Raises:
+        KdEdgeError KD_DUPLICATES: with their names.
+    """
+    copies = defaultdict(list)
+    for index, recording in enumerate(recordings):
+        copies[recording.content_sha256].append(index)
+    for group in copies.values():
+        if len(group) < 2:
+            continue
+        reason = _why_it_matters([recordings[i] for i in group], group, folds)
+        if reason:
+            raise KdEdgeError(
+                "KD_DUPLICATES",
+                f"{len(group)} recordings hold the same samples and {reason}",
+                where="; ".join(recordings[i].name for i in group[:6]),
+                hint="remove the copies, or set dataset.allow_duplicates = true and say so",
+            )
+
+
+def _why_it_matters(
+    group: Sequence[RecordingInfo], indices: Sequence[int], folds: Sequence[Fold]
+) -> str | None:
+    if len({recording.subject for recording in group}) > 1:
+        return "stand under different subjects"
+    for fold in folds:
+        sides = {part.name for part in fold.parts if np.isin(indices, part.indices).any()}
+        if len(sides) > 1:
+            return f"lie on both sides of a split: {', '.join(sorted(sides))}"
+    return None
+
+
+def _check_classes(recordings: Sequence[RecordingInfo]) -> None:
+    labels = {recording.label for recording in recordings}
+    if len(labels) < 2:
+        raise KdEdgeError(
+            "KD_ONE_CLASS",
+            f"the dataset holds one class only: {', '.join(map(str, labels)) or 'none'}",
+            where=f"{len(recordings)} recordings",
+            hint="a recogniser needs two classes or more; check dataset.classes and the labels",
+        )
+
+
+def _holding_out(split: Split, each: Part, name: str) -> Split:
+    tests = tuple(
+        part.model_copy(update={"held_out": (name,)}) if part is each else part
+        for part in split.test
+    )
+    return split.model_copy(update={"test": tests})
+
+
+def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, seed: int) -> Fold:
+    rng = np.random.default_rng(seed)
+    left = np.arange(len(recordings))
+    taken = []
+    for part in (*split.test, split.validation):
+        indices = _TAKE[part.kind](recordings, left, part, rng)
+        if not len(indices):
+            raise KdEdgeError(
+                "KD_EMPTY_PART",
+                f"the part '{part.title}' holds no recording",
+                where="split",
+                hint="`kd-edge data inspect` shows subjects, sessions and repetitions",
+            )
+        taken.append(indices)
+        left = np.setdiff1d(left, indices)
+    *tests, validation = taken
+    _check_training(recordings, left, tests, split)
+    learned = np.concatenate([left, validation])
+    parts = [
+        _test_part(part, recordings, learned, indices)
+        for part, indices in zip(split.test, tests, strict=True)
+    ]
+    return Fold(
+        name=name,
+        train=SplitPart("training", "train", "train", left, None, 0),
+        validation=SplitPart(
+            "validation", "validation", split.validation.kind, validation, None, 0
+        ),
+        tests=tuple(sorted(parts, key=lambda part: part.honesty)),
+    )
+
+
+def _test_part(
+    part: Part, recordings: Sequence[RecordingInfo], learned: np.ndarray, indices: np.ndarray
+) -> SplitPart:
+    leak, honesty = describe_leak(
+        [recordings[i] for i in learned], [recordings[i] for i in indices], part.kind
+    )
+    return SplitPart(part.title, "test", part.kind, indices, leak, honesty)
+
+
+def describe_leak(
+    learned: Sequence[RecordingInfo], tested: Sequence[RecordingInfo], kind: str
+) -> tuple[str | None, int]:
+    """What lies on both sides, as a sentence, and the honesty rank (0 is best).
+
+    Args:
+        learned: the training and validation recordings. tested: the test part's.
+        kind: of the test part.
+    """
+    subjects = {r.subject for r in learned} & {r.subject for r in tested}
+    sessions = {(r.subject, r.session) for r in learned} & {(r.subject, r.session) for r in tested}
+    copies = {r.content_sha256 for r in learned} & {r.content_sha256 for r in tested}
+    if copies:
+        return f"LEAKY: {len(copies)} recordings lie on both sides", 5
+    if kind == "random":
+        return "LEAKY: random split, the same subjects and sessions on both sides", 4
+    if sessions:
+        return "the same subject and session on both sides, later repetitions", 3
+    if subjects:
+        return "the same subject on both sides, another session", 1
+    return None, 0
+
+
+def _check_training(
+    recordings: Sequence[RecordingInfo],
+    training: np.ndarray,
+    tests: Sequence[np.ndarray],
+    split: Split,
+) -> None:
+    learned = {recordings[i].label for i in training}
+    for part, indices in zip(split.test, tests, strict=True):
+        missing = sorted({recordings[i].label for i in indices} - learned)
+        if missing:
+            raise KdEdgeError(
+                "KD_CLASS_NOT_IN_TRAINING",
+                f"'{part.title}' tests {len(missing)} classes that training never sees",
+                where=", ".join(missing[:8]),
+                hint="hold out fewer repetitions, or drop these classes with dataset.classes",
+            )
+
+
+def _group(recording: RecordingInfo, kind: str) -> str:
+    return recording.subject if kind == "leave-one-subject-out" else recording.session
+
+
+def _take_held_out(recordings, left, part: Part, rng) -> np.ndarray:
+    known = sorted({_group(recordings[i], part.kind) for i in left})
+    for name in part.held_out:
+        if name not in known:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"'{part.title}' holds out '{name}', which the data lack{nearest(name, known)}",
+                where="split.test.held_out",
+                hint=f"there are {', '.join(repr(k) for k in known[:12])}",
+            )
+    return np.array([i for i in left if _group(recordings[i], part.kind) in part.held_out])
+
+
+def _take_last(recordings, left, part: Part, rng) -> np.ndarray:
+    groups = defaultdict(list)
+    for index in left:
+        groups[recordings[index].label, recordings[index].subject].append(index)
+    taken = []
+    for group in groups.values():
+        in_time = sorted(group, key=lambda i: _moment(recordings[i]))
+        taken += in_time[-part.repetitions :]
+    return np.array(sorted(taken), dtype=np.int64)
+
+
+def _moment(recording: RecordingInfo) -> tuple[str, tuple[tuple[int, str], ...], int]:
+    """Orders recordings in time: by their start, else by session ('day 2' before 'day 10')."""
+    pieces = re.split(r"(\d+)", recording.session)
+    session = tuple((int(p), "") if p.isdigit() else (0, p) for p in pieces)
+    return recording.started or "", session, recording.trial
+
+
+def _take_random(recordings, left, part: Part, rng) -> np.ndarray:
+    groups = defaultdict(list)
+    for index in left:
+        groups[recordings[index].label].append(index)
+    taken = []
+    for label in sorted(groups):
+        count = max(1, round(part.fraction * len(groups[label])))
+        taken += list(rng.choice(groups[label], size=count, replace=False))
+    return np.array(sorted(taken), dtype=np.int64)
+
+
+_TAKE = {
+    "leave-one-subject-out": _take_held_out,
+    "leave-session-out": _take_held_out,
+    "last-repetitions": _take_last,
+    "random": _take_random,
+}
