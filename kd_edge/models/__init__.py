@@ -1,0 +1,116 @@
+"""Teachers and students by name: one dictionary from a name to the function that builds it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import random
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from kd_edge.errors import KdEdgeError, nearest
+
+if TYPE_CHECKING:
+    import keras
+
+# name -> builder, or 'module:function' so that Keras is imported only when a model is built.
+# A builder takes (input_shapes, n_classes) and keyword-only options that all have defaults.
+MODELS: dict[str, str | Callable[..., keras.Model]] = {
+    "seed-single-teacher": "kd_edge.models.seed:single_teacher",
+    "seed-single-student": "kd_edge.models.seed:single_student",
+    "seed-multi-expert-teacher": "kd_edge.models.seed:multi_expert_teacher",
+    "seed-multi-expert-student": "kd_edge.models.seed:multi_expert_student",
+    "tcn": "kd_edge.models.students:tcn",
+    "ds-cnn": "kd_edge.models.students:ds_cnn",
+    "conv-teacher": "kd_edge.models.teachers:conv_teacher",
+}
+
+
+def build_model(
+    name: str,
+    *,
+    input_shapes: Mapping[str, tuple[int, ...]],
+    n_classes: int,
+    seed: int,
+    options: Mapping[str, object],
+) -> keras.Model:
+    """A fresh model; the same arguments give the same weights.
+
+    Args:
+        name: a key of `MODELS`.
+        input_shapes: input name -> (samples, channels) or (steps, samples, channels), in the
+            order of the model's inputs.
+        n_classes: >= 2.
+        seed: of the weights and of dropout.
+        options: the builder's own settings; `model_options` lists them.
+
+    Returns:
+        A functional Keras model: inputs named as in `input_shapes`, one output 'logits' of
+        (batch, n_classes), unnormalised.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such model. KD_RECIPE_KEY: no such option.
+        KD_RECIPE_VALUE: an option out of range. KD_SHAPE: the model cannot take these inputs.
+        KD_MISSING_PACKAGE: Keras is not installed.
+    """
+    from kd_edge.errors import require
+
+    known = model_options(name)
+    for option in options:
+        if option not in known:
+            raise KdEdgeError(
+                "KD_RECIPE_KEY",
+                f"model '{name}' has no option '{option}'{nearest(option, known)}",
+                hint=f"it has {', '.join(known)}",
+            )
+    _check_shapes(name, input_shapes, n_classes)
+    require("keras", extra="build", purpose="building a model")
+    builder = _resolve(name)
+    # Keras draws every default seed from Python's generator; the caller's state is put back.
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        return builder(dict(input_shapes), n_classes, **options)
+    finally:
+        random.setstate(state)
+
+
+def model_options(name: str) -> dict[str, object]:
+    """The options of a model with their defaults.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such model. KD_MISSING_PACKAGE: Keras is not installed.
+    """
+    parameters = inspect.signature(_resolve(name)).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _resolve(name: str) -> Callable[..., keras.Model]:
+    from kd_edge.errors import require
+
+    if name not in MODELS:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"there is no model '{name}'{nearest(name, MODELS)}",
+            hint=f"models: {', '.join(MODELS)}",
+        )
+    builder = MODELS[name]
+    if callable(builder):
+        return builder
+    require("keras", extra="build", purpose="building a model")
+    module, function = builder.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _check_shapes(name: str, input_shapes: Mapping[str, tuple[int, ...]], n_classes: int) -> None:
+    if n_classes < 2:
+        raise KdEdgeError("KD_SHAPE", f"model '{name}' needs at least 2 classes, not {n_classes}")
+    if not input_shapes:
+        raise KdEdgeError("KD_SHAPE", f"model '{name}' needs at least one input")
+    for key, shape in input_shapes.items():
+        if len(shape) not in (2, 3) or min(shape) < 1:
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"model '{name}' cannot take input '{key}' of shape {tuple(shape)}",
+                hint="(samples, channels) or (steps, samples, channels)",
+            )

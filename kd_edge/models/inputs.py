@@ -1,0 +1,54 @@
+"""What every builder does with its inputs: Input layers, reshapes, and checks of options."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from kd_edge.errors import KdEdgeError
+
+
+def make_inputs(input_shapes: dict[str, tuple[int, ...]]) -> dict[str, keras.KerasTensor]:
+    """One Input layer a name, in that order."""
+    return {name: keras.Input(shape=shape, name=name) for name, shape in input_shapes.items()}
+
+
+def as_timeline(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """(batch, [steps,] samples, channels) -> (batch, 1, all samples, channels)."""
+    *time, channels = x.shape[1:]
+    samples = time[0] if len(time) == 1 else time[0] * time[1]
+    return layers.Reshape((1, samples, channels), name=f"{name}_timeline")(x)
+
+
+def as_steps(x: keras.KerasTensor, name: str, steps: int) -> keras.KerasTensor:
+    """(batch, samples, channels) -> (batch, steps, samples / steps, channels); with steps: as is.
+
+    Raises:
+        KdEdgeError KD_SHAPE: the samples do not divide into the steps.
+    """
+    if len(x.shape) == 4:
+        return x
+    samples, channels = x.shape[1:]
+    if samples % steps:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"input '{name}' has {samples} samples, which do not divide into {steps} steps",
+            hint="choose another window length, or set the model's option 'steps'",
+        )
+    return layers.Reshape((steps, samples // steps, channels), name=f"{name}_steps")(x)
+
+
+def check_option(name: str, value, low, high=None) -> None:
+    """Raises KD_RECIPE_VALUE unless low <= value (<= high)."""
+    if not isinstance(value, int | float) or value < low or (high is not None and value > high):
+        bound = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise KdEdgeError("KD_RECIPE_VALUE", f"model option '{name}' must be {bound}, not {value}")
+
+
+def too_short(name: str, length: int, what: str) -> KdEdgeError:
+    """The error for a window that a layer would shrink to nothing."""
+    return KdEdgeError(
+        "KD_SHAPE",
+        f"input '{name}' is too short for {what}: {length} samples left",
+        hint="use longer windows, or a smaller kernel or pool in the model's options",
+    )
