@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,15 @@ class Stages:
 
     A stage is its name, the key of what it reads, the files that it writes and a JSON value that
     it returns. It runs when its key is new or a file is missing or altered; else its remembered
-    value is returned. State is written after each stage, so an interrupted build goes on.
+    value is returned. State is written after each stage, so an interrupted build goes on. Stages
+    of different names may run in different threads.
     """
 
     def __init__(self, out: Path, *, report: Callable[[str, bool], None] | None = None):
         self._out = Path(out)
         self._report = report or (lambda name, cached: None)
         self._done: dict[str, dict] = self._load()
+        self._lock = threading.Lock()
 
     def run(self, name: str, key: str, files: Sequence[str], make: Callable[[], Any]) -> Any:
         """The stage's value, made now or remembered.
@@ -46,16 +49,20 @@ class Stages:
         if cached:
             return entry["value"]
         # Forget first: a crash inside `make` must not leave the old entry beside new files.
-        if self._done.pop(name, None) is not None:
-            self._save()
+        self._remember(name, None)
         value = make()
-        self._done[name] = {
-            "key": key,
-            "files": {file: sha256_file(self._out / file) for file in files},
-            "value": value,
-        }
-        self._save()
+        digests = {file: sha256_file(self._out / file) for file in files}
+        self._remember(name, {"key": key, "files": digests, "value": value})
         return value
+
+    def _remember(self, name: str, entry: dict | None) -> None:
+        with self._lock:
+            if entry is not None:
+                self._done[name] = entry
+            elif self._done.pop(name, None) is None:
+                return
+            text = json.dumps(self._done, indent=1, sort_keys=True)
+            write_text(self._out / STATE_FILE, text)
 
     def _intact(self, digests: dict[str, str], files: Sequence[str]) -> bool:
         return set(digests) == set(files) and all(
@@ -69,6 +76,3 @@ class Stages:
         except (OSError, ValueError):
             # No state, or one that cannot be read: everything is made again.
             return {}
-
-    def _save(self) -> None:
-        write_text(self._out / STATE_FILE, json.dumps(self._done, indent=1, sort_keys=True))

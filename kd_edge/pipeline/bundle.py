@@ -1,0 +1,253 @@
+"""The bundle: the folder that `build` writes, its manifest, and the windows kept for `bench`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import atomic_path, sha256_file, write_text
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.windows import Normaliser, WindowSet
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "bundle.json"
+WINDOWS_FILE = "bench.npz"
+RECIPE_FILE = "recipe.toml"
+REPORT_FILE = "report.json"
+PARITY_PART = "parity windows"
+
+
+@dataclass(frozen=True)
+class BundledFormat:
+    """One `.tflite` file of a model.
+
+    Attributes:
+        format: 'float32', 'float16', 'dynamic', 'int8' or 'int16x8'.
+        runtimes: names of the runtimes that take it.
+        notes: what its reader must know, e.g. why only one runtime takes it.
+    """
+
+    format: str
+    file: str
+    operators: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A trained model and its formats; see `Trained` for the fields."""
+
+    name: str
+    role: str
+    architecture: str
+    parameters: int
+    inputs: tuple[str, ...]
+    keras_file: str
+    formats: tuple[BundledFormat, ...]
+
+    def format(self, name: str) -> BundledFormat | None:
+        """The format of that name, if the bundle has it."""
+        return next((f for f in self.formats if f.format == name), None)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A recording that models were trained or tuned on: enough to name a leak."""
+
+    subject: str
+    session: str
+    content_sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """bundle.json: what the folder holds and what made it.
+
+    Attributes:
+        product: the student that ships.
+        front_end: with the fitted normaliser.
+        learned: recordings of the training and validation parts.
+        files: name below the folder -> SHA-256, for every file but this one.
+    """
+
+    schema_version: int
+    kd_edge: str
+    title: str
+    product: str
+    synthetic: bool
+    recipe_sha256: str
+    class_names: tuple[str, ...]
+    models: tuple[BundledModel, ...]
+    front_end: FrontEndConstants
+    learned: tuple[Learned, ...]
+    versions: dict[str, str]
+    files: dict[str, str]
+
+    def model(self, name: str) -> BundledModel:
+        return next(model for model in self.models if model.name == name)
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The normaliser per model input, as the front end's streams state it."""
+        streams = {stream.name: stream for stream in self.front_end.streams}
+        mean, scale = {}, {}
+        for layout in self.front_end.inputs:
+            mean[layout.name] = tuple(v for s in layout.streams for v in streams[s].mean)
+            scale[layout.name] = tuple(v for s in layout.streams for v in streams[s].scale)
+        return Normaliser(mean, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredWindows:
+    """Test windows with the trained models' answers, so that `bench` needs no recordings.
+
+    Attributes:
+        parts: part name -> normalised windows; `PARITY_PART` is the one for parity.
+        logits: model name -> part name -> (n, classes) float32, from Keras at build time.
+    """
+
+    parts: dict[str, WindowSet]
+    logits: dict[str, dict[str, np.ndarray]]
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+def start_bundle(out: Path) -> None:
+    """Prepare an output folder; a folder that holds something else is left alone.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: not a folder, not writable, or not a bundle's.
+    """
+    if out.exists() and not out.is_dir():
+        raise KdEdgeError(
+            "KD_OUTPUT", f"{out} is not a folder", where=str(out), hint="name another with --out"
+        )
+    ours = (MANIFEST_FILE, RECIPE_FILE, ".stages.json")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
+        raise KdEdgeError(
+            "KD_OUTPUT",
+            f"{out} holds files that are no bundle's, and would be mixed with them",
+            where=str(out),
+            hint="name an empty or new folder with --out",
+        )
+
+
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Write bundle.json last, with the digest of every other file of the bundle."""
+    files = {
+        str(path.relative_to(out)): sha256_file(path)
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and not _is_private(path.relative_to(out)) and path.name != MANIFEST_FILE
+    }
+    text = _MANIFEST.dump_json(replace(manifest, files=files), indent=1).decode()
+    write_text(out / MANIFEST_FILE, text + "\n")
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read bundle.json and check every file that it names.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_BUNDLE_VERSION, KD_BUNDLE_ALTERED.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"{folder} is no finished bundle: it has no {MANIFEST_FILE}",
+            where=str(path),
+            hint="`kd-edge build RECIPE --out FOLDER` makes one; an interrupted build goes on",
+        ) from error
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _altered(path, "it is not a manifest") from error
+    if version != SCHEMA_VERSION:
+        raise KdEdgeError(
+            "KD_BUNDLE_VERSION",
+            f"the bundle has schema version {version}; this kd-edge reads {SCHEMA_VERSION}",
+            where=str(path),
+            hint="build it again, or use the kd-edge that built it",
+        )
+    try:
+        manifest = _MANIFEST.validate_json(text)
+    except ValidationError as error:
+        raise _altered(path, f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+    for name, digest in manifest.files.items():
+        file = folder / name
+        if not file.is_file():
+            raise _altered(file, "it is missing")
+        if sha256_file(file) != digest:
+            raise _altered(file, "its SHA-256 differs from the manifest's")
+    return manifest
+
+
+def _altered(path: Path, what: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_BUNDLE_ALTERED",
+        f"the bundle's {path.name} is not as it was built: {what}",
+        where=str(path),
+        hint="build the bundle again; figures of an altered one prove nothing",
+    )
+
+
+def _is_private(relative: Path) -> bool:
+    """State and checkpoints, which are no part of the bundle."""
+    return any(part.startswith(".") for part in relative.parts) or relative.parts[0] == "folds"
+
+
+def save_windows(path: Path, stored: StoredWindows) -> None:
+    """Write test windows and stored answers as one NPZ file without pickles."""
+    arrays: dict[str, np.ndarray] = {}
+    meta = []
+    for index, (name, windows) in enumerate(stored.parts.items()):
+        for position, array in enumerate(windows.inputs.values()):
+            arrays[f"{index}/input/{position}"] = array
+        arrays[f"{index}/labels"] = windows.labels
+        arrays[f"{index}/recordings"] = windows.recordings
+        arrays[f"{index}/subjects"] = windows.subjects
+        for model, logits in stored.logits.items():
+            arrays[f"{index}/logits/{model}"] = logits[name]
+        meta.append(
+            {
+                "name": name,
+                "inputs": list(windows.inputs),
+                "class_names": windows.class_names,
+                "recording_names": windows.recording_names,
+                "synthetic": windows.synthetic,
+            }
+        )
+    arrays["meta"] = np.array(json.dumps({"parts": meta, "models": list(stored.logits)}))
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def load_windows(path: Path) -> StoredWindows:
+    """Read what `save_windows` wrote."""
+    with np.load(path) as kept:
+        meta = json.loads(str(kept["meta"]))
+        parts, logits = {}, {model: {} for model in meta["models"]}
+        for index, part in enumerate(meta["parts"]):
+            parts[part["name"]] = WindowSet(
+                inputs={
+                    name: kept[f"{index}/input/{position}"]
+                    for position, name in enumerate(part["inputs"])
+                },
+                labels=kept[f"{index}/labels"],
+                recordings=kept[f"{index}/recordings"],
+                subjects=kept[f"{index}/subjects"],
+                class_names=tuple(part["class_names"]),
+                recording_names=tuple(part["recording_names"]),
+                synthetic=part["synthetic"],
+            )
+            for model in meta["models"]:
+                logits[model][part["name"]] = kept[f"{index}/logits/{model}"]
+    return StoredWindows(parts, logits)

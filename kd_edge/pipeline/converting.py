@@ -1,0 +1,120 @@
+"""Conversion stages: every format of every model, two converters at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.bundle import BundledFormat, BundledModel
+from kd_edge.pipeline.parts import FoldWindows
+from kd_edge.pipeline.stages import Stages, key_of
+from kd_edge.pipeline.training import Trained, training_versions
+from kd_edge.recipe import Recipe
+
+# Formats that may be refused for some models without failing the build: said in the report.
+OPTIONAL_FORMATS = ("int16x8",)
+
+
+def convert_models(
+    recipe: Recipe, trained: list[Trained], data: FoldWindows, stages: Stages, out: Path
+) -> tuple[tuple[BundledModel, ...], tuple[str, ...]]:
+    """Convert every model to its formats.
+
+    Returns:
+        the models with their formats, and a sentence for every optional format that was refused.
+    """
+    converter = _Converter(recipe, data, stages, out)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        jobs = [
+            (model, fmt, pool.submit(converter.convert, model, fmt))
+            for model in trained
+            for fmt in _formats(recipe, model)
+        ]
+        done = [(model, fmt, job.result()) for model, fmt, job in jobs]
+    models = tuple(
+        BundledModel(
+            name=model.name,
+            role=model.role,
+            architecture=model.architecture,
+            parameters=model.parameters,
+            inputs=model.inputs,
+            keras_file=model.file,
+            formats=tuple(f for m, _, f in done if m is model and isinstance(f, BundledFormat)),
+        )
+        for model in trained
+    )
+    refused = tuple(
+        f"{model.name} has no {fmt}: {outcome}"
+        for model, fmt, outcome in done
+        if isinstance(outcome, str)
+    )
+    return models, refused
+
+
+def _formats(recipe: Recipe, model: Trained) -> tuple[str, ...]:
+    conversion = recipe.conversion
+    return conversion.formats if model.role == "student" else conversion.teacher_formats
+
+
+def _calibration(recipe: Recipe, data: FoldWindows) -> dict[str, np.ndarray]:
+    """Training windows to calibrate with, balanced over classes and subjects, by input name."""
+    from kd_edge.convert.calibration import choose
+
+    training = data.training
+    indices = choose(
+        training.labels, training.subjects, recipe.conversion.calibration_windows, recipe.seed
+    )
+    return training.take(indices).inputs
+
+
+class _Converter:
+    """Converts the models of one build, each format a stage."""
+
+    def __init__(self, recipe: Recipe, data: FoldWindows, stages: Stages, out: Path):
+        self._recipe = recipe
+        self._data = data
+        self._stages = stages
+        self._out = out
+        self._calibration = _calibration(recipe, data)
+
+    def convert(self, model: Trained, fmt: str) -> BundledFormat | str:
+        """One format of one model; the reason as a sentence where an optional one is refused."""
+        file = f"{model.name}.{fmt}.tflite"
+        key = key_of(
+            model.sha256,
+            fmt,
+            model.inputs,
+            self._data.key,
+            self._recipe.conversion.calibration_windows,
+            self._recipe.seed,
+            training_versions(),
+        )
+        try:
+            value = self._stages.run(
+                f"convert {model.name} to {fmt}",
+                key,
+                [file],
+                lambda: asdict(self._make(model, fmt, file)),
+            )
+        except KdEdgeError as error:
+            if fmt in OPTIONAL_FORMATS and error.code == "KD_CONVERTER_REFUSED":
+                return error.message
+            raise
+        return TypeAdapter(BundledFormat).validate_python(value)
+
+    def _make(self, model: Trained, fmt: str, file: str) -> BundledFormat:
+        from kd_edge.convert.tflite import convert
+
+        conversion = convert(
+            self._out / model.file,
+            self._out / file,
+            fmt=fmt,
+            input_order=model.inputs,
+            calibration={name: self._calibration[name] for name in model.inputs},
+        )
+        return BundledFormat(fmt, file, conversion.operators, conversion.runtimes, conversion.notes)

@@ -1,0 +1,99 @@
+"""The parts of one fold as normalised windows, and their description for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.pipeline.dataset import Dataset, source_sha256
+from kd_edge.pipeline.stages import key_of
+from kd_edge.recipe import Recipe
+from kd_edge.report.tree import Part
+from kd_edge.signals.recording import RecordingInfo
+from kd_edge.splits import Fold, SplitPart
+from kd_edge.windows import (
+    Normaliser,
+    WindowSet,
+    fit_normaliser,
+    front_end_constants,
+    normalised_channels,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldWindows:
+    """One fold's windows, normalised by its training part.
+
+    Attributes:
+        training: of the training part, without augmented copies.
+        tests: part name -> windows, the most honest first.
+        key: digest of everything that they depend on.
+    """
+
+    fold: Fold
+    training: WindowSet
+    validation: WindowSet
+    tests: dict[str, WindowSet]
+    normaliser: Normaliser
+    front_end: FrontEndConstants
+    key: str
+
+
+def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
+    """Cut a dataset's windows into a fold's parts and normalise them by the training part."""
+
+    def of(part: SplitPart) -> WindowSet:
+        return dataset.windows.take(
+            np.flatnonzero(np.isin(dataset.windows.recordings, part.indices))
+        )
+
+    training = of(fold.train)
+    enabled = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
+    normaliser = fit_normaliser(training, enabled)
+    return FoldWindows(
+        fold=fold,
+        training=normaliser.apply(training),
+        validation=normaliser.apply(of(fold.validation)),
+        tests={part.name: normaliser.apply(of(part)) for part in fold.tests},
+        normaliser=normaliser,
+        front_end=front_end_constants(dataset.designs, normaliser, recipe.windows),
+        key=key_of(dataset.key, *(source_sha256(part.indices) for part in fold.parts)),
+    )
+
+
+def describe_part(part: SplitPart, windows: WindowSet, recordings: Sequence[RecordingInfo]) -> Part:
+    """A part's windows, classes, subjects and leak, for the report."""
+    held = [recordings[i] for i in part.indices]
+    return Part(
+        name=part.name,
+        role=part.role,
+        kind=part.kind,
+        leak=part.leak,
+        n_windows=len(windows),
+        n_recordings=len(held),
+        class_counts=class_counts(windows),
+        subjects=tuple(sorted({r.subject for r in held})),
+        sessions=tuple(sorted({r.session for r in held})),
+    )
+
+
+def class_counts(windows: WindowSet) -> dict[str, int]:
+    """Windows of each class, every class named."""
+    counts = np.bincount(windows.labels, minlength=len(windows.class_names))
+    return {name: int(n) for name, n in zip(windows.class_names, counts, strict=True)}
+
+
+def spread_over_classes(labels: np.ndarray, n: int, *, seed: int) -> np.ndarray:
+    """Indices of up to `n` windows, as even over classes as the data allow, in ascending order."""
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    # Rank of each window within its class: sorting by it takes one of each class in turn.
+    rank = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        rank[members] = np.arange(len(members))
+    order = shuffled[np.argsort(rank[shuffled], kind="stable")]
+    return np.sort(order[:n])

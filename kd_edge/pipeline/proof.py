@@ -1,0 +1,198 @@
+"""Proof: size, latency, arena, accuracy and parity of every model, format and runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.measure.accuracy import measure_accuracy
+from kd_edge.measure.arena import measure_arena
+from kd_edge.measure.latency import measure_latency
+from kd_edge.measure.results import Accuracy
+from kd_edge.measure.size import measure_size
+from kd_edge.pipeline.bundle import (
+    PARITY_PART,
+    BundledFormat,
+    BundledModel,
+    Manifest,
+    StoredWindows,
+)
+from kd_edge.recipe import Proof
+from kd_edge.report.tree import Row
+from kd_edge.runtimes.parity import compare_forms, compare_runtimes
+from kd_edge.runtimes.registry import RUNTIMES, available, open_session
+from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.session import run_windows
+from kd_edge.windows import WindowSet
+
+# Formats whose answers are compared with Keras and between runtimes.
+COMPARED_FORMATS = ("float32", "int8")
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What was measured on this host."""
+
+    rows: tuple[Row, ...]
+    parity: tuple[Parity, ...]
+
+
+class Prover:
+    """Measures the models of one bundle on given windows.
+
+    Args:
+        folder: the bundle's. stored: windows by part, and Keras's answers on them where known.
+        progress: called with (what, done, total).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        stored: StoredWindows,
+        settings: Proof,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+    ):
+        self._folder = folder
+        self._manifest = manifest
+        self._stored = stored
+        self._settings = settings
+        self._tell = progress or (lambda what, done, total: None)
+        self._tests = {n: w for n, w in stored.parts.items() if n != PARITY_PART}
+        # Answers on the parity windows, kept so that each session runs them once.
+        self._answers: dict[tuple[str, str, str], np.ndarray] = {}
+
+    def prove(self) -> Proven:
+        """Measure everything; rows come in the bundle's order."""
+        jobs = list(self._jobs())
+        rows = []
+        for done, (model, fmt, runtime) in enumerate(jobs):
+            what = f"{model.name} {fmt.format if fmt else 'keras'} on {runtime}"
+            self._tell(what, done, len(jobs))
+            rows.append(self._row(model, fmt, runtime) if fmt else self._keras_row(model))
+        self._tell("parity", len(jobs), len(jobs))
+        return Proven(tuple(rows), tuple(self._parity()))
+
+    def _jobs(self) -> Iterator[tuple[BundledModel, BundledFormat | None, str]]:
+        for model in self._manifest.models:
+            if model.name in self._stored.logits:
+                yield model, None, "keras"
+            for fmt in model.formats:
+                for runtime in RUNTIMES:
+                    if runtime in fmt.runtimes and available(runtime):
+                        yield model, fmt, runtime
+
+    def _keras_row(self, model: BundledModel) -> Row:
+        logits = self._stored.logits[model.name]
+        return Row(
+            model=model.name,
+            role=model.role,
+            architecture=model.architecture,
+            format="keras",
+            runtime="keras",
+            parameters=model.parameters,
+            size=None,
+            accuracy={n: measure_accuracy(logits[n], w) for n, w in self._tests.items()},
+            latency=None,
+            arena=None,
+        )
+
+    def _row(self, model: BundledModel, fmt: BundledFormat, runtime: str) -> Row:
+        path = self._folder / fmt.file
+        session = open_session(runtime, path)
+        windows = self._windows(model)
+        accuracy = {
+            name: measure_accuracy(run_windows(session, part).logits, part)
+            for name, part in windows.items()
+            if name != PARITY_PART
+        }
+        if fmt.format in COMPARED_FORMATS and model.role == "student":
+            answers = run_windows(session, windows[PARITY_PART])
+            self._answers[model.name, fmt.format, runtime] = answers.logits
+        return Row(
+            model=model.name,
+            role=model.role,
+            architecture=model.architecture,
+            format=fmt.format,
+            runtime=runtime,
+            parameters=model.parameters,
+            size=measure_size(path),
+            accuracy=accuracy,
+            latency=measure_latency(
+                runtime, path, windows[PARITY_PART], n_runs=self._settings.latency_runs
+            ),
+            arena=measure_arena(path) if runtime == "tflm" else None,
+            notes=fmt.notes,
+        )
+
+    def _windows(self, model: BundledModel) -> dict[str, WindowSet]:
+        return {name: part.only(model.inputs) for name, part in self._stored.parts.items()}
+
+    def _parity(self) -> Iterator[Parity]:
+        """Students alone: teachers do not ship."""
+        for model in self._manifest.models:
+            if model.role != "student":
+                continue
+            windows = self._windows(model)[PARITY_PART]
+            for fmt in model.formats:
+                if fmt.format in COMPARED_FORMATS:
+                    yield from self._between_runtimes(model, fmt, windows)
+            yield from self._between_forms(model)
+
+    def _between_runtimes(
+        self, model: BundledModel, fmt: BundledFormat, windows: WindowSet
+    ) -> Iterator[Parity]:
+        """TFLite Micro against every other runtime: it is the oracle for a board."""
+        if "tflm" not in fmt.runtimes or not available("tflm"):
+            return
+        for runtime in RUNTIMES:
+            if runtime != "tflm" and runtime in fmt.runtimes and available(runtime):
+                yield compare_runtimes(self._folder / fmt.file, windows, runtime, "tflm")
+
+    def _between_forms(self, model: BundledModel) -> Iterator[Parity]:
+        """Keras against float32 and int8, and float32 against int8: a wrong conversion is wrong
+        on every runtime alike, so parity between runtimes cannot see it."""
+        sides = {}
+        if model.name in self._stored.logits:
+            sides["Keras"] = self._stored.logits[model.name][PARITY_PART]
+        for form, runtime, title in (
+            ("float32", "litert", "float32 on LiteRT"),
+            ("int8", "tflm", "int8 on TFLite Micro"),
+        ):
+            if (model.name, form, runtime) in self._answers:
+                sides[title] = self._answers[model.name, form, runtime]
+        titles = list(sides)
+        for position, left in enumerate(titles):
+            for right in titles[position + 1 :]:
+                yield compare_forms(
+                    sides[left], sides[right], f"{model.name}: {left}", f"{model.name}: {right}"
+                )
+
+
+def pooled_accuracy(logits: dict[str, np.ndarray], parts: dict[str, WindowSet]) -> float:
+    """Fraction of right windows over several parts together."""
+    right = sum(int((logits[n].argmax(axis=1) == p.labels).sum()) for n, p in parts.items())
+    return right / sum(len(part) for part in parts.values())
+
+
+def ensemble_row(logits: dict[str, np.ndarray], parts: dict[str, WindowSet], method: str) -> Row:
+    """The teachers joined, as students saw them."""
+    accuracy: dict[str, Accuracy] = {
+        name: measure_accuracy(logits[name], part) for name, part in parts.items()
+    }
+    return Row(
+        model="teachers together",
+        role="ensemble",
+        architecture=method,
+        format="keras",
+        runtime="keras",
+        parameters=None,
+        size=None,
+        accuracy=accuracy,
+        latency=None,
+        arena=None,
+    )

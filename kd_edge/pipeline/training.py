@@ -1,0 +1,240 @@
+"""Training stages of one fold: teachers, their outputs once, and students."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import atomic_path, sha256_file
+from kd_edge.pipeline.parts import FoldWindows
+from kd_edge.pipeline.stages import Stages, key_of
+from kd_edge.recipe import Model, Recipe, Student
+from kd_edge.report.tree import Curve
+from kd_edge.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model on disk.
+
+    Attributes:
+        role: 'teacher' or 'student'.
+        file: `.keras` file below the output folder.
+        inputs: window inputs it takes, in order.
+        curve: its training history.
+    """
+
+    name: str
+    role: str
+    architecture: str
+    file: str
+    sha256: str
+    inputs: tuple[str, ...]
+    parameters: int
+    curve: Curve
+
+
+class FoldTrainer:
+    """Trains the models of one fold below `folder` of the output folder ('' for the first fold)."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: FoldWindows,
+        stages: Stages,
+        out: Path,
+        *,
+        folder: str = "",
+        progress: Callable | None = None,
+    ):
+        self._recipe = recipe
+        self._data = data
+        self._stages = stages
+        self._out = out
+        self._folder = folder
+        self._progress = progress
+
+    def teachers(self) -> tuple[Trained, ...]:
+        """Every teacher, trained on labels."""
+        return tuple(self._train(model, "teacher", None, "") for model in self._recipe.teachers)
+
+    def students(self, teachers: Sequence[Trained]) -> tuple[Trained, ...]:
+        """Every student, distilled from the teachers or trained on labels alone."""
+        digest = key_of([t.sha256 for t in teachers])
+        logits = _Once(lambda: self._teacher_logits(teachers))
+        return tuple(
+            self._train(
+                student,
+                "student",
+                logits if student.distill else None,
+                digest if student.distill else "",
+            )
+            for student in self._recipe.students
+        )
+
+    @cached_property
+    def _training(self) -> WindowSet:
+        """The training windows with their augmented copies."""
+        settings = self._recipe.augmentation
+        if settings is None:
+            return self._data.training
+        from kd_edge.distill.augment import augment
+
+        rates_hz = {s.name: s.rate_hz for s in self._data.front_end.streams}
+        shift_samples = {
+            layout.name: round(settings.shift_s * rates_hz[layout.streams[0]])
+            for layout in self._data.front_end.inputs
+        }
+        return augment(
+            self._data.training,
+            copies=settings.copies,
+            gain=settings.gain,
+            offset=settings.offset,
+            shift_samples=shift_samples,
+            seed=self._recipe.seed,
+        )
+
+    def _train(
+        self, model: Model, role: str, teacher_logits: _Once | None, teachers_digest: str
+    ) -> Trained:
+        recipe = self._recipe
+        file = f"{self._folder}{model.name}.keras"
+        distilled = isinstance(model, Student) and model.distill
+        key = key_of(
+            self._data.key,
+            model.model_dump(mode="json"),
+            recipe.inputs_of(model),
+            recipe.seed,
+            recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
+            recipe.distillation.model_dump(mode="json") if distilled else None,
+            teachers_digest,
+            training_versions(),
+        )
+
+        def make() -> dict:
+            logits = teacher_logits.value if teacher_logits is not None else None
+            return self._fit(model, file, key, logits)
+
+        value = self._stages.run(f"train {self._folder}{model.name}", key, [file], make)
+        return Trained(
+            name=model.name,
+            role=role,
+            architecture=model.model,
+            file=file,
+            sha256=sha256_file(self._out / file),
+            inputs=recipe.inputs_of(model),
+            parameters=value["parameters"],
+            curve=Curve(
+                model=model.name,
+                **{name: tuple(series) for name, series in value["history"].items()},
+            ),
+        )
+
+    def _fit(self, model: Model, file: str, key: str, logits: np.ndarray | None) -> dict:
+        from kd_edge.distill.trainer import TrainSettings, train
+        from kd_edge.models import build_model
+
+        recipe = self._recipe
+        inputs = recipe.inputs_of(model)
+        training = self._training.only(inputs)
+        network = build_model(
+            model.model,
+            input_shapes=training.input_shapes,
+            n_classes=len(training.class_names),
+            seed=model_seed(recipe.seed, model.name),
+            options=model.options,
+        )
+        distillation = recipe.distillation if logits is not None else None
+        history = train(
+            network,
+            training,
+            self._data.validation.only(inputs),
+            TrainSettings(
+                epochs=model.epochs,
+                batch_size=model.batch_size,
+                learning_rate=model.learning_rate,
+                patience=model.patience,
+                seed=model_seed(recipe.seed, model.name),
+                loss=distillation and distillation.loss,
+                temperature=distillation and distillation.temperature,
+                alpha=distillation and distillation.alpha,
+            ),
+            name=f"{self._folder}{model.name}",
+            teacher_logits=logits,
+            checkpoint=self._out / ".work" / f"{model.name}-{key[:16]}.ckpt",
+            progress=self._progress,
+        )
+        with atomic_path(self._out / file) as temporary:
+            network.save(temporary)
+        return {"parameters": network.count_params(), "history": asdict(history)}
+
+    def _teacher_logits(self, teachers: Sequence[Trained]) -> np.ndarray:
+        """The teachers' joint logits on every training window, augmented ones too."""
+        from kd_edge.distill.ensemble import combine
+
+        recipe, data = self._recipe, self._data
+        logits, held_out = [], []
+        for teacher in teachers:
+            network = load_model(self._out / teacher.file)
+            logits.append(predict(network, self._training.only(teacher.inputs)))
+            answers = predict(network, data.validation.only(teacher.inputs)).argmax(axis=1)
+            held_out.append(float((answers == data.validation.labels).mean()))
+        if len(logits) == 1:
+            return logits[0]
+        return combine(logits, method=recipe.distillation.ensemble, held_out_accuracy=held_out)
+
+
+class _Once:
+    """A value that is computed when first asked for."""
+
+    def __init__(self, make: Callable[[], np.ndarray]):
+        self._make = make
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        return self._make()
+
+
+def model_seed(seed: int, name: str) -> int:
+    """A seed of its own for each model, so that adding one changes no other."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "little") >> 1
+
+
+def training_versions() -> dict[str, str]:
+    """Versions that a trained model depends on.
+
+    Raises:
+        KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed.
+    """
+    from importlib import metadata
+
+    try:
+        return {name: metadata.version(name) for name in ("keras", "tensorflow", "numpy")}
+    except metadata.PackageNotFoundError as error:
+        raise KdEdgeError(
+            "KD_MISSING_PACKAGE",
+            f"training needs the package '{error.name}', which is not installed",
+            hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
+        ) from error
+
+
+def load_model(path: Path):
+    """A trained `.keras` file, with kd-edge's own layers."""
+    import keras
+
+    import kd_edge.models.layers  # noqa: F401  registers the layers
+
+    return keras.models.load_model(path, compile=False)
+
+
+def predict(network, windows: WindowSet) -> np.ndarray:
+    """(n_windows, classes) logits."""
+    from kd_edge.distill.trainer import predict_logits
+
+    return predict_logits(network, windows)
