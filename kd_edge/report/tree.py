@@ -122,7 +122,15 @@ class FlashSection:
 
 @dataclass(frozen=True)
 class SampleWindow:
-    """One window, for the eye: input name -> (channel names, rows of samples as the model sees them)."""
+    """One input of one window, for the eye, as the model sees it.
+
+    Attributes:
+        label: the window's true class.
+        rate_hz: of the samples in `values`, after the front end.
+        channels: names, one a column of `values`.
+        values: (samples, channels), after the front end; steps joined in time.
+        input_name: the model input that takes it.
+    """
 
     label: str
     recording: str

@@ -39,6 +39,7 @@ class Parity:
         max_abs: largest difference of the dequantised outputs.
         first_difference: None where no layer differs or layers cannot be read (see `note`).
         note: what the reader must know.
+        model: the model that both sides are; '' where only one is meant.
     """
 
     left: str
@@ -50,3 +51,4 @@ class Parity:
     max_abs: float
     first_difference: LayerDifference | None = None
     note: str = ""
+    model: str = ""

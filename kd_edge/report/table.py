@@ -1,0 +1,168 @@
+"""The report in the terminal: the same figures as the page, readable at 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from kd_edge.report import words
+from kd_edge.report.choose import TestedPart, headline, rows_in_order, tested_parts
+from kd_edge.report.tree import Finding, Report, Row
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SYNTHETIC = (
+    "SYNTHETIC DATA: recordings were made by a generator. These figures show that the "
+    "chain works; they say nothing about people."
+)
+_ROW_COLUMNS = 42  # what model, format and runtime take of a table's width
+_PART_COLUMNS = 22  # an accuracy with its interval
+
+
+def print_table(report: Report, console: Console) -> None:
+    """Print verdict, accuracy, cost, parity and findings.
+
+    The honest part stands first; a leak is named in the heading of its figures. Figures that
+    were not measured are '–'.
+    """
+    from rich.text import Text
+
+    console.print(Text(report.title, style="bold"))
+    if report.synthetic:
+        console.print(Text(SYNTHETIC, style="bold yellow"))
+    console.print(Text(headline(report).sentence()))
+    for caveat in report.caveats:
+        console.print(Text(f"note: {caveat}", style="dim"))
+    for table in (*_accuracy_tables(report, console.width), *_fold_tables(report)):
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(_cost_table(report))
+    console.print(Text("– not measured", style="dim"))
+    console.print()
+    console.print(_parity_table(report) if report.parity else Text("Parity: not measured"))
+    console.print()
+    _print_findings(report.findings, console)
+
+
+def _accuracy_tables(report: Report, width: int) -> Iterable[Table]:
+    """As many parts side by side as the width takes; the others in tables below."""
+    parts = tested_parts(report)
+    rows = [row for row in rows_in_order(report) if row.accuracy]
+    per_table = max(1, (width - _ROW_COLUMNS) // _PART_COLUMNS)
+    for start in range(0, len(parts), per_table):
+        yield _accuracy_table(rows, parts[start : start + per_table])
+
+
+def _accuracy_table(rows: list[Row], parts: tuple[TestedPart, ...]) -> Table:
+    levels = {100 * row.accuracy[p.name].interval.level for row in rows for p in parts
+              if p.name in row.accuracy}  # fmt: skip
+    level = " and ".join(f"{level:g}" for level in sorted(levels))
+    table = _table(f"Right answers, % of windows [{level} % interval]")
+    for heading in ("model (role)", "format", "runtime"):
+        table.add_column(heading, overflow="fold")
+    for part in parts:
+        table.add_column(
+            _plain(part.heading), justify="right", overflow="fold", min_width=_PART_COLUMNS - 2,
+            header_style="bold yellow" if part.leaky else "bold",
+        )  # fmt: skip
+    for row in rows:
+        figures = [row.accuracy.get(part.name) for part in parts]
+        if not any(figures):
+            continue
+        cells = [words.accuracy(f) if f else "–" for f in figures]
+        who = f"{row.model} ({row.role})"
+        table.add_row(*map(_plain, (who, row.format, row.runtime, *cells)))
+    return table
+
+
+def _fold_tables(report: Report) -> Iterable[Table]:
+    if not report.folds:
+        return
+    table = _table("Folds, float student, % of windows")
+    table.add_column("fold", overflow="fold")
+    table.add_column("model", overflow="fold")
+    table.add_column("accuracy [interval]", justify="right")
+    table.add_column("windows", justify="right")
+    for fold in report.folds:
+        cells = (words.accuracy(fold.accuracy), words.count(fold.accuracy.n_windows))
+        table.add_row(*map(_plain, (fold.fold, fold.model, *cells)))
+    yield table
+
+
+def _cost_table(report: Report) -> Table:
+    table = _table("Size, time on this host, and memory")
+    for heading in ("model", "format", "runtime"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("file, B", "median µs", "p95 µs", "arena, B"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows_in_order(report):
+        if not (row.size or row.latency or row.arena):
+            continue
+        figures = (
+            words.count(row.size.file_bytes) if row.size else "–",
+            words.number_us(row.latency.median_us) if row.latency else "–",
+            words.number_us(row.latency.p95_us) if row.latency else "–",
+            words.count(row.arena.used_bytes) if row.arena else "–",
+        )
+        table.add_row(*map(_plain, (row.model, row.format, row.runtime, *figures)))
+    abis = sorted({row.arena.abi for row in report.rows if row.arena})
+    if abis:
+        table.caption = _plain(f"Arena as used on {', '.join(abis)}, not on a board.")
+        table.caption_justify = "left"
+    return table
+
+
+def _parity_table(report: Report) -> Table:
+    table = _table("Parity: the same windows on two sides")
+    table.add_column("sides", overflow="fold")
+    table.add_column("windows", justify="right")
+    table.add_column("same class", justify="right")
+    table.add_column("largest difference", overflow="fold")
+    for parity in report.parity:
+        sides = f"{parity.left} / {parity.right}"
+        if parity.model:
+            sides = f"{parity.model}: {sides}"
+        difference = words.steps(parity.max_steps)
+        first = parity.first_difference
+        if first is not None:
+            difference += f"; first differs: {first.index} {first.operator}"
+        cells = (sides, words.count(parity.n_windows), words.percent(parity.class_agreement))
+        table.add_row(*map(_plain, (*cells, difference)))
+    return table
+
+
+def _print_findings(findings: tuple[Finding, ...], console: Console) -> None:
+    from rich.text import Text
+
+    if not findings:
+        console.print(Text("Findings: none"))
+    styles = {"error": "bold red", "warning": "yellow"}
+    for finding in findings:
+        console.print(
+            Text(f"{finding.severity} {finding.code}", style=styles.get(finding.severity, "dim")),
+            Text(finding.message),
+        )
+        if finding.where:
+            console.print(Text(f"  where: {finding.where}"))
+        if finding.hint:
+            console.print(Text(f"  hint:  {finding.hint}"))
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        title=_plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        padding=(0, 1), pad_edge=False, show_edge=False,
+    )  # fmt: skip
+
+
+def _plain(text: str):
+    """Names come from users' files: square brackets in them are not markup."""
+    from rich.text import Text
+
+    return Text(text)

@@ -1,0 +1,98 @@
+"""Figures as people read them; an unknown figure is 'not measured', never 0."""
+
+from __future__ import annotations
+
+from kd_edge.measure.results import Accuracy, Interval
+from kd_edge.report.tree import Part
+
+NOT_MEASURED = "not measured"
+
+RUNTIME_NAMES = {
+    "keras": "Keras",
+    "litert": "LiteRT",
+    "tflite-runtime": "tflite-runtime",
+    "tflm": "TFLite Micro",
+    "scikit-learn": "scikit-learn",
+}
+
+
+def runtime_name(runtime: str) -> str:
+    """The runtime's own name for itself; unknown names stay as they are."""
+    return RUNTIME_NAMES.get(runtime, runtime)
+
+
+def percent(fraction: float) -> str:
+    """0.631 -> '63.1 %'; 0.9996 -> '99.96 %', since only 1 may read as 100 %."""
+    shown = f"{100 * fraction:.1f}"
+    if shown == "100.0" and fraction < 1:
+        shown = f"{100 * fraction:.2f}" if fraction < 0.99995 else "> 99.99"
+    return f"{shown} %"
+
+
+def interval(bounds: Interval) -> str:
+    """'43.1–79.5', in percent without the sign, to stand behind a percentage."""
+    return f"{100 * bounds.low:.1f}–{100 * bounds.high:.1f}"
+
+
+def accuracy(figure: Accuracy | None) -> str:
+    """'63.1 % [43.1–79.5]', or the word for nothing."""
+    if figure is None:
+        return NOT_MEASURED
+    return f"{percent(figure.accuracy)} [{interval(figure.interval)}]"
+
+
+def count(number: int | None) -> str:
+    """45440 -> '45,440'."""
+    return NOT_MEASURED if number is None else f"{number:,}"
+
+
+def n_bytes(number: int | None) -> str:
+    """45440 -> '45,440 B'."""
+    return NOT_MEASURED if number is None else f"{number:,} B"
+
+
+def kilobytes(number: int | None) -> str:
+    """45440 -> '45.4 kB', where 1 kB is 1000 bytes."""
+    return NOT_MEASURED if number is None else f"{number / 1000:.1f} kB"
+
+
+def microseconds(number: float | None) -> str:
+    """Three digits that matter: '24.9 µs', '612 µs', '1,234 µs'."""
+    return NOT_MEASURED if number is None else f"{number_us(number)} µs"
+
+
+def number_us(number: float | None) -> str:
+    """`microseconds` without the unit."""
+    if number is None:
+        return NOT_MEASURED
+    digits = 2 if number < 10 else 1 if number < 100 else 0
+    return f"{number:,.{digits}f}"
+
+
+def steps(number: int | None) -> str:
+    """Largest difference in quantisation steps: 'no difference', '1 step', '4 steps'."""
+    if number is None:
+        return "float outputs"
+    if number == 0:
+        return "no difference"
+    return f"{number} step{'s' if number != 1 else ''} of the output"
+
+
+def plural(number: int, noun: str, many: str | None = None) -> str:
+    """1, 'class', 'classes' -> '1 class'."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def part_heading(name: str, part: Part | None) -> str:
+    """The part's name with its leak beside it: 'random (leaky: same subjects on both sides)'."""
+    if part is None or part.leak is None:
+        return name
+    sentence = part.leak.strip().rstrip(".")
+    if sentence.lower().startswith("leaky"):
+        return f"{name} ({sentence})"
+    return f"{name} (leaky: {sentence})"
+
+
+def shorten(text: str, length: int) -> str:
+    """`text`, or its start and '…' where it is longer than `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
