@@ -202,6 +202,8 @@ class Distillation(_Table):
 class Conversion(_Table):
     """Formats to write and the limits that fail a build.
 
+    formats: of students; float32 and int8 are always among them, since each proves the other.
+    teacher_formats: of teachers.
     max_drop_points: accuracy that int8 may lose against float, in percentage points, over the
         validation and test parts together.
     max_int8_bytes: of the shipped student's `.tflite`.
@@ -212,6 +214,13 @@ class Conversion(_Table):
     calibration_windows: Annotated[int, Field(ge=16)] = 256
     max_drop_points: Annotated[float, Field(ge=0)] = 1.0
     max_int8_bytes: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _float_and_int8(self):
+        missing = {"float32", "int8"} - set(self.formats)
+        if missing:
+            raise ValueError(f"formats must hold float32 and int8; {', '.join(missing)} is missing")
+        return self
 
 
 class Proof(_Table):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
-from kd_edge.pipeline.parts import FoldWindows
-from kd_edge.pipeline.stages import Stages, key_of
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained, training_versions
 from kd_edge.recipe import Recipe
 
@@ -21,19 +21,19 @@ OPTIONAL_FORMATS = ("int16x8",)
 
 
 def convert_models(
-    recipe: Recipe, trained: list[Trained], data: FoldWindows, stages: Stages, out: Path
+    context: Context, trained: Sequence[Trained]
 ) -> tuple[tuple[BundledModel, ...], tuple[str, ...]]:
     """Convert every model to its formats.
 
     Returns:
         the models with their formats, and a sentence for every optional format that was refused.
     """
-    converter = _Converter(recipe, data, stages, out)
+    converter = _Converter(context)
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs = [
             (model, fmt, pool.submit(converter.convert, model, fmt))
             for model in trained
-            for fmt in _formats(recipe, model)
+            for fmt in _formats(context.recipe, model)
         ]
         done = [(model, fmt, job.result()) for model, fmt, job in jobs]
     models = tuple(
@@ -61,11 +61,11 @@ def _formats(recipe: Recipe, model: Trained) -> tuple[str, ...]:
     return conversion.formats if model.role == "student" else conversion.teacher_formats
 
 
-def _calibration(recipe: Recipe, data: FoldWindows) -> dict[str, np.ndarray]:
+def _calibration(context: Context) -> dict[str, np.ndarray]:
     """Training windows to calibrate with, balanced over classes and subjects, by input name."""
     from kd_edge.convert.calibration import choose
 
-    training = data.training
+    recipe, training = context.recipe, context.data.training
     indices = choose(
         training.labels, training.subjects, recipe.conversion.calibration_windows, recipe.seed
     )
@@ -75,12 +75,9 @@ def _calibration(recipe: Recipe, data: FoldWindows) -> dict[str, np.ndarray]:
 class _Converter:
     """Converts the models of one build, each format a stage."""
 
-    def __init__(self, recipe: Recipe, data: FoldWindows, stages: Stages, out: Path):
-        self._recipe = recipe
-        self._data = data
-        self._stages = stages
-        self._out = out
-        self._calibration = _calibration(recipe, data)
+    def __init__(self, context: Context):
+        self._context = context
+        self._calibration = _calibration(context)
 
     def convert(self, model: Trained, fmt: str) -> BundledFormat | str:
         """One format of one model; the reason as a sentence where an optional one is refused."""
@@ -89,13 +86,13 @@ class _Converter:
             model.sha256,
             fmt,
             model.inputs,
-            self._data.key,
-            self._recipe.conversion.calibration_windows,
-            self._recipe.seed,
+            self._context.data.key,
+            self._context.recipe.conversion.calibration_windows,
+            self._context.recipe.seed,
             training_versions(),
         )
         try:
-            value = self._stages.run(
+            value = self._context.stages.run(
                 f"convert {model.name} to {fmt}",
                 key,
                 [file],
@@ -111,8 +108,8 @@ class _Converter:
         from kd_edge.convert.tflite import convert
 
         conversion = convert(
-            self._out / model.file,
-            self._out / file,
+            self._context.out / model.file,
+            self._context.out / file,
             fmt=fmt,
             input_order=model.inputs,
             calibration={name: self._calibration[name] for name in model.inputs},

@@ -11,7 +11,6 @@ import numpy as np
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
-from kd_edge.measure.results import Accuracy
 from kd_edge.measure.size import measure_size
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -177,22 +176,3 @@ def pooled_accuracy(logits: dict[str, np.ndarray], parts: dict[str, WindowSet]) 
     """Fraction of right windows over several parts together."""
     right = sum(int((logits[n].argmax(axis=1) == p.labels).sum()) for n, p in parts.items())
     return right / sum(len(part) for part in parts.values())
-
-
-def ensemble_row(logits: dict[str, np.ndarray], parts: dict[str, WindowSet], method: str) -> Row:
-    """The teachers joined, as students saw them."""
-    accuracy: dict[str, Accuracy] = {
-        name: measure_accuracy(logits[name], part) for name, part in parts.items()
-    }
-    return Row(
-        model="teachers together",
-        role="ensemble",
-        architecture=method,
-        format="keras",
-        runtime="keras",
-        parameters=None,
-        size=None,
-        accuracy=accuracy,
-        latency=None,
-        arena=None,
-    )

@@ -1,0 +1,90 @@
+"""Keras's answers on held-out windows, kept beside the windows so that `bench` needs neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.pipeline.bundle import (
+    PARITY_PART,
+    WINDOWS_FILE,
+    StoredWindows,
+    load_windows,
+    save_windows,
+)
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.parts import spread_over_classes
+from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.training import Trained, load_model, predict
+from kd_edge.windows import WindowSet
+
+VALIDATION_FILE = ".work/validation.npz"
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Windows and the models' logits on them.
+
+    Attributes:
+        stored: test parts and parity windows, as the bundle keeps them.
+        validation: the same for the validation part, under the name `VALIDATION`.
+    """
+
+    stored: StoredWindows
+    validation: StoredWindows
+
+    @property
+    def held_out(self) -> StoredWindows:
+        """The validation and test parts, without the parity windows."""
+        tests = {n: w for n, w in self.stored.parts.items() if n != PARITY_PART}
+        return StoredWindows(
+            {**self.validation.parts, **tests},
+            {m: {**self.validation.logits[m], **self.stored.logits[m]} for m in self.stored.logits},
+        )
+
+
+def answer(context: Context, trained: Sequence[Trained]) -> Answers:
+    """Run every trained model over the held-out windows, or load what an earlier build kept."""
+    parts = {**context.data.tests, PARITY_PART: _parity_windows(context)}
+    key = key_of(
+        context.data.key,
+        [[model.name, model.sha256] for model in trained],
+        context.recipe.proof.parity_windows,
+    )
+
+    def make() -> None:
+        networks = {model: load_model(context.out / model.file) for model in trained}
+        for file, windows in (
+            (WINDOWS_FILE, parts),
+            (VALIDATION_FILE, {VALIDATION: context.data.validation}),
+        ):
+            logits = {
+                model.name: {
+                    name: predict(network, part.only(model.inputs))
+                    for name, part in windows.items()
+                }
+                for model, network in networks.items()
+            }
+            save_windows(context.out / file, StoredWindows(windows, logits))
+
+    context.stages.run("answers of Keras", key, [WINDOWS_FILE, VALIDATION_FILE], make)
+    return Answers(
+        load_windows(context.out / WINDOWS_FILE), load_windows(context.out / VALIDATION_FILE)
+    )
+
+
+def _parity_windows(context: Context) -> WindowSet:
+    """Test windows, topped up from validation and training where they are too few."""
+    windows, fold = context.dataset.windows, context.folds[0]
+    chosen: list[np.ndarray] = []
+    for part in (*fold.tests, fold.validation, fold.train):
+        left = context.recipe.proof.parity_windows - sum(map(len, chosen))
+        if left <= 0:
+            break
+        owned = np.flatnonzero(np.isin(windows.recordings, part.indices))
+        picked = spread_over_classes(windows.labels[owned], left, seed=context.recipe.seed)
+        chosen.append(owned[picked])
+    return context.data.normaliser.apply(windows.take(np.concatenate(chosen)))

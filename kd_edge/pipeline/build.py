@@ -1,0 +1,183 @@
+"""`build`: from a recipe and recordings to a proven bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from kd_edge import __version__
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import sha256_file, write_text
+from kd_edge.pipeline.answers import Answers, answer
+from kd_edge.pipeline.bundle import (
+    MANIFEST_FILE,
+    RECIPE_FILE,
+    SCHEMA_VERSION,
+    BundledModel,
+    Learned,
+    Manifest,
+    start_bundle,
+    write_manifest,
+)
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.converting import convert_models
+from kd_edge.pipeline.dataset import load_dataset
+from kd_edge.pipeline.firmware import export_firmware
+from kd_edge.pipeline.gates import check_gates
+from kd_edge.pipeline.names import check_names
+from kd_edge.pipeline.parts import describe_part, fold_windows
+from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
+from kd_edge.pipeline.proof import Proven, Prover
+from kd_edge.pipeline.reporting import (
+    caveats_of,
+    provenance,
+    sample_windows,
+    versions,
+    write_report,
+)
+from kd_edge.pipeline.stages import Stages, key_of
+from kd_edge.pipeline.training import FoldTrainer, Trained
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import Recipe, to_toml
+from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
+from kd_edge.report.tree import Part, Report
+from kd_edge.runtimes.registry import RUNTIMES, version
+from kd_edge.splits import check_duplicates, make_folds
+
+
+@dataclass(frozen=True)
+class Built:
+    """A bundle's report, and the gates that it failed (none: the build succeeded)."""
+
+    report: Report
+    failures: tuple[KdEdgeError, ...]
+
+
+def build(
+    recipe: Recipe, *, data: Path | None, out: Path, command: str, watch: Watch | None = None
+) -> Built:
+    """Build the bundle of `recipe` in `out`; what an earlier build did and still holds is kept.
+
+    Args:
+        data: recordings; None where the recipe's reader needs none.
+        command: for the report's provenance.
+
+    Raises:
+        KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
+    """
+    check_names(recipe)
+    context = _prepare(recipe, data, out, command, watch or Watch())
+    trainer = FoldTrainer(recipe, context.data, context.stages, out, progress=context.watch.epoch)
+    teachers = trainer.teachers()
+    students = trainer.students(teachers)
+    models, refused = convert_models(context, [*students, *teachers])
+    answers = answer(context, [*students, *teachers])
+    manifest = _manifest(context, models)
+    proven = _prove(context, manifest, answers)
+    gates = check_gates(recipe, manifest, out, held_out=answers.held_out, parity=proven.parity)
+    flash, unexported = export_firmware(context, manifest, answers.stored, proven)
+    parts = _parts(context)
+    report = Report(
+        schema_version=REPORT_SCHEMA_VERSION,
+        title=recipe.name,
+        product=manifest.product,
+        synthetic=manifest.synthetic,
+        caveats=(*caveats_of(parts, synthetic=manifest.synthetic), *refused, *unexported),
+        provenance=provenance(command, recipe.sha256),
+        parts=parts,
+        rows=(
+            *proven.rows,
+            *ensemble_rows(context, teachers, answers),
+            *baseline_rows(context),
+        ),
+        parity=proven.parity,
+        curves=tuple(model.curve for model in (*students, *teachers)),
+        findings=gates.findings,
+        flash=flash,
+        samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
+        folds=fold_results(context, students, answers),
+    )
+    write_report(out, report)
+    write_manifest(out, manifest)
+    return Built(report, gates.failures)
+
+
+def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: Watch) -> Context:
+    """Read, check and split the data, and open the output folder."""
+    start_bundle(out)
+    dataset = load_dataset(recipe, data, progress=watch.step)
+    folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
+    if not recipe.dataset.allow_duplicates:
+        check_duplicates(dataset.recordings, folds)
+    write_text(out / RECIPE_FILE, to_toml(recipe))
+
+    def report_stage(name: str, cached: bool) -> None:
+        if not cached:
+            # From here the folder is no finished bundle, until the manifest is written again.
+            (out / MANIFEST_FILE).unlink(missing_ok=True)
+        watch.stage(name, cached)
+
+    return Context(
+        recipe=recipe,
+        dataset=dataset,
+        folds=folds,
+        data=fold_windows(dataset, folds[0], recipe),
+        stages=Stages(out, report=report_stage),
+        out=out,
+        command=command,
+        watch=watch,
+    )
+
+
+def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
+    fold, recordings = context.folds[0], context.dataset.recordings
+    learned = np.concatenate([fold.train.indices, fold.validation.indices])
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        kd_edge=__version__,
+        title=context.recipe.name,
+        product=context.recipe.students[0].name,
+        synthetic=context.dataset.windows.synthetic,
+        recipe_sha256=context.recipe.sha256,
+        class_names=context.dataset.windows.class_names,
+        models=models,
+        front_end=context.data.front_end,
+        learned=tuple(
+            Learned(recordings[i].subject, recordings[i].session, recordings[i].content_sha256)
+            for i in learned
+        ),
+        versions=versions(),
+        files={},
+    )
+
+
+def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
+    """Measure once for the same files, windows, settings and runtimes."""
+    files = [
+        [m.name, f.format, f.runtimes, f.notes, sha256_file(context.out / f.file)]
+        for m in manifest.models
+        for f in m.formats
+    ]
+    proof = context.recipe.proof
+    runtimes = {name: version(name) for name in RUNTIMES}
+    key = key_of(files, context.data.key, proof.model_dump(mode="json"), runtimes)
+    adapter = TypeAdapter(Proven)
+
+    def make():
+        prover = Prover(context.out, manifest, answers.stored, proof, progress=context.watch.step)
+        return adapter.dump_python(prover.prove(), mode="json")
+
+    return adapter.validate_python(context.stages.run("prove", key, [], make))
+
+
+def _parts(context: Context) -> tuple[Part, ...]:
+    fold, data, recordings = context.folds[0], context.data, context.dataset.recordings
+    return (
+        *(describe_part(p, data.tests[p.name], recordings) for p in fold.tests),
+        describe_part(fold.validation, data.validation, recordings),
+        describe_part(fold.train, data.training, recordings),
+    )

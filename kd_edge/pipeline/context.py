@@ -1,0 +1,39 @@
+"""What every stage of one build reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_edge.pipeline.dataset import Dataset
+from kd_edge.pipeline.parts import FoldWindows
+from kd_edge.pipeline.stages import Stages
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import Recipe
+from kd_edge.splits import Fold
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One build: what is asked, the data, and where results go.
+
+    Attributes:
+        folds: the first is the one whose models ship.
+        data: the first fold's windows.
+        command: as typed, for the report's provenance.
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    folds: tuple[Fold, ...]
+    data: FoldWindows
+    stages: Stages
+    out: Path
+    command: str
+    watch: Watch
+
+    @property
+    def input_rates_hz(self) -> dict[str, float]:
+        """Samples a second of each model input."""
+        rates = {stream.name: stream.rate_hz for stream in self.data.front_end.streams}
+        return {i.name: rates[i.streams[0]] for i in self.data.front_end.inputs}

@@ -1,0 +1,138 @@
+"""Gates: limits of the recipe that fail a build, and findings that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.convert.lint import lint
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
+from kd_edge.pipeline.proof import pooled_accuracy
+from kd_edge.recipe import Recipe
+from kd_edge.report.tree import Finding
+from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.session import run_windows
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What the limits found: findings for the report, and failures that end the build with 6."""
+
+    findings: tuple[Finding, ...]
+    failures: tuple[KdEdgeError, ...]
+
+
+def check_gates(
+    recipe: Recipe,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    held_out: StoredWindows,
+    parity: Sequence[Parity],
+) -> Gates:
+    """Hold every student against the recipe's limits; only the product's failures end a build.
+
+    Args:
+        held_out: windows of the validation and test parts, with Keras's answers on them.
+    """
+    findings: list[Finding] = []
+    failures: list[KdEdgeError] = []
+    for model in manifest.models:
+        if model.role != "student":
+            continue
+        found = _lints(folder, model)
+        problems = [
+            *_accuracy(recipe, model, folder, held_out),
+            *_parity(recipe, model, parity),
+        ]
+        if model.name == manifest.product:
+            problems += _size(recipe, model, folder)
+            failures += [*problems, *(_as_error(f) for f in found if f.severity == "error")]
+        findings += [*found, *(_as_finding(problem) for problem in problems)]
+    return Gates(tuple(findings), tuple(failures))
+
+
+def _lints(folder: Path, model: BundledModel) -> list[Finding]:
+    path = folder / model.format("int8").file
+    return [
+        Finding(f.code, f.severity, f.message, f"{path.name}: {f.where}", f.hint)
+        for f in lint(path)
+    ]
+
+
+def _accuracy(
+    recipe: Recipe,
+    model: BundledModel,
+    folder: Path,
+    held_out: StoredWindows,
+) -> list[KdEdgeError]:
+    """int8 against float over all held-out windows, in percentage points."""
+    from kd_edge.convert.lint import attribute_loss
+
+    limit = recipe.conversion.max_drop_points
+    int8 = folder / model.format("int8").file
+    session = open_session("tflm", int8)
+    parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
+    answers = {name: run_windows(session, part).logits for name, part in parts.items()}
+    float_accuracy = pooled_accuracy(held_out.logits[model.name], parts)
+    int8_accuracy = pooled_accuracy(answers, parts)
+    drop = 100 * (float_accuracy - int8_accuracy)
+    if drop <= limit:
+        return []
+    some = next(iter(parts.values())).take(np.arange(min(16, len(parts[next(iter(parts))]))))
+    worst = attribute_loss(folder / model.format("float32").file, int8, some.inputs)
+    tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
+    return [
+        KdEdgeError(
+            "KD_GATE_ACCURACY",
+            f"{model.name} loses {drop:.2f} points in int8, more than {limit:g} "
+            f"({100 * float_accuracy:.2f} % to {100 * int8_accuracy:.2f} %)",
+            where=f"tensors with the most quantisation noise: {tensors}",
+            hint="calibrate on more windows, or raise conversion.max_drop_points and say so",
+        )
+    ]
+
+
+def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> list[KdEdgeError]:
+    file = model.format("int8").file
+    return [
+        KdEdgeError(
+            "KD_GATE_PARITY",
+            f"{p.left} and {p.right} agree on {100 * p.class_agreement:.1f} % of windows, less "
+            f"than {100 * recipe.proof.min_agreement:g} %",
+            where=f"first layer that differs: {p.first_difference}",
+            hint="see the lints of this file; TFLite Micro is the oracle for a board",
+        )
+        for p in parity
+        if p.kind == "runtimes"
+        and file in (p.left + p.right)
+        and p.class_agreement < recipe.proof.min_agreement
+    ]
+
+
+def _size(recipe: Recipe, model: BundledModel, folder: Path) -> list[KdEdgeError]:
+    limit = recipe.conversion.max_int8_bytes
+    path = folder / model.format("int8").file
+    if limit is None or path.stat().st_size <= limit:
+        return []
+    return [
+        KdEdgeError(
+            "KD_GATE_SIZE",
+            f"{path.name} has {path.stat().st_size:,} bytes, more than {limit:,}",
+            where="conversion.max_int8_bytes",
+            hint="choose a narrower student in [[students]] options",
+        )
+    ]
+
+
+def _as_finding(error: KdEdgeError) -> Finding:
+    return Finding(error.code, "error", error.message, error.where or "", error.hint or "")
+
+
+def _as_error(finding: Finding) -> KdEdgeError:
+    return KdEdgeError("KD_GATE_LINT", finding.message, where=finding.where, hint=finding.hint)

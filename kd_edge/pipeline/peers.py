@@ -1,0 +1,129 @@
+"""What stands beside the models: plain baselines, the teachers joined, and the other folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+
+from kd_edge.distill.ensemble import combine
+from kd_edge.measure.accuracy import measure_accuracy
+from kd_edge.measure.results import Accuracy
+from kd_edge.pipeline.answers import VALIDATION, Answers
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.parts import fold_windows
+from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.training import FoldTrainer, Trained, load_model, predict
+from kd_edge.report.tree import FoldResult, Row
+
+_FIGURES = TypeAdapter(dict[str, Accuracy])
+
+
+def baseline_rows(context: Context) -> list[Row]:
+    """The recipe's baselines, trained on the training part without augmented copies."""
+    return [_baseline_row(context, name) for name in context.recipe.proof.baselines]
+
+
+def _baseline_row(context: Context, name: str) -> Row:
+    data, seed = context.data, context.recipe.seed
+
+    def make():
+        from kd_edge.measure.baselines import run_baseline
+
+        figures = run_baseline(
+            name, data.training, data.tests, rate_hz=context.input_rates_hz, seed=seed
+        )
+        return _FIGURES.dump_python(figures, mode="json")
+
+    value = context.stages.run(f"baseline {name}", key_of(data.key, name, seed), [], make)
+    return Row(
+        model=name,
+        role="baseline",
+        architecture=name,
+        format="",
+        runtime="scikit-learn",
+        parameters=None,
+        size=None,
+        accuracy=_FIGURES.validate_python(value),
+        latency=None,
+        arena=None,
+        notes=("simple features, trained without augmented copies",),
+    )
+
+
+def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answers) -> list[Row]:
+    """The teachers joined as the students saw them, where there are several."""
+    if len(teachers) < 2:
+        return []
+    method = context.recipe.distillation.ensemble
+    stored, validation = answers.stored, answers.validation
+    labels = validation.parts[VALIDATION].labels
+    held_out = [
+        float((validation.logits[t.name][VALIDATION].argmax(axis=1) == labels).mean())
+        for t in teachers
+    ]
+    figures = {
+        name: measure_accuracy(
+            combine(
+                [stored.logits[t.name][name] for t in teachers],
+                method=method,
+                held_out_accuracy=held_out,
+            ),
+            part,
+        )
+        for name, part in context.data.tests.items()
+    }
+    return [
+        Row(
+            model="teachers together",
+            role="ensemble",
+            architecture=method,
+            format="keras",
+            runtime="keras",
+            parameters=None,
+            size=None,
+            accuracy=figures,
+            latency=None,
+            arena=None,
+        )
+    ]
+
+
+def fold_results(
+    context: Context, students: Sequence[Trained], answers: Answers
+) -> tuple[FoldResult, ...]:
+    """Float accuracy of every student in every fold; empty where the split makes only one."""
+    if len(context.folds) < 2:
+        return ()
+    each = next(p.title for p in context.recipe.split.test if p.held_out == "each")
+    first = context.folds[0]
+    results = [
+        FoldResult(
+            first.name,
+            s.name,
+            measure_accuracy(answers.stored.logits[s.name][each], context.data.tests[each]),
+        )
+        for s in students
+    ]
+    for number, fold in enumerate(context.folds[1:], start=2):
+        results += _other_fold(context, fold, f"folds/{number}/", each)
+    return tuple(results)
+
+
+def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResult]:
+    data = fold_windows(context.dataset, fold, context.recipe)
+    trainer = FoldTrainer(
+        context.recipe,
+        data,
+        context.stages,
+        context.out,
+        folder=folder,
+        progress=context.watch.epoch,
+    )
+    results = []
+    for student in trainer.students(trainer.teachers()):
+        network = load_model(context.out / student.file)
+        part = data.tests[each]
+        logits = predict(network, part.only(student.inputs))
+        results.append(FoldResult(fold.name, student.name, measure_accuracy(logits, part)))
+    return results

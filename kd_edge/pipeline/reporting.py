@@ -1,0 +1,111 @@
+"""Putting the report together and writing it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from kd_edge import __version__
+from kd_edge.files import write_text
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.pipeline.bundle import REPORT_FILE
+from kd_edge.report.html import render_html
+from kd_edge.report.json import to_json
+from kd_edge.report.tree import Part, Provenance, Report, SampleWindow
+from kd_edge.windows import WindowSet
+
+HTML_FILE = "report.html"
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "keras",
+    "tensorflow",
+    "scikit-learn",
+    "ai-edge-litert",
+    "tflite-micro",
+    "tflite-runtime",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of kd-edge and of what its figures depend on; what is not installed is absent."""
+    found = {"kd-edge": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def host() -> str:
+    """Processor, cores and operating system."""
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def provenance(command: str, recipe_sha256: str) -> Provenance:
+    """What made the figures, now."""
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        versions=versions(),
+        host=host(),
+        recipe_sha256=recipe_sha256,
+    )
+
+
+def caveats_of(parts: Sequence[Part], *, synthetic: bool) -> list[str]:
+    """Sentences that belong beside every figure of these parts."""
+    said = []
+    if synthetic:
+        said.append("Synthetic data: figures say how the tool works, not how it does on people.")
+    said += [f"{part.name}: {part.leak}." for part in parts if part.leak]
+    said.append(
+        "Latency is this host's, not a microcontroller's; the arena is x86-64's TFLite Micro "
+        "interpreter's, and a Cortex-M needs a little less or more."
+    )
+    return said
+
+
+def sample_windows(
+    windows: WindowSet, front_end: FrontEndConstants, *, count: int = 3
+) -> tuple[SampleWindow, ...]:
+    """The first window of each of a few classes, for the eye."""
+    streams = {stream.name: stream for stream in front_end.streams}
+    samples = []
+    firsts = {int(label): index for index, label in reversed(list(enumerate(windows.labels)))}
+    for label, index in sorted(firsts.items())[:count]:
+        for layout in front_end.inputs:
+            values = windows.inputs[layout.name][index]
+            flat = values.reshape(-1, values.shape[-1])
+            samples.append(
+                SampleWindow(
+                    label=windows.class_names[label],
+                    recording=windows.recording_names[windows.recordings[index]],
+                    rate_hz=streams[layout.streams[0]].rate_hz,
+                    channels=tuple(c for s in layout.streams for c in streams[s].channels),
+                    values=tuple(tuple(round(float(v), 4) for v in row) for row in flat),
+                    input_name=layout.name,
+                )
+            )
+    return tuple(samples)
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """report.json and report.html."""
+    write_text(folder / REPORT_FILE, to_json(report) + "\n")
+    write_text(folder / HTML_FILE, render_html(report))
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
