@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +39,7 @@ from kd_edge.pipeline.reporting import (
     write_report,
 )
 from kd_edge.pipeline.stages import Stages, key_of
-from kd_edge.pipeline.training import FoldTrainer, Trained
+from kd_edge.pipeline.training import FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION

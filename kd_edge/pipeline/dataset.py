@@ -61,13 +61,12 @@ def load_dataset(
         KdEdgeError: whatever reading, checking or cutting finds.
     """
     tell = progress or (lambda what, done, total: None)
-    classes = class_names or recipe.dataset.classes
     key = key_of(
         _source_digest(recipe, data, tell),
         recipe.dataset.model_dump(mode="json", exclude={"path", "allow_duplicates"}),
         {name: settings.model_dump(mode="json") for name, settings in recipe.front_end.items()},
         recipe.windows.model_dump(mode="json"),
-        classes,
+        class_names,
     )
     kept = cache_folder() / f"{key}.npz"
     cached = _load(kept, key)
@@ -75,7 +74,7 @@ def load_dataset(
         tell("windows from the cache", len(cached.windows), len(cached.windows))
         return cached
     recordings = read_recordings(recipe, data, tell)
-    recordings, names = _of_classes(recordings, classes)
+    recordings, names = _of_classes(recordings, recipe.dataset.classes, class_names)
     windows, designs = cut_windows(
         recordings,
         recipe.front_end,
@@ -167,8 +166,14 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
 
 
 def _of_classes(
-    recordings: Sequence[Recording], classes: Sequence[str] | None
+    recordings: Sequence[Recording],
+    wanted: tuple[str, ...] | None,
+    fixed: tuple[str, ...] | None,
 ) -> tuple[list[Recording], tuple[str, ...]]:
+    """The recordings to use and the classes in the model's output order.
+
+    `wanted` are the recipe's: others are left out. `fixed` are a bundle's: others are an error.
+    """
     unlabelled = [r for r in recordings if r.label is None]
     if unlabelled:
         raise KdEdgeError(
@@ -178,16 +183,24 @@ def _of_classes(
             hint="put a labels.csv beside the files: file,label,subject,session,trial",
         )
     known = sorted({r.label for r in recordings})
-    for name in classes or ():
+    if fixed is not None:
+        _check_labels(known, fixed, "the bundle's classes are")
+        return list(recordings), fixed
+    if wanted is not None:
+        _check_labels(wanted, known, "labels:")
+        return [r for r in recordings if r.label in wanted], wanted
+    return list(recordings), tuple(known)
+
+
+def _check_labels(names: Sequence[str], known: Sequence[str], what: str) -> None:
+    for name in names:
         if name not in known:
             raise KdEdgeError(
                 "KD_LABELS",
-                f"no recording has the label '{name}'{nearest(name, known)}",
-                where="dataset.classes",
-                hint=f"labels: {', '.join(known[:20])}",
+                f"label '{name}' is unknown{nearest(name, known)}",
+                where="dataset.classes and the recordings' labels",
+                hint=f"{what} {', '.join(known[:20])}",
             )
-    names = tuple(classes or known)
-    return [r for r in recordings if r.label in names], names
 
 
 def _save(path: Path, dataset: Dataset) -> None:

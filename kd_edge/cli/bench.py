@@ -1,0 +1,87 @@
+"""`kd-edge bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kd_edge.cli.options import common, path_option, typed_command
+from kd_edge.errors import ExitStatus, KdEdgeError
+
+EPILOG = """
+\b
+Examples:
+  kd-edge bench build/isl
+  kd-edge bench build/isl --data OTHER --html other.html
+  kd-edge bench build/isl --json > today.json
+  kd-edge bench build/isl --baseline yesterday.json
+
+With --baseline the exit status is 6 where a figure got worse than its tolerance.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("bundle", type=click.Path(path_type=Path))
+@path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
+@path_option("--baseline", help="An earlier report.json or --json output to compare with.")
+@path_option("--html", help="Write the report there, as one file.")
+@click.option("--runs", type=click.IntRange(min=20), help="Timed inferences a model.")
+@common
+def bench(
+    bundle: Path,
+    data: Path | None,
+    baseline: Path | None,
+    html: Path | None,
+    runs: int | None,
+    as_json: bool,
+) -> int:
+    """Measure BUNDLE: size, latency, arena, accuracy and parity of every model on every runtime."""
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.files import write_text
+    from kd_edge.pipeline.bench import bench as run_bench
+    from kd_edge.report.html import render_html
+    from kd_edge.report.json import to_json
+
+    old = _read_baseline(baseline) if baseline else None
+    with TerminalWatch() as watch:
+        report = run_bench(
+            bundle, data=data, command=typed_command(), latency_runs=runs, watch=watch
+        )
+    if html:
+        write_text(html, render_html(report))
+    if as_json:
+        click.echo(to_json(report))
+    else:
+        from rich.console import Console
+
+        from kd_edge.report.table import print_table
+
+        print_table(report, Console())
+    return _compare(old, report) if old else ExitStatus.OK
+
+
+def _read_baseline(path: Path):
+    from kd_edge.report.json import from_json
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"cannot read the baseline: {error.strerror}",
+            where=str(path),
+            hint="name a bundle's report.json, or what `kd-edge bench --json` printed",
+        ) from error
+    return from_json(text)
+
+
+def _compare(old, new) -> int:
+    from rich.console import Console
+
+    from kd_edge.report.baseline import compare
+    from kd_edge.report.table import print_changes
+
+    changes = compare(old, new)
+    print_changes(changes, Console(stderr=True))
+    return ExitStatus.GATE if any(change.worse for change in changes) else ExitStatus.OK

@@ -1,0 +1,122 @@
+"""`kd-edge doctor`: what is installed, what is missing, how to get it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+import click
+
+from kd_edge.cli.options import common
+from kd_edge.errors import ExitStatus
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that kd-edge uses.
+
+    Attributes:
+        found: its version or place; None where it is missing.
+        needed_for: what does not work without it.
+        get: how to get it.
+    """
+
+    name: str
+    found: str | None
+    needed_for: str
+    get: str
+    required: bool
+
+
+PACKAGES = (
+    ("ai-edge-litert", "bench: the LiteRT runtime", "pip install kd-edge", True),
+    ("tflite-micro", "bench: the TFLite Micro interpreter", "pip install kd-edge", True),
+    ("tensorflow", "build: training and conversion", "pip install 'kd-edge[build]'", False),
+    ("keras", "build: training", "pip install 'kd-edge[build]'", False),
+    ("scikit-learn", "build: baselines", "pip install 'kd-edge[build]'", False),
+    ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
+    (
+        "tflite-runtime",
+        "bench: the older TFLite runtime",
+        "pip install 'tflite-runtime==2.14.0' 'numpy<2' in an environment of Python 3.11",
+        False,
+    ),
+)
+TOOLS = (
+    ("arm-none-eabi-gcc", "flash figures of the exported C", "gcc-arm-none-eabi"),
+    ("arm-none-eabi-g++", "checks of the exported C++", "libstdc++-arm-none-eabi-newlib"),
+    ("cc", "tests of the exported C on this host", "gcc"),
+)
+
+
+@click.command(epilog="\b\nExamples:\n  kd-edge doctor\n  kd-edge doctor --json")
+@common
+def doctor(as_json: bool) -> int:
+    """Say what is installed, what is missing, and how to get it.
+
+    The exit status is 4 where something that every command needs is missing.
+    """
+    checks = [_python(), *(_package(*package) for package in PACKAGES)]
+    checks += [_tool(*tool) for tool in TOOLS]
+    checks.append(_cache())
+    if as_json:
+        import json
+
+        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        _print(checks)
+    broken = any(check.required and check.found is None for check in checks)
+    return ExitStatus.MISSING_TOOL if broken else ExitStatus.OK
+
+
+def _python() -> Check:
+    suits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Check(
+        "Python",
+        platform.python_version() if suits else None,
+        "everything",
+        "Python 3.11, 3.12 or 3.13",
+        True,
+    )
+
+
+def _package(name: str, needed_for: str, get: str, required: bool) -> Check:
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        found = None
+    return Check(name, found, needed_for, get, required)
+
+
+def _tool(name: str, needed_for: str, package: str) -> Check:
+    found = None
+    if path := shutil.which(name):
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        lines = answer.stdout.splitlines()
+        found = lines[0] if answer.returncode == 0 and lines else None
+    return Check(name, found, needed_for, f"Debian and Ubuntu: apt install {package}", False)
+
+
+def _cache() -> Check:
+    from kd_edge.pipeline.dataset import cache_folder
+
+    folder = cache_folder()
+    size = sum(f.stat().st_size for f in folder.glob("*")) if folder.is_dir() else 0
+    return Check("window cache", f"{folder} ({size / 1e6:.0f} MB)", "faster builds", "", False)
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "what", "found", "needed for"):
+        table.add_column(title, overflow="fold")
+    for check in checks:
+        mark = "ok" if check.found else ("MISSING" if check.required else "-")
+        table.add_row(mark, check.name, check.found or f"get it: {check.get}", check.needed_for)
+    Console().print(table)

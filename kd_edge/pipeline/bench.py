@@ -1,0 +1,164 @@
+"""`bench`: measure a bundle again, on its own test windows or on other recordings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.bundle import (
+    PARITY_PART,
+    RECIPE_FILE,
+    REPORT_FILE,
+    WINDOWS_FILE,
+    Manifest,
+    StoredWindows,
+    load_manifest,
+    load_windows,
+)
+from kd_edge.pipeline.dataset import Dataset, load_dataset
+from kd_edge.pipeline.parts import describe_part, spread_over_classes
+from kd_edge.pipeline.proof import Proven, Prover
+from kd_edge.pipeline.reporting import caveats_of, provenance, sample_windows
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import Proof, Recipe, load_recipe
+from kd_edge.report.json import from_json
+from kd_edge.report.tree import SCHEMA_VERSION, Report
+from kd_edge.runtimes.registry import RUNTIMES, available
+from kd_edge.splits import SplitPart, describe_leak
+from kd_edge.windows import WindowSet
+
+
+def bench(
+    folder: Path,
+    *,
+    data: Path | None,
+    command: str,
+    latency_runs: int | None = None,
+    watch: Watch | None = None,
+) -> Report:
+    """Measure every model of a bundle in every format on every runtime that is installed.
+
+    Args:
+        data: other recordings of the same kind; None for the test windows kept in the bundle.
+        latency_runs: timed inferences a model; the recipe's where None.
+
+    Raises:
+        KdEdgeError: no bundle, an altered one, or recordings that do not fit it.
+    """
+    watch = watch or Watch()
+    manifest = load_manifest(folder)
+    recipe = load_recipe(folder / RECIPE_FILE)
+    proof = recipe.proof
+    if latency_runs is not None:
+        proof = proof.model_copy(update={"latency_runs": latency_runs})
+    if data is None:
+        return _own_windows(folder, manifest, proof, command, watch)
+    return _other_recordings(folder, manifest, recipe, proof, data, command, watch)
+
+
+def _own_windows(
+    folder: Path, manifest: Manifest, proof: Proof, command: str, watch: Watch
+) -> Report:
+    """The report of the build, with everything that this host can measure measured again."""
+    built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    stored = load_windows(folder / WINDOWS_FILE)
+    proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
+    kept = tuple(row for row in built.rows if row.role in ("baseline", "ensemble"))
+    return replace(
+        built,
+        provenance=provenance(command, manifest.recipe_sha256),
+        rows=(*proven.rows, *kept),
+        parity=proven.parity,
+        caveats=(
+            *built.caveats,
+            "Keras's, the ensemble's and the baselines' figures are the build's.",
+            *_absent_runtimes(),
+        ),
+    )
+
+
+def _other_recordings(
+    folder: Path,
+    manifest: Manifest,
+    recipe: Recipe,
+    proof: Proof,
+    data: Path,
+    command: str,
+    watch: Watch,
+) -> Report:
+    dataset = load_dataset(recipe, data, class_names=manifest.class_names, progress=watch.step)
+    _check_front_end(dataset, manifest, data)
+    windows = manifest.normaliser.apply(dataset.windows)
+    indices = np.arange(len(dataset.recordings))
+    leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
+    part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)
+    chosen = spread_over_classes(windows.labels, proof.parity_windows, seed=recipe.seed)
+    parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
+    logits, unmeasured = _keras_answers(folder, manifest, parts)
+    stored = StoredWindows(parts, logits)
+    proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
+    described = (describe_part(part, windows, dataset.recordings),)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        title=manifest.title,
+        product=manifest.product,
+        synthetic=manifest.synthetic or windows.synthetic,
+        caveats=(
+            *caveats_of(described, synthetic=manifest.synthetic or windows.synthetic),
+            *unmeasured,
+            *_absent_runtimes(),
+        ),
+        provenance=provenance(command, manifest.recipe_sha256),
+        parts=described,
+        rows=proven.rows,
+        parity=proven.parity,
+        curves=(),
+        findings=(),
+        flash=(),
+        samples=sample_windows(windows, manifest.front_end),
+    )
+
+
+def _check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> None:
+    """Other recordings must come at the rates that the front end was designed for."""
+    for built, found in zip(manifest.front_end.streams, dataset.designs, strict=True):
+        if abs(found.source_rate_hz / built.source_rate_hz - 1) > 1e-3:
+            raise KdEdgeError(
+                "KD_RATE_MISMATCH",
+                f"{built.name} comes at {found.source_rate_hz:g} Hz here, and the bundle's front "
+                f"end was designed for {built.source_rate_hz:g} Hz",
+                where=str(data),
+                hint="build a bundle for this rate",
+            )
+        if len(found.channels) != len(built.channels):
+            raise KdEdgeError(
+                "KD_CHANNEL_MISSING",
+                f"{built.name} has {len(found.channels)} channels here, and the bundle takes "
+                f"{len(built.channels)}: {', '.join(built.channels)}",
+                where=str(data),
+                hint=f"name them in front_end.{built.name}.channels and build again",
+            )
+
+
+def _keras_answers(
+    folder: Path, manifest: Manifest, parts: dict[str, WindowSet]
+) -> tuple[dict[str, dict[str, np.ndarray]], tuple[str, ...]]:
+    """Keras's logits where Keras is installed, else a sentence that says so."""
+    import importlib.util
+
+    if importlib.util.find_spec("tensorflow") is None:
+        return {}, ("Keras is not installed here: float models ran as TFLite alone.",)
+    from kd_edge.pipeline.training import load_model, predict
+
+    logits = {}
+    for model in manifest.models:
+        network = load_model(folder / model.keras_file)
+        logits[model.name] = {n: predict(network, p.only(model.inputs)) for n, p in parts.items()}
+    return logits, ()
+
+
+def _absent_runtimes() -> tuple[str, ...]:
+    return tuple(f"{n} is not installed here: not measured." for n in RUNTIMES if not available(n))
