@@ -1,0 +1,360 @@
+"""Reading and writing the TFLite flatbuffer: bytes <-> schema objects <-> a small typed graph."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+
+IDENTIFIER = b"TFL3"
+BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for and TFLite Micro's kernels rely on
+
+# Bytes an element; a type that is not here (string, resource, packed int4) has no constant array.
+_NUMPY_NAMES = (
+    *("float16", "float32", "float64", "complex64", "complex128", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+_NUMPY_TYPES = {name: np.dtype(name) for name in _NUMPY_NAMES}
+_ENUM_OPTIONS = {"fused_activation_function": "ActivationFunctionType", "padding": "Padding"}
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """One tensor of the graph.
+
+    Attributes:
+        index: its number in the file.
+        shape: elements of each axis; a free axis counts 1, as in the file.
+        dtype: 'int8', 'float32', …; lower-case name of the schema's type.
+        scales, zero_points: none for a float tensor, one for a whole tensor, or one for each slice
+            along `quantized_axis`.
+        data: the constant, read-only, in `shape`; None for a computed or unreadable one.
+        is_variable: kept from one invocation to the next (LSTM state).
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    quantized_axis: int | None
+    data: np.ndarray | None
+    is_variable: bool
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator, in execution order.
+
+    Attributes:
+        index: its place in the order of execution.
+        name: the schema's, e.g. 'CONV_2D'; 'CUSTOM:<code>' for a custom one.
+        inputs: tensor indices, -1 where an optional one is absent.
+        options: schema names in snake_case, e.g. {'stride_w': 1, 'padding': 'SAME'}; activations
+            and paddings by name.
+    """
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
+    options: dict[str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class TfliteModel:
+    """The main subgraph of a `.tflite` file, with the digest of the whole file."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    n_bytes: int
+    sha256: str
+
+
+def read_tflite(source: Path | bytes) -> TfliteModel:
+    """The typed graph of a `.tflite` file or of its bytes.
+
+    Raises:
+        KdEdgeError KD_NO_FILE: there is no such file.
+        KdEdgeError KD_BAD_TFLITE: the bytes are not a whole and consistent TFLite model.
+    """
+    content, where = _content(source)
+    return _checked(lambda: _typed(_unpacked(content), content), where)
+
+
+def unpack(source: Path | bytes):
+    """The schema's own object (`ModelT`), to be edited and given to `pack`.
+
+    Raises as `read_tflite`.
+    """
+    content, where = _content(source)
+    return _checked(lambda: _unpacked(content), where)
+
+
+def pack(model) -> bytes:
+    """Bytes of a `ModelT`, every buffer at a multiple of 16 bytes from the start of the file.
+
+    The same object always gives the same bytes.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    class _AlignedBuffer(schema.BufferT):
+        # The generated Python code ignores the schema's force_align.
+        def Pack(self, builder):  # noqa: N802  the generated code calls it so
+            data = _aligned_vector(builder, self.data) if self.data is not None else None
+            schema.BufferStart(builder)
+            if data is not None:
+                schema.BufferAddData(builder, data)
+            return schema.BufferEnd(builder)
+
+    originals = model.buffers
+    model.buffers = [_AlignedBuffer(data=buffer.data) for buffer in originals]
+    try:
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+        return bytes(builder.Output())
+    finally:
+        model.buffers = originals
+
+
+def buffer_offsets(content: bytes) -> tuple[int, ...]:
+    """Where the data of each non-empty buffer begins, in bytes from the start of the file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
+    fields = [(buffer._tab, buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength()]
+    return tuple(int(table.Vector(field)) for table, field in fields)
+
+
+def _aligned_vector(builder, data) -> int:
+    payload = np.asarray(data, dtype=np.uint8).tobytes()
+    builder.StartVector(1, len(payload), BUFFER_ALIGNMENT)
+    builder.head -= len(payload)
+    builder.Bytes[builder.head : builder.head + len(payload)] = payload
+    return builder.EndVector()
+
+
+# --- bytes to schema objects ---
+
+
+def _content(source: Path | bytes) -> tuple[bytes, str]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), f"{len(source)} bytes in memory"
+    try:
+        return Path(source).read_bytes(), str(source)
+    except OSError as error:
+        raise KdEdgeError(
+            "KD_NO_FILE", f"cannot read the model: {error.strerror}", where=str(source)
+        ) from error
+
+
+def _checked(parse, where: str):
+    try:
+        return parse()
+    except KdEdgeError as error:
+        raise KdEdgeError(error.code, error.message, where=where, hint=error.hint) from error
+    except Exception as error:
+        # The generated reader trusts its bytes: a hostile file makes it raise nearly anything.
+        raise KdEdgeError(
+            "KD_BAD_TFLITE",
+            f"the TFLite model is broken: {type(error).__name__}: {error}",
+            where=where,
+            hint="the file is cut or altered: make it again with `kd-edge build`",
+        ) from error
+
+
+def _bad(message: str) -> NoReturn:
+    raise KdEdgeError("KD_BAD_TFLITE", message, hint="make the file again with `kd-edge build`")
+
+
+def _unpacked(content: bytes):
+    from ai_edge_litert import schema_py_generated as schema
+
+    if len(content) < 8 or content[4:8] != IDENTIFIER:
+        _bad("this is not a TFLite model: its bytes 4 to 7 are not 'TFL3'")
+    root = schema.Model.GetRootAs(content, 0)
+    _check_counts(root, len(content))
+    return schema.ModelT.InitFromObj(root)
+
+
+def _check_counts(root, n_bytes: int) -> None:
+    """Every list entry takes four bytes: more entries than that means lists that overlap."""
+    budget = n_bytes // 4
+    root_lengths = (
+        root.OperatorCodesLength(),
+        root.BuffersLength(),
+        root.SubgraphsLength(),
+        root.MetadataLength(),
+        root.SignatureDefsLength(),
+    )
+    if sum(root_lengths) > budget:
+        _bad("the lists of the model are longer than the file")
+    for i in range(root.SubgraphsLength()):
+        subgraph = root.Subgraphs(i)
+        budget -= subgraph.TensorsLength() + subgraph.OperatorsLength()
+        if budget < 0:
+            _bad("the lists of the subgraphs are longer than the file")
+
+
+# --- schema objects to the typed graph ---
+
+
+def _typed(model, content: bytes) -> TfliteModel:
+    if not model.subgraphs:
+        _bad("the model has no subgraph")
+    graph = model.subgraphs[0]
+    tensors = tuple(
+        _tensor(i, tensor, model.buffers or []) for i, tensor in enumerate(graph.tensors or [])
+    )
+    codes = model.operatorCodes or []
+    operators = tuple(_operator(i, op, codes) for i, op in enumerate(graph.operators or []))
+    typed = TfliteModel(
+        inputs=_indices(graph.inputs),
+        outputs=_indices(graph.outputs),
+        tensors=tensors,
+        operators=operators,
+        n_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    _check_references(typed)
+    return typed
+
+
+def _indices(values) -> tuple[int, ...]:
+    return () if values is None else tuple(int(value) for value in values)
+
+
+def _check_references(model: TfliteModel) -> None:
+    count = len(model.tensors)
+    for name, used in (("inputs", model.inputs), ("outputs", model.outputs)):
+        if any(not 0 <= index < count for index in used):
+            _bad(f"the model's {name} name tensors {used}, but it has {count}")
+    for op in model.operators:
+        used = op.inputs + op.outputs + op.intermediates
+        if any(not -1 <= index < count for index in used):
+            _bad(f"operator {op.index} ({op.name}) names tensors {used}, but there are {count}")
+
+
+def _tensor(index: int, raw, buffers) -> Tensor:
+    name = (raw.name or b"").decode("utf-8") if not isinstance(raw.name, str) else raw.name
+    shape = _indices(raw.shape)
+    if any(size < 0 for size in shape):
+        _bad(f"tensor {index} ('{name}') has the shape {shape}")
+    dtype = _type_name(raw.type)
+    scales, zero_points, axis = _quantisation(raw, shape, f"tensor {index} ('{name}')")
+    return Tensor(
+        index=index,
+        name=name,
+        shape=shape,
+        dtype=dtype,
+        scales=scales,
+        zero_points=zero_points,
+        quantized_axis=axis,
+        data=_constant(raw, shape, dtype, buffers, f"tensor {index} ('{name}')"),
+        is_variable=bool(raw.isVariable),
+    )
+
+
+def _type_name(code: int) -> str:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return _enum_name(schema.TensorType, code).lower()
+
+
+def _enum_name(enum: type, code: int) -> str:
+    names = [name for name, value in vars(enum).items() if value == code and name.isupper()]
+    if not names:
+        _bad(f"the schema's {enum.__name__} knows no number {code}")
+    return names[0]
+
+
+def _quantisation(raw, shape: tuple[int, ...], where: str):
+    parameters = raw.quantization
+    if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
+        return (), (), None
+    scales = tuple(float(scale) for scale in parameters.scale)
+    zero_points = _indices(parameters.zeroPoint) or (0,) * len(scales)
+    if not all(math.isfinite(scale) and scale >= 0 for scale in scales):
+        _bad(f"{where} has a scale that is negative or not a number")
+    if len(zero_points) != len(scales):
+        _bad(f"{where} has {len(scales)} scales but {len(zero_points)} zero points")
+    axis = int(parameters.quantizedDimension) if len(scales) > 1 else None
+    if axis is not None and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
+        _bad(f"{where} has {len(scales)} scales along axis {axis} of the shape {shape}")
+    return scales, zero_points, axis
+
+
+def _constant(raw, shape, dtype: str, buffers, where: str) -> np.ndarray | None:
+    if not 0 <= raw.buffer < max(len(buffers), 1):
+        _bad(f"{where} names buffer {raw.buffer}, but there are {len(buffers)}")
+    if raw.buffer == 0 or dtype not in _NUMPY_TYPES:
+        return None
+    buffer = buffers[raw.buffer]
+    if buffer.offset > 1:
+        _bad(f"{where} keeps its data outside the flatbuffer, which kd-edge does not read")
+    if raw.sparsity is not None or buffer.data is None or len(buffer.data) == 0:
+        return None
+    content = np.asarray(buffer.data, dtype=np.uint8).tobytes()
+    expected = math.prod(shape) * _NUMPY_TYPES[dtype].itemsize
+    if len(content) != expected:
+        _bad(f"{where} has {len(content)} bytes of data; its shape {shape} takes {expected}")
+    return np.frombuffer(content, dtype=_NUMPY_TYPES[dtype]).reshape(shape)
+
+
+def _operator(index: int, raw, codes) -> Operator:
+    if not 0 <= raw.opcodeIndex < len(codes):
+        _bad(f"operator {index} names code {raw.opcodeIndex}, but there are {len(codes)}")
+    return Operator(
+        index=index,
+        name=operator_name(codes[raw.opcodeIndex]),
+        inputs=_indices(raw.inputs),
+        outputs=_indices(raw.outputs),
+        intermediates=_indices(raw.intermediates),
+        options=_options(raw.builtinOptions),
+    )
+
+
+def operator_name(code) -> str:
+    """The schema's name of an `OperatorCodeT`; 'CUSTOM:<code>' for a custom operator."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    # Files older than the 32-bit field carry the number in the 8-bit one alone.
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    name = _enum_name(schema.BuiltinOperator, number)
+    if name != "CUSTOM":
+        return name
+    custom = code.customCode or b""
+    return f"CUSTOM:{custom if isinstance(custom, str) else custom.decode('utf-8')}"
+
+
+def _options(raw) -> dict[str, object]:
+    fields = vars(raw) if raw is not None else {}
+    named = {_snake_case(field): value for field, value in fields.items()}
+    return {name: _option(name, value) for name, value in named.items()}
+
+
+def _snake_case(field: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), field)
+
+
+def _option(name: str, value):
+    from ai_edge_litert import schema_py_generated as schema
+
+    if name in _ENUM_OPTIONS:
+        return _enum_name(getattr(schema, _ENUM_OPTIONS[name]), value)
+    if isinstance(value, np.ndarray | list):
+        return tuple(np.asarray(value).tolist())
+    return value
