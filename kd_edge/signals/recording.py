@@ -22,6 +22,9 @@ class Stream:
         unit: as the file has it: 'mV', 'V', 'g', 'deg/s', … ; '' where the file has none.
         start_s: time of the first sample from the recording's start.
         lsb: units a count where the sensor's integers are known, else None.
+        times_s: (n_samples,) s from the recording's start where the samples are not evenly
+            spaced (a gap, a device that sends when it likes); `rate_hz` is then only their
+            nominal or mean rate. None where they are even, as nearly always.
     """
 
     modality: str
@@ -32,12 +35,15 @@ class Stream:
     unit: str
     start_s: float = 0.0
     lsb: float | None = None
+    times_s: np.ndarray | None = None
 
     def __post_init__(self):
         if self.samples.ndim != 2 or self.samples.shape[1] != len(self.channels):
             raise ValueError(f"samples {self.samples.shape} for channels {self.channels}")
         if not self.rate_hz > 0:
             raise ValueError(f"rate_hz {self.rate_hz}")
+        if self.times_s is not None and self.times_s.shape != (self.n_samples,):
+            raise ValueError(f"times {self.times_s.shape} for {self.n_samples} samples")
 
     @property
     def n_samples(self) -> int:

@@ -1,0 +1,161 @@
+"""Bytes of a recording's file, with every way in which a file can be unreadable named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from kd_edge.errors import KdEdgeError
+
+TAR_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
+
+
+def must_exist(path: Path) -> Path:
+    """`path`, or KD_NO_FILE with the names nearest to it in the same folder."""
+    path = Path(path)
+    if path.exists():
+        return path
+    parent = path.parent
+    if not parent.is_dir():
+        hint = f"there is no folder {parent} either; check the path"
+    else:
+        from kd_edge.errors import nearest
+
+        near = nearest(path.name, sorted(p.name for p in parent.iterdir()))
+        hint = f"check the path{near}"
+    raise KdEdgeError("KD_NO_FILE", f"no such file or folder: {path}", where=str(path), hint=hint)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file, unpacked where it ends in `.gz`.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_TRUNCATED (a cut gzip), KD_BAD_FORMAT (not gzip, empty,
+            a folder, unreadable).
+    """
+    path = must_exist(path)
+    if path.is_dir():
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"{path.name} is a folder, and one file was expected",
+            where=str(path),
+            hint="name one file, or the reader that takes this folder",
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"cannot read {path.name}: {error.strerror or error}",
+            where=str(path),
+            hint="check the file's permissions and the disk",
+        ) from error
+    if path.suffix == ".gz":
+        content = _gunzip(content, str(path))
+    if not content:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT", f"{path.name} is empty", where=str(path), hint="export it again"
+        )
+    return content
+
+
+def peek(path: Path, n_bytes: int = 4096) -> bytes:
+    """The first bytes of a file (unpacked if `.gz`), or b'' where it cannot be read."""
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rb") as stream:
+                return stream.read(n_bytes)
+        with open(path, "rb") as stream:
+            return stream.read(n_bytes)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def decode(content: bytes, where: str, first_row: int = 1) -> str:
+    """UTF-8 text, a byte order mark dropped.
+
+    Raises:
+        KdEdgeError KD_BAD_FORMAT: another encoding, with the row of the first wrong byte.
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            "the file is UTF-16, and UTF-8 was expected",
+            where=f"{where}, row {first_row}",
+            hint="save it as UTF-8",
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = first_row + content.count(b"\n", 0, error.start)
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"byte 0x{content[error.start]:02x} is not UTF-8",
+            where=f"{where}, row {row}",
+            hint="save the file as UTF-8 (EMGworks and Trigno Discover write it so)",
+        ) from error
+
+
+def is_archive(path: Path) -> bool:
+    """Whether `path` is a tar archive by its name."""
+    return path.name.endswith(TAR_SUFFIXES) and path.is_file()
+
+
+def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of every file ending in `suffix`, in an archive or below a folder.
+
+    The names are relative, with '/'. A folder's come sorted, an archive's in its order.
+
+    Raises:
+        KdEdgeError KD_TRUNCATED (a cut archive), KD_BAD_FORMAT (no archive), KD_NO_FILE.
+    """
+    path = must_exist(path)
+    if path.is_dir():
+        for file in sorted(path.rglob(f"*{suffix}")):
+            if file.is_file():
+                yield file.relative_to(path).as_posix(), read_bytes(file)
+        return
+    try:
+        # A stream, not random access: an xz archive is then unpacked once.
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                if member.isfile() and member.name.endswith(suffix):
+                    yield member.name, archive.extractfile(member).read()
+    except (EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, OSError) as error:
+        raise _archive_error(path, error) from error
+
+
+def _archive_error(path: Path, error: Exception) -> KdEdgeError:
+    text = str(error).lower()
+    cut = isinstance(error, EOFError) or "unexpected end" in text or "ended before" in text
+    return KdEdgeError(
+        "KD_TRUNCATED" if cut else "KD_BAD_FORMAT",
+        f"{path.name} {'ends in the middle' if cut else 'is not a readable tar archive'}: {error}",
+        where=str(path),
+        hint="copy or download the archive again and compare its size",
+    )
+
+
+def _gunzip(content: bytes, where: str) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            return stream.read()
+    except EOFError as error:
+        raise KdEdgeError(
+            "KD_TRUNCATED",
+            "the gzip file ends in the middle",
+            where=where,
+            hint="copy the file again and compare its size",
+        ) from error
+    except (OSError, zlib.error) as error:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"not a readable gzip file: {error}",
+            where=where,
+            hint="copy the file again, or drop '.gz' from its name if it is not packed",
+        ) from error
