@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
             raise
         click.echo(
             f"internal error: {type(error).__name__}: {error}\n"
-            "  hint:  this is a defect of kd-edge; run again with --debug and report what it prints",
+            "  hint:  this is a defect of kd-edge; report what --debug prints",
             err=True,
         )
         return ExitStatus.INTERNAL

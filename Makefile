@@ -1,0 +1,66 @@
+# make demo: a first bundle from synthetic signs.   make test: lint and every quick test.
+# make test-all: the longer checks too.             make bench: speeds against named peers.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .make
+TFLITE_VENV := .venv-tflite-runtime
+# Workers: the tests start converters of their own, so no more than two.
+WORKERS ?= 2
+
+.PHONY: demo test test-all lint bench clean debian
+
+demo: $(STAMPS)/build
+	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
+	@echo "Open build/demo/report.html in a browser."
+
+test: $(STAMPS)/test $(STAMPS)/tflite-runtime debian lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime debian lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(STAMPS)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMPS)/test
+	$(BIN)/python -m pytest benchmarks -p no:xdist --benchmark-json build/benchmarks.json $(PYTEST_ARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "kd-edge needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 4; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(STAMPS)/build: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[build]'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[build,watch,test]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/build
+
+# tflite-runtime stops at Python 3.11 and NumPy 1: it has an environment of its own, where it can.
+$(STAMPS)/tflite-runtime: requirements/tflite-runtime.txt | $(BIN)/python
+	@mkdir -p $(STAMPS)
+	@python311=$$($(BIN)/python -c 'import sys; print(sys.executable if sys.version_info[:2] == (3, 11) else "python3.11")'); \
+	if $$python311 -m venv $(TFLITE_VENV) 2>/dev/null && \
+	  $(TFLITE_VENV)/bin/python -m pip install --quiet --requirement $<; then :; \
+	else echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
+	@touch $@
+
+# Cross-compilers, where this user may install Debian packages; tests that need them skip otherwise.
+DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
+debian:
+	@missing=; for package in $(DEBIAN_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "no apt-get: tests that need$$missing are skipped"; exit 0; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null \
+	  || echo "could not install$$missing: tests that need them are skipped"
+
+clean:
+	rm -rf $(VENV) $(TFLITE_VENV) $(STAMPS) build
