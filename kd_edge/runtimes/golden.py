@@ -1,0 +1,67 @@
+"""Golden vectors: int8 inputs with the outputs that every runtime, engine and board must give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.session import match_inputs, model_inputs, one_window
+from kd_edge.windows import WindowSet
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenVectors:
+    """Vectors from TFLite Micro, the oracle for a board: its kernels agree with it bit for bit.
+
+    Attributes:
+        window_indices: (n,) which windows.
+        input_names: the window inputs that feed the model, in the model's order.
+        inputs: one array a model input, in the model's order: (n, *shape) in the model's type.
+        outputs: (n, classes) in the model's type.
+        labels: (n,) true class indices; a board may well answer otherwise.
+    """
+
+    window_indices: np.ndarray
+    input_names: tuple[str, ...]
+    inputs: tuple[np.ndarray, ...]
+    outputs: np.ndarray
+    labels: np.ndarray
+
+
+def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVectors:
+    """Golden vectors of `n` windows (fewer where there are fewer), as even over classes as they go.
+
+    Raises:
+        KdEdgeError KD_EMPTY_PART: no windows.
+        KdEdgeError: as `open_session` for TFLite Micro.
+    """
+    if len(windows) == 0 or n < 1:
+        raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
+    indices = _balanced(windows.labels, n, seed)
+    session = open_session("tflm", path)
+    arrays = model_inputs(session, windows.take(indices))
+    outputs = [session.run(one_window(arrays, i))[0] for i in range(len(indices))]
+    return GoldenVectors(
+        indices,
+        match_inputs(session.inputs, windows.input_shapes),
+        arrays,
+        np.concatenate(outputs),
+        windows.labels[indices],
+    )
+
+
+def _balanced(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Indices of `n` windows: one of each class in turn, shuffled within a class; sorted."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    # Rank of each window among its own class, in shuffled order: rank 0 of every class comes first.
+    rank = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        own = order[labels[order] == label]
+        rank[own] = np.arange(len(own))
+    by_turn = order[np.argsort(rank[order], kind="stable")]
+    return np.sort(by_turn[:n])

@@ -1,0 +1,38 @@
+"""What native libraries write to the process's standard error, caught as text."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass
+class CaughtText:
+    """`text` is set when the block ends."""
+
+    text: str = ""
+
+
+@contextlib.contextmanager
+def caught_stderr() -> Iterator[CaughtText]:
+    """Catch file descriptor 2: TensorFlow Lite writes there past `sys.stderr`.
+
+    The whole process's descriptor is replaced while the block runs, so keep the block short.
+    """
+    caught = CaughtText()
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield caught
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            sink.seek(0)
+            caught.text = sink.read().decode("utf-8", "replace").strip()

@@ -1,0 +1,171 @@
+"""Parity: whether two runtimes, or two forms of a model, give the same answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.runtimes.registry import RUNTIMES, open_session
+from kd_edge.runtimes.results import LayerDifference, Parity
+from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows
+from kd_edge.windows import WindowSet
+
+# Float kernels add in different orders: below this part of a tensor's largest value, equal.
+FLOAT_TOLERANCE = 1e-4
+
+# Layers are looked at in this many of the windows that differ: each costs a run of both sides.
+_WINDOWS_SEARCHED = 16
+
+
+def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str) -> Parity:
+    """The same file in two runtimes, window by window, each from a fresh state.
+
+    Args:
+        path: a `.tflite`.
+        windows: at least 256 make a figure worth stating.
+        left, right: keys of `RUNTIMES`.
+
+    Returns:
+        Parity of kind 'runtimes'. Where outputs differ, `first_difference` is the first layer in
+        execution order that differs in any of the first differing windows.
+
+    Raises:
+        KdEdgeError: as `open_session` and `run_windows`.
+    """
+    left_session = open_session(left, path)
+    left_answers = run_windows(left_session, windows)
+    right_answers = run_windows(open_session(right, path), windows)
+    differing = np.flatnonzero(
+        [_differs(a, b) for a, b in zip(left_answers.raw, right_answers.raw, strict=True)]
+    )
+    first, note = None, ""
+    if len(differing):
+        searched = differing[:_WINDOWS_SEARCHED]
+        first, note = _first_difference(path, windows, searched, left, right)
+    quantised = left_session.outputs[0].is_quantised
+    return Parity(
+        left=f"{path.name} on {RUNTIMES[left].title}",
+        right=f"{path.name} on {RUNTIMES[right].title}",
+        kind="runtimes",
+        n_windows=len(windows),
+        class_agreement=_class_agreement(left_answers.logits, right_answers.logits),
+        max_steps=int(_steps(left_answers.raw, right_answers.raw)) if quantised else None,
+        max_abs=float(np.max(np.abs(left_answers.logits - right_answers.logits))),
+        first_difference=first,
+        note=note,
+    )
+
+
+def compare_forms(
+    left_logits: np.ndarray,
+    right_logits: np.ndarray,
+    left_name: str,
+    right_name: str,
+    *,
+    step: float | None = None,
+) -> Parity:
+    """Two forms of one model on the same windows, such as Keras against int8.
+
+    A wrong conversion is wrong on every runtime alike, so parity between runtimes cannot see it.
+
+    Args:
+        left_logits, right_logits: (n_windows, classes), dequantised.
+        left_name, right_name: e.g. 'Keras', 'int8 on LiteRT'.
+        step: size of one quantisation step of the quantised side's output; None where neither has.
+
+    Returns:
+        Parity of kind 'forms'; `max_steps` is the largest difference in whole steps.
+
+    Raises:
+        KdEdgeError KD_SHAPE: the sides have different shapes.
+        KdEdgeError KD_EMPTY_PART: there is no window.
+    """
+    if left_logits.shape != right_logits.shape:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"{left_name} gives {left_logits.shape}, {right_name} {right_logits.shape}",
+        )
+    if len(left_logits) == 0:
+        raise KdEdgeError("KD_EMPTY_PART", "there is no window to compare the forms on")
+    max_abs = float(np.max(np.abs(left_logits - right_logits)))
+    return Parity(
+        left=left_name,
+        right=right_name,
+        kind="forms",
+        n_windows=len(left_logits),
+        class_agreement=_class_agreement(left_logits, right_logits),
+        max_steps=None if step is None else round(max_abs / step),
+        max_abs=max_abs,
+    )
+
+
+def _class_agreement(left: np.ndarray, right: np.ndarray) -> float:
+    return float(np.mean(np.argmax(left, axis=-1) == np.argmax(right, axis=-1)))
+
+
+def _steps(left: np.ndarray, right: np.ndarray) -> int:
+    return int(np.max(np.abs(left.astype(np.int64) - right.astype(np.int64)), initial=0))
+
+
+def _differs(left: np.ndarray, right: np.ndarray) -> bool:
+    if np.issubdtype(left.dtype, np.integer):
+        return not np.array_equal(left, right)
+    limit = FLOAT_TOLERANCE * float(np.max(np.abs(left), initial=0.0))
+    # Written so that a NaN on one side differs.
+    return not bool(np.all((np.abs(left - right) <= limit) | (np.isnan(left) & np.isnan(right))))
+
+
+def _first_difference(
+    path: Path, windows: WindowSet, searched: np.ndarray, left: str, right: str
+) -> tuple[LayerDifference | None, str]:
+    """The first layer that differs in the windows `searched`, and what the reader must know."""
+    from kd_edge.convert.flatbuffer import read_tflite
+
+    model = read_tflite(path)
+    sides = [open_session(name, path, preserve_tensors=True) for name in (left, right)]
+    arrays = model_inputs(sides[0], windows)
+    found: LayerDifference | None = None
+    for window in searched:
+        for side in sides:
+            side.run(one_window(arrays, int(window)))
+        # Later windows are only of interest for layers before the one that is known to differ.
+        limit = len(model.operators) if found is None else found.index
+        found = _differing_layer(model, sides, int(window), limit) or found
+    note = (
+        f"layers were looked at in {len(searched)} of the windows that differ, with every tensor "
+        "kept in memory and without delegates"
+    )
+    if found is None:
+        note += "; so run no layer differs: the difference comes from a delegate's kernels"
+    return found, note
+
+
+def _differing_layer(
+    model, sides: list[Session], window: int, limit: int
+) -> LayerDifference | None:
+    for operator in model.operators[:limit]:
+        for index in operator.outputs:
+            left, right = (side.tensor(index) for side in sides)
+            if _differs(left, right):
+                tensor = model.tensors[index]
+                return _layer_difference(operator, tensor, left, right, window)
+    return None
+
+
+def _layer_difference(operator, tensor, left, right, window: int) -> LayerDifference:
+    quantised = np.issubdtype(left.dtype, np.integer)
+    steps = _steps(left, right) if quantised else None
+    return LayerDifference(
+        index=operator.index,
+        operator=operator.name,
+        tensor=tensor.name,
+        max_steps=steps,
+        max_abs=(
+            steps * float(tensor.scales[0] if tensor.scales else 1.0)
+            if quantised
+            else float(np.max(np.abs(left - right)))
+        ),
+        window=window,
+    )

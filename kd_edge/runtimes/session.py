@@ -1,0 +1,195 @@
+"""One interface to everything that runs a `.tflite`, and windows through it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.convert.quantisation import dequantize, quantize
+from kd_edge.errors import KdEdgeError
+from kd_edge.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of a model.
+
+    Attributes:
+        name: as the file has it.
+        shape: with the batch of 1 in front.
+        dtype: NumPy's name: 'int8', 'int16', 'float32'.
+        scale, zero_point: `real = (q - zero_point) * scale`; None for float tensors.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+
+    @property
+    def is_quantised(self) -> bool:
+        return self.scale is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a session says to a set of windows.
+
+    Attributes:
+        raw: (n_windows, classes) in the model's own type.
+        logits: (n_windows, classes) float32, dequantised.
+    """
+
+    raw: np.ndarray
+    logits: np.ndarray
+
+
+class Session(abc.ABC):
+    """A model loaded in one runtime. A subclass says how to load inputs, invoke and read.
+
+    Attributes:
+        inputs, outputs: in the model's own order.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Answers to one window, from a fresh state.
+
+        Args:
+            arrays: one a model input, of that input's shape (batch of 1 in front) and type.
+
+        Returns:
+            One array a model output, in the output's own type.
+
+        Raises:
+            KdEdgeError KD_SHAPE: an array of another shape or type, or another number of arrays.
+            KdEdgeError KD_UNSUPPORTED_OP: the runtime refuses an operator when it comes to run it.
+        """
+        self.load(arrays)
+        self.invoke()
+        return self.answers()
+
+    def load(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reset the model's state (an LSTM keeps it between calls) and set its inputs."""
+        check_arrays(self.inputs, arrays)
+        self.reset()
+        self._set_inputs(arrays)
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Bring every variable tensor back to its first value."""
+
+    @abc.abstractmethod
+    def _set_inputs(self, arrays: Sequence[np.ndarray]) -> None:
+        """Copy checked arrays into the model's inputs."""
+
+    @abc.abstractmethod
+    def invoke(self) -> None:
+        """Run the model on the inputs and the state that it holds."""
+
+    @abc.abstractmethod
+    def answers(self) -> tuple[np.ndarray, ...]:
+        """Copies of the outputs."""
+
+    @abc.abstractmethod
+    def tensor(self, index: int) -> np.ndarray:
+        """A copy of an inner tensor after `run`; only in a session opened with preserve_tensors."""
+
+
+def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> None:
+    """Raise KD_SHAPE unless there is one array a spec, each of its shape and type."""
+    if len(arrays) != len(specs):
+        raise KdEdgeError(
+            "KD_SHAPE", f"the model has {len(specs)} inputs, {len(arrays)} were given"
+        )
+    for spec, array in zip(specs, arrays, strict=True):
+        if array.shape != spec.shape or array.dtype != spec.dtype:
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"input '{spec.name}' is {spec.dtype} {spec.shape}, "
+                f"not {array.dtype} {array.shape}",
+            )
+
+
+def match_inputs(
+    specs: Sequence[TensorSpec], shapes: dict[str, tuple[int, ...]]
+) -> tuple[str, ...]:
+    """The window input that feeds each model input.
+
+    By name where every model input's name is known; else by shape where each fits exactly one.
+
+    Args:
+        specs: the model's inputs.
+        shapes: window input -> shape of one window.
+
+    Raises:
+        KdEdgeError KD_SHAPE: a shape differs, or names are unknown and shapes ambiguous.
+    """
+    if all(spec.name in shapes for spec in specs):
+        names = tuple(spec.name for spec in specs)
+    else:
+        fitting = [[n for n, shape in shapes.items() if shape == s.shape[1:]] for s in specs]
+        names = tuple(names[0] for names in fitting if len(names) == 1)
+        if len(set(names)) != len(specs):
+            raise _no_match(specs, shapes)
+    for spec, name in zip(specs, names, strict=True):
+        if shapes[name] != spec.shape[1:]:
+            raise _no_match(specs, shapes)
+    return names
+
+
+def _no_match(specs: Sequence[TensorSpec], shapes: dict[str, tuple[int, ...]]) -> KdEdgeError:
+    wanted = ", ".join(f"'{s.name}' {s.shape[1:]}" for s in specs)
+    given = ", ".join(f"'{name}' {shape}" for name, shape in shapes.items())
+    return KdEdgeError(
+        "KD_SHAPE",
+        f"the model takes {wanted}; the windows have {given}",
+        hint="use windows from the recipe that the model was built with",
+    )
+
+
+def model_inputs(session: Session, windows: WindowSet) -> tuple[np.ndarray, ...]:
+    """Windows as the model takes them: (n_windows, *shape) an input, in its types and order.
+
+    Raises:
+        KdEdgeError KD_SHAPE: see `match_inputs`.
+    """
+    names = match_inputs(session.inputs, windows.input_shapes)
+    return tuple(
+        _to_model(windows.inputs[name], spec)
+        for spec, name in zip(session.inputs, names, strict=True)
+    )
+
+
+def one_window(arrays: Sequence[np.ndarray], index: int) -> tuple[np.ndarray, ...]:
+    """Window `index` of `model_inputs`, with the batch of 1 in front."""
+    return tuple(array[index : index + 1] for array in arrays)
+
+
+def _to_model(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if not spec.is_quantised:
+        return np.ascontiguousarray(array, dtype=spec.dtype)
+    return quantize(array, spec.scale, spec.zero_point, dtype=np.dtype(spec.dtype))
+
+
+def run_windows(session: Session, windows: WindowSet) -> Answers:
+    """The model's first output for every window, each from a fresh state.
+
+    Raises:
+        KdEdgeError KD_SHAPE: see `match_inputs`.
+        KdEdgeError KD_EMPTY_PART: there is no window.
+    """
+    if len(windows) == 0:
+        raise KdEdgeError("KD_EMPTY_PART", "there is no window to run the model on")
+    arrays = model_inputs(session, windows)
+    raw = np.concatenate([session.run(one_window(arrays, i))[0] for i in range(len(windows))])
+    spec = session.outputs[0]
+    if not spec.is_quantised:
+        return Answers(raw, raw.astype(np.float32))
+    return Answers(raw, dequantize(raw, spec.scale, spec.zero_point))

@@ -1,0 +1,17 @@
+"""The `tflite-runtime` package: what many single-board computers run; stops at Python 3.11."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from kd_edge.runtimes.interpreter import InterpreterSession
+from kd_edge.runtimes.session import Session
+
+
+def open_tflite_runtime(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
+    """A tflite-runtime session. Raises as `InterpreterSession`."""
+    module = importlib.import_module("tflite_runtime.interpreter")
+    return InterpreterSession(
+        module, "tflite-runtime", path, preserve_tensors=preserve_tensors, threads=threads
+    )
