@@ -1,4 +1,4 @@
-"""The figures that are measured, each with its unit and how it was had; unknown is None, never 0."""
+"""The figures that are measured, each with its unit and how it was had; unknown is None, not 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Interval:
     Attributes:
         low, high: bounds, in the figure's own unit.
         level: 0.95 for 95 %.
-        method: 'Wilson' or 'bootstrap over recordings'.
+        method: 'Wilson' (recordings are its trials) or 'bootstrap over recordings'.
     """
 
     low: float
@@ -58,7 +58,9 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one inference on this host, state reset before each, in microseconds.
+    """Time of one inference on this host, in microseconds.
+
+    The state is reset and the inputs are copied before the clock starts.
 
     Attributes:
         n_runs: timed runs, after `n_warmup` untimed ones.
@@ -81,11 +83,11 @@ class Latency:
 
 @dataclass(frozen=True)
 class Arena:
-    """Memory that the TFLite Micro interpreter needs for a model, as measured with its own recorder.
+    """Memory that TFLite Micro's interpreter needs for a model, measured with its own recorder.
 
     Attributes:
         abi: of the interpreter that was measured: 'x86-64', not a Cortex-M.
-        used_bytes: total the interpreter says it used.
+        used_bytes: total the interpreter says it used; `sections` add up to it.
         smallest_bytes: smallest arena in which it allocated and ran, found by bisection.
         sections: (section, bytes), as the recorder names them.
         how: one sentence for the reader.

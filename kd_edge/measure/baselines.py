@@ -1,0 +1,80 @@
+"""Plain baselines, LDA and a random forest on simple features: what a network has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError, nearest, require
+from kd_edge.measure.accuracy import measure_accuracy
+from kd_edge.measure.features import window_features
+from kd_edge.measure.results import Accuracy
+from kd_edge.windows import WindowSet
+
+
+def run_baseline(
+    name: str,
+    train: WindowSet,
+    tests: dict[str, WindowSet],
+    *,
+    rate_hz: dict[str, float] | None,
+    seed: int,
+) -> dict[str, Accuracy]:
+    """Fit a baseline on the training part and measure it on every test part.
+
+    Args:
+        name: a key of `BASELINES`.
+        tests: part name -> windows.
+        rate_hz: model input -> samples a second, see `window_features`.
+        seed: of the random forest.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such baseline.
+        KdEdgeError KD_MISSING_PACKAGE: scikit-learn is not installed.
+        KdEdgeError KD_ONE_CLASS: the training part has fewer than two classes.
+    """
+    if name not in BASELINES:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"no baseline '{name}'{nearest(name, BASELINES)}",
+            hint=f"known: {', '.join(BASELINES)}",
+        )
+    if len(np.unique(train.labels)) < 2:
+        raise KdEdgeError("KD_ONE_CLASS", "a baseline needs at least two classes to train on")
+    require("sklearn", extra="build", purpose=f"the baseline '{name}'")
+    classifier = BASELINES[name](seed)
+    classifier.fit(window_features(train, rate_hz=rate_hz), train.labels)
+    return {
+        part: measure_accuracy(_scores(classifier, windows, rate_hz), windows)
+        for part, windows in tests.items()
+    }
+
+
+def _scores(classifier, windows: WindowSet, rate_hz: dict[str, float] | None) -> np.ndarray:
+    """(n_windows, classes) probabilities; a class that training lacked has none."""
+    scores = np.zeros((len(windows), len(windows.class_names)))
+    features = window_features(windows, rate_hz=rate_hz)
+    scores[:, classifier.classes_] = classifier.predict_proba(features)
+    return scores
+
+
+def _lda(seed: int):
+    """Linear discriminant analysis, shrunk (Ledoit and Wolf): features can outnumber windows."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    del seed  # nothing in it is random
+    return make_pipeline(
+        StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    )
+
+
+def _random_forest(seed: int):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=300, random_state=seed, n_jobs=-1)
+
+
+BASELINES: dict[str, Callable] = {"lda": _lda, "random-forest": _random_forest}
