@@ -122,12 +122,10 @@ class Part(_Table):
     @model_validator(mode="after")
     def _has_its_key(self):
         needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
-        for key in ("held_out", "repetitions", "fraction"):
-            given = getattr(self, key) is not None
-            if given != (key == needs):
-                raise ValueError(
-                    f"kind '{self.kind}' takes {needs}" + (f", not {key}" if given else "")
-                )
+        given = {k for k in ("held_out", "repetitions", "fraction") if getattr(self, k) is not None}
+        if given != {needs}:
+            said = ", ".join(sorted(given - {needs})) or "nothing"
+            raise ValueError(f"kind '{self.kind}' takes {needs}, not {said}")
         return self
 
     @property
@@ -136,7 +134,7 @@ class Part(_Table):
 
 
 class Split(_Table):
-    """Test parts, taken in this order from all recordings; validation next; training is the rest."""
+    """Test parts, taken in this order from all recordings; validation next; the rest trains."""
 
     test: Annotated[tuple[Part, ...], Field(min_length=1)]
     validation: Part

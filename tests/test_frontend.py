@@ -1,0 +1,107 @@
+"""The front end against SciPy and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import apply_stream, design_stream
+from kd_edge.recipe import StreamFrontEnd
+
+RATE_HZ = 1e6 / 900  # sEMG of the older Trigno sensor
+IMU_RATE_HZ = 1e6 / 6750
+
+
+def design(source_rate_hz=RATE_HZ, channels=1, **settings):
+    names = tuple(f"c{i}" for i in range(channels))
+    return design_stream(
+        "emg", StreamFrontEnd(**settings), channels=names, source_rate_hz=source_rate_hz
+    )
+
+
+def noise(n=3000, channels=1):
+    return np.random.default_rng(7).normal(size=(n, channels))
+
+
+def tone(frequency_hz, n=3000, rate_hz=RATE_HZ):
+    return np.sin(2 * np.pi * frequency_hz * np.arange(n) / rate_hz)[:, None]
+
+
+def power(x):
+    return float(np.mean(x[len(x) // 2 :] ** 2))
+
+
+def test_band_pass_is_scipys_filter_sample_by_sample():
+    """Oracle: SciPy's sosfilt with the state of a constant past."""
+    x = noise(channels=2)
+    sos = signal.butter(4, [20, 450], "bandpass", fs=RATE_HZ, output="sos")
+    state = signal.sosfilt_zi(sos)[:, :, None] * x[0]
+    expected = signal.sosfilt(sos, x, axis=0, zi=state)[0]
+    found = apply_stream(x, design(channels=2, band_pass_hz=(20, 450)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_mains_hum_is_notched_and_its_neighbours_are_kept():
+    """Oracle: a tone at the notch loses over 30 dB, one an octave away under 0.5 dB."""
+    constants = design(notch_hz=(50,))
+    assert power(apply_stream(tone(50), constants)) < 1e-3 * power(tone(50))
+    assert power(apply_stream(tone(100), constants)) > 0.9 * power(tone(100))
+
+
+def test_an_envelope_of_a_tone_is_its_mean_rectified_value():
+    """Oracle: the mean of |sin| is 2 / pi."""
+    envelope = apply_stream(tone(120), design(envelope_hz=5))
+    assert envelope[1500:].mean() == pytest.approx(2 / np.pi, rel=0.01)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_decimation_by_two_fifteenths_keeps_a_slow_tone_and_drops_a_fast_one(causal):
+    """Oracle: 1111.11 Hz to 148.15 Hz gives 400 samples of 3,000, and 200 Hz lies above half."""
+    constants = design(rate_hz=IMU_RATE_HZ, causal=causal)
+    assert (constants.up, constants.down) == (2, 15)
+    slow, fast = apply_stream(tone(10), constants), apply_stream(tone(200), constants)
+    assert slow.shape == (400, 1)
+    assert power(slow) == pytest.approx(0.5, rel=0.02)
+    assert power(fast) < 1e-4
+
+
+def test_causal_resampling_is_scipys_resample_poly_delayed():
+    """Oracle: SciPy's zero-phase resample_poly; half the taps of delay, in output samples."""
+    constants = design(source_rate_hz=1000, rate_hz=500)
+    x = noise(2000)
+    expected = signal.resample_poly(x, 1, 2, axis=0)
+    delay = (len(constants.fir) - 1) // 2 // 2
+    found = apply_stream(x, constants)
+    np.testing.assert_allclose(found[delay + 50 : 900], expected[50 : 900 - delay], atol=1e-5)
+
+
+def test_causal_steps_never_look_ahead():
+    """Oracle: changing the future changes nothing before it."""
+    constants = design(band_pass_hz=(20, 450), notch_hz=(50,), envelope_hz=8, rate_hz=IMU_RATE_HZ)
+    x = noise()
+    changed = x.copy()
+    changed[1500:] += 100
+    before, after = apply_stream(x, constants), apply_stream(changed, constants)
+    first = int(np.flatnonzero(np.abs(after - before).max(axis=1) > 0)[0])
+    assert first >= 1500 * 2 / 15
+
+
+@pytest.mark.parametrize("settings", [{"high_pass_hz": 20}, {"band_pass_hz": (20, 450)}])
+def test_an_offset_makes_no_transient(settings):
+    """Oracle: a constant has no power above 0 Hz, from the first sample on."""
+    assert np.abs(apply_stream(np.full((500, 1), 5.0), design(**settings))).max() < 1e-4
+
+
+def test_a_frequency_at_or_beyond_half_the_rate_is_refused_by_its_key():
+    with pytest.raises(KdEdgeError) as caught:
+        design(source_rate_hz=200, band_pass_hz=(20, 450))
+    assert caught.value.where == "front_end.emg.band_pass_hz"
+
+
+@pytest.mark.parametrize("rate_hz", [2000, 1105])
+def test_a_rate_that_cannot_be_reached_is_refused_with_the_nearest(rate_hz):
+    with pytest.raises(KdEdgeError) as caught:
+        design(rate_hz=rate_hz)
+    assert caught.value.code == "KD_RECIPE_VALUE"

@@ -1,0 +1,97 @@
+"""Recipes: what is accepted, and how a mistake is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.recipe import load_recipe, parse_recipe, to_toml
+
+MINIMAL = """
+name = "mine"
+[dataset]
+reader = "folder"
+[front_end.emg]
+[windows]
+length_s = 2.0
+inputs = { all = ["emg"] }
+[split]
+validation = { kind = "random", fraction = 0.1 }
+[[split.test]]
+kind = "last-repetitions"
+repetitions = 2
+[[students]]
+name = "student"
+model = "tcn"
+epochs = 3
+distill = false
+"""
+
+
+def test_a_recipe_with_every_default_filled_in_reads_back_equal():
+    recipe = parse_recipe(MINIMAL)
+    assert parse_recipe(to_toml(recipe)) == recipe
+    assert parse_recipe(to_toml(recipe)).sha256 == recipe.sha256
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known_one():
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(MINIMAL.replace("epochs", "epoch"))
+    assert caught.value.code == "KD_RECIPE_KEY"
+    assert caught.value.exit_status == ExitStatus.USAGE
+    assert "did you mean 'epochs'" in caught.value.message
+    assert "students.0.epoch" in caught.value.where
+
+
+def test_an_unknown_key_of_a_modality_is_found_inside_its_table():
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(MINIMAL.replace("[front_end.emg]", "[front_end.emg]\nnotchhz = [50]"))
+    assert "did you mean 'notch_hz'" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("length_s = 2.0", "length_s = -1", "windows.length_s: Input should be greater than 0"),
+        ("fraction = 0.1", "fraction = 1.5", "less than 1"),
+        ('["emg"]', '["emgs"]', "did you mean 'emg'"),
+        ("repetitions = 2", "fraction = 0.5", "takes repetitions, not fraction"),
+        ("distill = false", "", "no [[teachers]]"),
+        ("epochs = 3", 'epochs = "three"', "valid integer"),
+        ('name = "mine"', 'name = "my recipe"', "match pattern"),
+        ("[front_end.emg]", "[front_end.emg]\nband_pass_hz = [450, 20]", "low < high"),
+        ("[split]", '[conversion]\nformats = ["int8"]\n[split]', "float32 is missing"),
+    ],
+)
+def test_a_value_out_of_range_says_which_and_why(old, new, words):
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(MINIMAL.replace(old, new))
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert words in caught.value.message
+
+
+def test_choices_that_change_a_result_have_no_default():
+    for line in ("repetitions = 2", "epochs = 3", "length_s = 2.0"):
+        with pytest.raises(KdEdgeError):
+            parse_recipe(MINIMAL.replace(line, ""))
+
+
+def test_text_that_is_not_toml_names_the_line():
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe("name = \n")
+    assert caught.value.code == "KD_RECIPE_SYNTAX"
+    assert "line 1" in caught.value.message
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(KdEdgeError) as caught:
+        load_recipe(tmp_path / "none.toml")
+    assert caught.value.code == "KD_NO_FILE"
+    assert "none.toml" in caught.value.where
+
+
+def test_every_recipe_of_the_project_is_valid(pytestconfig):
+    recipes = sorted((pytestconfig.rootpath / "recipes").glob("*.toml"))
+    assert len(recipes) >= 5
+    for path in recipes:
+        assert load_recipe(path).name == path.stem

@@ -1,0 +1,154 @@
+"""Splits: who is on which side, and what is said about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.recipe import Split
+from kd_edge.signals.recording import RecordingInfo
+from kd_edge.splits import check_duplicates, make_folds
+
+VALIDATION = {"kind": "last-repetitions", "repetitions": 1}
+
+
+def dataset(subjects=("S1", "S2", "S3"), sessions=("day 2", "day 10"), labels="ab", trials=4):
+    return [
+        RecordingInfo(
+            name=f"{subject}/{session}/{label}{trial}",
+            label=label,
+            subject=subject,
+            session=session,
+            trial=trial,
+            started=None,
+            synthetic=False,
+            content_sha256=f"{subject}{session}{label}{trial}",
+        )
+        for subject in subjects
+        for session in sessions
+        for label in labels
+        for trial in range(trials)
+    ]
+
+
+def folds(recordings, *tests, validation=None):
+    split = Split.model_validate({"test": list(tests), "validation": validation or VALIDATION})
+    return make_folds(recordings, split, seed=1)
+
+
+LOSO = {"kind": "leave-one-subject-out", "held_out": ["S3"]}
+LAST = {"kind": "last-repetitions", "repetitions": 2}
+RANDOM = {"kind": "random", "fraction": 0.25}
+SESSION = {"kind": "leave-session-out", "held_out": ["day 10"]}
+
+
+@pytest.mark.parametrize("test", [LOSO, LAST, RANDOM, SESSION])
+def test_parts_are_disjoint_and_cover_everything(test):
+    recordings = dataset()
+    (fold,) = folds(recordings, test)
+    together = np.concatenate([part.indices for part in fold.parts])
+    assert sorted(together) == list(range(len(recordings)))
+
+
+def test_a_subject_left_out_is_on_one_side_only_and_nothing_leaks():
+    recordings = dataset()
+    (fold,) = folds(recordings, LOSO)
+    assert {recordings[i].subject for i in fold.tests[0].indices} == {"S3"}
+    assert "S3" not in {recordings[i].subject for i in fold.train.indices}
+    assert fold.tests[0].leak is None
+
+
+def test_each_subject_in_turn_makes_a_fold():
+    found = folds(dataset(), {"kind": "leave-one-subject-out", "held_out": "each"})
+    assert [fold.name for fold in found] == ["without S1", "without S2", "without S3"]
+
+
+def test_last_repetitions_follow_sessions_in_their_natural_order():
+    """Oracle: 'day 10' comes after 'day 2'."""
+    recordings = dataset(subjects=("S1",))
+    (fold,) = folds(recordings, LAST)
+    held = [recordings[i] for i in fold.tests[0].indices]
+    assert {(r.session, r.trial) for r in held} == {("day 10", 2), ("day 10", 3)}
+
+
+def test_every_leak_is_named_and_the_honest_part_comes_first():
+    (fold,) = folds(dataset(), RANDOM, SESSION, LAST, LOSO)
+    assert [part.kind for part in fold.tests] == [
+        "leave-one-subject-out",
+        "leave-session-out",
+        "last-repetitions",
+        "random",
+    ]
+    leaks = [part.leak for part in fold.tests]
+    assert leaks[0] is None
+    assert "same subject" in leaks[1]
+    assert "session on both sides" in leaks[2]
+    assert leaks[3].startswith("LEAKY: random")
+
+
+def test_a_random_split_is_the_same_for_the_same_seed_and_takes_its_share_of_each_class():
+    recordings = dataset()
+    (one,), (two,) = folds(recordings, RANDOM), folds(recordings, RANDOM)
+    np.testing.assert_array_equal(one.tests[0].indices, two.tests[0].indices)
+    counts = np.unique([recordings[i].label for i in one.tests[0].indices], return_counts=True)[1]
+    assert list(counts) == [6, 6]
+
+
+def test_one_class_only_is_refused():
+    with pytest.raises(KdEdgeError) as caught:
+        folds(dataset(labels="a"), LAST)
+    assert caught.value.code == "KD_ONE_CLASS"
+
+
+def test_a_class_that_training_never_sees_is_named():
+    recordings = [r for r in dataset() if r.label == "a" or r.subject == "S3"]
+    with pytest.raises(KdEdgeError) as caught:
+        folds(recordings, LOSO)
+    assert caught.value.code == "KD_CLASS_NOT_IN_TRAINING"
+    assert caught.value.where == "b"
+
+
+def test_a_held_out_name_that_the_data_lack_shows_the_nearest():
+    with pytest.raises(KdEdgeError) as caught:
+        folds(dataset(), {"kind": "leave-session-out", "held_out": ["day 1"]})
+    assert "did you mean" in caught.value.message
+
+
+def test_an_empty_part_is_refused():
+    with pytest.raises(KdEdgeError) as caught:
+        folds(dataset(), {"kind": "last-repetitions", "repetitions": 99})
+    assert caught.value.code == "KD_EMPTY_PART"
+
+
+def copy_of(recordings, source, target):
+    content = recordings[source].content_sha256
+    return [
+        RecordingInfo(**{**vars(r), "content_sha256": content}) if i == target else r
+        for i, r in enumerate(recordings)
+    ]
+
+
+def test_identical_recordings_on_both_sides_stop_the_build_with_their_names():
+    recordings = dataset(subjects=("S1",))
+    (fold,) = folds(recordings, LAST)
+    doubled = copy_of(recordings, fold.train.indices[0], fold.tests[0].indices[0])
+    with pytest.raises(KdEdgeError) as caught:
+        check_duplicates(doubled, [fold])
+    assert caught.value.code == "KD_DUPLICATES"
+    assert doubled[fold.tests[0].indices[0]].name in caught.value.where
+
+
+def test_identical_recordings_under_two_subjects_stop_the_build():
+    recordings = dataset()
+    other = next(i for i, r in enumerate(recordings) if r.subject == "S2")
+    fold = folds(recordings, LAST)[0]
+    with pytest.raises(KdEdgeError, match="different subjects"):
+        check_duplicates(copy_of(recordings, 0, other), [fold])
+
+
+def test_copies_on_one_side_of_one_subject_are_no_error():
+    recordings = dataset(subjects=("S1",))
+    (fold,) = folds(recordings, LAST)
+    first, second = fold.train.indices[:2]
+    check_duplicates(copy_of(recordings, first, second), [fold])

@@ -1,0 +1,135 @@
+"""Cutting and normalising windows, against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.signals.recording import Recording, Stream
+from kd_edge.windows import (
+    cut_windows,
+    fit_normaliser,
+    front_end_constants,
+    normalised_channels,
+)
+
+PLAIN = {"emg": StreamFrontEnd(), "acc": StreamFrontEnd()}
+
+
+def recording(name="r0", n=1000, rate_hz=100.0, label="a", subject="S1"):
+    """One with emg at `rate_hz` counting samples, and acc at half the rate counting backwards."""
+    count = np.arange(n, dtype=np.float32)[:, None]
+    return Recording(
+        streams=(
+            Stream("emg", "s1", ("EMG 1", "EMG 2"), np.hstack([count, count + 0.5]), rate_hz, "mV"),
+            Stream("acc", "s1", ("ACC X",), -count[: n // 2], rate_hz / 2, "g"),
+        ),
+        source=name,
+        label=label,
+        subject=subject,
+    )
+
+
+def settings(**changes):
+    return Windows(**{"length_s": 2.0, "inputs": {"fast": ("emg",), "slow": ("acc",)}, **changes})
+
+
+def cut(recordings, windows, front_end=PLAIN):
+    return cut_windows(recordings, front_end, windows, ("a", "b"))
+
+
+def test_each_input_is_cut_at_its_own_rate():
+    windows, designs = cut([recording()], settings())
+    assert windows.input_shapes == {"fast": (200, 2), "slow": (100, 1)}
+    np.testing.assert_array_equal(windows.inputs["fast"][0, :, 0], np.arange(200))
+    np.testing.assert_array_equal(windows.inputs["slow"][0, :, 0], -np.arange(100))
+    assert [d.rate_hz for d in designs] == [100, 50]
+
+
+def test_hops_cover_the_recording_and_no_window_runs_over_its_end():
+    windows, _ = cut([recording()], settings(hop_s=1.0, start_s=0.5))
+    starts = windows.inputs["fast"][:, 0, 0]
+    np.testing.assert_array_equal(starts, 50 + 100 * np.arange(8))
+    assert (windows.recordings == 0).all()
+
+
+def test_steps_cut_a_window_without_moving_a_sample():
+    flat, _ = cut([recording()], settings())
+    stepped, _ = cut([recording()], settings(steps=10))
+    assert stepped.input_shapes == {"fast": (10, 20, 2), "slow": (10, 10, 1)}
+    np.testing.assert_array_equal(stepped.inputs["fast"].reshape(1, 200, 2), flat.inputs["fast"])
+
+
+def test_modalities_of_one_input_are_joined_by_channel_in_the_order_named():
+    front_end = {"emg": StreamFrontEnd(rate_hz=50), "acc": StreamFrontEnd()}
+    windows, _ = cut([recording()], settings(inputs={"all": ("acc", "emg")}), front_end)
+    assert windows.input_shapes == {"all": (100, 3)}
+    np.testing.assert_array_equal(windows.inputs["all"][0, :, 0], -np.arange(100))
+
+
+@pytest.mark.parametrize(
+    ("windows", "code"),
+    [
+        (settings(length_s=11.0), "KD_WINDOW_TOO_LONG"),
+        (settings(steps=3), "KD_RECIPE_VALUE"),
+        (settings(length_s=0.001), "KD_RECIPE_VALUE"),
+        (settings(inputs={"all": ("emg", "acc")}), "KD_RATE_MISMATCH"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(windows, code):
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording("trial_07.csv")], windows)
+    assert caught.value.code == code
+
+
+def test_a_missing_channel_names_the_nearest_ones():
+    front_end = {**PLAIN, "emg": StreamFrontEnd(channels=("EMG 1", "EMG 3"))}
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording("trial_07.csv")], settings(), front_end)
+    assert caught.value.code == "KD_CHANNEL_MISSING"
+    assert "trial_07.csv has no channel 'EMG 3'" in caught.value.message
+    assert "did you mean 'EMG" in caught.value.message
+
+
+def test_a_missing_modality_names_those_that_are_there():
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording()], settings(inputs={"x": ("gyr",)}), {"gyr": StreamFrontEnd()})
+    assert caught.value.where == "it has acc, emg"
+
+
+def test_recordings_at_different_rates_are_refused():
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording(), recording("odd.csv", rate_hz=120.0)], settings())
+    assert caught.value.code == "KD_RATE_MISMATCH"
+    assert "odd.csv" in caught.value.message
+
+
+def test_normalised_training_windows_have_mean_zero_and_deviation_one():
+    windows, designs = cut([recording(), recording("r1", label="b")], settings(hop_s=0.5))
+    enabled = normalised_channels(settings(), PLAIN, designs)
+    normal = fit_normaliser(windows, enabled).apply(windows)
+    for array in normal.inputs.values():
+        flat = array.reshape(-1, array.shape[-1])
+        np.testing.assert_allclose(flat.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(flat.std(axis=0), 1, atol=1e-4)
+
+
+def test_a_channel_that_is_not_normalised_is_left_as_it_is():
+    front_end = {"emg": StreamFrontEnd(normalise=False), "acc": StreamFrontEnd()}
+    windows, designs = cut([recording()], settings(), front_end)
+    normal = fit_normaliser(windows, normalised_channels(settings(), front_end, designs))
+    np.testing.assert_array_equal(normal.apply(windows).inputs["fast"], windows.inputs["fast"])
+
+
+def test_the_boards_constants_hold_the_fitted_normaliser():
+    windows, designs = cut([recording()], settings())
+    normaliser = fit_normaliser(windows, normalised_channels(settings(), PLAIN, designs))
+    constants = front_end_constants(designs, normaliser, settings())
+    emg = constants.streams[0]
+    expected = (windows.inputs["fast"][0] - np.array(emg.mean)) * np.array(emg.scale)
+    np.testing.assert_allclose(
+        normaliser.apply(windows).inputs["fast"][0], expected, rtol=1e-5, atol=1e-6
+    )
+    assert [i.shape for i in constants.inputs] == [(200, 2), (100, 1)]
