@@ -1,0 +1,75 @@
+"""Stages: work is done again only when what it reads has changed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kd_edge.pipeline.stages import Stages, key_of
+
+
+class Work:
+    """A stage that counts how often it really ran."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.runs = 0
+
+    def run(self, key="k", report=None):
+        def make():
+            self.runs += 1
+            (self.folder / "model.bin").write_bytes(b"model")
+            return {"accuracy": 0.5}
+
+        return Stages(self.folder, report=report).run("train", key, ["model.bin"], make)
+
+
+@pytest.fixture
+def work(tmp_path):
+    return Work(tmp_path)
+
+
+def test_a_second_run_with_the_same_key_returns_the_remembered_value(work):
+    told = []
+    assert work.run() == work.run(report=lambda name, cached: told.append((name, cached)))
+    assert work.runs == 1
+    assert told == [("train", True)]
+
+
+@pytest.mark.parametrize("spoil", ["key", "missing", "altered", "state"])
+def test_a_stage_runs_again_when_anything_that_it_rests_on_changed(work, spoil):
+    work.run()
+    if spoil == "missing":
+        (work.folder / "model.bin").unlink()
+    if spoil == "altered":
+        (work.folder / "model.bin").write_bytes(b"other")
+    if spoil == "state":
+        (work.folder / ".stages.json").write_text("{ half")
+    work.run("other" if spoil == "key" else "k")
+    assert work.runs == 2
+
+
+def test_a_stage_that_fails_is_not_remembered(tmp_path):
+    def fail():
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        Stages(tmp_path).run("train", "k", [], fail)
+    assert Stages(tmp_path).run("train", "k", [], lambda: 1) == 1
+
+
+def test_stages_that_ended_before_an_interruption_are_kept(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    stages = Stages(tmp_path)
+    stages.run("first", "k", [], lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        stages.run("second", "k", [], interrupt)
+    assert list(json.loads((tmp_path / ".stages.json").read_text())) == ["first"]
+
+
+def test_a_key_depends_on_every_part_and_not_on_the_order_of_a_table():
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
+    assert key_of("x", 1) != key_of("x", 2)
