@@ -1,0 +1,1 @@
+"""Firmware sources from a converted model: C arrays, constants and glue for TFLite Micro."""

@@ -1,0 +1,145 @@
+"""Scales, shapes, labels and memory of a model as C constants, and the code that uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from firmware_export import c_text
+from firmware_export.render import Files, Renderer
+from firmware_export.settings import MARGIN_WORDS, FirmwareSettings, with_margin
+from kd_edge.convert.flatbuffer import Tensor, TfliteModel
+from kd_edge.errors import KdEdgeError
+
+
+@dataclass(frozen=True)
+class PortTensor:
+    """One input or the output, as the templates write it.
+
+    Attributes:
+        identifier: the tail of its macros. name_string: C literal. comment: its name in comments.
+        scale: float32 literal. shape: with the batch of 1. size: int8 values.
+    """
+
+    identifier: str
+    name_string: str
+    comment: str
+    scale: str
+    zero_point: int
+    shape: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Label:
+    """One class: the tail of its macro, and its C literal."""
+
+    identifier: str
+    string: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What goes in and out of a model that the firmware can run."""
+
+    inputs: tuple[PortTensor, ...]
+    output: PortTensor
+
+
+def read_ports(model: TfliteModel) -> Ports:
+    """Inputs and output of an int8 model with batch 1.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: a port is not int8 with one scale, its batch is not 1, or there
+            is more than one output.
+    """
+    if len(model.outputs) != 1:
+        raise _refusal(f"the model has {len(model.outputs)} outputs; the firmware takes one", "")
+    inputs = [model.tensors[index] for index in model.inputs]
+    names = c_text.identifiers(tensor.name for tensor in inputs)
+    return Ports(
+        inputs=tuple(_port(tensor, name) for tensor, name in zip(inputs, names, strict=True)),
+        output=_port(model.tensors[model.outputs[0]], "OUTPUT"),
+    )
+
+
+def _port(tensor: Tensor, identifier: str) -> PortTensor:
+    if tensor.dtype != "int8" or len(tensor.scales) != 1 or not tensor.scales[0] > 0:
+        raise _refusal(
+            f"{tensor.name!r} is {tensor.dtype} with {len(tensor.scales)} scales; the firmware "
+            "takes int8 with one positive scale in and out",
+            tensor.name,
+        )
+    if not tensor.shape or tensor.shape[0] != 1 or min(tensor.shape) < 1:
+        raise _refusal(
+            f"{tensor.name!r} has the shape {tensor.shape}; the firmware takes a batch of 1",
+            tensor.name,
+        )
+    return PortTensor(
+        identifier=identifier,
+        name_string=c_text.string(tensor.name),
+        comment=c_text.comment(tensor.name),
+        scale=c_text.float32(tensor.scales[0]),
+        zero_point=int(tensor.zero_points[0]),
+        shape=tuple(tensor.shape),
+        size=prod(tensor.shape),
+    )
+
+
+def _refusal(message: str, tensor: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_BAD_TFLITE",
+        message,
+        where=f"tensor {tensor!r}" if tensor else None,
+        hint="convert the student with format 'int8'",
+    )
+
+
+def read_labels(settings: FirmwareSettings, ports: Ports) -> tuple[Label, ...]:
+    """The classes in the output's order.
+
+    Raises:
+        KdEdgeError KD_LABELS: their number is not the output's last dimension.
+    """
+    n_outputs = ports.output.shape[-1]
+    if settings.labels and len(settings.labels) != n_outputs:
+        raise KdEdgeError(
+            "KD_LABELS",
+            f"{len(settings.labels)} labels for a model with {n_outputs} outputs",
+            where=f"model {settings.name!r}",
+            hint="give the class names that the model was trained with, in their order",
+        )
+    names = c_text.identifiers(settings.labels)
+    return tuple(
+        Label(identifier=name, string=c_text.string(label))
+        for name, label in zip(names, settings.labels, strict=True)
+    )
+
+
+def memory_values(settings: FirmwareSettings) -> dict[str, object]:
+    """What the templates say of the arena."""
+    return {
+        "arena_measured": settings.arena_bytes,
+        "arena_bytes": with_margin(settings.arena_bytes),
+        "arena_how": c_text.comment(settings.arena_how),
+        "margin_words": MARGIN_WORDS,
+    }
+
+
+def settings_files(
+    render: Renderer, settings: FirmwareSettings, ports: Ports, labels: tuple[Label, ...]
+) -> Files:
+    """kd_settings.h and .c, and the rounding rule in kd_quantize.h and .c."""
+    shared = {"inputs": ports.inputs, "output": ports.output, "labels": labels}
+    return {
+        "kd_settings.h": render(
+            "kd_settings.h",
+            **shared,
+            **memory_values(settings),
+            name_string=c_text.string(settings.name),
+            max_rank=max(len(port.shape) for port in (*ports.inputs, ports.output)),
+        ),
+        "kd_settings.c": render("kd_settings.c", **shared),
+        "kd_quantize.h": render("kd_quantize.h"),
+        "kd_quantize.c": render("kd_quantize.c"),
+    }

@@ -1,0 +1,97 @@
+"""How much flash the exported sources take, compiled and measured with the Arm compiler."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_edge.errors import KdEdgeError
+
+COMPILER = "arm-none-eabi-gcc"
+SIZE = "arm-none-eabi-size"
+
+# Core -> flags that the compiler needs for it.
+CORES: dict[str, tuple[str, ...]] = {
+    "cortex-m0plus": ("-mcpu=cortex-m0plus", "-mthumb"),
+    "cortex-m4": ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
+    "cortex-m55": ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
+}
+
+# What a row of the table holds; TFLite Micro itself and kd_run.cc are not in it.
+PARTS: dict[str, str] = {
+    "model array": "kd_model.c",
+    "settings and labels": "kd_settings.c",
+    "front-end constants": "kd_front_end.c",
+    "quantise code": "kd_quantize.c",
+    "golden vectors": "kd_golden.c",
+}
+
+# Sections that stand in flash; .data does too, as its first values.
+_FLASH_PREFIXES = (".text", ".rodata", ".data")
+
+
+@dataclass(frozen=True)
+class FlashBytes:
+    """Flash of one part of what was exported; how: compiler, core and options."""
+
+    name: str
+    bytes: int
+    how: str
+
+
+def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes, ...]:
+    """Compile the exported C files for a core and add up their flash sections.
+
+    Args:
+        folder: that `export_tflm` wrote.
+        core: a key of `CORES`.
+
+    Returns:
+        One entry a part that the folder holds; () where the compiler is not installed.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such core. KD_MISSING_TOOL: the compiler cannot compile.
+    """
+    if core not in CORES:
+        raise KdEdgeError("KD_UNKNOWN_NAME", f"no core {core!r}", hint=f"one of {', '.join(CORES)}")
+    if not shutil.which(COMPILER) or not shutil.which(SIZE):
+        return ()
+    how = (
+        f"{COMPILER} {_run(COMPILER, '-dumpfullversion').strip()} -Os for {core}, sections of the "
+        "object file, before linking"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        return tuple(
+            FlashBytes(
+                name, sum(_flash(Path(folder) / s, core, Path(scratch)) for s in sources), how
+            )
+            for name, sources in PARTS.items()
+            if all((Path(folder) / source).exists() for source in sources)
+        )
+
+
+def _flash(source: Path, core: str, scratch: Path) -> int:
+    """Bytes of one source's sections that stand in flash."""
+    target = scratch / f"{source.stem}.o"
+    _run(COMPILER, "-std=c11", "-Os", *CORES[core], "-c", str(source), "-o", str(target))
+    total = 0
+    for line in _run(SIZE, "-A", str(target)).splitlines():
+        cells = line.split()
+        if len(cells) == 3 and cells[0].startswith(_FLASH_PREFIXES):
+            total += int(cells[1])
+    return total
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KdEdgeError(
+            "KD_MISSING_TOOL",
+            f"{command[0]} failed",
+            where=done.stderr.strip().splitlines()[0] if done.stderr.strip() else None,
+            hint="Debian's gcc-arm-none-eabi 12.2 with libnewlib-arm-none-eabi is known to work",
+        )
+    return done.stdout

@@ -1,0 +1,40 @@
+"""Templates with the facts that every file's banner names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jinja2
+
+from firmware_export import c_text
+from firmware_export.settings import FirmwareSettings
+from kd_edge.convert.flatbuffer import TfliteModel
+
+# File name -> text.
+Files = dict[str, str]
+# render(template name without .j2, **what only this file needs) -> text.
+Renderer = Callable[..., str]
+
+
+def renderer(settings: FirmwareSettings, model: TfliteModel) -> Renderer:
+    """A function that fills one template; the same arguments give the same text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("firmware_export"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C and Markdown, not HTML
+    )
+    environment.globals.update(
+        name=c_text.comment(settings.name),
+        generator=c_text.comment(settings.generator),
+        synthetic=settings.synthetic,
+        sha256=model.sha256,
+        model_bytes=model.n_bytes,
+    )
+
+    def render(name: str, **values: object) -> str:
+        return environment.get_template(f"{name}.j2").render(**values).lstrip("\n")
+
+    return render
