@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 
 import pytest
 
@@ -45,12 +46,10 @@ def test_doctor_names_what_is_installed_and_how_to_get_the_rest(capsys):
 
 
 def test_a_defect_of_our_own_says_so_and_hides_its_traceback(capsys, monkeypatch):
-    import kd_edge.cli.doctor
-
     def broken():
         raise ZeroDivisionError("defect")
 
-    monkeypatch.setattr(kd_edge.cli.doctor, "_python", broken)
+    monkeypatch.setattr(platform, "python_version", broken)
     assert run(["doctor"]) == ExitStatus.INTERNAL
     err = capsys.readouterr().err
     assert "defect of kd-edge" in err
@@ -60,12 +59,10 @@ def test_a_defect_of_our_own_says_so_and_hides_its_traceback(capsys, monkeypatch
 
 
 def test_ctrl_c_is_told_and_ends_with_130(capsys, monkeypatch):
-    import kd_edge.cli.doctor
-
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kd_edge.cli.doctor, "_python", interrupt)
+    monkeypatch.setattr(platform, "python_version", interrupt)
     assert run(["doctor"]) == ExitStatus.INTERRUPTED
     assert "goes on" in capsys.readouterr().err
 

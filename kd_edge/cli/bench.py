@@ -84,4 +84,14 @@ def _compare(old, new) -> int:
 
     changes = compare(old, new)
     print_changes(changes, Console(stderr=True))
-    return ExitStatus.GATE if any(change.worse for change in changes) else ExitStatus.OK
+    worse = [change for change in changes if change.worse]
+    if not worse:
+        return ExitStatus.OK
+    error = KdEdgeError(
+        "KD_GATE_BASELINE",
+        f"{len(worse)} figures got worse than their tolerance",
+        where="the table above",
+        hint="measure on a quiet machine; if it stays, find what changed since the baseline",
+    )
+    click.echo(f"error {error}", err=True)
+    return error.exit_status
