@@ -237,11 +237,10 @@ class Proof(_Table):
 class Firmware(_Table):
     """What goes into the bundle's firmware/.
 
-    arena_margin: added to the smallest arena that runs here, as a fraction of it.
+    golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test.
     """
 
     golden_vectors: PositiveInt = 16
-    arena_margin: Annotated[float, Field(ge=0, le=4)] = 0.15
 
 
 class Recipe(_Table):

@@ -161,4 +161,8 @@ def _keras_answers(
 
 
 def _absent_runtimes() -> tuple[str, ...]:
-    return tuple(f"{n} is not installed here: not measured." for n in RUNTIMES if not available(n))
+    return tuple(
+        f"{runtime.title} is not installed here: not measured."
+        for name, runtime in RUNTIMES.items()
+        if not available(name)
+    )

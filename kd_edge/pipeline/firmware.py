@@ -46,20 +46,19 @@ def export_firmware(
         for r in proven.rows
         if r.model == model.name and r.format == "int8" and r.runtime == "tflm"
     )
-    margin = context.recipe.firmware.arena_margin
-    smallest = arena.smallest_bytes or arena.used_bytes
     export_tflm(
         int8,
         folder,
         FirmwareSettings(
             name=manifest.title,
             labels=manifest.class_names,
-            arena_bytes=-(-int(smallest * (1 + margin)) // 16) * 16,
-            arena_how=f"{smallest} bytes measured on {arena.abi}, and {100 * margin:g} % margin",
+            arena_bytes=arena.smallest_bytes or arena.used_bytes,
+            arena_how=f"{arena.how} ABI: {arena.abi}.",
             front_end=manifest.front_end,
             golden=Golden(golden.inputs, golden.outputs, tuple(int(v) for v in golden.labels)),
             synthetic=manifest.synthetic,
             generator=f"kd-edge {__version__}",
+            golden_count=context.recipe.firmware.golden_vectors,
         ),
     )
     return tuple(FlashSection(f.name, f.bytes, f.how) for f in measure_flash(folder)), ()
@@ -68,7 +67,8 @@ def export_firmware(
 def _write_golden(context: Context, inputs: dict[str, np.ndarray], golden) -> None:
     arrays = {f"windows/{name}": array for name, array in inputs.items()}
     arrays |= {
-        f"int8_inputs/{name}": array for name, array in zip(inputs, golden.inputs, strict=True)
+        f"int8_inputs/{name}": array
+        for name, array in zip(golden.input_names, golden.inputs, strict=True)
     }
     with atomic_path(context.out / GOLDEN_FILE) as temporary:
         np.savez(temporary, int8_outputs=golden.outputs, labels=golden.labels, **arrays)

@@ -110,7 +110,7 @@ def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> li
         )
         for p in parity
         if p.kind == "runtimes"
-        and file in (p.left + p.right)
+        and p.left.startswith(f"{file} ")
         and p.class_agreement < recipe.proof.min_agreement
     ]
 

@@ -62,7 +62,7 @@ class Prover:
         self._settings = settings
         self._tell = progress or (lambda what, done, total: None)
         self._tests = {n: w for n, w in stored.parts.items() if n != PARITY_PART}
-        # Answers on the parity windows, kept so that each session runs them once.
+        # Answers on the parity windows, kept so that forms can be compared without another run.
         self._answers: dict[tuple[str, str, str], np.ndarray] = {}
 
     def prove(self) -> Proven:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -13,6 +11,7 @@ from pathlib import Path
 from kd_edge import __version__
 from kd_edge.files import write_text
 from kd_edge.frontend import FrontEndConstants
+from kd_edge.measure.host import host
 from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.report.html import render_html
 from kd_edge.report.json import to_json
@@ -41,11 +40,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def host() -> str:
-    """Processor, cores and operating system."""
-    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
 def provenance(command: str, recipe_sha256: str) -> Provenance:
@@ -100,12 +94,3 @@ def write_report(folder: Path, report: Report) -> None:
     """report.json and report.html."""
     write_text(folder / REPORT_FILE, to_json(report) + "\n")
     write_text(folder / HTML_FILE, render_html(report))
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
