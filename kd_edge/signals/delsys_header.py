@@ -57,7 +57,7 @@ class Header:
 
 
 def read_header(content: bytes, where: str) -> Header:
-    """The header of a file's content; KD_BAD_FORMAT or KD_TRUNCATED, with the row, if it has none."""
+    """The header of a file; KD_BAD_FORMAT or KD_TRUNCATED, with the row, if it has none."""
     text = decode(b"\n".join(content.split(b"\n", _TITLE_ROW + 2)[: _TITLE_ROW + 2]), where)
     rows = [_cells(line) for line in text.split("\n")]
     if not rows or "Trigno Discover" not in text.split("\n")[0]:

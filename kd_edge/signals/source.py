@@ -130,6 +130,42 @@ def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
         raise _archive_error(path, error) from error
 
 
+def set_members(path: Path, archives: str, suffix: str) -> Iterator[tuple[str, str, bytes]]:
+    """(source, name, content) of a set's files, from its archives or from where they lie unpacked.
+
+    Args:
+        path: one archive, a folder with archives, or a folder with what they hold.
+        archives: pattern of the archives' names.
+        suffix: of the files wanted.
+
+    Raises:
+        KdEdgeError KD_EMPTY_FOLDER: nothing there; else as `members`.
+    """
+    path = must_exist(path)
+    packed = sorted(path.glob(archives)) if path.is_dir() else [path]
+    found = False
+    for place in packed or [path]:
+        for name, content in members(place, suffix):
+            found = True
+            yield f"{place}/{name}", name, content
+    if not found:
+        raise KdEdgeError(
+            "KD_EMPTY_FOLDER",
+            f"{path.name} holds no '{suffix}' file",
+            where=str(path),
+            hint=f"name the folder of {archives}, one such archive, or where it is unpacked",
+        )
+
+
+def holds_set(path: Path, archives: str, unpacked: str) -> bool:
+    """Whether `path` is such an archive, or a folder with one, or with what it unpacks to."""
+    if path.is_file():
+        return path.match(archives)
+    return path.is_dir() and any(
+        next(path.glob(pattern), None) is not None for pattern in (archives, unpacked)
+    )
+
+
 def _archive_error(path: Path, error: Exception) -> KdEdgeError:
     text = str(error).lower()
     cut = isinstance(error, EOFError) or "unexpected end" in text or "ended before" in text

@@ -1,0 +1,122 @@
+"""Recordings: readers for Delsys exports, plain files and public sets, all with one interface.
+
+Adding a reader is a module with `sniff(path) -> bool` and `read(path, *, …) -> list[Recording]`,
+and one line in `READERS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.signals.recording import Recording, Stream
+
+__all__ = ["READERS", "Reader", "Recording", "Stream", "read"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of recordings; its module is imported when it is first used.
+
+    Attributes:
+        name: as in recipes and `--reader`.
+        summary: what it reads, in a few words.
+        module: has `read(path, *, …)` and `sniff(path)`.
+        needs_path: False for a set that an installed package brings.
+    """
+
+    name: str
+    summary: str
+    module: str
+    needs_path: bool = True
+
+    @property
+    def read(self) -> Callable[..., list[Recording]]:
+        """`read(path, *, …) -> list[Recording]`; the keyword arguments are the reader's options."""
+        return importlib.import_module(self.module).read
+
+    @property
+    def sniff(self) -> Callable[[Path], bool]:
+        """`sniff(path) -> bool`: whether this reader takes what lies there; never raises."""
+        return importlib.import_module(self.module).sniff
+
+
+_ALL = (
+    Reader("delsys-csv", "Trigno Discover CSV export", "kd_edge.signals.delsys"),
+    Reader("emgworks-csv", "EMGworks CSV export", "kd_edge.signals.emgworks"),
+    Reader("npz", "one NPZ file", "kd_edge.signals.npz"),
+    Reader("csv", "one plain CSV file", "kd_edge.signals.plain_csv"),
+    Reader("folder", "folder with labels.csv", "kd_edge.signals.folder"),
+    Reader("isl-alphabet-myo", "Italian sign alphabet", "kd_edge.signals.sets.isl_alphabet_myo"),
+    Reader("threedc", "3DC armband, EMG and orientation", "kd_edge.signals.sets.threedc"),
+    Reader("myo-cotallard", "Myo armband, many subjects", "kd_edge.signals.sets.myo_cotallard"),
+    Reader("myo-longterm", "armband over five days", "kd_edge.signals.sets.myo_longterm"),
+    Reader("watch", "shoulder exercises, from seglearn", "kd_edge.signals.sets.watch", False),
+    Reader("files", "folder of files without labels", "kd_edge.signals.loose"),
+)
+# Name -> reader, in the order in which they are asked whether they know a path.
+READERS: dict[str, Reader] = {reader.name: reader for reader in _ALL}
+
+
+def read(path: Path | None, reader: str | None = None, **options) -> list[Recording]:
+    """The recordings at `path`, by the named reader or the first that knows them.
+
+    Args:
+        path: file or folder; None only for a reader without `needs_path`.
+        reader: a name in `READERS`.
+        options: the reader's own.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_UNKNOWN_NAME (reader), KD_USAGE (option), KD_EMPTY_FOLDER,
+            KD_BAD_FORMAT (no reader knows it), and what the reader raises.
+    """
+    if reader is not None and reader not in READERS:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"no reader is called '{reader}'{nearest(reader, READERS)}",
+            where="reader",
+            hint=f"readers: {', '.join(READERS)}",
+        )
+    chosen = READERS[reader] if reader is not None else find_reader(path)
+    _check_options(chosen, options)
+    if path is None and chosen.needs_path:
+        raise KdEdgeError(
+            "KD_NO_FILE", f"the reader '{chosen.name}' needs a path", hint="name a file or folder"
+        )
+    return chosen.read(None if path is None else Path(path), **options)
+
+
+def find_reader(path: Path) -> Reader:
+    """The first reader that knows `path`; raises as `read`."""
+    from kd_edge.signals.source import must_exist
+
+    path = must_exist(Path(path))
+    for reader in READERS.values():
+        if reader.sniff(path):
+            return reader
+    if path.is_dir():
+        from kd_edge.signals.folder import empty_folder
+
+        raise empty_folder(path)
+    raise KdEdgeError(
+        "KD_BAD_FORMAT",
+        f"no reader knows {path.name}",
+        where=str(path),
+        hint=f"name one with --reader: {', '.join(READERS)}",
+    )
+
+
+def _check_options(reader: Reader, options: dict) -> None:
+    import inspect
+
+    known = list(inspect.signature(reader.read).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"the reader '{reader.name}' has no option '{option}'{nearest(option, known)}",
+                hint=f"its options: {', '.join(known) or 'none'}",
+            )

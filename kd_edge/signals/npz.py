@@ -1,0 +1,193 @@
+"""NPZ: one recording whose streams may have different rates.
+
+Every stream is an array under a name without a dot, `(samples, channels)` or `(samples,)`, with its
+facts beside it: `<name>.rate_hz` (needed), and where they apply `<name>.modality` (the name
+otherwise), `.sensor`, `.channels` (a text array), `.unit`, `.start_s`, `.lsb`, `.times_s`. Facts
+of the recording: `label`, `subject`, `session`, `trial`, `started`, `synthetic`. Pickled objects
+are never loaded.
+
+    np.savez("trial_07.npz", emg=x, **{"emg.rate_hz": 1111.11, "emg.unit": "mV"}, label="house")
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.source import must_exist, peek
+from kd_edge.signals.titles import unique
+
+_RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
+_STREAM_KEYS = (
+    "rate_hz",
+    "modality",
+    "sensor",
+    "channels",
+    "unit",
+    "start_s",
+    "lsb",
+    "times_s",
+)
+
+
+def sniff(path: Path) -> bool:
+    """Whether the name ends in .npz and the file is a zip archive."""
+    return path.is_file() and path.suffix.lower() == ".npz" and peek(path, 2) == b"PK"
+
+
+def read(path: Path) -> list[Recording]:
+    """One recording from an NPZ file.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_TRUNCATED or KD_BAD_FORMAT (no archive, a key that is unknown,
+            missing or of the wrong kind, pickled objects).
+    """
+    where = str(must_exist(path))
+    arrays = _load(path, where)
+    streams = tuple(_stream(name, arrays, where) for name in arrays if _is_stream(name))
+    if not streams:
+        raise _bad(where, "no stream", "save at least one array, such as emg, with 'emg.rate_hz'")
+    for key in arrays:
+        _known_key(key, arrays, where)
+    names = unique(channel for stream in streams for channel in stream.channels)
+    renamed, start = [], 0
+    for stream in streams:
+        end = start + len(stream.channels)
+        renamed.append(_with_channels(stream, names[start:end]))
+        start = end
+    facts = {key: _text(arrays, key, where) for key in _RECORDING_KEYS if key in arrays}
+    trial, synthetic = facts.get("trial", "0"), facts.get("synthetic", "False").lower()
+    if not (trial.isascii() and trial.isdigit()) or synthetic not in ("true", "false", "0", "1"):
+        raise _bad(where, "trial is a whole number and synthetic True or False", "save them so")
+    recording = Recording(
+        streams=tuple(renamed),
+        source=where,
+        label=facts.get("label"),
+        subject=facts.get("subject", ""),
+        session=facts.get("session", ""),
+        trial=int(trial),
+        started=facts.get("started"),
+        synthetic=synthetic in ("true", "1"),
+    )
+    return [recording]
+
+
+def _load(path: Path, where: str) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise _bad(where, "one bare array", "save it with numpy.savez and its rate")
+            return {key: archive[key] for key in archive.files}
+    except zipfile.BadZipFile as error:
+        raise KdEdgeError(
+            "KD_TRUNCATED",
+            f"the NPZ archive is damaged or cut: {error}",
+            where=where,
+            hint="save or copy the file again",
+        ) from error
+    except (ValueError, OSError, EOFError, zlib.error, KeyError, NotImplementedError) as error:
+        raise _bad(
+            where, f"not a readable NPZ file: {error}", "save plain arrays with numpy.savez"
+        ) from error
+
+
+def _is_stream(name: str) -> bool:
+    return "." not in name and name not in _RECORDING_KEYS
+
+
+def _known_key(key: str, arrays: Mapping[str, np.ndarray], where: str) -> None:
+    name, dot, fact = key.partition(".")
+    if not dot:
+        return
+    if name not in arrays or not _is_stream(name):
+        known = [k for k in arrays if _is_stream(k)]
+        raise _bad(where, f"'{key}' belongs to no stream{nearest(name, known)}", "rename the key")
+    if fact not in _STREAM_KEYS:
+        raise _bad(where, f"unknown key '{key}'{nearest(fact, _STREAM_KEYS)}", "rename the key")
+
+
+def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
+    samples = arrays[name]
+    if samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2) or not samples.size:
+        raise _bad(
+            where,
+            f"'{name}' is {samples.dtype} {samples.shape}, and numbers (samples, channels) "
+            "were expected",
+            f"save '{name}' as such an array",
+        )
+    samples = samples.reshape(len(samples), -1)
+    if samples.dtype != np.float32 and np.abs(samples, dtype=np.float64).max() > np.finfo("f4").max:
+        raise _bad(where, f"'{name}' has values too large for a 32-bit float", "scale them")
+    channels = arrays.get(f"{name}.channels")
+    if channels is None:
+        n = samples.shape[1]
+        names = (name,) if n == 1 else tuple(f"{name} {i}" for i in range(1, n + 1))
+    else:
+        names = tuple(str(c) for c in np.atleast_1d(channels).ravel())
+    if len(names) != samples.shape[1]:
+        raise _bad(
+            where,
+            f"'{name}.channels' has {len(names)} names for {samples.shape[1]} channels",
+            "save one name a column",
+        )
+    rate_hz = _number(arrays, f"{name}.rate_hz", where)
+    if rate_hz is None or not 0 < rate_hz < 1e7:
+        raise _bad(where, f"'{name}.rate_hz' is missing or not over 0", "save the rate in Hz")
+    return Stream(
+        modality=(_text(arrays, f"{name}.modality", where) or name).lower(),
+        sensor=_text(arrays, f"{name}.sensor", where),
+        channels=names,
+        samples=samples.astype(np.float32),
+        rate_hz=rate_hz,
+        unit=_text(arrays, f"{name}.unit", where),
+        start_s=_number(arrays, f"{name}.start_s", where) or 0.0,
+        lsb=_number(arrays, f"{name}.lsb", where),
+        times_s=_times(name, arrays, len(samples), where),
+    )
+
+
+def _times(name: str, arrays: Mapping[str, np.ndarray], n: int, where: str) -> np.ndarray | None:
+    times = arrays.get(f"{name}.times_s")
+    if times is None:
+        return None
+    rising = times.dtype.kind in "iuf" and times.shape == (n,) and bool(np.all(np.diff(times) >= 0))
+    if not rising or not np.isfinite(times).all():
+        raise _bad(
+            where, f"'{name}.times_s' is not {n} increasing numbers", "save one time a sample"
+        )
+    return times.astype(np.float64)
+
+
+def _number(arrays: Mapping[str, np.ndarray], key: str, where: str) -> float | None:
+    value = arrays.get(key)
+    if value is None:
+        return None
+    if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+        raise _bad(where, f"'{key}' is not one number", "save it as a number")
+    return float(value.reshape(-1)[0])
+
+
+def _text(arrays: Mapping[str, np.ndarray], key: str, where: str) -> str:
+    value = arrays.get(key)
+    if value is None:
+        return ""
+    if value.size != 1 or value.dtype.kind not in "USiub":
+        raise _bad(where, f"'{key}' is not one text", "save it as a text")
+    item = value.reshape(-1)[0].item()
+    return item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+
+
+def _with_channels(stream: Stream, channels: tuple[str, ...]) -> Stream:
+    from dataclasses import replace
+
+    return stream if channels == stream.channels else replace(stream, channels=channels)
+
+
+def _bad(where: str, message: str, hint: str) -> KdEdgeError:
+    return KdEdgeError("KD_BAD_FORMAT", message, where=where, hint=hint)

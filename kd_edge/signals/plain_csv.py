@@ -1,0 +1,247 @@
+"""Plain CSV: one recording at one rate, for data from anywhere.
+
+```
+# rate_hz = 200
+# sensor = wrist
+emg_1 (mV),emg_2 (mV)
+0.012,-0.004
+```
+Rows that begin with `#` may stand first and hold `key = value`: `rate_hz`, `modality` (of every
+column), `sensor`, `started` (ISO 8601), `synthetic` (true or false). Then one row of column names,
+then numbers, every row with a line end. A column named `time`, `time_s`, `t` or `seconds` holds
+seconds; without it `rate_hz` must be there, and where both are they must agree within 1 %.
+A column's modality is its name's first word (`acc_x` and `ACC X` are `acc`, `gyro x` is `gyr`), its
+unit what stands in parentheses. Signals at several rates need NPZ or several files.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.source import decode, peek, read_bytes
+from kd_edge.signals.table import TableLayout, parse_numbers
+from kd_edge.signals.timing import Timing, timing
+from kd_edge.signals.titles import modality_of, split_title
+
+_KEYS = ("rate_hz", "modality", "sensor", "started", "synthetic")
+_TIME_NAMES = ("time", "time_s", "t", "seconds")
+
+
+def sniff(path: Path) -> bool:
+    """Whether the name ends in .csv (or .csv.gz) and the file is text."""
+    name = path.name.lower()
+    return path.is_file() and name.endswith((".csv", ".csv.gz")) and b"\0" not in peek(path, 1024)
+
+
+def read(path: Path) -> list[Recording]:
+    """One recording from a plain CSV.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_BAD_FORMAT (names, keys), KD_BAD_CELL and KD_TRUNCATED (the
+            numbers), KD_RATE_MISMATCH (times against `rate_hz`).
+    """
+    content = read_bytes(path)
+    where = str(path)
+    keys, title_row, offset = _keys(content, where)
+    names, body_offset = _names(content, offset, title_row, where)
+    body = content[body_offset:]
+    columns = parse_numbers(body, TableLayout(where, names, title_row + 1))
+    if not len(columns[0]):
+        raise KdEdgeError(
+            "KD_TRUNCATED",
+            "the file has column names and no samples",
+            where=where,
+            hint="export or copy the file again",
+        )
+    time_column = _time_column(names)
+    when = _timing(columns, time_column, keys, where)
+    gaps = tuple(
+        f"{gap.length_s:.4g} s without samples after {gap.start_s:.4g} s" for gap in when.gaps
+    )
+    recording = Recording(
+        streams=_streams(names, columns, time_column, when, keys, where),
+        source=where,
+        started=_started(keys, where),
+        synthetic=_truth(keys, where),
+        notes=gaps,
+    )
+    return [recording]
+
+
+def _keys(content: bytes, where: str) -> tuple[dict[str, str], int, int]:
+    """The `# key = value` pairs, the number of the row of names, and its offset."""
+    keys: dict[str, str] = {}
+    start, row = 0, 1
+    while True:
+        end = content.find(b"\n", start)
+        line = content[start : end if end >= 0 else len(content)]
+        if not line.removeprefix(b"\xef\xbb\xbf").startswith(b"#"):
+            return keys, row, start
+        text = decode(line, where, row).lstrip("#").strip()
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if equals and key not in _KEYS:
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"unknown key '{key[:40]}'{nearest(key, _KEYS)}",
+                where=f"{where}, row {row}",
+                hint=f"keys: {', '.join(_KEYS)}; a comment has no '='",
+            )
+        if equals:
+            keys[key] = value
+        if end < 0:
+            return keys, row, len(content)
+        start, row = end + 1, row + 1
+
+
+def _names(content: bytes, offset: int, row: int, where: str) -> tuple[list[str], int]:
+    end = content.find(b"\n", offset)
+    line = decode(content[offset : end if end >= 0 else len(content)], where, row)
+    try:
+        names = [
+            n.strip() for n in next(csv.reader([line], skipinitialspace=True, strict=True), [])
+        ]
+    except csv.Error as error:
+        raise _no_names(row, where, str(error)) from error
+    while names and not names[-1]:
+        names.pop()
+    if not names or not all(names) or all(_is_number(name) for name in names):
+        raise _no_names(row, where, line[:60])
+    titles = [split_title(name)[0] for name in names]
+    doubled = next((t for i, t in enumerate(titles) if t in titles[:i]), None)
+    if doubled is not None:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"two columns are called '{doubled}'",
+            where=f"{where}, row {row}",
+            hint="give every column its own name",
+        )
+    return names, end + 1 if end >= 0 else len(content)
+
+
+def _no_names(row: int, where: str, found: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_BAD_FORMAT",
+        f"expected a row of column names, found {found!r}",
+        where=f"{where}, row {row}",
+        hint="write one, such as 'time,emg_1 (mV),acc_x (g)'",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _time_column(names: Sequence[str]) -> int | None:
+    for column, name in enumerate(names):
+        if split_title(name)[0].lower() in _TIME_NAMES:
+            return column
+    return None
+
+
+def _timing(
+    columns: Sequence[np.ndarray], time_column: int | None, keys: dict[str, str], where: str
+) -> Timing:
+    stated_hz = None
+    if "rate_hz" in keys:
+        stated_hz = float(keys["rate_hz"]) if _is_number(keys["rate_hz"]) else 0.0
+        if not 0 < stated_hz < 1e7:
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"rate_hz is {keys['rate_hz'][:40]!r}, a number over 0 was expected",
+                where=where,
+                hint="write for instance '# rate_hz = 200'",
+            )
+    if time_column is None and stated_hz is None:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            "the file says nothing of its rate",
+            where=where,
+            hint="add a first row '# rate_hz = 200', or a column 'time' in seconds",
+        )
+    if time_column is None:
+        return Timing(stated_hz, 0.0, None, ())
+    return timing(
+        columns[time_column], stated_hz=stated_hz, where=f"{where}, column {time_column + 1}"
+    )
+
+
+def _streams(
+    names: Sequence[str],
+    columns: Sequence[np.ndarray],
+    time_column: int | None,
+    when: Timing,
+    keys: dict[str, str],
+    where: str,
+) -> tuple[Stream, ...]:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for column, name in enumerate(names):
+        if column == time_column:
+            continue
+        title, unit = split_title(name)
+        modality = keys.get("modality") or modality_of(title)
+        if not modality:
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"the name '{title}' tells no modality",
+                where=f"{where}, column {column + 1}",
+                hint="begin it with a word such as emg, acc or gyr, or add '# modality = emg'",
+            )
+        groups.setdefault((modality.lower(), unit), []).append(column)
+    if not groups:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            "the file has a time column and no signal",
+            where=where,
+            hint="export it with its signals",
+        )
+    return tuple(
+        Stream(
+            modality=modality,
+            sensor=keys.get("sensor", ""),
+            channels=tuple(split_title(names[i])[0] for i in indices),
+            samples=np.stack([columns[i] for i in indices], axis=1).astype(np.float32),
+            rate_hz=when.rate_hz,
+            unit=unit,
+            start_s=when.start_s,
+            times_s=when.times_s,
+        )
+        for (modality, unit), indices in groups.items()
+    )
+
+
+def _started(keys: dict[str, str], where: str) -> str | None:
+    text = keys.get("started")
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"started is {text[:40]!r}, an ISO 8601 time was expected",
+            where=where,
+            hint="write for instance '# started = 2026-04-10T12:13:39'",
+        ) from error
+
+
+def _truth(keys: dict[str, str], where: str) -> bool:
+    text = keys.get("synthetic", "false").lower()
+    if text not in ("true", "false"):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"synthetic is {text[:40]!r}, true or false was expected",
+            where=where,
+            hint="write '# synthetic = true' for made signals, or leave it out",
+        )
+    return text == "true"
