@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from kd_edge.windows import WindowSet
 
 # Formats whose answers are compared with Keras and between runtimes.
 COMPARED_FORMATS = ("float32", "int8")
+# (format, runtime, words) of the forms that are compared with Keras and each other.
+_FORMS = (("float32", "litert", "float32 on LiteRT"), ("int8", "tflm", "int8 on TFLite Micro"))
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Proven:
 
     rows: tuple[Row, ...]
     parity: tuple[Parity, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Dequantised answers on the parity windows, and the size of one output step (None: float)."""
+
+    logits: np.ndarray
+    step: float | None
 
 
 class Prover:
@@ -63,7 +74,7 @@ class Prover:
         self._tell = progress or (lambda what, done, total: None)
         self._tests = {n: w for n, w in stored.parts.items() if n != PARITY_PART}
         # Answers on the parity windows, kept so that forms can be compared without another run.
-        self._answers: dict[tuple[str, str, str], np.ndarray] = {}
+        self._answers: dict[tuple[str, str, str], _Kept] = {}
 
     def prove(self) -> Proven:
         """Measure everything; rows come in the bundle's order."""
@@ -111,7 +122,9 @@ class Prover:
         }
         if fmt.format in COMPARED_FORMATS and model.role == "student":
             answers = run_windows(session, windows[PARITY_PART])
-            self._answers[model.name, fmt.format, runtime] = answers.logits
+            self._answers[model.name, fmt.format, runtime] = _Kept(
+                answers.logits, session.outputs[0].scale
+            )
         return Row(
             model=model.name,
             role=model.role,
@@ -155,21 +168,21 @@ class Prover:
     def _between_forms(self, model: BundledModel) -> Iterator[Parity]:
         """Keras against float32 and int8, and float32 against int8: a wrong conversion is wrong
         on every runtime alike, so parity between runtimes cannot see it."""
-        sides = {}
+        sides, step = {}, None
         if model.name in self._stored.logits:
             sides["Keras"] = self._stored.logits[model.name][PARITY_PART]
-        for form, runtime, title in (
-            ("float32", "litert", "float32 on LiteRT"),
-            ("int8", "tflm", "int8 on TFLite Micro"),
-        ):
-            if (model.name, form, runtime) in self._answers:
-                sides[title] = self._answers[model.name, form, runtime]
-        titles = list(sides)
-        for position, left in enumerate(titles):
-            for right in titles[position + 1 :]:
-                yield compare_forms(
-                    sides[left], sides[right], f"{model.name}: {left}", f"{model.name}: {right}"
-                )
+        for form, runtime, title in _FORMS:
+            kept = self._answers.get((model.name, form, runtime))
+            if kept is not None:
+                sides[title], step = kept.logits, kept.step
+        for left, right in itertools.combinations(sides, 2):
+            yield compare_forms(
+                sides[left],
+                sides[right],
+                f"{model.name}: {left}",
+                f"{model.name}: {right}",
+                step=step if right == _FORMS[-1][2] else None,
+            )
 
 
 def pooled_accuracy(logits: dict[str, np.ndarray], parts: dict[str, WindowSet]) -> float:
