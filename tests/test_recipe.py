@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kd_edge.errors import ExitStatus, KdEdgeError
-from kd_edge.recipe import load_recipe, parse_recipe, to_toml
+from kd_edge.recipe import Recipe, load_recipe, parse_recipe, to_toml
 
 MINIMAL = """
 name = "mine"
@@ -95,3 +95,12 @@ def test_every_recipe_of_the_project_is_valid(pytestconfig):
     assert len(recipes) >= 5
     for path in recipes:
         assert load_recipe(path).name == path.stem
+
+
+def test_every_key_stands_in_the_documentation(pytestconfig):
+    text = (pytestconfig.rootpath / "docs" / "recipes.md").read_text(encoding="utf-8")
+    schema = Recipe.model_json_schema()
+    keys = {key for table in schema["$defs"].values() for key in table["properties"]}
+    missing = sorted(key for key in keys | {"seed", "summary"} if f"`{key}`" not in text)
+    # `test` and `validation` are the documentation's own headings.
+    assert missing == ["test", "validation"]
