@@ -65,11 +65,9 @@ def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes,
     )
     with tempfile.TemporaryDirectory() as scratch:
         return tuple(
-            FlashBytes(
-                name, sum(_flash(Path(folder) / s, core, Path(scratch)) for s in sources), how
-            )
-            for name, sources in PARTS.items()
-            if all((Path(folder) / source).exists() for source in sources)
+            FlashBytes(name, _flash(Path(folder) / source, core, Path(scratch)), how)
+            for name, source in PARTS.items()
+            if (Path(folder) / source).exists()
         )
 
 

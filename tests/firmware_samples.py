@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +167,8 @@ def front_end(model: TfliteModel) -> FrontEndConstants:
         for n, i in enumerate(model.inputs)
     )
     # The other order than the model's: the export must put them right.
-    return FrontEndConstants(streams=streams, inputs=layouts[::-1])
+    emg_scaled = replace(streams[0], mean=(2.5,) * 6, scale=(1 / 7,) * 6)
+    return FrontEndConstants(streams=(emg_scaled, streams[1]), inputs=layouts[::-1])
 
 
 def settings_for(path: Path, **changes) -> FirmwareSettings:

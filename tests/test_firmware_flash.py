@@ -1,0 +1,54 @@
+"""Flash of the exported sources, as the Arm compiler makes them."""
+
+from __future__ import annotations
+
+import pytest
+from firmware_samples import need, settings_for, two_input_model
+
+from firmware_export.flash import COMPILER, CORES, SIZE, measure_flash
+from firmware_export.tflm import export_tflm
+from kd_edge.errors import KdEdgeError
+
+
+@pytest.fixture
+def exported(tmp_path):
+    path = two_input_model(tmp_path)
+    export_tflm(path, tmp_path / "out", settings_for(path))
+    return path, tmp_path / "out"
+
+
+@pytest.mark.gcc_arm
+@pytest.mark.parametrize("core", CORES)
+def test_the_model_array_takes_the_bytes_of_the_file_and_the_code_little(exported, core):
+    need(COMPILER, SIZE)
+    path, folder = exported
+    parts = {part.name: part for part in measure_flash(folder, core=core)}
+    assert parts["model array"].bytes == path.stat().st_size
+    assert parts["golden vectors"].bytes >= 3 * (240 + 180 + 5)
+    # Soft float on Cortex-M0+ calls library routines, which are not counted here.
+    assert 40 < parts["quantise code"].bytes < 400
+    assert core in parts["model array"].how
+    assert "-Os" in parts["model array"].how
+
+
+@pytest.mark.gcc_arm
+def test_a_part_that_was_not_exported_is_not_in_the_table(exported):
+    need(COMPILER, SIZE)
+    path, folder = exported
+    export_tflm(path, folder, settings_for(path, golden=None, front_end=None))
+    assert [part.name for part in measure_flash(folder)] == [
+        "model array",
+        "settings and labels",
+        "quantise code",
+    ]
+
+
+def test_without_the_compiler_nothing_is_claimed(exported, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert measure_flash(exported[1]) == ()
+
+
+def test_an_unknown_core_is_refused(exported):
+    with pytest.raises(KdEdgeError) as caught:
+        measure_flash(exported[1], core="cortex-m4f")
+    assert caught.value.code == "KD_UNKNOWN_NAME"
