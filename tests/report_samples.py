@@ -197,6 +197,7 @@ def _parts(classes: tuple[str, ...], hostile: str) -> tuple[Part, ...]:
         n = sum(counts.values())
         return Part(name, role, kind, leak, n, n, counts, subjects, ("day 1",))
 
+    leak = f"{LEAK} {hostile}".strip()
     return (
         part("training", "train", "subject", leak=None, each=64, subjects=SUBJECTS[:4]),
         part("validation", "validation", "subject", leak=None, each=16, subjects=SUBJECTS[:4]),
@@ -204,7 +205,7 @@ def _parts(classes: tuple[str, ...], hostile: str) -> tuple[Part, ...]:
             LEAKY,
             "test",
             "random",
-            leak=f"{LEAK} {hostile}".strip(),
+            leak=leak,
             each=10,
             subjects=SUBJECTS[:4],
         ),

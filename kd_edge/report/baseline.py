@@ -74,7 +74,9 @@ def print_changes(changes: tuple[Change, ...], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False, show_edge=False
+    )  # fmt: skip
     table.add_column("figure", overflow="fold")
     for heading in ("old", "new"):
         table.add_column(heading, justify="right", no_wrap=True)

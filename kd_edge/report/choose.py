@@ -17,7 +17,7 @@ ROLES = ("student", "teacher", "ensemble", "baseline")
 
 
 @dataclass(frozen=True)
-class TestedPart:
+class ShownPart:
     """A part that some model was tested on, with its heading: the name, and the leak beside it."""
 
     name: str
@@ -44,7 +44,7 @@ class Headline:
     product: str
     form: str
     size: Size | None
-    part: TestedPart | None
+    part: ShownPart | None
     accuracy: Accuracy | None
     accuracy_runtime: str
     float_accuracy: Accuracy | None
@@ -79,13 +79,13 @@ class Headline:
         return "; ".join(pieces) + "."
 
 
-def tested_parts(report: Report) -> tuple[TestedPart, ...]:
+def parts_in_order(report: Report) -> tuple[ShownPart, ...]:
     """Every test part, honest ones first, otherwise in the report's order."""
     parts = {part.name: part for part in report.parts}
     names = [part.name for part in report.parts if part.role == "test"]
     names += [name for row in report.rows for name in row.accuracy]
     found = [
-        TestedPart(name, words.part_heading(name, parts.get(name)), parts.get(name))
+        ShownPart(name, words.part_heading(name, parts.get(name)), parts.get(name))
         for name in dict.fromkeys(names)
     ]
     return tuple(sorted(found, key=lambda part: part.leaky))
@@ -129,7 +129,7 @@ def headline(report: Report) -> Headline:
     form = rows[0].format if rows else ""
     rows = [row for row in rows if row.format == form]
     part = next(
-        (p for p in tested_parts(report) if any(p.name in row.accuracy for row in rows)), None
+        (p for p in parts_in_order(report) if any(p.name in row.accuracy for row in rows)), None
     )
     row, accuracy = best_accuracy(report, report.product, form, part.name) if part else (None, None)
     latencies = [row.latency for row in rows if row.latency]

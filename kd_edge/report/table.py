@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kd_edge.report import words
-from kd_edge.report.choose import TestedPart, headline, rows_in_order, tested_parts
+from kd_edge.report.choose import ShownPart, headline, rows_in_order, parts_in_order
 from kd_edge.report.tree import Finding, Report, Row
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def print_table(report: Report, console: Console) -> None:
 
 def _accuracy_tables(report: Report, width: int) -> Iterable[Table]:
     """As many parts side by side as the width takes; the others in tables below."""
-    parts = tested_parts(report)
+    parts = parts_in_order(report)
     rows = [row for row in rows_in_order(report) if row.accuracy]
     per_table = max(1, (width - _ROW_COLUMNS) // _PART_COLUMNS)
     for start in range(0, len(parts), per_table):
         yield _accuracy_table(rows, parts[start : start + per_table])
 
 
-def _accuracy_table(rows: list[Row], parts: tuple[TestedPart, ...]) -> Table:
+def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...]) -> Table:
     levels = {100 * row.accuracy[p.name].interval.level for row in rows for p in parts
               if p.name in row.accuracy}  # fmt: skip
     level = " and ".join(f"{level:g}" for level in sorted(levels))
@@ -157,7 +157,7 @@ def _table(title: str) -> Table:
 
     return Table(
         title=_plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        padding=(0, 1), pad_edge=False, show_edge=False,
+        padding=(0, 1), collapse_padding=True, pad_edge=False, show_edge=False,
     )  # fmt: skip
 
 

@@ -1,0 +1,163 @@
+"""The report as one HTML file that needs no network: pictures, style and script are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kd_edge.measure.results import Accuracy
+from kd_edge.report import choose, plots, plots_cost, words
+from kd_edge.report.choose import Headline, ShownPart
+from kd_edge.report.svg import Picture
+from kd_edge.report.tree import Report, Row, SampleWindow
+
+_MOST_CONFUSIONS = 12
+_MOST_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often one class was taken for another: `n` of `total` windows of the true class."""
+
+    true: str
+    predicted: str
+    n: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Every picture of the page; None or empty where there is nothing to draw."""
+
+    curves: tuple[Picture, ...]
+    tradeoff: Picture | None
+    confusion: Picture | None
+    subjects: Picture | None
+    folds: tuple[Picture, ...]
+    latency: Picture | None
+    arena: Picture | None
+    flash: Picture | None
+    samples: tuple[tuple[SampleWindow, tuple[Picture, ...]], ...]
+
+
+def render_html(report: Report) -> str:
+    """The whole page; the same report gives the same bytes with the same Matplotlib."""
+    headline = choose.headline(report)
+    tested = choose.parts_in_order(report)
+    return _template().render(
+        report=report,
+        headline=headline,
+        tested=tested,
+        rows=choose.rows_in_order(report),
+        pictures=_pictures(report, headline),
+        confusions=confusions(headline.accuracy) if headline.accuracy else (),
+        weakest=_weakest(headline.accuracy),
+        detailed=_detailed(report, headline),
+        subjects=_per_subject(report, headline, tested),
+        class_names=tuple(dict.fromkeys(c for part in report.parts for c in part.class_counts)),
+        words=words,
+    )
+
+
+def confusions(accuracy: Accuracy) -> tuple[Confusion, ...]:
+    """The most frequent mistakes, most frequent first; ties in the order of the classes."""
+    names = accuracy.class_names
+    found = [
+        Confusion(names[true], names[predicted], n, sum(row))
+        for true, row in enumerate(accuracy.confusion)
+        for predicted, n in enumerate(row)
+        if n and predicted != true
+    ]
+    return tuple(sorted(found, key=lambda c: (-c.n, -c.n / c.total))[:_MOST_CONFUSIONS])
+
+
+def _weakest(accuracy: Accuracy | None):
+    """The classes that are recognised least often."""
+    if accuracy is None:
+        return ()
+    return sorted(accuracy.per_class, key=lambda group: group.accuracy)[:_MOST_CLASSES]
+
+
+def _per_subject(
+    report: Report, headline: Headline, tested: tuple[ShownPart, ...]
+) -> tuple[tuple[ShownPart, Accuracy], ...]:
+    """The product's accuracies that tell subjects apart, part by part."""
+    found = []
+    for part in tested:
+        _, accuracy = choose.best_accuracy(report, report.product, headline.form, part.name)
+        if accuracy and accuracy.per_subject:
+            found.append((part, accuracy))
+    return tuple(found)
+
+
+def _detailed(report: Report, headline: Headline) -> Row | None:
+    """The row that ships, for its layers."""
+    rows = choose.rows_in_order(report)
+    return next(
+        (row for row in rows
+         if row.model == report.product and row.format == headline.form and row.size),
+        None,
+    )  # fmt: skip
+
+
+def _pictures(report: Report, headline: Headline) -> Pictures:
+    curves = (plots.training_curves(curve, i) for i, curve in enumerate(report.curves))
+    part, accuracy = headline.part, headline.accuracy
+    who = f"{headline.product} {headline.form} on {headline.accuracy_runtime}"
+    measured = part is not None and accuracy is not None
+    return Pictures(
+        curves=tuple(curve for curve in curves if curve),
+        tradeoff=plots.accuracy_against_bytes(report, part) if measured else None,
+        confusion=plots.confusion(accuracy, part, who) if measured else None,
+        subjects=_subjects_picture(accuracy, part, who) if measured else None,
+        folds=_fold_pictures(report),
+        latency=plots_cost.latency(report),
+        arena=plots_cost.arena(report),
+        flash=plots_cost.flash(report),
+        samples=_sample_pictures(report),
+    )
+
+
+def _subjects_picture(accuracy: Accuracy, part: ShownPart, who: str) -> Picture | None:
+    return plots.groups(
+        accuracy.per_subject, name="subjects", title="Accuracy of each subject",
+        caption=f"{who}, {part.heading}. Dashed: all windows together.",
+        overall=accuracy.accuracy,
+    )  # fmt: skip
+
+
+def _fold_pictures(report: Report) -> tuple[Picture, ...]:
+    pictures = []
+    for index, model in enumerate(dict.fromkeys(fold.model for fold in report.folds)):
+        picture = plots.groups(
+            [plots.fold_group(fold) for fold in report.folds if fold.model == model],
+            name=f"folds-{index}", title=f"Folds: {model}", overall=None,
+            caption="Float student, one training a fold.",
+        )  # fmt: skip
+        if picture:
+            pictures.append(picture)
+    return tuple(pictures)
+
+
+def _sample_pictures(
+    report: Report,
+) -> tuple[tuple[SampleWindow, tuple[Picture, ...]], ...]:
+    """A window's inputs together: the first input with the pictures of all."""
+    groups: dict[tuple[str, str], list[tuple[SampleWindow, Picture]]] = {}
+    for index, window in enumerate(report.samples):
+        picture = plots_cost.sample(window, index)
+        if picture:
+            groups.setdefault((window.label, window.recording), []).append((window, picture))
+    return tuple((found[0][0], tuple(p for _, p in found)) for found in groups.values())
+
+
+def _template():
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("kd_edge.report"),
+        autoescape=True,  # labels, paths and names come from users' files
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
