@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.registry import RUNTIMES, open_session
 from kd_edge.runtimes.results import LayerDifference, Parity
@@ -121,8 +123,6 @@ def _first_difference(
     path: Path, windows: WindowSet, searched: np.ndarray, left: str, right: str
 ) -> tuple[LayerDifference | None, str]:
     """The first layer that differs in the windows `searched`, and what the reader must know."""
-    from kd_edge.convert.flatbuffer import read_tflite
-
     model = read_tflite(path)
     sides = [open_session(name, path, preserve_tensors=True) for name in (left, right)]
     arrays = model_inputs(sides[0], windows)
@@ -132,7 +132,7 @@ def _first_difference(
             side.run(one_window(arrays, int(window)))
         # Later windows are only of interest for layers before the one that is known to differ.
         limit = len(model.operators) if found is None else found.index
-        found = _differing_layer(model, sides, int(window), limit) or found
+        found = differing_layer(model, sides, int(window), limit) or found
     note = (
         f"layers were looked at in {len(searched)} of the windows that differ, with every tensor "
         "kept in memory and without delegates"
@@ -142,9 +142,14 @@ def _first_difference(
     return found, note
 
 
-def _differing_layer(
-    model, sides: list[Session], window: int, limit: int
+def differing_layer(
+    model: TfliteModel, sides: Sequence[Session], window: int, limit: int
 ) -> LayerDifference | None:
+    """The first of the first `limit` operators whose output differs between two sessions.
+
+    Both were opened with preserve_tensors and have just run the same window, whose index goes into
+    the answer.
+    """
     for operator in model.operators[:limit]:
         for index in operator.outputs:
             left, right = (side.tensor(index) for side in sides)
@@ -154,7 +159,9 @@ def _differing_layer(
     return None
 
 
-def _layer_difference(operator, tensor, left, right, window: int) -> LayerDifference:
+def _layer_difference(
+    operator: Operator, tensor: Tensor, left: np.ndarray, right: np.ndarray, window: int
+) -> LayerDifference:
     quantised = np.issubdtype(left.dtype, np.integer)
     steps = _steps(left, right) if quantised else None
     return LayerDifference(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.native_stderr import caught_stderr
 from kd_edge.runtimes.session import Session, TensorSpec
@@ -35,8 +36,6 @@ class TflmSession(Session):
     """
 
     def __init__(self, path: Path, *, preserve_tensors: bool):
-        from kd_edge.convert.flatbuffer import read_tflite
-
         # The interpreter does not check the file and its GetTensor does not check the index: a bad
         # one of either ends the process.
         model = read_tflite(path)
@@ -110,7 +109,7 @@ class TflmSession(Session):
         )
 
 
-def _activation_bytes(model) -> int:
+def _activation_bytes(model: TfliteModel) -> int:
     """Bytes of all tensors that are not constants: more than any plan of them needs."""
     return sum(
         int(np.prod(t.shape, dtype=np.int64)) * np.dtype(t.dtype).itemsize
