@@ -1,4 +1,4 @@
-"""Shoulder exercises with a smartwatch: 10 subjects, both arms, 7 exercises, 50 Hz, from PyPI's `seglearn`.
+"""Shoulder exercises with a smartwatch, 10 subjects, 7 exercises, from PyPI's `seglearn`.
 
 Burns et al. 2018, arXiv 1802.01489. The package is not imported (it needs scikit-learn): only its
 data file is found and read.
