@@ -7,24 +7,54 @@ from typing import TYPE_CHECKING
 from firmware_export import c_text
 from firmware_export.render import Files, Renderer
 from kd_edge.errors import KdEdgeError
+from kd_edge.runtimes.session import TensorSpec, match_inputs
 
 if TYPE_CHECKING:
     from kd_edge.frontend import FrontEndConstants, StreamConstants
 
 
 def front_end_files(
-    render: Renderer, constants: FrontEndConstants, input_names: tuple[str, ...]
+    render: Renderer, constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> Files:
-    """kd_front_end.h and .c.
+    """kd_front_end.h and .c, with the streams that the model uses.
 
     Args:
-        input_names: the model's inputs in its order; the layouts are written in the same order.
+        inputs: the model's, in its order; the layouts are written in the same order.
 
     Raises:
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
-        KdEdgeError KD_SHAPE: the front end and the model do not name the same inputs.
+        KdEdgeError KD_SHAPE: the front end makes no window that fits an input.
     """
-    for stream in constants.streams:
+    layouts = {layout.name: layout for layout in constants.inputs}
+    shapes = {name: tuple(layout.shape) for name, layout in layouts.items()}
+    used = [layouts[name] for name in match_inputs(inputs, shapes)]
+    streams = [
+        stream
+        for stream in constants.streams
+        if any(stream.name in layout.streams for layout in used)
+    ]
+    _check_causal(streams)
+    names = [stream.name for stream in streams]
+    values = {
+        "streams": [
+            _stream(index, identifier, stream)
+            for index, (identifier, stream) in enumerate(
+                zip(c_text.identifiers(names), streams, strict=True)
+            )
+        ],
+        "layouts": [
+            {
+                "name_string": c_text.string(layout.name),
+                "streams": [names.index(stream) for stream in layout.streams],
+            }
+            for layout in used
+        ],
+    }
+    return {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
+
+
+def _check_causal(streams: list[StreamConstants]) -> None:
+    for stream in streams:
         if not stream.causal:
             raise KdEdgeError(
                 "KD_NOT_CAUSAL",
@@ -32,31 +62,6 @@ def front_end_files(
                 where=f"front_end.{stream.name}",
                 hint="remove causal = false from the recipe",
             )
-    layouts = {layout.name: layout for layout in constants.inputs}
-    if set(layouts) != set(input_names):
-        raise KdEdgeError(
-            "KD_SHAPE",
-            "the front end and the model do not name the same inputs",
-            where=f"front end: {', '.join(layouts)}; model: {', '.join(input_names)}",
-        )
-    names = [stream.name for stream in constants.streams]
-    identifiers = c_text.identifiers(names)
-    values = {
-        "streams": [
-            _stream(index, identifier, stream)
-            for index, (identifier, stream) in enumerate(
-                zip(identifiers, constants.streams, strict=True)
-            )
-        ],
-        "layouts": [
-            {
-                "name_string": c_text.string(name),
-                "streams": [names.index(stream) for stream in layouts[name].streams],
-            }
-            for name in input_names
-        ],
-    }
-    return {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
 
 
 def _stream(index: int, identifier: str, stream: StreamConstants) -> dict[str, object]:

@@ -11,9 +11,12 @@ from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
 from firmware_export.op_resolver import operator_names, resolver_files
 from firmware_export.render import Files, renderer
-from firmware_export.settings import FirmwareSettings, with_margin
+from firmware_export.settings import FirmwareSettings, Golden, with_margin
 from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
 from kd_edge.files import sha256_text, write_text
+from kd_edge.runtimes.session import TensorSpec
+
+__all__ = ["FirmwareSettings", "Golden", "export_tflm", "render_files"]
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
@@ -75,8 +78,7 @@ def render_files(content: bytes, model: TfliteModel, settings: FirmwareSettings)
     files |= settings_files(render, settings, ports, labels)
     files |= resolver_files(render, model)
     if settings.front_end is not None:
-        names = tuple(model.tensors[index].name for index in model.inputs)
-        files |= front_end_files(render, settings.front_end, names)
+        files |= front_end_files(render, settings.front_end, _specs(model))
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     files["README.md"] = render(
@@ -92,6 +94,14 @@ def render_files(content: bytes, model: TfliteModel, settings: FirmwareSettings)
         **memory_values(settings),
     )
     return files
+
+
+def _specs(model: TfliteModel) -> tuple[TensorSpec, ...]:
+    """The inputs as the runtimes describe them, so that windows are matched by the same rule."""
+    tensors = [model.tensors[index] for index in model.inputs]
+    return tuple(
+        TensorSpec(t.name, t.shape, t.dtype, t.scales[0], t.zero_points[0]) for t in tensors
+    )
 
 
 def _manifest(model: TfliteModel, settings: FirmwareSettings, files: Files) -> str:

@@ -116,7 +116,18 @@ def test_golden_vectors_of_another_shape_or_type_are_refused(two, tmp_path):
         assert code_of(export_tflm, two, tmp_path / "a", settings) == "KD_SHAPE"
 
 
-def test_a_front_end_that_is_not_causal_or_names_other_inputs_is_refused(two, tmp_path):
+def test_streams_that_the_model_does_not_use_are_left_out(tmp_path):
+    """A single-modality student from a recipe with two modalities; oracle: the header's count."""
+    whole = front_end(read_tflite(two_input_model(tmp_path)))
+    path = lstm_model(tmp_path)
+    layout = replace(whole.inputs[1], name="window", shape=(10, 21))
+    constants = replace(whole, inputs=(whole.inputs[0], layout))
+    export_tflm(path, tmp_path / "a", settings_for(path, front_end=constants))
+    assert "#define KD_STREAM_COUNT 1\n" in (tmp_path / "a" / "kd_front_end.h").read_text()
+    assert '"acc"' not in (tmp_path / "a" / "kd_front_end.c").read_text()
+
+
+def test_a_front_end_that_is_not_causal_or_does_not_fit_is_refused(two, tmp_path):
     good = front_end(read_tflite(two))
     acausal = replace(good, streams=(replace(good.streams[0], causal=False), good.streams[1]))
     other = replace(good, inputs=good.inputs[:1])
