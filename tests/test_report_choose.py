@@ -8,7 +8,7 @@ import pytest
 from report_samples import HONEST, LEAK, LEAKY, PRODUCT, full_report
 
 from kd_edge.report import words
-from kd_edge.report.choose import headline, rows_in_order, parts_in_order
+from kd_edge.report.choose import headline, parts_in_order, rows_in_order
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,20 @@ def test_the_honest_part_stands_before_a_leaky_one_whatever_the_order(report):
     """The sample names the leaky part first."""
     assert [part.name for part in parts_in_order(report)] == [HONEST, LEAKY]
     assert parts_in_order(report)[1].heading == f"{LEAKY} (leaky: {LEAK})"
+
+
+def test_another_session_of_the_same_subject_is_said_but_is_not_named_leaky(report):
+    """Sentences as `kd_edge.splits.describe_leak` gives them."""
+    later = replace(report.parts[-1], leak="the same subject on both sides, another session")
+    random = replace(later, name="R", kind="random", leak="LEAKY: random split, same subjects")
+    copied = replace(later, name="C", leak="LEAKY: 3 recordings lie on both sides.")
+    parts = parts_in_order(replace(report, parts=(random, copied, later), rows=()))
+    assert [part.heading for part in parts] == [
+        f"{HONEST} (the same subject on both sides, another session)",
+        "R (leaky: random split, same subjects)",
+        "C (leaky: 3 recordings lie on both sides)",
+    ]
+    assert [part.leaky for part in parts] == [False, True, True]
 
 
 def test_a_part_that_only_rows_name_is_not_lost(report):

@@ -18,15 +18,25 @@ ROLES = ("student", "teacher", "ensemble", "baseline")
 
 @dataclass(frozen=True)
 class ShownPart:
-    """A part that some model was tested on, with its heading: the name, and the leak beside it."""
+    """A part that some model was tested on, and what it shares with training."""
 
     name: str
-    heading: str
     part: Part | None
 
     @property
+    def beside(self) -> str:
+        """In brackets, what stands beside the name; '' where nothing is shared."""
+        said = words.beside(self.part)
+        return f"({said})" if said else ""
+
+    @property
+    def heading(self) -> str:
+        """'random split (leaky: same subjects on both sides)'."""
+        return f"{self.name} {self.beside}".strip()
+
+    @property
     def leaky(self) -> bool:
-        return self.part is not None and self.part.leak is not None
+        return words.is_leaky(self.part)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Headline:
 
     Attributes:
         form: 'int8' or what was made instead.
-        part: that `accuracy` was measured on: the first honest one.
+        part: that `accuracy` was measured on: the first in order.
         accuracy_runtime, float_accuracy: where `accuracy` was measured; the float form's on it.
         parity: of all comparisons of runtimes, the one with the lowest class agreement.
         latency: median on this host.
@@ -80,14 +90,11 @@ class Headline:
 
 
 def parts_in_order(report: Report) -> tuple[ShownPart, ...]:
-    """Every test part, honest ones first, otherwise in the report's order."""
+    """Every test part, leaky ones last, otherwise in the report's order."""
     parts = {part.name: part for part in report.parts}
     names = [part.name for part in report.parts if part.role == "test"]
     names += [name for row in report.rows for name in row.accuracy]
-    found = [
-        ShownPart(name, words.part_heading(name, parts.get(name)), parts.get(name))
-        for name in dict.fromkeys(names)
-    ]
+    found = [ShownPart(name, parts.get(name)) for name in dict.fromkeys(names)]
     return tuple(sorted(found, key=lambda part: part.leaky))
 
 

@@ -12,13 +12,13 @@ from kd_edge.report.tree import SCHEMA_VERSION, Report
 
 
 def to_json(report: Report) -> str:
-    """The report as JSON text, keys in the tree's own order, a row of numbers on one line.
+    """The report as JSON text, keys in the tree's order, a row of numbers on one line; no line end.
 
     Raises:
         ValueError: a figure is NaN or infinite; an unknown figure is None.
     """
     _refuse_not_finite(report, "report")
-    return _lines(_adapter().dump_python(report, mode="json"), "") + "\n"
+    return _lines(_adapter().dump_python(report, mode="json"), "")
 
 
 def from_json(text: str) -> Report:

@@ -48,7 +48,8 @@ def training_curves(curve: Curve, index: int) -> Picture | None:
         panels[1].set_ylim(0, 100)
         handles = panels[0].get_lines()
         panels[0].legend(handles, ["training", "validation"], loc="upper right")
-        last = f"{words.plural(len(curve.loss), 'epoch')}; training loss {curve.loss[-1]:.3g} at the end"
+        last = words.plural(len(curve.loss), "epoch")
+        last += f"; training loss {curve.loss[-1]:.3g} at the end"
         best = max((v for v in curve.validation_accuracy if v is not None), default=None)
         if best is not None:
             last += f"; best validation accuracy {words.percent(best)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kd_edge.report import words
-from kd_edge.report.choose import ShownPart, headline, rows_in_order, parts_in_order
+from kd_edge.report.choose import ShownPart, headline, parts_in_order, rows_in_order
 from kd_edge.report.tree import Finding, Report, Row
 
 if TYPE_CHECKING:
@@ -109,9 +109,11 @@ def _cost_table(report: Report) -> Table:
         )
         table.add_row(*map(_plain, (row.model, row.format, row.runtime, *figures)))
     abis = sorted({row.arena.abi for row in report.rows if row.arena})
+    caption = "Times are this host's, not a microcontroller's."
     if abis:
-        table.caption = _plain(f"Arena as used on {', '.join(abis)}, not on a board.")
-        table.caption_justify = "left"
+        caption += f" Arena as used on {', '.join(abis)}."
+    table.caption = _plain(caption)
+    table.caption_justify = "left"
     return table
 
 

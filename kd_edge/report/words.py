@@ -83,14 +83,24 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def part_heading(name: str, part: Part | None) -> str:
-    """The part's name with its leak beside it: 'random (leaky: same subjects on both sides)'."""
+def is_leaky(part: Part | None) -> bool:
+    """Whether a part flatters models: recordings on both sides, or a random split.
+
+    The same subject on another day, say, is worth a sentence, but it is a fair question to ask.
+    """
     if part is None or part.leak is None:
-        return name
+        return False
+    return part.kind == "random" or part.leak.lower().startswith("leaky")
+
+
+def beside(part: Part | None) -> str:
+    """What stands beside a part's name: '', 'leaky: same subjects …' or 'the same subject …'."""
+    if part is None or part.leak is None:
+        return ""
     sentence = part.leak.strip().rstrip(".")
-    if sentence.lower().startswith("leaky"):
-        return f"{name} ({sentence})"
-    return f"{name} (leaky: {sentence})"
+    if sentence.lower().startswith("leaky:"):
+        sentence = sentence[len("leaky:") :].strip()
+    return f"leaky: {sentence}" if is_leaky(part) else sentence
 
 
 def shorten(text: str, length: int) -> str:
