@@ -14,7 +14,6 @@ from kd_edge.runtimes.registry import open_session
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 _SECTION = re.compile(r"'([^']+)' used (\d+) bytes")
-_TIMEOUT_S = 300
 
 
 def measure_arena(path: Path) -> Arena:
@@ -37,7 +36,6 @@ def measure_arena(path: Path) -> Arena:
         [sys.executable, "-P", str(child), str(path), str(generous)],
         capture_output=True,
         text=True,
-        timeout=_TIMEOUT_S,
         check=False,
     )
     if done.returncode != 0:
