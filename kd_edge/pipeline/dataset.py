@@ -17,6 +17,7 @@ from kd_edge.files import atomic_path, sha256_file
 from kd_edge.frontend import StreamConstants
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
+from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.recording import Recording, RecordingInfo
 from kd_edge.windows import WindowSet, cut_windows
 
@@ -63,7 +64,7 @@ def load_dataset(
     tell = progress or (lambda what, done, total: None)
     key = key_of(
         _source_digest(recipe, data, tell),
-        recipe.dataset.model_dump(mode="json", exclude={"path", "allow_duplicates"}),
+        recipe.dataset.model_dump(mode="json", exclude={"path"}),
         {name: settings.model_dump(mode="json") for name, settings in recipe.front_end.items()},
         recipe.windows.model_dump(mode="json"),
         class_names,
@@ -91,8 +92,6 @@ def read_recordings(
     recipe: Recipe, data: Path | None, tell: Callable[[str, int | None, int | None], None]
 ) -> list[Recording]:
     """The recipe's recordings, checked for samples that no model should see."""
-    from kd_edge.signals import checks
-
     options = recipe.dataset.options
     if recipe.dataset.reader == "synthetic":
         from kd_edge.signals.simulate import SignSettings, simulate
@@ -103,13 +102,16 @@ def read_recordings(
         reader = _reader(recipe.dataset.reader)
         tell("reading recordings", None, None)
         recordings = _call("dataset.options", reader.read, options, data)
-    checks.check(recordings, allow_stuck=recipe.dataset.allow_stuck)
+    checks.check(
+        recordings,
+        allow_duplicates=recipe.dataset.allow_duplicates,
+        allow_stuck=recipe.dataset.allow_stuck,
+        modalities=recipe.front_end,
+    )
     return recordings
 
 
-def _reader(name: str):
-    from kd_edge.signals import READERS
-
+def _reader(name: str) -> Reader:
     if name in READERS:
         return READERS[name]
     known = [*READERS, "synthetic"]
@@ -144,15 +146,7 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
     if recipe.dataset.reader == "synthetic":
         return "synthetic"
     if data is None:
-        reader = _reader(recipe.dataset.reader)
-        if reader.needs_path:
-            raise KdEdgeError(
-                "KD_NO_FILE",
-                f"reader '{reader.name}' reads a folder or file, and none is named",
-                where="dataset.path",
-                hint="name it with --data",
-            )
-        return reader.version()
+        data = _installed_data(_reader(recipe.dataset.reader))
     if not data.exists():
         raise KdEdgeError(
             "KD_NO_FILE",
@@ -163,6 +157,18 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
     tell("reading files", None, None)
     files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
     return [[str(p.relative_to(data)), sha256_file(p)] for p in files]
+
+
+def _installed_data(reader: Reader) -> Path:
+    """The file that an installed package brings, for readers that need no path."""
+    if reader.needs_path:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"reader '{reader.name}' reads a folder or file, and none is named",
+            where="dataset.path",
+            hint="name it with --data",
+        )
+    return reader.data_file()
 
 
 def _of_classes(

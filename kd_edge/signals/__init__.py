@@ -43,6 +43,11 @@ class Reader:
         """`sniff(path) -> bool`: whether this reader takes what lies there; never raises."""
         return importlib.import_module(self.module).sniff
 
+    @property
+    def data_file(self) -> Callable[[], Path]:
+        """`data_file() -> Path`, only for a reader without `needs_path`: what its package brings."""
+        return importlib.import_module(self.module).data_file
+
 
 _ALL = (
     Reader("delsys-csv", "Trigno Discover CSV export", "kd_edge.signals.delsys"),
