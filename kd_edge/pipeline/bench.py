@@ -21,7 +21,7 @@ from kd_edge.pipeline.bundle import (
 from kd_edge.pipeline.dataset import Dataset, load_dataset
 from kd_edge.pipeline.parts import describe_part, spread_over_classes
 from kd_edge.pipeline.proof import Proven, Prover
-from kd_edge.pipeline.reporting import caveats_of, provenance, sample_windows
+from kd_edge.pipeline.reporting import provenance, sample_windows
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.json import from_json
@@ -100,19 +100,14 @@ def _other_recordings(
     logits, unmeasured = _keras_answers(folder, manifest, parts)
     stored = StoredWindows(parts, logits)
     proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
-    described = (describe_part(part, windows, dataset.recordings),)
     return Report(
         schema_version=SCHEMA_VERSION,
         title=manifest.title,
         product=manifest.product,
         synthetic=manifest.synthetic or windows.synthetic,
-        caveats=(
-            *caveats_of(described, synthetic=manifest.synthetic or windows.synthetic),
-            *unmeasured,
-            *_absent_runtimes(),
-        ),
+        caveats=(*unmeasured, *_absent_runtimes()),
         provenance=provenance(command, manifest.recipe_sha256),
-        parts=described,
+        parts=(describe_part(part, windows, dataset.recordings),),
         rows=proven.rows,
         parity=proven.parity,
         curves=(),

@@ -32,7 +32,6 @@ from kd_edge.pipeline.parts import describe_part, fold_windows
 from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import (
-    caveats_of,
     provenance,
     sample_windows,
     versions,
@@ -79,15 +78,14 @@ def build(
     proven = _prove(context, manifest, answers)
     gates = check_gates(recipe, manifest, out, held_out=answers.held_out, parity=proven.parity)
     flash, unexported = export_firmware(context, manifest, answers.stored, proven)
-    parts = _parts(context)
     report = Report(
         schema_version=REPORT_SCHEMA_VERSION,
         title=recipe.name,
         product=manifest.product,
         synthetic=manifest.synthetic,
-        caveats=(*caveats_of(parts, synthetic=manifest.synthetic), *refused, *unexported),
+        caveats=(*refused, *unexported),
         provenance=provenance(command, recipe.sha256),
-        parts=parts,
+        parts=_parts(context),
         rows=(
             *proven.rows,
             *ensemble_rows(context, teachers, answers),

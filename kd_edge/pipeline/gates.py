@@ -99,7 +99,7 @@ def _accuracy(
 
 
 def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> list[KdEdgeError]:
-    file = model.format("int8").file
+    int8 = f"{model.format('int8').file} "
     return [
         KdEdgeError(
             "KD_GATE_PARITY",
@@ -110,7 +110,7 @@ def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> li
         )
         for p in parity
         if p.kind == "runtimes"
-        and p.left.startswith(f"{file} ")
+        and p.left.startswith(int8)
         and p.class_agreement < recipe.proof.min_agreement
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -163,7 +163,8 @@ class Prover:
             return
         for runtime in RUNTIMES:
             if runtime != "tflm" and runtime in fmt.runtimes and available(runtime):
-                yield compare_runtimes(self._folder / fmt.file, windows, runtime, "tflm")
+                parity = compare_runtimes(self._folder / fmt.file, windows, runtime, "tflm")
+                yield replace(parity, model=model.name)
 
     def _between_forms(self, model: BundledModel) -> Iterator[Parity]:
         """Keras against float32 and int8, and float32 against int8: a wrong conversion is wrong
@@ -176,13 +177,9 @@ class Prover:
             if kept is not None:
                 sides[title], step = kept.logits, kept.step
         for left, right in itertools.combinations(sides, 2):
-            yield compare_forms(
-                sides[left],
-                sides[right],
-                f"{model.name}: {left}",
-                f"{model.name}: {right}",
-                step=step if right == _FORMS[-1][2] else None,
-            )
+            in_steps = step if right == _FORMS[-1][2] else None
+            parity = compare_forms(sides[left], sides[right], left, right, step=in_steps)
+            yield replace(parity, model=model.name)
 
 
 def pooled_accuracy(logits: dict[str, np.ndarray], parts: dict[str, WindowSet]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +14,7 @@ from kd_edge.measure.host import host
 from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.report.html import render_html
 from kd_edge.report.json import to_json
-from kd_edge.report.tree import Part, Provenance, Report, SampleWindow
+from kd_edge.report.tree import Provenance, Report, SampleWindow
 from kd_edge.windows import WindowSet
 
 HTML_FILE = "report.html"
@@ -51,19 +50,6 @@ def provenance(command: str, recipe_sha256: str) -> Provenance:
         host=host(),
         recipe_sha256=recipe_sha256,
     )
-
-
-def caveats_of(parts: Sequence[Part], *, synthetic: bool) -> list[str]:
-    """Sentences that belong beside every figure of these parts."""
-    said = []
-    if synthetic:
-        said.append("Synthetic data: figures say how the tool works, not how it does on people.")
-    said += [f"{part.name}: {part.leak}." for part in parts if part.leak]
-    said.append(
-        "Latency is this host's, not a microcontroller's; the arena is x86-64's TFLite Micro "
-        "interpreter's, and a Cortex-M needs a little less or more."
-    )
-    return said
 
 
 def sample_windows(

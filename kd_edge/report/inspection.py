@@ -52,7 +52,7 @@ def _streams(streams: Sequence[StreamKind], console: Console) -> None:
         table.add_row(
             stream.modality,
             escape(stream.sensor),
-            escape(_joined(stream.channels, 4)),
+            escape(_joined([c.removeprefix(f"{stream.sensor}: ") for c in stream.channels], 4)),
             f"{stream.rate_hz:.6g}",
             escape(stream.unit),
             str(stream.recordings),

@@ -45,7 +45,7 @@ class Reader:
 
     @property
     def data_file(self) -> Callable[[], Path]:
-        """`data_file() -> Path`, only for a reader without `needs_path`: what its package brings."""
+        """`data_file() -> Path` of a reader without `needs_path`: what its package brings."""
         return importlib.import_module(self.module).data_file
 
 
