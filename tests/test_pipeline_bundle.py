@@ -1,0 +1,140 @@
+"""The bundle on disk: what is written reads back, and what was altered is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.pipeline.bundle import (
+    MANIFEST_FILE,
+    BundledFormat,
+    BundledModel,
+    Learned,
+    Manifest,
+    StoredWindows,
+    load_manifest,
+    load_windows,
+    save_windows,
+    start_bundle,
+    write_manifest,
+)
+from kd_edge.recipe import StreamFrontEnd
+from kd_edge.windows import WindowSet
+
+
+@pytest.fixture
+def manifest():
+    stream = design_stream(
+        "emg", StreamFrontEnd(notch_hz=(50,)), channels=("a", "b"), source_rate_hz=1000.0
+    )
+    return Manifest(
+        schema_version=1,
+        kd_edge="0",
+        title="t",
+        product="student",
+        synthetic=True,
+        recipe_sha256="0" * 64,
+        class_names=("x", "y"),
+        models=(
+            BundledModel(
+                name="student",
+                role="student",
+                architecture="tcn",
+                parameters=1,
+                inputs=("all",),
+                keras_file="student.keras",
+                formats=(BundledFormat("int8", "m.tflite", ("CONV_2D",), ("tflm",), ("note",)),),
+            ),
+        ),
+        front_end=FrontEndConstants((stream,), (InputLayout("all", ("emg",), (100, 2)),)),
+        learned=(Learned("S1", "day 1", "ab"),),
+        versions={"numpy": "2"},
+        files={},
+    )
+
+
+@pytest.fixture
+def bundle(tmp_path, manifest):
+    (tmp_path / "student.keras").write_bytes(b"weights")
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work" / "checkpoint").write_bytes(b"private")
+    write_manifest(tmp_path, manifest)
+    return tmp_path
+
+
+def test_a_manifest_reads_back_equal_and_names_every_public_file(bundle, manifest):
+    found = load_manifest(bundle)
+    assert list(found.files) == ["student.keras"]
+    assert found.models == manifest.models
+    assert found.front_end == manifest.front_end
+    assert found.normaliser.mean == {"all": (0.0, 0.0)}
+
+
+def test_an_altered_file_is_refused_by_name(bundle):
+    (bundle / "student.keras").write_bytes(b"Weights")
+    with pytest.raises(KdEdgeError) as caught:
+        load_manifest(bundle)
+    assert caught.value.code == "KD_BUNDLE_ALTERED"
+    assert "student.keras" in caught.value.where
+    assert "SHA-256" in caught.value.message
+
+
+def test_a_missing_file_is_refused_by_name(bundle):
+    (bundle / "student.keras").unlink()
+    with pytest.raises(KdEdgeError, match="missing"):
+        load_manifest(bundle)
+
+
+def test_a_bundle_of_another_version_is_refused(bundle):
+    tree = json.loads((bundle / MANIFEST_FILE).read_text())
+    (bundle / MANIFEST_FILE).write_text(json.dumps({**tree, "schema_version": 99}))
+    with pytest.raises(KdEdgeError) as caught:
+        load_manifest(bundle)
+    assert caught.value.code == "KD_BUNDLE_VERSION"
+    assert "99" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 1}'])
+def test_a_manifest_that_is_none_is_refused(bundle, text):
+    (bundle / MANIFEST_FILE).write_text(text)
+    with pytest.raises(KdEdgeError) as caught:
+        load_manifest(bundle)
+    assert caught.value.code == "KD_BUNDLE_ALTERED"
+
+
+def test_a_folder_without_a_manifest_is_an_unfinished_build(tmp_path):
+    with pytest.raises(KdEdgeError) as caught:
+        load_manifest(tmp_path)
+    assert caught.value.code == "KD_NO_FILE"
+    assert "goes on" in caught.value.hint
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.docx").write_text("")
+    with pytest.raises(KdEdgeError) as caught:
+        start_bundle(tmp_path)
+    assert caught.value.code == "KD_OUTPUT"
+
+
+def test_windows_and_answers_read_back_equal(tmp_path):
+    rng = np.random.default_rng(0)
+    windows = WindowSet(
+        inputs={"emg": rng.normal(size=(3, 5, 2)).astype(np.float32)},
+        labels=np.array([0, 1, 1]),
+        recordings=np.array([0, 0, 1]),
+        subjects=np.array(["S1", "S1", "S2"]),
+        class_names=("x", "y"),
+        recording_names=("r0", "r1"),
+        synthetic=True,
+    )
+    logits = rng.normal(size=(3, 2)).astype(np.float32)
+    save_windows(tmp_path / "w.npz", StoredWindows({"p": windows}, {"student": {"p": logits}}))
+    found = load_windows(tmp_path / "w.npz")
+    np.testing.assert_array_equal(found.parts["p"].inputs["emg"], windows.inputs["emg"])
+    np.testing.assert_array_equal(found.logits["student"]["p"], logits)
+    assert found.parts["p"].recording_names == windows.recording_names
+    assert found.parts["p"].synthetic
