@@ -123,7 +123,8 @@ def _length(row: list[str], where: str) -> float:
         length_s = float(row[1])
     except (IndexError, ValueError):
         length_s = -1.0
-    if not row or "length" not in row[0].lower() or not 0 <= length_s < 1e9:
+    # Three cells would be a decimal comma.
+    if len(row) != 2 or "length" not in row[0].lower() or not 0 <= length_s < 1e9:
         raise _bad_header(where, 3, "'Collection Length (seconds):, <number>'", row[:2])
     return length_s
 

@@ -49,6 +49,8 @@ def read(path: Path) -> list[Recording]:
             missing or of the wrong kind, pickled objects).
     """
     where = str(must_exist(path))
+    if not sniff(Path(path)):
+        raise _bad(where, "not an NPZ archive", "save arrays with numpy.savez, and name it .npz")
     arrays = _load(path, where)
     streams = tuple(_stream(name, arrays, where) for name in arrays if _is_stream(name))
     if not streams:
@@ -80,9 +82,8 @@ def read(path: Path) -> list[Recording]:
 
 def _load(path: Path, where: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise _bad(where, "one bare array", "save it with numpy.savez and its rate")
+        # Opened here, because NumPy leaves a file open that turns out damaged.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except zipfile.BadZipFile as error:
         raise KdEdgeError(

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,8 +42,9 @@ class TableLayout:
 def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
     """The columns of comma-separated numbers, without the empty cells after a column's end.
 
-    Every row has one cell a column; further empty cells at its end are let pass. Rows end in LF or
-    CR LF. Only plain decimal numbers count: no text, NaN, infinity, quotes or decimal commas.
+    Every row has one cell a column, or every row ends in one separator more (an empty cell): a row
+    that alone is longer is refused even if the rest is empty, because a decimal comma looks so.
+    Rows end in LF or CR LF. Only plain decimal numbers count: no text, NaN, infinity or quotes.
 
     Returns:
         One float64 array a column, correctly rounded; lengths differ only where `layout.ragged`.
@@ -68,11 +69,12 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Some whole rows: their bytes, the first one's number, whether the file ends with them."""
+    """Some whole rows: their bytes, the first one's number, whether they are the file's last."""
 
     data: bytes
     first_row: int
     last: bool
+    width: int  # cells a row
     layout: TableLayout
 
 
@@ -87,10 +89,13 @@ def _without_blank_end(body: bytes) -> bytes:
 
 def _chunks(body: bytes, layout: TableLayout) -> Iterator[_Chunk]:
     start, row = 0, layout.first_row
+    first_row = body[: body.find(b"\n") + 1].split(b",")
+    ends_in_separator = len(first_row) == len(layout.columns) + 1 and not first_row[-1].strip()
+    width = len(layout.columns) + ends_in_separator
     while start < len(body):
         end = body.find(b"\n", min(start + _CHUNK_BYTES, len(body)) - 1) + 1
         data = body[start:end]
-        yield _Chunk(data, row, end == len(body), layout)
+        yield _Chunk(data, row, end == len(body), width, layout)
         row += data.count(b"\n")
         start = end
 
@@ -101,12 +106,13 @@ def _matrix(chunk: _Chunk) -> np.ndarray:
     n_columns = len(chunk.layout.columns)
     n_rows = chunk.data.count(b"\n")
     frame = None
-    if chunk.data.count(b",") == n_rows * (n_columns - 1):
+    if chunk.data.count(b",") == n_rows * (chunk.width - 1):
         # Equal totals still allow a longer row and a shorter one; pandas refuses the longer.
         frame = _parse(chunk.data)
-    if frame is None or frame.shape != (n_rows, n_columns):
-        chunk = _trimmed(chunk)
-        frame = _parse(chunk.data)
+    if frame is None or frame.shape != (n_rows, chunk.width):
+        raise _uneven_rows(chunk)
+    if chunk.width > n_columns and not frame[n_columns].isna().all():
+        raise _beyond(chunk, int(frame[n_columns].notna().argmax()))
     matrix = np.empty((n_rows, n_columns))
     for column in range(n_columns):
         values = frame[column]
@@ -189,27 +195,26 @@ def _hint(cell: bytes) -> str:
     return "repair the cell, or export the file again"
 
 
-def _trimmed(chunk: _Chunk) -> _Chunk:
-    """The same rows with empty cells beyond the last column dropped; refuses any other length."""
+def _uneven_rows(chunk: _Chunk) -> KdEdgeError:
+    """The error for the first row that is longer or shorter than the first row of all."""
+    widths = [line.count(b",") + 1 for line in chunk.data.split(b"\n")[:-1]]
+    index = next(i for i, width in enumerate(widths) if width != chunk.width)
+    if widths[index] < len(chunk.layout.columns):
+        return _short_row(widths[index], chunk, index, chunk.last and index == len(widths) - 1)
+    return _beyond(chunk, index)
+
+
+def _beyond(chunk: _Chunk, index: int) -> KdEdgeError:
     n_columns = len(chunk.layout.columns)
-    rows = chunk.data.split(b"\n")[:-1]
-    kept = []
-    for index, line in enumerate(rows):
-        cells = line.split(b",")
-        if len(cells) < n_columns:
-            raise _short_row(len(cells), chunk, index, chunk.last and index == len(rows) - 1)
-        beyond = [i for i in range(n_columns, len(cells)) if cells[i].strip()]
-        if beyond:
-            raise KdEdgeError(
-                "KD_BAD_CELL",
-                f"{_shown(cells[beyond[0]])} stands after the last column: "
-                f"{n_columns} cells expected",
-                where=f"{chunk.layout.where}, row {chunk.first_row + index}, "
-                f"column {beyond[0] + 1}",
-                hint="decimals need '.', not ','; events must not be exported into the same table",
-            )
-        kept.append(b",".join(cells[:n_columns]))
-    return replace(chunk, data=b"\n".join(kept) + b"\n")
+    cells = chunk.data.split(b"\n")[index].split(b",")
+    extra = cells[n_columns] if len(cells) > n_columns else b""
+    found = f": {_shown(extra)} stands after the last" if extra.strip() else ""
+    return KdEdgeError(
+        "KD_BAD_CELL",
+        f"the row has {len(cells)} cells, {chunk.width} expected{found}",
+        where=f"{chunk.layout.where}, row {chunk.first_row + index}, column {n_columns + 1}",
+        hint="decimals need '.', not ','; events must not be exported into the same table",
+    )
 
 
 def _prefix_lengths(matrix: np.ndarray, ended: np.ndarray, chunk: _Chunk) -> np.ndarray:

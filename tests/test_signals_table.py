@@ -1,0 +1,118 @@
+"""Parsing of number tables: exact, strict, and precise about what is wrong."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.signals import table
+from kd_edge.signals.table import TableLayout, parse_numbers
+
+ABC = TableLayout("f.csv", ("a", "b", "c"), first_row=8)
+RAGGED = TableLayout("f.csv", ("a", "b", "c"), first_row=8, ragged=True)
+
+
+def refused(body: bytes, layout: TableLayout = ABC) -> KdEdgeError:
+    with pytest.raises(KdEdgeError) as caught:
+        parse_numbers(body, layout)
+    return caught.value
+
+
+def test_numbers_come_out_correctly_rounded():
+    """Oracle: Python's float(), which rounds correctly."""
+    draw = random.Random(1)
+    texts = [repr(draw.uniform(-1, 1) * 10.0 ** draw.randint(-40, 37)) for _ in range(5000)]
+    texts += [f"{draw.uniform(-1, 1):.25e}" for _ in range(5000)]
+    texts += [f"{draw.randint(0, 10**18)}.{draw.randint(0, 10**25)}" for _ in range(5000)]
+    texts += ["4.9e-324", "2.2250738585072011e-308", "9007199254740993", "-0", "+5", ".5", "5."]
+    (column,) = parse_numbers("\n".join([*texts, ""]).encode(), TableLayout("f", ("a",), 1))
+    assert column.tolist() == [float(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"1,2,3\n4,5,6\n",
+        b"1, 2, 3\r\n4,5,6\n",
+        b" 1 ,2 ,3 \r\n4,5,6\r\n\r\n\n",
+        b"1,2,3,\n4,5,6, \r\n",
+    ],
+)
+def test_separators_line_ends_and_empty_cells_at_the_end_do_not_matter(body):
+    """Oracle: the same six numbers in each spelling."""
+    columns = parse_numbers(body, ABC)
+    assert [c.tolist() for c in columns] == [[1, 4], [2, 5], [3, 6]]
+
+
+def test_ragged_columns_end_where_their_cells_do():
+    """Oracle: the layout of Trigno Discover exports, where slow signals end early."""
+    columns = parse_numbers(b"1,2,3\n4,,6\n7,,\n", RAGGED)
+    assert [c.tolist() for c in columns] == [[1, 4, 7], [2], [3, 6]]
+
+
+def test_a_long_table_is_read_in_chunks_with_the_same_result(monkeypatch):
+    """Oracle: the same bytes in one chunk; the ragged end lies in a middle chunk."""
+    rows = [f"{i},{i / 7 if i < 200 else ''},{-i}" for i in range(500)]
+    body = "\n".join([*rows, ""]).encode()
+    whole = parse_numbers(body, RAGGED)
+    monkeypatch.setattr(table, "_CHUNK_BYTES", 100)
+    for one, other in zip(whole, parse_numbers(body, RAGGED), strict=True):
+        np.testing.assert_array_equal(one, other)
+    late = body.replace(b"\n450,,", b"\n450,9,")
+    assert "row 458" in str(refused(late, RAGGED)) or "column 2" in str(refused(late, RAGGED))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "place"),
+    [
+        (b"1,2,3\n4,x,6\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1,2,3\n4,nan,6\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1,2,3\n4,5,inf\n", "KD_BAD_CELL", "row 9, column 3 (c)"),
+        (b"1,2,3\n4,1 2,6\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1,1-2,3\n", "KD_BAD_CELL", "row 8, column 2 (b)"),
+        (b"1,e5,3\n", "KD_BAD_CELL", "row 8, column 2 (b)"),
+        (b"1,1e99,3\n", "KD_BAD_CELL", "row 8, column 2 (b)"),
+        (b"1,1e999,3\n", "KD_BAD_CELL", "row 8, column 2 (b)"),
+        (b'"1",2,3\n', "KD_BAD_CELL", "row 8, column 1 (a)"),
+        (b"1,2,3\n4,5\x00,6\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1;2;3\n", "KD_BAD_CELL", "row 8, column 1 (a)"),
+        (b"1,2,3\r4,5,6\r", "KD_TRUNCATED", "row 8"),
+        (b"1,2,3\r4,5,6\n", "KD_BAD_CELL", "row 8, column 3 (c)"),
+        (b"1,2,3\n4,,6\n7,8,9\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1,2,3\n4,5,6,7\n8,9,1\n", "KD_BAD_CELL", "row 9, column 4"),
+        (b"1,2,3\n4,5,6,7\n8,9\n", "KD_BAD_CELL", "row 9, column 4"),
+        (b"1,2,3\n4,5\n7,8,9\n", "KD_BAD_CELL", "row 9, column 3 (c)"),
+        (b"1,2,3\n\n7,8,9\n", "KD_BAD_CELL", "row 9, column 2 (b)"),
+        (b"1,2,3\n4,5\n", "KD_TRUNCATED", "row 9, column 3 (c)"),
+        (b"1,2,3\n4,5,6", "KD_TRUNCATED", "row 9, column 3"),
+        (b"1,2,3\n4,5", "KD_TRUNCATED", "row 9, column 2"),
+        (b"0,12,0,5,3\n", "KD_BAD_CELL", "row 8, column 4"),
+        (b"1,2,3\n4,5,6,\n7,8,9\n", "KD_BAD_CELL", "row 9, column 4"),
+        (b"1,2,3,\n4,5,6\n", "KD_BAD_CELL", "row 9, column 4"),
+        (b"1,2,3,\n4,5,6,7\n", "KD_BAD_CELL", "row 9, column 4"),
+        (b"1,2,3,,\n4,5,6,,\n", "KD_BAD_CELL", "row 8, column 4"),
+    ],
+)
+def test_a_malformed_cell_is_named_by_row_and_column(body, code, place):
+    """Oracle: the rows and columns as counted by eye, the first row of numbers being row 8."""
+    error = refused(body)
+    assert error.code == code
+    assert place in error.where
+    assert error.hint
+
+
+def test_a_hole_in_a_ragged_column_is_refused_but_its_end_is_not():
+    """Oracle: the hole stands in row 9, and the column goes on in row 10."""
+    error = refused(b"1,2,3\n4,,6\n7,8,\n", RAGGED)
+    assert error.code == "KD_BAD_CELL"
+    assert "row 9, column 2 (b)" in error.where
+    assert "goes on" in error.message
+
+
+def test_no_rows_give_empty_columns():
+    """Oracle: a header without numbers."""
+    assert [len(c) for c in parse_numbers(b"", ABC)] == [0, 0, 0]
+    assert [len(c) for c in parse_numbers(b"\r\n\n", ABC)] == [0, 0, 0]
