@@ -1,0 +1,1 @@
+"""Distillation: losses, several teachers as one, augmentation and the trainer."""

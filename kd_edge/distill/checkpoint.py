@@ -1,0 +1,79 @@
+"""Training state on disk after each epoch: a kill loses at most one epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.files import atomic_path
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything that the next epoch depends on.
+
+    Attributes:
+        key: digest of what is trained on what and how; another one's state is of no use.
+        history: name -> one value an epoch that ended.
+        variables: of the model, its dropout generators among them.
+        optimizer: variables of the optimizer.
+        best: the model's weights after its best epoch.
+    """
+
+    key: str
+    history: dict[str, list[float]]
+    variables: Sequence[np.ndarray]
+    optimizer: Sequence[np.ndarray]
+    best: Sequence[np.ndarray]
+
+
+_GROUPS = ("variables", "optimizer", "best")
+
+
+def save(path: Path, state: State) -> None:
+    """Write it at once, or leave what was there. Raises KD_OUTPUT as `files.atomic_path`."""
+    header = json.dumps({"key": state.key, "history": state.history})
+    arrays = {
+        f"{group}.{index}": array
+        for group in _GROUPS
+        for index, array in enumerate(getattr(state, group))
+    }
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, header=np.array(header), **arrays)
+
+
+def load(path: Path, key: str) -> State | None:
+    """The state saved under `key`, or None where there is none or the file is another's."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            if header["key"] != key:
+                return None
+            groups = {
+                group: [archive[name] for name in _names(archive.files, group)] for group in _GROUPS
+            }
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # not a checkpoint: it will be written over after the first epoch
+    return State(key=key, history=header["history"], **groups)
+
+
+def key_of(description: object, arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of a JSON-able description and of the arrays' shapes, types and values."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode("utf-8"))
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _names(files: Sequence[str], group: str) -> list[str]:
+    count = sum(name.startswith(f"{group}.") for name in files)
+    return [f"{group}.{index}" for index in range(count)]

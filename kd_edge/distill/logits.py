@@ -1,0 +1,31 @@
+"""Telling logits from probabilities, which no loss and no ensemble would notice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+
+# Float16 probabilities still sum to one within this; rows of real logits do not all do so.
+_TOLERANCE = 2e-3
+
+
+def require_logits(values: np.ndarray, what: str) -> None:
+    """Refuse probabilities: a softmax of a softmax teaches nearly nothing, and says nothing.
+
+    Args:
+        values: (batch, classes).
+        what: whose they are, for the message.
+
+    Raises:
+        KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one.
+    """
+    if values.ndim != 2 or values.size == 0:
+        return
+    if (values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < _TOLERANCE:
+        raise KdEdgeError(
+            "KD_NOT_LOGITS",
+            f"{what} are probabilities, and logits belong here",
+            where=f"{len(values)} rows, each of which sums to one",
+            hint="take the softmax off the model's last layer; a logarithm of them will do as well",
+        )
