@@ -40,7 +40,9 @@ class TerminalWatch(Watch):
         self._bar.stop()
 
     def stage(self, name: str, cached: bool) -> None:
-        self._console.print(f"{'kept' if cached else 'work'}  {name}", highlight=False)
+        self._console.print(
+            f"{'kept' if cached else 'work'}  {name}", highlight=False, soft_wrap=True
+        )
         self._bar.update(self._task, visible=False)
         self._last_line_s = 0.0
 
@@ -48,7 +50,7 @@ class TerminalWatch(Watch):
         if what != self._what:
             self._what = what
             if not self._live:
-                self._console.print(f"      {what}", highlight=False)
+                self._console.print(f"      {what}", highlight=False, soft_wrap=True)
         detail = "" if done is None else f"{done}/{total}"
         self._bar.update(
             self._task,
@@ -78,10 +80,12 @@ class TerminalWatch(Watch):
         due = time.monotonic() - self._last_line_s >= LINE_INTERVAL_S
         if not self._live and (due or progress.epoch == progress.epochs):
             self._last_line_s = time.monotonic()
-            self._console.print(f"      {progress.model}  {detail}", highlight=False)
+            self._console.print(
+                f"      {progress.model}  {detail}", highlight=False, soft_wrap=True
+            )
 
     def note(self, text: str) -> None:
-        self._console.print(f"note  {text}", highlight=False)
+        self._console.print(f"note  {text}", highlight=False, soft_wrap=True)
 
 
 def _clock(seconds: float) -> str:

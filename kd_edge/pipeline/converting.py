@@ -35,7 +35,12 @@ def convert_models(
             for model in trained
             for fmt in _formats(context.recipe, model)
         ]
-        done = [(model, fmt, job.result()) for model, fmt, job in jobs]
+        try:
+            done = [(model, fmt, job.result()) for model, fmt, job in jobs]
+        except BaseException:
+            # One failed, or Ctrl-C: those that have not begun need not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     models = tuple(
         BundledModel(
             name=model.name,
