@@ -58,14 +58,17 @@ class Header:
 
 def read_header(content: bytes, where: str) -> Header:
     """The header of a file; KD_BAD_FORMAT or KD_TRUNCATED, with the row, if it has none."""
-    text = decode(b"\n".join(content.split(b"\n", _TITLE_ROW + 2)[: _TITLE_ROW + 2]), where)
-    rows = [_cells(line) for line in text.split("\n")]
-    if not rows or "Trigno Discover" not in text.split("\n")[0]:
+    lines = content.split(b"\n", _TITLE_ROW + 2)
+    text = decode(b"\n".join(lines[: _TITLE_ROW + 1]), where)
+    # The row after the rates mostly holds numbers already; those are looked at later.
+    beyond = b"".join(lines[_TITLE_ROW + 1 : _TITLE_ROW + 2]).decode("utf-8", "replace")
+    rows = [_cells(line) for line in [*text.split("\n"), beyond]]
+    if "Trigno Discover" not in text.split("\n")[0]:
         raise _bad_header(where, 1, "'Application:, Trigno Discover (version)'", rows[0][:1])
-    if len(rows) < _TITLE_ROW:
+    if len(lines) < _TITLE_ROW:
         raise KdEdgeError(
             "KD_TRUNCATED",
-            f"the file has {len(rows)} rows, and its header alone has {_TITLE_ROW}",
+            f"the file has {len(lines)} rows, and its header alone has {_TITLE_ROW}",
             where=where,
             hint="export or copy the file again",
         )
@@ -155,7 +158,7 @@ def _rates(
             )
         cells = cells + [""] * (len(titles) - len(cells))
         rates = [_rate(c, t, i, where) for i, (c, t) in enumerate(zip(cells, titles, strict=True))]
-        period_row = len(rows) > 7 and _is_period_row(rows[7], len(titles), where)
+        period_row = _is_period_row(rows[-1], len(titles), where)
         return rates, 8 if period_row else 7, ()
     rates = [_rate_in_title(title, i, where) for i, title in enumerate(titles)]
     note = "titles give whole-numbered rates; read as the Trigno rates that round to them"

@@ -11,10 +11,8 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from kd_edge.signals.recording import Recording, Stream
-from kd_edge.signals.sets.parsing import in_order_of_time, not_like_the_set
+from kd_edge.signals.sets.parsing import as_samples, in_order_of_time, not_like_the_set
 from kd_edge.signals.source import holds_set, set_members
 
 _ARCHIVES = "Dataset_*.tar.xz"
@@ -51,13 +49,17 @@ def _recording(source: str, content: bytes) -> Recording:
         trial = json.loads(content)
         started = datetime.strptime(trial["timestamp"], "%d/%m/%y/%H:%M:%S")
         emg_hz, imu_hz = float(trial["emg"]["frequency"]), float(trial["imu"]["frequency"])
-        emg = np.array(trial["emg"]["data"], dtype=np.float32)
+        emg = as_samples(trial["emg"]["data"])
         rows = trial["imu"]["data"]
-        imu = {key: np.array([r[key] for r in rows], dtype=np.float32) for _, key, *_ in _IMU}
+        imu = {key: as_samples([r[key] for r in rows]) for _, key, *_ in _IMU}
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise not_like_the_set(source, f"{_EXPECTED}; {error!r:.80}") from error
     widths = [a.shape[1:] for a in imu.values()]
-    if emg.shape[1:] != (8,) or widths != [(3,), (3,), (4,)] or not (emg_hz > 0 and imu_hz > 0):
+    if (
+        emg.shape[1:] != (8,)
+        or widths != [(3,), (3,), (4,)]
+        or not all(0 < hz < 1e7 for hz in (emg_hz, imu_hz))
+    ):
         raise not_like_the_set(source, _EXPECTED)
     streams = [
         Stream("emg", "Myo", tuple(f"EMG {i}" for i in range(1, 9)), emg, emg_hz, "", lsb=1.0)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
+
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.recording import Recording
 
@@ -32,6 +34,14 @@ def not_like_the_set(source: str, expected: str) -> KdEdgeError:
         where=source,
         hint="get the set's archive again; its file may be damaged",
     )
+
+
+def as_samples(values) -> np.ndarray:
+    """Numbers as float32; ValueError or TypeError for others, and for what float32 cannot hold."""
+    array = np.asarray(values, dtype=np.float64)
+    if not (np.abs(array) <= np.finfo(np.float32).max).all():
+        raise ValueError("a sample that is no 32-bit float")
+    return array.astype(np.float32)
 
 
 def in_order_of_time(recordings: Sequence[Recording]) -> list[Recording]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.recording import Recording, Stream
-from kd_edge.signals.sets.parsing import not_like_the_set
+from kd_edge.signals.sets.parsing import as_samples, not_like_the_set
 from kd_edge.signals.source import read_bytes
 
 _EXPECTED = "a pickled dictionary with X, y, y_labels, subject and side"
@@ -83,7 +83,7 @@ def read(path: Path | None = None) -> list[Recording]:
         labels = [str(label) for label in facts["y_labels"]]
         rows = zip(facts["X"], facts["y"], facts["subject"], facts["side"], strict=True)
         recordings = [
-            _recording(index, np.asarray(x), labels[int(y)], int(subject), bool(side), source)
+            _recording(index, as_samples(x), labels[int(y)], int(subject), bool(side), source)
             for index, (x, y, subject, side) in enumerate(rows)
         ]
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -115,7 +115,6 @@ def _recording(
 ) -> Recording:
     if samples.ndim != 2 or samples.shape[1] != 6 or not len(samples):
         raise ValueError(f"samples {samples.shape}")
-    samples = samples.astype(np.float32)
     return Recording(
         streams=(
             Stream("acc", "watch", ("ax", "ay", "az"), samples[:, :3], _RATE_HZ, "g"),
