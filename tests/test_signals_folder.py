@@ -87,6 +87,7 @@ def test_delsys_files_may_be_named_too(root, shared_data):
     ("rows", "head", "said", "row"),
     [
         (["c.csv,x,S,a,0,,"], HEAD, "no file c.csv (did you mean 'a.csv'", 2),
+        (["a" * 400 + ".csv,x,S,a,0,,"], HEAD, "no file aaa", 2),
         (["a.csv,,S,a,0,,"], HEAD, "the cell 'label' is empty", 2),
         ([",x,S,a,0,,"], HEAD, "the cell 'file' is empty", 2),
         (["a.csv,x,S,a,first,,"], HEAD, "trial is 'first'", 2),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -208,8 +209,9 @@ def _read_all(file: Path) -> list[Recording]:
 def _only(
     open_file: Callable[[Path], list[Recording]], file: Path, row: _Row, labels: Path
 ) -> Recording:
-    if not file.is_file():
-        names = sorted(p.name for p in file.parent.iterdir()) if file.parent.is_dir() else []
+    if not os.path.isfile(file):  # Path.is_file raises for a name that is too long
+        parent = file.parent
+        names = sorted(p.name for p in parent.iterdir()) if os.path.isdir(parent) else []
         raise _bad(
             labels, row.number, f"no file {file.name}{nearest(file.name, names)}", "check its name"
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import os
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.errors import KdEdgeError, nearest
 
 TAR_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 
@@ -18,14 +19,12 @@ TAR_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 def must_exist(path: Path) -> Path:
     """`path`, or KD_NO_FILE with the names nearest to it in the same folder."""
     path = Path(path)
-    if path.exists():
+    if os.path.exists(path):  # Path.exists raises for a name that is too long
         return path
     parent = path.parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         hint = f"there is no folder {parent} either; check the path"
     else:
-        from kd_edge.errors import nearest
-
         near = nearest(path.name, sorted(p.name for p in parent.iterdir()))
         hint = f"check the path{near}"
     raise KdEdgeError("KD_NO_FILE", f"no such file or folder: {path}", where=str(path), hint=hint)
