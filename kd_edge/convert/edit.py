@@ -1,0 +1,91 @@
+"""Small edits on the schema's object (`ModelT`), each in place; `flatbuffer.pack` writes the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kd_edge.convert.flatbuffer import operator_name
+from kd_edge.convert.operators import LSTM
+from kd_edge.errors import KdEdgeError
+
+
+def clear_cell_clip(model) -> None:
+    """No clipping of LSTM cells: the converter writes 10, Keras has none."""
+    for graph in model.subgraphs:
+        for op in graph.operators or []:
+            if operator_name(model.operatorCodes[op.opcodeIndex]) == LSTM:
+                op.builtinOptions.cellClip = 0.0
+
+
+def name_inputs(model, names: Mapping[str, str]) -> None:
+    """Give the model's inputs their real names, in the tensors and in the signature.
+
+    Args:
+        names: name in the file's signature -> name wanted.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: the file has no signature with these names.
+    """
+    tensors = model.subgraphs[0].tensors
+    entries = model.signatureDefs[0].inputs if model.signatureDefs else []
+    if {_text(entry.name) for entry in entries} != set(names):
+        raise KdEdgeError(
+            "KD_BAD_TFLITE",
+            f"the signature has the inputs {sorted(_text(e.name) for e in entries)}, "
+            f"not {sorted(names)}",
+        )
+    for entry in entries:
+        entry.name = names[_text(entry.name)]
+        tensors[entry.tensorIndex].name = entry.name
+
+
+def name_output(model, name: str) -> None:
+    """Give the model's only output its real name, in the tensor and in the signature."""
+    (index,) = model.subgraphs[0].outputs
+    model.subgraphs[0].tensors[int(index)].name = name
+    for signature in model.signatureDefs or []:
+        for entry in signature.outputs:
+            entry.name = name
+
+
+def order_inputs(model, order: Sequence[str]) -> None:
+    """Bring the model's inputs into the order of their names; the converter's may be any.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: the file's input names are others.
+    """
+    graph = model.subgraphs[0]
+    by_name = {_text(graph.tensors[int(i)].name): int(i) for i in graph.inputs}
+    if sorted(by_name) != sorted(order):
+        raise KdEdgeError(
+            "KD_BAD_TFLITE", f"the file has the inputs {sorted(by_name)}, not {sorted(order)}"
+        )
+    graph.inputs = np.array([by_name[name] for name in order], np.int32)
+    for signature in model.signatureDefs or []:
+        signature.inputs.sort(key=lambda entry: list(order).index(_text(entry.name)))
+
+
+def drop_metadata(model) -> None:
+    """Leave out the converter's notes on itself: 1.5 kB that no runtime reads."""
+    kept = [m for m in model.metadata or [] if _text(m.name) != "CONVERSION_METADATA"]
+    model.metadata = kept
+    _drop_unused_buffers(model)
+
+
+def _drop_unused_buffers(model) -> None:
+    used = {0} | {metadata.buffer for metadata in model.metadata}
+    used |= {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    kept = sorted(used)
+    number = {old: new for new, old in enumerate(kept)}
+    model.buffers = [model.buffers[old] for old in kept]
+    for metadata in model.metadata:
+        metadata.buffer = number[metadata.buffer]
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = number[tensor.buffer]
+
+
+def _text(name) -> str:
+    return name.decode("utf-8") if isinstance(name, bytes) else name

@@ -1,0 +1,195 @@
+"""From a `.keras` file to a checked `.tflite`, through a child process that may crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.convert import FORMATS
+from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.convert.operators import LSTM
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.files import write_bytes
+
+CALIBRATED_FORMATS = ("int8", "int16x8")
+_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One `.tflite` file that was written.
+
+    Attributes:
+        fmt: one of `kd_edge.convert.FORMATS`.
+        operators: names in execution order.
+        runtimes: which take it: 'litert', 'tflite-runtime', 'tflm'.
+        notes: sentences that belong beside the file.
+    """
+
+    path: Path
+    fmt: str
+    file_bytes: int
+    sha256: str
+    operators: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def convert(
+    keras_path: Path,
+    out: Path,
+    *,
+    fmt: str,
+    input_order: tuple[str, ...],
+    calibration: Mapping[str, np.ndarray] | None,
+    timeout_s: float = _TIMEOUT_S,
+) -> Conversion:
+    """Convert a functional Keras model; batch 1, inputs in the order given, output 'logits'.
+
+    The same arguments give the same bytes on one machine. Interrupting ends the child too.
+
+    Args:
+        keras_path: a `.keras` file with logits as its only output.
+        out: written at once or not at all.
+        fmt: one of `kd_edge.convert.FORMATS`.
+        calibration: input name -> (n, ...) float32, of the training part; for int8 and int16x8.
+        timeout_s: after which the child is ended.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such format. KD_NO_FILE: no such model. KD_SHAPE: inputs or
+            calibration do not fit the model. KD_BAD_SAMPLES: calibration holds NaN or infinity.
+            KD_BAD_FORMAT: not a Keras model. KD_CONVERTER_REFUSED, KD_UNSUPPORTED_OP: with layers.
+            KD_CONVERTER_CRASH: the child died or took too long. KD_MISSING_PACKAGE: TensorFlow.
+            KD_OUTPUT: `out` cannot be written.
+    """
+    _check_arguments(keras_path, fmt, input_order, calibration)
+    with tempfile.TemporaryDirectory(prefix="kd-edge-convert-") as folder:
+        job = _write_job(Path(folder), keras_path, fmt, input_order, calibration)
+        content = _run_child(job, Path(folder), timeout_s)
+    model = read_tflite(content)
+    write_bytes(Path(out), content)
+    operators = tuple(op.name for op in model.operators)
+    runtimes, notes = _who_takes(fmt, LSTM in operators)
+    return Conversion(Path(out), fmt, len(content), model.sha256, operators, runtimes, notes)
+
+
+def _who_takes(fmt: str, has_lstm: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if fmt in ("float16", "dynamic"):
+        return ("litert", "tflite-runtime"), ("TFLite Micro does not take this format",)
+    if fmt == "int16x8" and has_lstm:
+        return ("tflm",), ("TFLite Micro's reference kernels only: not LiteRT, not CMSIS-NN",)
+    return ("litert", "tflite-runtime", "tflm"), ()
+
+
+def _check_arguments(keras_path: Path, fmt: str, input_order, calibration) -> None:
+    if fmt not in FORMATS:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"there is no format '{fmt}'{nearest(fmt, FORMATS)}",
+            hint=f"formats: {', '.join(FORMATS)}",
+        )
+    if not Path(keras_path).is_file():
+        raise KdEdgeError("KD_NO_FILE", "there is no such Keras model", where=str(keras_path))
+    if fmt not in CALIBRATED_FORMATS:
+        return
+    given = dict(calibration or {})
+    if sorted(given) != sorted(input_order) or len({len(array) for array in given.values()}) != 1:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"{fmt} needs as many calibration windows for each of the inputs {list(input_order)}",
+            where=", ".join(f"{name}: {len(array)}" for name, array in given.items()) or "none",
+        )
+    for name, array in given.items():
+        if len(array) == 0 or not np.isfinite(array).all():
+            raise KdEdgeError(
+                "KD_BAD_SAMPLES",
+                f"the calibration windows of '{name}' are none, or hold NaN or infinity",
+                hint="`kd-edge data inspect` shows where they come from",
+            )
+
+
+def _write_job(folder: Path, keras_path, fmt: str, input_order, calibration) -> Path:
+    arrays = None
+    if fmt in CALIBRATED_FORMATS:
+        arrays = folder / "calibration.npz"
+        np.savez(arrays, **{f"input_{i}": calibration[n] for i, n in enumerate(input_order)})
+    job = folder / "job.json"
+    content = {
+        "keras": str(Path(keras_path).resolve()),
+        "fmt": fmt,
+        "input_order": list(input_order),
+        "calibration": str(arrays) if arrays else None,
+        "out": str(folder / "model.tflite"),
+        "error": str(folder / "error.json"),
+    }
+    job.write_text(json.dumps(content), encoding="utf-8")
+    return job
+
+
+def _run_child(job: Path, folder: Path, timeout_s: float) -> bytes:
+    log = folder / "stderr.txt"
+    with log.open("wb") as stream:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kd_edge.convert.child", str(job)],
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
+            env=_environment(),
+        )
+        try:
+            status = child.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise _crash(f"took longer than {timeout_s:g} s", log) from error
+        finally:
+            # Reached on Ctrl-C as well: no child outlives the call.
+            child.kill()
+            child.wait()
+            child.stdin.close()
+    if status == 0:
+        return (folder / "model.tflite").read_bytes()
+    if (folder / "error.json").is_file():
+        fields = json.loads((folder / "error.json").read_text(encoding="utf-8"))
+        raise KdEdgeError(
+            fields["code"], fields["message"], where=fields["where"], hint=fields["hint"]
+        )
+    raise _crash(f"died of {_cause(status)}", log)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONHASHSEED": "0",
+        # The child finds kd-edge where this process did.
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+
+
+def _cause(status: int) -> str:
+    if status >= 0:
+        return f"an error (exit status {status})"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"
+
+
+def _crash(what: str, log: Path) -> KdEdgeError:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return KdEdgeError(
+        "KD_CONVERTER_CRASH",
+        f"the converter's process {what}",
+        where="its last words: " + (" | ".join(line for line in lines[-5:] if line) or "none"),
+        hint="convert in another format, or with fewer kinds of layers; nothing was written",
+    )
