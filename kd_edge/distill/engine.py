@@ -92,15 +92,15 @@ class BatchEngine:
         model.compile(optimizer=optimizer, loss=objective, metrics=[_Accuracy()])
 
     def run_epoch(self, order: np.ndarray) -> tuple[float, float]:
-        self._model.reset_metrics()
-        logs: dict[str, float] = {}
+        totals = np.zeros(2)
         for start in range(0, len(order), self._batch_size):
             chosen = order[start : start + self._batch_size]
             logs = self._model.train_on_batch(
                 [x[chosen] for x in self._inputs], self._targets[chosen], return_dict=True
             )
-        # Keras' figures are means since the reset, so that the last ones are the epoch's.
-        return float(logs["loss"]), float(logs["accuracy"])
+            totals += len(chosen) * np.array([logs["loss"], logs["accuracy"]])
+        loss, accuracy = totals / len(order)
+        return float(loss), float(accuracy)
 
 
 class _Accuracy(keras.metrics.MeanMetricWrapper):

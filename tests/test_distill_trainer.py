@@ -1,0 +1,303 @@
+"""The trainer: it learns, resumes, survives a kill, and refuses what makes no sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+from scipy.special import softmax  # noqa: E402
+
+from kd_edge.distill import engine  # noqa: E402
+from kd_edge.distill.objective import make_objective, pack_targets  # noqa: E402
+from kd_edge.distill.trainer import TrainSettings, predict_logits, train  # noqa: E402
+from kd_edge.errors import KdEdgeError  # noqa: E402
+from kd_edge.models import build_model  # noqa: E402
+from kd_edge.windows import WindowSet  # noqa: E402
+
+SETTINGS = TrainSettings(epochs=4, batch_size=16, learning_rate=1e-2, patience=None, seed=7)
+DISTILL = dataclasses.replace(SETTINGS, loss="hinton", temperature=3.0, alpha=0.1)
+
+
+def windows(n=75, seed=0, names=("emg", "imu")):
+    """Three classes that differ in the level of two of the channels."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    level = np.eye(3)[labels][:, None, None, :2]
+    inputs = {name: (level + rng.normal(0, 0.4, (n, 4, 12, 2))).astype("float32") for name in names}
+    return WindowSet(
+        inputs=inputs,
+        labels=labels,
+        recordings=np.arange(n),
+        subjects=np.array(["S1"] * n),
+        class_names=("a", "b", "c"),
+        recording_names=tuple(f"r{i}" for i in range(n)),
+    )
+
+
+def student(seed=1, name="tcn", names=("emg", "imu"), **options):
+    """Small, so that most of a test is not the building of graphs."""
+    shapes = windows(3, names=names).input_shapes
+    small = {"units": 6, "kernel": 3, "pool": 2} if name.startswith("seed") else {"blocks": 1}
+    return build_model(name, input_shapes=shapes, n_classes=3, seed=seed, options=small | options)
+
+
+def teacher_logits(data):
+    rng = np.random.default_rng(11)
+    return (4 * np.eye(3)[data.labels] + rng.normal(0, 1, (len(data), 3))).astype("float32")
+
+
+def stop_after(epoch):
+    def progress(done):
+        if done.epoch == epoch:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_a_student_learns_from_its_teacher():
+    """Oracle: classes that a threshold tells apart; the order of a stronger and a weaker epoch."""
+    data, held_out = windows(150), windows(60, seed=5)
+    model = student()
+    settings = dataclasses.replace(DISTILL, epochs=12)
+    history = train(model, data, held_out, settings, name="s", teacher_logits=teacher_logits(data))
+    answers = predict_logits(model, held_out).argmax(axis=1)
+    assert (answers == held_out.labels).mean() > 0.9
+    assert history.loss[-1] < history.loss[0]
+
+
+def test_best_validation_weights_come_back():
+    """Oracle: the validation accuracy that the best epoch had, measured again."""
+    data, held_out = windows(60), windows(45, seed=5)
+    model = student()
+    history = train(model, data, held_out, SETTINGS, name="s")
+    best = int(np.argmin(history.validation_loss))
+    answers = predict_logits(model, held_out).argmax(axis=1)
+    assert (answers == held_out.labels).mean() == pytest.approx(history.validation_accuracy[best])
+    assert len(history.loss) == len(history.seconds) == 4
+
+
+def test_patience_ends_training():
+    """Oracle: at a huge learning rate validation soon stops getting better."""
+    settings = dataclasses.replace(SETTINGS, epochs=40, patience=2, learning_rate=0.5)
+    history = train(student(), windows(48), windows(24, seed=5), settings, name="s")
+    best = int(np.argmin(history.validation_loss))
+    assert len(history.loss) == best + 3 < 40
+
+
+def test_progress_tells_each_epoch():
+    """Oracle: the history that `train` returns."""
+    seen = []
+    history = train(
+        student(), windows(48), windows(24, seed=5), SETTINGS, name="mine", progress=seen.append
+    )
+    assert [p.epoch for p in seen] == [1, 2, 3, 4]
+    assert tuple(p.loss for p in seen) == history.loss
+    assert tuple(p.validation_accuracy for p in seen) == history.validation_accuracy
+    assert seen[0].model == "mine"
+    assert seen[1].seconds_left > 0
+    assert seen[-1].seconds_left == 0
+
+
+def test_an_interrupted_run_goes_on_to_the_same_model(tmp_path):
+    """Oracle: the run that was not interrupted, bit for bit, dropout and order of windows too."""
+    data, held_out = windows(names=("emg",)), windows(30, seed=5, names=("emg",))
+    arguments = {"name": "s", "teacher_logits": teacher_logits(data)}
+
+    def recurrent():
+        return student(name="seed-single-student", names=("emg",))
+
+    whole = recurrent()
+    expected = train(whole, data, held_out, DISTILL, **arguments)
+    arguments["checkpoint"] = tmp_path / "s.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        train(recurrent(), data, held_out, DISTILL, progress=stop_after(2), **arguments)
+    resumed, seen = recurrent(), []
+    history = train(resumed, data, held_out, DISTILL, progress=seen.append, **arguments)
+    assert [p.epoch for p in seen] == [3, 4]
+    assert history.loss == expected.loss
+    assert history.validation_loss == expected.validation_loss
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    """Oracle: no epoch is reported, and the answers are the first run's."""
+    data, path = windows(48), tmp_path / "s.ckpt"
+    first, again, seen = student(), student(), []
+    train(first, data, None, SETTINGS, name="s", checkpoint=path)
+    train(again, data, None, SETTINGS, name="s", checkpoint=path, progress=seen.append)
+    assert seen == []
+    np.testing.assert_array_equal(predict_logits(again, data), predict_logits(first, data))
+
+
+@pytest.fixture(scope="module")
+def someones_checkpoint(tmp_path_factory):
+    """The bytes of a checkpoint of a finished run of `student` on 48 windows."""
+    path = tmp_path_factory.mktemp("other") / "s.ckpt"
+    train(student(), windows(48), None, SETTINGS, name="s", checkpoint=path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("changed", ["settings", "data", "weights", "file"])
+def test_a_checkpoint_of_something_else_is_not_used(tmp_path, someones_checkpoint, changed):
+    """Oracle: all epochs run again for other settings, data or weights, or a file that is none."""
+    path = tmp_path / "s.ckpt"
+    path.write_bytes(b"not a checkpoint" if changed == "file" else someones_checkpoint)
+    settings = dataclasses.replace(SETTINGS, learning_rate=2e-2 if changed == "settings" else 1e-2)
+    data = windows(48, seed=1 if changed == "data" else 0)
+    model, seen = student(seed=2 if changed == "weights" else 1), []
+    train(model, data, None, settings, name="s", checkpoint=path, progress=seen.append)
+    assert len(seen) == 4
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+import test_distill_trainer as t
+data = t.windows()
+t.train(
+    t.student(), data, t.windows(30, seed=5), t.DISTILL, name="s",
+    teacher_logits=t.teacher_logits(data), checkpoint=Path(sys.argv[2]),
+    progress=lambda done: print("epoch", done.epoch, flush=True),
+)
+"""
+
+
+def test_a_killed_run_loses_at_most_one_epoch(tmp_path):
+    """Oracle: SIGKILL after the second epoch; the same call starts at the third, and ends alike."""
+    path = tmp_path / "s.ckpt"
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(Path(__file__).parent), str(path)]
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    for line in child.stdout:
+        if line.strip() == "epoch 2":
+            child.send_signal(signal.SIGKILL)
+            break
+    child.stdout.close()
+    assert child.wait() == -signal.SIGKILL
+    data, seen = windows(), []
+    history = train(
+        student(),
+        data,
+        windows(30, seed=5),
+        DISTILL,
+        name="s",
+        teacher_logits=teacher_logits(data),
+        checkpoint=path,
+        progress=seen.append,
+    )
+    # The child may have ended one epoch more before the signal reached it.
+    assert seen[0].epoch in {3, 4}
+    assert len(history.loss) == 4
+
+
+def test_both_engines_compute_the_same():
+    """Oracle: Keras' own training step, which every backend has; dropout off."""
+    data = windows(48)
+    packed = pack_targets(data.labels, teacher_logits(data))
+    objective = make_objective(loss="hinton", temperature=3.0, alpha=0.1)
+    results = []
+    for kind in (engine.GraphEngine, engine.BatchEngine):
+        model = student(dropout=0.0)
+        optimizer = keras.optimizers.Adam(1e-2)
+        runner = kind(model, optimizer, objective, list(data.inputs.values()), packed, 20)
+        figures = [runner.run_epoch(np.random.default_rng(e).permutation(48)) for e in range(2)]
+        results.append((figures, model.get_weights()))
+    (ours, our_weights), (theirs, their_weights) = results
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    for a, b in zip(our_weights, their_weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_logits_are_predicted_by_input_name():
+    """Oracle: the model called on its inputs in order; the windows' are turned."""
+    data, model = windows(10), student()
+    turned = data.only(("imu", "emg"))
+    answers = predict_logits(model, turned, batch_size=4)
+    expected = model([data.inputs["emg"], data.inputs["imu"]])
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_a_model_of_one_input_trains(tmp_path):
+    """Oracle: no warning, and the saved model answers alike."""
+    data, model = windows(30, names=("emg",)), student(name="seed-single-student", names=("emg",))
+    train(model, data, None, dataclasses.replace(SETTINGS, epochs=1), name="s")
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    np.testing.assert_allclose(predict_logits(loaded, data), predict_logits(model, data), atol=1e-6)
+
+
+def test_a_diverging_run_says_where_and_what_to_do(tmp_path):
+    """Oracle: the error's code, its epoch and its hint; nothing is saved of the bad epoch."""
+    data = windows(48)
+    data.inputs["emg"][0, 0, 0, 0] = np.nan
+    with pytest.raises(KdEdgeError) as caught:
+        train(student(), data, None, SETTINGS, name="s", checkpoint=tmp_path / "s.ckpt")
+    assert caught.value.code == "KD_DIVERGED"
+    assert "epoch 1 of 4" in caught.value.where
+    assert "learning rate" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_probabilities_of_a_teacher_are_refused():
+    """Oracle: the error's code."""
+    data = windows(30)
+    with pytest.raises(KdEdgeError) as caught:
+        train(
+            student(),
+            data,
+            None,
+            DISTILL,
+            name="s",
+            teacher_logits=softmax(teacher_logits(data), axis=1),
+        )
+    assert caught.value.code == "KD_NOT_LOGITS"
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "logits"),
+    [
+        ("KD_RECIPE_VALUE", {"epochs": 0}, None),
+        ("KD_RECIPE_VALUE", {"patience": 3}, None),
+        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": 0.5}, None),
+        ("KD_RECIPE_VALUE", {}, np.zeros((30, 3), "f4")),
+        ("KD_SHAPE", {"loss": "logit-mse", "alpha": 0.5}, np.zeros((29, 3), "f4")),
+        ("KD_DIVERGED", {"loss": "logit-mse", "alpha": 0.5}, np.full((30, 3), np.inf, "f4")),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(code, change, logits):
+    """Oracle: the error's code."""
+    settings = dataclasses.replace(SETTINGS, **change)
+    with pytest.raises(KdEdgeError) as caught:
+        train(student(), windows(30), None, settings, name="s", teacher_logits=logits)
+    assert caught.value.code == code
+
+
+def test_windows_that_do_not_fit_are_refused():
+    """Oracle: the error's code."""
+    data = windows(30)
+    cases = [
+        ("KD_SHAPE", data.only(("emg",)), None),
+        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels + 1), None),
+        ("KD_EMPTY_PART", data, data.take(np.arange(0))),
+    ]
+    for code, training, validation in cases:
+        with pytest.raises(KdEdgeError) as caught:
+            train(student(), training, validation, SETTINGS, name="s")
+        assert caught.value.code == code
