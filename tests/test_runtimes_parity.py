@@ -78,6 +78,8 @@ def test_the_first_differing_layer_is_the_one_that_was_altered(int8_model, tmp_p
     assert found.max_steps == np.abs(outputs[0] - outputs[1]).max() > 0
     assert found.max_abs == pytest.approx(found.max_steps * 0.08)
     assert differing_layer(model, sides, 7, 1) is None  # nothing before it differs
+    found = differing_layer(model, sides, 7, 2, above_steps=found.max_steps)
+    assert found is None  # nor by more
 
 
 def test_forms_are_compared_by_class_unit_and_step():

@@ -17,6 +17,9 @@ from kd_edge.windows import WindowSet
 # Float kernels add in different orders: below this part of a tensor's largest value, equal.
 FLOAT_TOLERANCE = 1e-4
 
+# int8 kernels of two runtimes round differently: so many steps apart is what healthy models show.
+ROUNDING_STEPS = 4
+
 # Layers are looked at in this many of the windows that differ: each costs a run of both sides.
 _WINDOWS_SEARCHED = 16
 
@@ -111,9 +114,9 @@ def _steps(left: np.ndarray, right: np.ndarray) -> int:
     return int(np.max(np.abs(left.astype(np.int64) - right.astype(np.int64)), initial=0))
 
 
-def _differs(left: np.ndarray, right: np.ndarray) -> bool:
+def _differs(left: np.ndarray, right: np.ndarray, above_steps: int = 0) -> bool:
     if np.issubdtype(left.dtype, np.integer):
-        return not np.array_equal(left, right)
+        return _steps(left, right) > above_steps
     limit = FLOAT_TOLERANCE * float(np.max(np.abs(left), initial=0.0))
     # Written so that a NaN on one side differs.
     return not bool(np.all((np.abs(left - right) <= limit) | (np.isnan(left) & np.isnan(right))))
@@ -126,34 +129,49 @@ def _first_difference(
     model = read_tflite(path)
     sides = [open_session(name, path, preserve_tensors=True) for name in (left, right)]
     arrays = model_inputs(sides[0], windows)
-    found: LayerDifference | None = None
+    found: dict[int, LayerDifference | None] = {0: None, ROUNDING_STEPS: None}
     for window in searched:
         for side in sides:
             side.run(one_window(arrays, int(window)))
-        # Later windows are only of interest for layers before the one that is known to differ.
-        limit = len(model.operators) if found is None else found.index
-        found = differing_layer(model, sides, int(window), limit) or found
+        for above, known in found.items():
+            # Later windows are only of interest for layers before the one that is known.
+            limit = len(model.operators) if known is None else known.index
+            found[above] = (
+                differing_layer(model, sides, int(window), limit, above_steps=above) or known
+            )
+    first, beyond = found.values()
     note = (
         f"layers were looked at in {len(searched)} of the windows that differ, with every tensor "
         "kept in memory and without delegates"
     )
-    if found is None:
+    if first is None:
         note += "; so run no layer differs: the difference comes from a delegate's kernels"
-    return found, note
+    elif beyond is not None and beyond.max_steps is not None and beyond.index != first.index:
+        note += (
+            f"; the first that differs by more than rounding is operator {beyond.index}, "
+            f"{beyond.operator} '{beyond.tensor}', {beyond.max_steps} steps in window "
+            f"{beyond.window}"
+        )
+    return first, note
 
 
 def differing_layer(
-    model: TfliteModel, sides: Sequence[Session], window: int, limit: int
+    model: TfliteModel,
+    sides: Sequence[Session],
+    window: int,
+    limit: int,
+    *,
+    above_steps: int = 0,
 ) -> LayerDifference | None:
     """The first of the first `limit` operators whose output differs between two sessions.
 
     Both were opened with preserve_tensors and have just run the same window, whose index goes into
-    the answer.
+    the answer. Quantised tensors up to `above_steps` apart count as equal.
     """
     for operator in model.operators[:limit]:
         for index in operator.outputs:
             left, right = (side.tensor(index) for side in sides)
-            if _differs(left, right):
+            if _differs(left, right, above_steps):
                 tensor = model.tensors[index]
                 return _layer_difference(operator, tensor, left, right, window)
     return None
