@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.convert.lint import lint
+from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
 from kd_edge.pipeline.proof import pooled_accuracy
@@ -17,6 +17,9 @@ from kd_edge.report.tree import Finding
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import Parity
 from kd_edge.runtimes.session import run_windows
+
+# Windows on which lints look at every layer.
+LOOKED_AT = 32
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ def check_gates(
     for model in manifest.models:
         if model.role != "student":
             continue
-        found = _lints(folder, model)
+        windows = _some_windows(model, held_out)
+        found = _lints(folder, model, windows)
         problems = [
-            *_accuracy(recipe, model, folder, held_out),
+            *_accuracy(recipe, model, folder, held_out, windows),
             *_parity(recipe, model, parity),
         ]
         if model.name == manifest.product:
@@ -57,11 +61,17 @@ def check_gates(
     return Gates(tuple(findings), tuple(failures))
 
 
-def _lints(folder: Path, model: BundledModel) -> list[Finding]:
+def _some_windows(model: BundledModel, held_out: StoredWindows) -> dict[str, np.ndarray]:
+    """A few windows of the largest held-out part, enough to see every layer at work."""
+    largest = max(held_out.parts.values(), key=len)
+    return largest.take(np.arange(min(LOOKED_AT, len(largest)))).only(model.inputs).inputs
+
+
+def _lints(folder: Path, model: BundledModel, windows: dict[str, np.ndarray]) -> list[Finding]:
     path = folder / model.format("int8").file
     return [
         Finding(f.code, f.severity, f.message, f"{path.name}: {f.where}", f.hint)
-        for f in lint(path)
+        for f in lint(path, activations=collect_activations(path, windows))
     ]
 
 
@@ -70,10 +80,9 @@ def _accuracy(
     model: BundledModel,
     folder: Path,
     held_out: StoredWindows,
+    windows: dict[str, np.ndarray],
 ) -> list[KdEdgeError]:
     """int8 against float over all held-out windows, in percentage points."""
-    from kd_edge.convert.lint import attribute_loss
-
     limit = recipe.conversion.max_drop_points
     int8 = folder / model.format("int8").file
     session = open_session("tflm", int8)
@@ -84,8 +93,7 @@ def _accuracy(
     drop = 100 * (float_accuracy - int8_accuracy)
     if drop <= limit:
         return []
-    some = next(iter(parts.values())).take(np.arange(min(16, len(parts[next(iter(parts))]))))
-    worst = attribute_loss(folder / model.format("float32").file, int8, some.inputs)
+    worst = attribute_loss(folder / model.format("float32").file, int8, windows)
     tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
     return [
         KdEdgeError(
