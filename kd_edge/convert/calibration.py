@@ -32,7 +32,7 @@ def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.nd
         raise KdEdgeError(
             "KD_EMPTY_PART",
             f"cannot calibrate on {min(len(labels), n)} windows",
-            hint="conversion.calibration_windows must be at least 1, and the training part not empty",
+            hint="set conversion.calibration_windows to at least 1; the training part may be empty",
         )
     random = np.random.default_rng(seed)
     groups: dict[object, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))

@@ -48,8 +48,6 @@ def convert_model(
 
 
 def _check_model(model, input_order: Sequence[str]) -> None:
-    import keras
-
     if not hasattr(model, "_run_through_graph"):
         raise KdEdgeError(
             "KD_CONVERTER_REFUSED",

@@ -1,4 +1,4 @@
-"""Small edits on the schema's object (`ModelT`), each in place; `flatbuffer.pack` writes the result."""
+"""Small edits on the schema's object (`ModelT`), each in place."""
 
 from __future__ import annotations
 

@@ -347,7 +347,7 @@ def _options(raw) -> dict[str, object]:
 
 
 def _snake_case(field: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), field)
+    return re.sub("([A-Z])", lambda match: "_" + match[1].lower(), field)
 
 
 def _option(name: str, value):

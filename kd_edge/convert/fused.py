@@ -37,10 +37,9 @@ def run(model, inputs: Sequence):
         KdEdgeError KD_CONVERTER_REFUSED: a layer that has no fused form, named.
     """
     split = _concatenations_to_split(model)
-    outputs = model._run_through_graph(
+    return model._run_through_graph(
         list(inputs), operation_fn=lambda operation: _substitute(operation, split)
     )
-    return outputs
 
 
 def weights_as_constants(model):

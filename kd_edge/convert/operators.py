@@ -7,9 +7,9 @@ from kd_edge.errors import KdEdgeError
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
-# Operators of the flatbuffer schema that TFLite Micro has kernels for, as in tensorflow/tflite-micro
-# at 90b983c, tensorflow/lite/micro/micro_mutable_op_resolver.h; without control flow and resource
-# variables, which a converted student never needs: they mean that an LSTM was not fused.
+# Operators of the flatbuffer schema that TFLite Micro has kernels for, as in
+# tensorflow/tflite-micro at 90b983c, tensorflow/lite/micro/micro_mutable_op_resolver.h; without
+# control flow and resource variables: in a converted student they mean that an LSTM is not fused.
 TFLITE_MICRO_OPERATORS = frozenset(
     """
     ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
