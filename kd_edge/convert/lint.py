@@ -112,7 +112,7 @@ def _litert_lstm_scale(model: TfliteModel, activations: Activations) -> Iterator
             "KD_LINT_LITERT_LSTM_SCALE",
             "warning",
             f"the LSTM's output scale {output.scales[0]:.3g} is below "
-            f"{LITERT_SMALLEST_LSTM_SCALE}: LiteRT may answer with a constant; TFLite Micro is right",
+            f"{LITERT_SMALLEST_LSTM_SCALE}: LiteRT may give a constant, TFLite Micro is right",
             _place(model, op),
             "use the float form in LiteRT, or train longer: an LSTM that hardly moves has a "
             "small scale",

@@ -1,0 +1,174 @@
+"""The converter as a child process: what it writes, and every way in which it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from _thread import interrupt_main
+from pathlib import Path
+
+import numpy as np
+import pytest
+from convert_models import convolutional, recurrent
+
+from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
+from kd_edge.convert.tflite import convert
+from kd_edge.errors import KdEdgeError
+from kd_edge.runtimes.registry import open_session
+
+WINDOWS = {"emg": np.random.default_rng(1).normal(size=(8, 1, 16, 3)).astype(np.float32)}
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory):
+    """Name -> `.keras` file of a small model."""
+    folder = tmp_path_factory.mktemp("keras")
+    models = {"conv": convolutional(), "gru": recurrent("GRU"), "lstm": recurrent("LSTM")}
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    return {name: folder / f"{name}.keras" for name in models}
+
+
+def failure(*args, **settings) -> KdEdgeError:
+    with pytest.raises(KdEdgeError) as caught:
+        convert(*args, **settings)
+    return caught.value
+
+
+def children() -> set[str]:
+    """Process ids of this thread's children, where the system lists them."""
+    listing = Path(f"/proc/self/task/{os.getpid()}/children")
+    return set(listing.read_text().split()) if listing.exists() else set()
+
+
+def test_a_model_is_written_with_what_takes_it(keras_files, tmp_path):
+    """Oracle: the file itself, read back, and the sessions that run it."""
+    out = tmp_path / "made" / "conv.int8.tflite"
+    made = convert(keras_files["conv"], out, fmt="int8", input_order=("emg",), calibration=WINDOWS)
+    content = out.read_bytes()
+    assert (made.path, made.fmt, made.file_bytes) == (out, "int8", len(content))
+    assert made.sha256 == hashlib.sha256(content).hexdigest()
+    assert made.operators == tuple(op.name for op in read_tflite(content).operators)
+    assert made.operators == ("CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED")
+    assert made.runtimes == ("litert", "tflite-runtime", "tflm")
+    for runtime in ("litert", "tflm"):
+        assert open_session(runtime, out).inputs[0].name == "emg"
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_a_genuine_crash_of_the_converter_is_an_error(keras_files, tmp_path):
+    """A GRU in int8 kills TensorFlow's converter, and with it any Python that runs it."""
+    out = tmp_path / "gru.int8.tflite"
+    windows = {"x": np.zeros((4, 8, 3), np.float32)}
+    error = failure(keras_files["gru"], out, fmt="int8", input_order=("x",), calibration=windows)
+    assert error.code == "KD_CONVERTER_CRASH"
+    assert "SIG" in error.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_comes_back_from_the_child_as_it_was_raised(keras_files, tmp_path):
+    """Oracle: the operator check's error, with the layer's name."""
+    error = failure(
+        keras_files["gru"],
+        tmp_path / "gru.tflite",
+        fmt="float32",
+        input_order=("x",),
+        calibration=None,
+    )
+    assert error.code == "KD_UNSUPPORTED_OP"
+    assert "WHILE" in error.message
+    assert "some_gru" in error.where
+    assert error.hint
+
+
+def test_a_converter_that_takes_too_long_is_ended(keras_files, tmp_path):
+    """Oracle: no child is left."""
+    before = children()
+    error = failure(
+        keras_files["conv"],
+        tmp_path / "conv.tflite",
+        fmt="float32",
+        input_order=("emg",),
+        calibration=None,
+        timeout_s=0.3,
+    )
+    assert error.code == "KD_CONVERTER_CRASH"
+    assert "longer than 0.3 s" in error.message
+    assert children() <= before
+
+
+def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
+    """Oracle: no child is left, nor a file."""
+    before = children()
+    timer = threading.Timer(0.7, interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        convert(
+            keras_files["conv"],
+            tmp_path / "conv.tflite",
+            fmt="float32",
+            input_order=("emg",),
+            calibration=None,
+        )
+    timer.join()
+    assert children() <= before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_child_ends_when_its_parent_does(tmp_path):
+    """Oracle: its standard input closes, as when the parent is killed."""
+    job = tmp_path / "job.json"
+    job.write_text('{"keras": "none.keras", "calibration": null}')
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kd_edge.convert.child", str(job)], stdin=subprocess.PIPE
+    )
+    child.stdin.close()
+    assert child.wait(20) == 1
+
+
+def test_a_file_that_is_no_keras_model_is_said_to_be_none(tmp_path):
+    """Oracle: the error table."""
+    path = tmp_path / "broken.keras"
+    path.write_bytes(b"PK nothing")
+    error = failure(
+        path, tmp_path / "o.tflite", fmt="float32", input_order=("x",), calibration=None
+    )
+    assert error.code == "KD_BAD_FORMAT"
+    assert str(path) in error.where
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"fmt": "int4"}, "KD_UNKNOWN_NAME"),
+        ({"calibration": None}, "KD_SHAPE"),
+        ({"calibration": {"acc": WINDOWS["emg"]}}, "KD_SHAPE"),
+        ({"calibration": {"emg": WINDOWS["emg"][:0]}}, "KD_BAD_SAMPLES"),
+        ({"calibration": {"emg": np.full((4, 1, 16, 3), np.nan)}}, "KD_BAD_SAMPLES"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_before_any_work(
+    settings, code, keras_files, tmp_path
+):
+    """Oracle: the docstring of `convert`."""
+    given = {"fmt": "int8", "input_order": ("emg",), "calibration": WINDOWS, **settings}
+    assert failure(keras_files["conv"], tmp_path / "o.tflite", **given).code == code
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    """Oracle: the error table."""
+    error = failure(
+        tmp_path / "n.keras", tmp_path / "o", fmt="float32", input_order=("x",), calibration=None
+    )
+    assert (error.code, error.where) == ("KD_NO_FILE", str(tmp_path / "n.keras"))
+
+
+def test_the_operators_allowed_are_those_that_firmware_can_register():
+    """Oracle: the exporter's table of the op resolver's methods, without control flow."""
+    from firmware_export.operators import ADD_METHODS
+
+    assert set(ADD_METHODS) >= TFLITE_MICRO_OPERATORS
