@@ -245,3 +245,20 @@ def test_activations_of_the_output_are_the_answers(files):
     (index,) = read_tflite(files["float32"]).outputs
     values = collect_activations(files["float32"], DATA)[index]
     assert np.allclose(values, answers(files["float32"], "litert"), atol=1e-6)
+
+
+def test_the_seed_student_keeps_the_sizes_and_answers_asked_for(tmp_path):
+    """Oracle: issue limits, 145 kB in float32 and 46 kB in int8, and Keras."""
+    from kd_edge.models import build_model
+
+    shape = (10, 40, 21)
+    student = build_model(
+        "seed-single-student", input_shapes={"x": shape}, n_classes=50, seed=0, options={}
+    )
+    data = {"x": np.random.default_rng(2).normal(size=(12, *shape)).astype(np.float32)}
+    single = write(tmp_path, student, "float32", order=("x",), data=data)
+    assert single.stat().st_size <= 145_000
+    assert np.abs(answers(single, "litert", data) - keras_logits(student, data)).max() < 1e-5
+    small = write(tmp_path, student, "int8", order=("x",), data=data)
+    assert small.stat().st_size <= 46_000
+    assert relative_error(answers(small, "tflm", data), keras_logits(student, data)) < 0.03
