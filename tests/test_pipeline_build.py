@@ -1,0 +1,287 @@
+"""The whole chain on a few synthetic signs: real training, real converters, real interpreters.
+
+One build serves most tests; each is about what a user can rely on afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kd_edge.cli import run
+from kd_edge.errors import ExitStatus
+from kd_edge.pipeline.bundle import load_manifest, load_windows
+from kd_edge.report.json import from_json, json_schema
+from kd_edge.runtimes.registry import open_session
+
+pytestmark = pytest.mark.xdist_group("build")
+
+RECIPE = """
+name = "tiny"
+seed = 1
+[dataset]
+reader = "synthetic"
+options = { n_signs = 3, n_subjects = 3, n_repetitions = 6, n_sensors = 1 }
+[front_end.emg]
+envelope_hz = 8.0
+rate_hz = 148.148148
+[front_end.acc]
+[front_end.gyr]
+[windows]
+length_s = 2.7
+steps = 10
+[windows.inputs]
+emg = ["emg"]
+imu = ["acc", "gyr"]
+[[split.test]]
+name = "unseen person"
+kind = "leave-one-subject-out"
+held_out = ["S3"]
+[[split.test]]
+name = "random split"
+kind = "random"
+fraction = 0.2
+[split.validation]
+kind = "last-repetitions"
+repetitions = 1
+[[teachers]]
+name = "emg-expert"
+model = "conv-teacher"
+inputs = ["emg"]
+epochs = 2
+[[teachers]]
+name = "imu-expert"
+model = "conv-teacher"
+inputs = ["imu"]
+epochs = 2
+[[students]]
+name = "student"
+model = "tcn"
+epochs = 15
+learning_rate = 0.003
+[distillation]
+loss = "hinton"
+temperature = 3.0
+alpha = 0.5
+ensemble = "mean-logits"
+[conversion]
+formats = ["float32", "int8"]
+teacher_formats = []
+calibration_windows = 16
+max_drop_points = 30.0
+[proof]
+parity_windows = 32
+min_agreement = 0.5
+latency_runs = 20
+baselines = ["lda"]
+[firmware]
+golden_vectors = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A window cache of its own, so that tests neither read nor fill the user's."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory, cache):
+    path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory, recipe):
+    out = tmp_path_factory.mktemp("build") / "tiny"
+    assert run(["build", str(recipe), "--out", str(out)]) == ExitStatus.OK
+    return out
+
+
+@pytest.fixture
+def copied(bundle, tmp_path):
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def test_a_bundle_holds_what_the_design_names(bundle):
+    for name in (
+        "recipe.toml",
+        "bundle.json",
+        "emg-expert.keras",
+        "student.keras",
+        "student.float32.tflite",
+        "student.int8.tflite",
+        "golden.npz",
+        "report.html",
+        "report.json",
+        "firmware/kd_model.c",
+    ):
+        assert (bundle / name).stat().st_size > 0, name
+    assert load_manifest(bundle).synthetic
+
+
+def test_the_report_follows_its_schema_and_says_synthetic(bundle):
+    import jsonschema
+
+    tree = json.loads((bundle / "report.json").read_text())
+    jsonschema.validate(tree, json_schema())
+    report = from_json((bundle / "report.json").read_text())
+    assert report.synthetic
+    assert [part.name for part in report.parts][:2] == ["unseen person", "random split"]
+    assert report.parts[1].leak.startswith("LEAKY")
+    roles = {row.role for row in report.rows}
+    assert roles == {"teacher", "ensemble", "student", "baseline"}
+
+
+def test_the_student_learns_something(bundle):
+    """Oracle: three classes by chance give a third."""
+    report = from_json((bundle / "report.json").read_text())
+    row = next(r for r in report.rows if r.model == "student" and r.format == "keras")
+    assert row.accuracy["random split"].accuracy > 0.5
+
+
+def test_golden_vectors_are_tflite_micros_own_answers(bundle):
+    """Oracle: the TFLite Micro interpreter, run again."""
+    session = open_session("tflm", bundle / "student.int8.tflite")
+    with np.load(bundle / "golden.npz") as golden:
+        inputs = [golden[f"int8_inputs/{spec.name}"] for spec in session.inputs]
+        for index, expected in enumerate(golden["int8_outputs"]):
+            (found,) = session.run([array[index : index + 1] for array in inputs])
+            np.testing.assert_array_equal(found[0], expected)
+
+
+def test_stored_answers_are_those_of_the_float_model(bundle):
+    """Oracle: the float32 model in LiteRT, to float's rounding."""
+    stored = load_windows(bundle / "bench.npz")
+    part = stored.parts["unseen person"]
+    from kd_edge.runtimes.session import run_windows
+
+    session = open_session("litert", bundle / "student.float32.tflite")
+    found = run_windows(session, part.only(("emg", "imu"))).logits
+    np.testing.assert_allclose(found, stored.logits["student"]["unseen person"], atol=1e-3)
+
+
+def test_a_second_build_does_nothing_again(bundle, recipe, capfd):
+    models = {p: p.read_bytes() for p in bundle.glob("**/*") if p.suffix in (".tflite", ".c")}
+    assert run(["build", str(recipe), "--out", str(bundle)]) == ExitStatus.OK
+    err = capfd.readouterr().err
+    assert "kept  train student" in err
+    assert "work  " not in err
+    assert all(path.read_bytes() == content for path, content in models.items())
+
+
+def test_a_changed_setting_redoes_only_what_rests_on_it(copied, recipe, tmp_path, capfd):
+    changed = tmp_path / "changed.toml"
+    changed.write_text(recipe.read_text().replace("alpha = 0.5", "alpha = 0.6"))
+    assert run(["build", str(changed), "--out", str(copied)]) == ExitStatus.OK
+    err = capfd.readouterr().err
+    assert "kept  train imu-expert" in err
+    assert "work  train student" in err
+
+
+def test_bench_measures_a_bundle_again_and_compares_it(bundle, tmp_path, capsys):
+    assert run(["bench", str(bundle), "--runs", "20", "--json"]) == ExitStatus.OK
+    text = capsys.readouterr().out
+    report = from_json(text)
+    runtimes = {row.runtime for row in report.rows if row.format == "int8"}
+    assert {"litert", "tflm"} <= runtimes
+    better = json.loads(text)
+    for row in better["rows"]:
+        if row["size"]:
+            row["size"]["file_bytes"] -= 100
+    (tmp_path / "old.json").write_text(json.dumps(better))
+    status = run(
+        ["bench", str(bundle), "--runs", "20", "--baseline", str(tmp_path / "old.json")]
+    )
+    assert status == ExitStatus.GATE
+
+
+def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capsys):
+    """Oracle: recordings of S3 alone are those of the test part: its subject was never learned."""
+    from kd_edge.signals.simulate import SignSettings, simulate
+
+    settings = SignSettings(n_signs=3, n_subjects=3, n_repetitions=6, n_sensors=1)
+    other = tmp_path / "other"
+    other.mkdir()
+    rows = ["file,label,subject,session,trial"]
+    for index, recording in enumerate(simulate(settings)):
+        streams = {}
+        for stream in recording.streams:
+            streams[stream.modality] = stream
+        if recording.subject != "S3":
+            continue
+        name = f"r{index}.npz"
+        save_npz(other / name, recording)
+        rows.append(
+            f"{name},{recording.label},{recording.subject},{recording.session},{recording.trial}"
+        )
+    (other / "labels.csv").write_text("\n".join(rows) + "\n")
+    recipe_text = (bundle / "recipe.toml").read_text()
+    assert 'reader = "synthetic"' in recipe_text
+    status = run(
+        ["bench", str(bundle), "--data", str(other), "--reader", "folder", "--runs", "20", "--json"]
+    )
+    assert status == ExitStatus.OK
+    report = from_json(capsys.readouterr().out)
+    assert report.parts[0].leak is None
+    own = from_json((bundle / "report.json").read_text())
+    found = next(r for r in report.rows if r.format == "int8" and r.runtime == "tflm")
+    expected = next(r for r in own.rows if r.format == "int8" and r.runtime == "tflm")
+    assert (
+        found.accuracy[report.parts[0].name].accuracy == expected.accuracy["unseen person"].accuracy
+    )
+
+
+def save_npz(path, recording):
+    raise NotImplementedError
+
+
+def test_an_altered_bundle_is_refused(copied, capsys):
+    model = copied / "student.int8.tflite"
+    model.write_bytes(model.read_bytes()[:-1] + b"\x01")
+    assert run(["bench", str(copied)]) == ExitStatus.BAD_DATA
+    assert "KD_BUNDLE_ALTERED" in capsys.readouterr().err
+
+
+def test_a_limit_that_is_not_held_fails_the_build_and_leaves_the_bundle(
+    copied, recipe, tmp_path, capsys
+):
+    strict = tmp_path / "strict.toml"
+    strict.write_text(
+        recipe.read_text().replace("[proof]", "max_int8_bytes = 1000\n[proof]", 1)
+    )
+    assert run(["build", str(strict), "--out", str(copied)]) == ExitStatus.GATE
+    assert "KD_GATE_SIZE" in capsys.readouterr().err
+    findings = from_json((copied / "report.json").read_text()).findings
+    assert "KD_GATE_SIZE" in {finding.code for finding in findings}
+    load_manifest(copied)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('model = "tcn"', 'model = "tcm"', "did you mean 'tcn'"),
+        ('loss = "hinton"', 'loss = "hintn"', "did you mean 'hinton'"),
+        ('baselines = ["lda"]', 'baselines = ["ldaa"]', "did you mean 'lda'"),
+        ('reader = "synthetic"', 'reader = "sintetic"', "did you mean 'synthetic'"),
+        ("n_signs = 3", "n_sign = 3", "did you mean 'n_signs'"),
+        ('held_out = ["S3"]', 'held_out = ["S9"]', "S9"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_stops_the_build_before_any_work(
+    recipe, tmp_path, capsys, old, new, words
+):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(recipe.read_text().replace(old, new, 1))
+    status = run(["build", str(wrong), "--out", str(tmp_path / "out")])
+    assert status in (ExitStatus.USAGE, ExitStatus.BAD_DATA)
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out" / "student.keras").exists()
