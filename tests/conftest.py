@@ -19,7 +19,9 @@ def shared_data():
     def locate(name: str) -> Path:
         path = SHARED_DATA / name
         if not path.exists():
-            pytest.skip(f"no recordings at {path}: this test reads the public set '{name}' in place")
+            pytest.skip(
+                f"no recordings at {path}: this test reads the public set '{name}' in place"
+            )
         return path
 
     return locate

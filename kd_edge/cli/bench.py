@@ -24,6 +24,7 @@ With --baseline the exit status is 6 where a figure got worse than its tolerance
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=click.Path(path_type=Path))
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
+@click.option("--reader", help="Reader of --data, where it is not the recipe's.")
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
 @path_option("--html", help="Write the report there, as one file.")
 @click.option("--runs", type=click.IntRange(min=20), help="Timed inferences a model.")
@@ -31,6 +32,7 @@ With --baseline the exit status is 6 where a figure got worse than its tolerance
 def bench(
     bundle: Path,
     data: Path | None,
+    reader: str | None,
     baseline: Path | None,
     html: Path | None,
     runs: int | None,
@@ -46,7 +48,12 @@ def bench(
     old = _read_baseline(baseline) if baseline else None
     with TerminalWatch() as watch:
         report = run_bench(
-            bundle, data=data, command=typed_command(), latency_runs=runs, watch=watch
+            bundle,
+            data=data,
+            command=typed_command(),
+            reader=reader,
+            latency_runs=runs,
+            watch=watch,
         )
     if html:
         write_text(html, render_html(report))

@@ -36,6 +36,7 @@ def bench(
     *,
     data: Path | None,
     command: str,
+    reader: str | None = None,
     latency_runs: int | None = None,
     watch: Watch | None = None,
 ) -> Report:
@@ -43,6 +44,7 @@ def bench(
 
     Args:
         data: other recordings of the same kind; None for the test windows kept in the bundle.
+        reader: of `data`; the recipe's where None.
         latency_runs: timed inferences a model; the recipe's where None.
 
     Raises:
@@ -54,6 +56,9 @@ def bench(
     proof = recipe.proof
     if latency_runs is not None:
         proof = proof.model_copy(update={"latency_runs": latency_runs})
+    if reader is not None:
+        dataset = recipe.dataset.model_copy(update={"reader": reader, "options": {}})
+        recipe = recipe.model_copy(update={"dataset": dataset})
     if data is None:
         return _own_windows(folder, manifest, proof, command, watch)
     return _other_recordings(folder, manifest, recipe, proof, data, command, watch)

@@ -144,6 +144,13 @@ def _call(where: str, function, options: dict, *arguments):
 def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
     """What the recordings depend on: every file's bytes, or the settings of a generator."""
     if recipe.dataset.reader == "synthetic":
+        if data is not None:
+            raise KdEdgeError(
+                "KD_USAGE",
+                "the recipe simulates its recordings, and --data names others",
+                where=str(data),
+                hint="leave --data out, or say what reads it: dataset.reader, or bench --reader",
+            )
         return "synthetic"
     if data is None:
         data = _installed_data(_reader(recipe.dataset.reader))
