@@ -86,8 +86,7 @@ def _read_baseline(path: Path):
 def _compare(old, new) -> int:
     from rich.console import Console
 
-    from kd_edge.report.baseline import compare
-    from kd_edge.report.table import print_changes
+    from kd_edge.report.baseline import compare, print_changes
 
     changes = compare(old, new)
     print_changes(changes, Console(stderr=True))
