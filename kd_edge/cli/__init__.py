@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 import click
@@ -42,8 +41,6 @@ for command in (build, bench, data, doctor):
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # TensorFlow's C++ side fills standard error with notes on its own start; only fatal ones here.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.exit(int(run(arguments)))
 
 

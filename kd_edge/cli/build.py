@@ -34,6 +34,7 @@ def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> i
         data = recipe.parent / asked.dataset.path
     out = out or Path("build") / asked.name
     # Heavy from here on: a recipe that is wrong has been told by now.
+    _start_tensorflow_quietly()
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
@@ -43,6 +44,22 @@ def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> i
     for failure in built.failures:
         click.echo(f"error {failure}", err=True)
     return _status(built.failures)
+
+
+def _start_tensorflow_quietly() -> None:
+    """Import TensorFlow and use it once, with its notes on its own start kept off the terminal."""
+    import importlib.util
+    import logging
+
+    from kd_edge.runtimes.native_stderr import caught_stderr
+
+    if importlib.util.find_spec("tensorflow") is None:
+        return  # the build says what is missing, and how to get it
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with caught_stderr():
+        import keras
+
+        keras.ops.zeros(1)
 
 
 def _show(report, out: Path, *, as_json: bool) -> None:
