@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -101,6 +102,15 @@ def test_a_converter_that_takes_too_long_is_ended(keras_files, tmp_path):
     assert children() <= before
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C, which workers of a parallel test run switch off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
     """Oracle: no child is left, nor a file."""
     before = children()
