@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,6 +68,34 @@ class WindowSet:
     def only(self, names: tuple[str, ...]) -> WindowSet:
         """The same windows with the named inputs alone, in the order named."""
         return replace(self, inputs={name: self.inputs[name] for name in names})
+
+
+def spread_evenly(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Windows chosen as even over classes as they go, and over subjects within each class.
+
+    Args:
+        labels: (windows,) classes. subjects: (windows,) names.
+        n: windows wanted; all are taken where there are fewer.
+
+    Returns:
+        (min(n, windows),) int64 indices in rising order. The counts of any two classes differ by
+        at most one while both have windows left, and so do those of two subjects within a class.
+    """
+    random = np.random.default_rng(seed)
+    groups: dict[object, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index in random.permutation(len(labels)):
+        groups[labels[index]][subjects[index]].append(int(index))
+    by_class = [list(_take_turns([*groups[label].values()], random)) for label in sorted(groups)]
+    chosen = itertools.islice(_take_turns(by_class, random), n)
+    return np.sort(np.array(list(chosen), dtype=np.int64))
+
+
+def _take_turns(queues: list[list[int]], random: np.random.Generator) -> Iterator[int]:
+    """One of each queue in turn, in a new order each round, until all are empty."""
+    for position in range(max(map(len, queues), default=0)):
+        for which in random.permutation(len(queues)):
+            if position < len(queues[which]):
+                yield queues[which][position]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.windows import spread_evenly
 
 
 def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -22,8 +22,7 @@ def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.nd
         seed: of the choice.
 
     Returns:
-        (min(n, windows),) int64 indices in rising order. The counts of any two classes differ by
-        at most one while both have windows left, and so do those of two subjects within a class.
+        (min(n, windows),) int64 indices, see `kd_edge.windows.spread_evenly`.
 
     Raises:
         KdEdgeError KD_EMPTY_PART: there are no windows, or n < 1.
@@ -34,23 +33,7 @@ def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.nd
             f"cannot calibrate on {min(len(labels), n)} windows",
             hint="set conversion.calibration_windows to at least 1; the training part may be empty",
         )
-    random = np.random.default_rng(seed)
-    groups: dict[object, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index in random.permutation(len(labels)):
-        groups[labels[index]][subjects[index]].append(int(index))
-    by_class = [list(_take_turns([*groups[label].values()], random)) for label in sorted(groups)]
-    chosen = [index for index, _ in zip(_take_turns(by_class, random), range(n), strict=False)]
-    return np.sort(np.array(chosen, dtype=np.int64))
-
-
-def _take_turns(queues: list[list[int]], random: np.random.Generator) -> Iterator[int]:
-    """One of each queue in turn, in a new order each round, until all are empty."""
-    position = 0
-    while any(position < len(queue) for queue in queues):
-        for which in random.permutation(len(queues)):
-            if position < len(queues[which]):
-                yield queues[which][position]
-        position += 1
+    return spread_evenly(labels, subjects, n, seed)
 
 
 @contextlib.contextmanager

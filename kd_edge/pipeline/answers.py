@@ -15,10 +15,9 @@ from kd_edge.pipeline.bundle import (
     save_windows,
 )
 from kd_edge.pipeline.context import Context
-from kd_edge.pipeline.parts import spread_over_classes
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained, load_model, predict
-from kd_edge.windows import WindowSet
+from kd_edge.windows import WindowSet, spread_evenly
 
 VALIDATION_FILE = ".work/validation.npz"
 VALIDATION = "validation"
@@ -85,6 +84,8 @@ def _parity_windows(context: Context) -> WindowSet:
         if left <= 0:
             break
         owned = np.flatnonzero(np.isin(windows.recordings, part.indices))
-        picked = spread_over_classes(windows.labels[owned], left, seed=context.recipe.seed)
+        picked = spread_evenly(
+            windows.labels[owned], windows.subjects[owned], left, context.recipe.seed
+        )
         chosen.append(owned[picked])
     return context.data.normaliser.apply(windows.take(np.concatenate(chosen)))

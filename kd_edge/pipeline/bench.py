@@ -19,7 +19,7 @@ from kd_edge.pipeline.bundle import (
     load_windows,
 )
 from kd_edge.pipeline.dataset import Dataset, load_dataset
-from kd_edge.pipeline.parts import describe_part, spread_over_classes
+from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
 from kd_edge.pipeline.watch import Watch
@@ -28,7 +28,7 @@ from kd_edge.report.json import from_json
 from kd_edge.report.tree import SCHEMA_VERSION, Report
 from kd_edge.runtimes.registry import RUNTIMES, available
 from kd_edge.splits import SplitPart, describe_leak
-from kd_edge.windows import WindowSet
+from kd_edge.windows import WindowSet, spread_evenly
 
 
 def bench(
@@ -100,7 +100,7 @@ def _other_recordings(
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
     part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)
-    chosen = spread_over_classes(windows.labels, proof.parity_windows, seed=recipe.seed)
+    chosen = spread_evenly(windows.labels, windows.subjects, proof.parity_windows, recipe.seed)
     parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
     stored = StoredWindows(parts, logits)

@@ -84,16 +84,3 @@ def class_counts(windows: WindowSet) -> dict[str, int]:
     """Windows of each class, every class named."""
     counts = np.bincount(windows.labels, minlength=len(windows.class_names))
     return {name: int(n) for name, n in zip(windows.class_names, counts, strict=True)}
-
-
-def spread_over_classes(labels: np.ndarray, n: int, *, seed: int) -> np.ndarray:
-    """Indices of up to `n` windows, as even over classes as the data allow, in ascending order."""
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(labels))
-    # Rank of each window within its class: sorting by it takes one of each class in turn.
-    rank = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        rank[members] = np.arange(len(members))
-    order = shuffled[np.argsort(rank[shuffled], kind="stable")]
-    return np.sort(order[:n])

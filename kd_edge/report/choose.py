@@ -171,7 +171,8 @@ def _float_accuracy(report: Report, form: str, part: str) -> Accuracy | None:
 
 def _worst_parity(report: Report) -> Parity | None:
     compared = [p for p in report.parity if p.kind == "runtimes" and of_product(report, p)]
-    return min(compared, key=lambda p: p.class_agreement, default=None)
+    # Among equals the int8 file's: it is what ships.
+    return min(compared, key=lambda p: (p.class_agreement, p.max_steps is None), default=None)
 
 
 def _rank(name: str, order: tuple[str, ...]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import match_inputs, model_inputs, one_window
-from kd_edge.windows import WindowSet
+from kd_edge.windows import WindowSet, spread_evenly
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVect
     """
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
-    indices = _balanced(windows.labels, n, seed)
+    indices = spread_evenly(windows.labels, windows.subjects, n, seed)
     session = open_session("tflm", path)
     arrays = model_inputs(session, windows.take(indices))
     outputs = [session.run(one_window(arrays, i))[0] for i in range(len(indices))]
@@ -52,16 +52,3 @@ def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVect
         np.concatenate(outputs),
         windows.labels[indices],
     )
-
-
-def _balanced(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Indices of `n` windows: one of each class in turn, shuffled within a class; sorted."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(labels))
-    # Rank of each window among its own class, in shuffled order: rank 0 of every class comes first.
-    rank = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        own = order[labels[order] == label]
-        rank[own] = np.arange(len(own))
-    by_turn = order[np.argsort(rank[order], kind="stable")]
-    return np.sort(by_turn[:n])
