@@ -45,6 +45,18 @@ def test_doctor_names_what_is_installed_and_how_to_get_the_rest(capsys):
     assert checks["tensorflow"]["get"] == "pip install 'kd-edge[build]'"
 
 
+def test_doctor_prints_the_name_of_an_extra_whole(capsys, monkeypatch):
+    """Oracle: square brackets are markup to the table's library, and once vanished."""
+    from importlib import metadata
+
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    assert run(["doctor"]) == ExitStatus.MISSING_TOOL
+    assert "kd-edge[build]" in capsys.readouterr().out.replace("\n", "")
+
+
 def test_a_defect_of_our_own_says_so_and_hides_its_traceback(capsys, monkeypatch):
     def broken():
         raise ZeroDivisionError("defect")

@@ -5,6 +5,7 @@ One build serves most tests; each is about what a user can rely on afterwards.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,9 +15,13 @@ import pytest
 
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
-from kd_edge.pipeline.bundle import load_manifest, load_windows
+from kd_edge.pipeline.bundle import StoredWindows, load_manifest, load_windows
+from kd_edge.pipeline.gates import check_gates
+from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json, json_schema
 from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.session import run_windows
 
 pytestmark = pytest.mark.xdist_group("build")
 
@@ -165,8 +170,6 @@ def test_stored_answers_are_those_of_the_float_model(bundle):
     """Oracle: the float32 model in LiteRT, to float's rounding."""
     stored = load_windows(bundle / "bench.npz")
     part = stored.parts["unseen person"]
-    from kd_edge.runtimes.session import run_windows
-
     session = open_session("litert", bundle / "student.float32.tflite")
     found = run_windows(session, part.only(("emg", "imu"))).logits
     np.testing.assert_allclose(found, stored.logits["student"]["unseen person"], atol=1e-3)
@@ -261,6 +264,36 @@ def test_a_limit_that_is_not_held_fails_the_build_and_leaves_the_bundle(
     findings = from_json((copied / "report.json").read_text()).findings
     assert "KD_GATE_SIZE" in {finding.code for finding in findings}
     load_manifest(copied)
+
+
+def test_int8_that_loses_accuracy_fails_and_names_the_tensors(bundle):
+    """Oracle: labels chosen so that int8 is always wrong and float always right."""
+    manifest = load_manifest(bundle)
+    part = load_windows(bundle / "bench.npz").parts["unseen person"]
+    answers = run_windows(open_session("tflm", bundle / "student.int8.tflite"), part).logits
+    labels = (answers.argmax(axis=1) + 1) % 3
+    wrong = dataclasses.replace(part, labels=labels)
+    held_out = StoredWindows({"p": wrong}, {"student": {"p": np.eye(3)[labels]}})
+    (failure,) = check_gates(
+        load_recipe(bundle / "recipe.toml"), manifest, bundle, held_out=held_out, parity=()
+    ).failures
+    assert failure.code == "KD_GATE_ACCURACY"
+    assert "loses 100.00 points" in failure.message
+    assert "dB" in failure.where
+
+
+def test_int8_runtimes_that_disagree_fail_the_build(bundle):
+    manifest = load_manifest(bundle)
+    stored = load_windows(bundle / "bench.npz")
+    held_out = StoredWindows(
+        {"p": stored.parts["unseen person"]},
+        {"student": {"p": stored.logits["student"]["unseen person"]}},
+    )
+    differing = Parity("student.int8.tflite on a", "b", "runtimes", 256, 0.4, 99, 1.0)
+    gates = check_gates(
+        load_recipe(bundle / "recipe.toml"), manifest, bundle, held_out=held_out, parity=[differing]
+    )
+    assert "KD_GATE_PARITY" in {failure.code for failure in gates.failures}
 
 
 @pytest.mark.parametrize(

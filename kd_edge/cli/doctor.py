@@ -111,6 +111,7 @@ def _cache() -> Check:
 
 def _print(checks: list[Check]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -118,5 +119,6 @@ def _print(checks: list[Check]) -> None:
         table.add_column(title, overflow="fold")
     for check in checks:
         mark = "ok" if check.found else ("MISSING" if check.required else "-")
-        table.add_row(mark, check.name, check.found or f"get it: {check.get}", check.needed_for)
+        found = escape(check.found or f"get it: {check.get}")  # 'kd-edge[build]' is no markup
+        table.add_row(mark, check.name, found, check.needed_for)
     Console().print(table)
