@@ -247,6 +247,24 @@ def save_npz(path, recording):
     np.savez(path, **arrays, synthetic=True)
 
 
+def test_each_subject_in_turn_gives_a_figure_for_every_fold(recipe, tmp_path):
+    """Oracle: three subjects make three folds, each tested on its own 30 recordings."""
+    text = recipe.read_text().replace('held_out = ["S3"]', 'held_out = "each"')
+    head, _, tail = text.partition("[[teachers]]")
+    student = tail[tail.index("[[students]]") : tail.index("[distillation]")]
+    rest = tail[tail.index("[conversion]") :]
+    alone = student.replace("epochs = 30", "epochs = 1\ndistill = false")
+    # One epoch teaches nothing: how forms and runtimes agree is not the matter here.
+    rest = rest.replace("max_drop_points = 30.0", "max_drop_points = 100.0")
+    path = tmp_path / "each.toml"
+    path.write_text(head + alone + rest.replace("min_agreement = 0.5", "min_agreement = 0.01"))
+    out = tmp_path / "each"
+    assert run(["build", str(path), "--out", str(out)]) == ExitStatus.OK
+    folds = from_json((out / "report.json").read_text()).folds
+    assert [fold.fold for fold in folds] == ["without S1", "without S2", "without S3"]
+    assert [fold.accuracy.n_recordings for fold in folds] == [30, 30, 30]
+
+
 def test_an_altered_bundle_is_refused(copied, capsys):
     model = copied / "student.int8.tflite"
     model.write_bytes(model.read_bytes()[:-1] + b"\x01")

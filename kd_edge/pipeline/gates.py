@@ -113,7 +113,7 @@ def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> li
             "KD_GATE_PARITY",
             f"{p.left} and {p.right} agree on {100 * p.class_agreement:.1f} % of windows, less "
             f"than {100 * recipe.proof.min_agreement:g} %",
-            where=f"first layer that differs: {p.first_difference}",
+            where=_first_difference(p),
             hint="see the lints of this file; TFLite Micro is the oracle for a board",
         )
         for p in parity
@@ -121,6 +121,15 @@ def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> li
         and p.left.startswith(int8)
         and p.class_agreement < recipe.proof.min_agreement
     ]
+
+
+def _first_difference(parity: Parity) -> str:
+    layer = parity.first_difference
+    if layer is None:
+        return parity.note or "no layer differs by itself"
+    return (
+        f"the first layer that differs is operator {layer.index}, {layer.operator} {layer.tensor!r}"
+    )
 
 
 def _size(recipe: Recipe, model: BundledModel, folder: Path) -> list[KdEdgeError]:
