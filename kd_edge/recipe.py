@@ -146,6 +146,8 @@ class Split(_Table):
         if sum(part.held_out == "each" for part in self.test) > 1:
             raise ValueError("only one test part may hold out 'each'")
         titles = [part.title for part in self.test]
+        for title in {"training", "validation", "parity windows"} & set(titles):
+            raise ValueError(f"a test part may not be called '{title}': the report uses that name")
         if len(set(titles)) < len(titles):
             raise ValueError(f"test parts need different names; these are {titles}")
         return self

@@ -52,6 +52,7 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
         context.data.key,
         [[model.name, model.sha256] for model in trained],
         context.recipe.proof.parity_windows,
+        list(parts),
     )
 
     def make() -> None:

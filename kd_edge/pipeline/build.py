@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ from pydantic import TypeAdapter
 from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import sha256_file, write_text
+from kd_edge.measure.host import host
 from kd_edge.pipeline.answers import Answers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     RECIPE_FILE,
     SCHEMA_VERSION,
+    WINDOWS_FILE,
     BundledModel,
     Learned,
     Manifest,
@@ -110,20 +112,15 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
+    # From here the folder is no finished bundle, until the manifest is written again.
+    (out / MANIFEST_FILE).unlink(missing_ok=True)
     write_text(out / RECIPE_FILE, to_toml(recipe))
-
-    def report_stage(name: str, cached: bool) -> None:
-        if not cached:
-            # From here the folder is no finished bundle, until the manifest is written again.
-            (out / MANIFEST_FILE).unlink(missing_ok=True)
-        watch.stage(name, cached)
-
     return Context(
         recipe=recipe,
         dataset=dataset,
         folds=folds,
         data=fold_windows(dataset, folds[0], recipe),
-        stages=Stages(out, report=report_stage),
+        stages=Stages(out, report=watch.stage),
         out=out,
         command=command,
         watch=watch,
@@ -154,14 +151,14 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
 
 def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
     """Measure once for the same files, windows, settings and runtimes."""
-    files = [
-        [m.name, f.format, f.runtimes, f.notes, sha256_file(context.out / f.file)]
-        for m in manifest.models
-        for f in m.formats
+    models = [
+        [asdict(model), [sha256_file(context.out / f.file) for f in model.formats]]
+        for model in manifest.models
     ]
     proof = context.recipe.proof
     runtimes = {name: version(name) for name in RUNTIMES}
-    key = key_of(files, context.data.key, proof.model_dump(mode="json"), runtimes)
+    windows_and_answers = sha256_file(context.out / WINDOWS_FILE)
+    key = key_of(models, windows_and_answers, proof.model_dump(mode="json"), runtimes, host())
     adapter = TypeAdapter(Proven)
 
     def make():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +85,11 @@ def load_dataset(
         progress=lambda done: tell("front end and windows", done, len(recordings)),
     )
     dataset = Dataset(windows, designs, tuple(r.info() for r in recordings), key)
-    _save(kept, dataset)
+    try:
+        _save(kept, dataset)
+    except KdEdgeError as error:
+        # The cache only saves time: a folder that cannot be written costs nothing else.
+        tell(f"windows are not kept: {error.message}", None, None)
     return dataset
 
 
@@ -245,9 +250,11 @@ def _load(path: Path, key: str) -> Dataset | None:
             meta = json.loads(str(kept["meta"]))
             arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
             labels, owners = kept["labels"], kept["owners"]
-    except (OSError, ValueError, KeyError, EOFError):
+        recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
+        designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        # Cut short or foreign: made again.
         return None
-    recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
     windows = WindowSet(
         inputs=arrays,
         labels=labels,
@@ -257,7 +264,6 @@ def _load(path: Path, key: str) -> Dataset | None:
         recording_names=tuple(r.name for r in recordings),
         synthetic=any(r.synthetic for r in recordings),
     )
-    designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
     return Dataset(windows, designs, recordings, key)
 
 

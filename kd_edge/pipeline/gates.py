@@ -17,6 +17,7 @@ from kd_edge.report.tree import Finding
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import Parity
 from kd_edge.runtimes.session import run_windows
+from kd_edge.windows import spread_evenly
 
 # Windows on which lints look at every layer.
 LOOKED_AT = 32
@@ -64,7 +65,8 @@ def check_gates(
 def _some_windows(model: BundledModel, held_out: StoredWindows) -> dict[str, np.ndarray]:
     """A few windows of the largest held-out part, enough to see every layer at work."""
     largest = max(held_out.parts.values(), key=len)
-    return largest.take(np.arange(min(LOOKED_AT, len(largest)))).only(model.inputs).inputs
+    chosen = spread_evenly(largest.labels, largest.subjects, LOOKED_AT, seed=0)
+    return largest.take(chosen).only(model.inputs).inputs
 
 
 def _lints(folder: Path, model: BundledModel, windows: dict[str, np.ndarray]) -> list[Finding]:

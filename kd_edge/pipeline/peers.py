@@ -35,7 +35,9 @@ def _baseline_row(context: Context, name: str) -> Row:
         )
         return _FIGURES.dump_python(figures, mode="json")
 
-    value = context.stages.run(f"baseline {name}", key_of(data.key, name, seed), [], make)
+    value = context.stages.run(
+        f"baseline {name}", key_of(data.key, list(data.tests), name, seed), [], make
+    )
     return Row(
         model=name,
         role="baseline",
@@ -52,8 +54,8 @@ def _baseline_row(context: Context, name: str) -> Row:
 
 
 def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answers) -> list[Row]:
-    """The teachers joined as the students saw them, where there are several."""
-    if len(teachers) < 2:
+    """The teachers joined as the students saw them, where there are several and a student did."""
+    if len(teachers) < 2 or not any(student.distill for student in context.recipe.students):
         return []
     method = context.recipe.distillation.ensemble
     stored, validation = answers.stored, answers.validation
