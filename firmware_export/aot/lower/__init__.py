@@ -1,0 +1,14 @@
+"""From a node of the graph to calls of kernels: one function an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import Node
+from firmware_export.aot.program import Call
+
+Lowering = Callable[[Node, Core], tuple[Call, ...]]
+
+# The schema's operator name -> its lowering; adding an operator is one line.
+LOWERINGS: dict[str, Lowering] = {}

@@ -1,0 +1,63 @@
+"""TFLite's fixed-point parameters, computed once ahead of time and exactly as TFLite Micro does."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kd_edge.convert.flatbuffer import Tensor
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """`real` as (multiplier, shift): real = multiplier * 2**(shift - 31), multiplier in [2^30, 2^31).
+
+    The rule of TFLite's `QuantizeMultiplier` in double precision; (0, 0) for zero and for what is
+    below 2^-32.
+    """
+    if real == 0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    # TfLiteRound: halves away from zero.
+    fixed = int(math.floor(abs(fraction) * (1 << 31) + 0.5)) * (1 if fraction > 0 else -1)
+    if fixed == 1 << 31:
+        fixed //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        return (1 << 31) - 1, 30
+    return fixed, shift
+
+
+def saturating_rounding_doubling_high_mul(a: int, b: int) -> int:
+    """gemmlowp's: (a * b * 2 rounded) >> 32, saturated at the one case that overflows."""
+    if a == b == -(1 << 31):
+        return (1 << 31) - 1
+    return (a * b + (1 << 30)) >> 31
+
+
+def rounding_divide_by_pot(x: int, exponent: int) -> int:
+    """x / 2**exponent, halves away from zero."""
+    if exponent == 0:
+        return x
+    mask = (1 << exponent) - 1
+    threshold = (mask >> 1) + (1 if x < 0 else 0)
+    return (x >> exponent) + (1 if (x & mask) > threshold else 0)
+
+
+def multiply_by_quantized_multiplier(x: int, multiplier: int, shift: int) -> int:
+    """x * multiplier * 2**(shift - 31) with TFLite's two roundings."""
+    left, right = max(shift, 0), max(-shift, 0)
+    high = saturating_rounding_doubling_high_mul(x << left, multiplier)
+    return rounding_divide_by_pot(high, right)
+
+
+def scale_of(tensor: Tensor) -> float:
+    """The one scale of a tensor, as the float32 of the file widened to double."""
+    return float(np.float32(tensor.scales[0]))
+
+
+def zero_point_of(tensor: Tensor) -> int:
+    """The one zero point of a tensor, 0 where it has none."""
+    return tensor.zero_points[0] if tensor.zero_points else 0
