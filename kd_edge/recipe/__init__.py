@@ -1,0 +1,37 @@
+"""Recipes: one TOML file that says what is built, validated before any work starts."""
+
+from kd_edge.recipe.tables import (
+    Augmentation,
+    Conversion,
+    Dataset,
+    Distillation,
+    Firmware,
+    Model,
+    Part,
+    Proof,
+    Recipe,
+    Split,
+    StreamFrontEnd,
+    Student,
+    Windows,
+)
+from kd_edge.recipe.toml import load_recipe, parse_recipe, to_toml
+
+__all__ = [
+    "Augmentation",
+    "Conversion",
+    "Dataset",
+    "Distillation",
+    "Firmware",
+    "Model",
+    "Part",
+    "Proof",
+    "Recipe",
+    "Split",
+    "StreamFrontEnd",
+    "Student",
+    "Windows",
+    "load_recipe",
+    "parse_recipe",
+    "to_toml",
+]

@@ -1,0 +1,98 @@
+"""Reading and writing a recipe as TOML; a mistake names its key and the nearest known one."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.recipe.tables import Recipe
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_RECIPE_SYNTAX (not TOML), KD_RECIPE_KEY (unknown key, with the
+            nearest), KD_RECIPE_VALUE (out of range, missing, or at odds with another).
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"cannot read the recipe: {error}",
+            where=str(path),
+            hint="recipes/ holds some to start from",
+        ) from error
+    return parse_recipe(text, source=str(path))
+
+
+def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
+    """`load_recipe` from text."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise KdEdgeError(
+            "KD_RECIPE_SYNTAX", f"not valid TOML: {error}", where=source, hint="mend that line"
+        ) from error
+    try:
+        return Recipe.model_validate(tables)
+    except ValidationError as error:
+        raise _readable(error, source) from error
+
+
+def _readable(error: ValidationError, source: str) -> KdEdgeError:
+    """The first problem as an error; unknown keys first, since they often explain the others."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    # Union members appear in the location as type names; a user never wrote those.
+    key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(first["loc"][:-1])
+        return KdEdgeError(
+            "KD_RECIPE_KEY",
+            f"unknown key '{first['loc'][-1]}'{nearest(first['loc'][-1], known)}",
+            where=f"{source}, {key}{more}",
+            hint=f"keys here: {', '.join(known)}",
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in ("missing", "value_error") else f" (it is {first['input']!r})"
+    return KdEdgeError(
+        "KD_RECIPE_VALUE",
+        f"{key or 'recipe'}: {message}{given}",
+        where=f"{source}{', ' + key if key else ''}{more}",
+        hint="docs/recipes.md lists every key with its range",
+    )
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys that the table at `location` may have."""
+    schema = Recipe.model_json_schema()
+    node = schema
+    for part in location:
+        node = _resolve(node, schema)
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            node = node.get("properties", {}).get(part) or node.get("additionalProperties", {})
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict, schema: dict) -> dict:
+    for choice in node.get("anyOf", ()):
+        if "$ref" in choice:
+            node = choice
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML with every default filled in (absent optional values stay absent)."""
+    import tomli_w
+
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
