@@ -207,7 +207,7 @@ def _take_held_out(recordings, left, part: Part, rng) -> np.ndarray:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE",
                 f"'{part.title}' holds out '{name}', which the data lack{nearest(name, known)}",
-                where="split.test.held_out",
+                where=f"held_out of the part '{part.title}' in split",
                 hint=f"there are {', '.join(repr(k) for k in known[:12])}",
             )
     return np.array([i for i in left if _group(recordings[i], part.kind) in part.held_out])

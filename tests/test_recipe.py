@@ -60,6 +60,9 @@ def test_an_unknown_key_of_a_modality_is_found_inside_its_table():
         ("epochs = 3", 'epochs = "three"', "valid integer"),
         ('name = "mine"', 'name = "my recipe"', "match pattern"),
         ("[front_end.emg]", "[front_end.emg]\nband_pass_hz = [450, 20]", "low < high"),
+        ("length_s = 2.0", "length_s = inf", "windows.length_s: Input should be a finite number"),
+        ("epochs = 3", "epochs = 3\nlearning_rate = nan", "a finite number"),
+        ('"folder"', '"folder"\nclasses = ["a", "b", "a"]', "dataset.classes: a class stands"),
         ("[split]", '[conversion]\nformats = ["int8"]\n[split]', "float32 is missing"),
     ],
 )
@@ -68,6 +71,34 @@ def test_a_value_out_of_range_says_which_and_why(old, new, words):
         parse_recipe(MINIMAL.replace(old, new))
     assert caught.value.code == "KD_RECIPE_VALUE"
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("validation", "where"),
+    [
+        ('{ kind = "leave-one-subject-out", held_out = ["S2"] }', "split.validation.kind"),
+        ('{ kind = "random", fraction = 0.1 }', None),
+    ],
+)
+def test_folds_over_every_subject_leave_no_subject_for_validation(validation, where):
+    """Oracle: in the fold that tests S2, no recording of S2 is left to validate on."""
+    each = MINIMAL.replace("repetitions = 2", 'held_out = "each"')
+    each = each.replace("last-repetitions", "leave-one-subject-out")
+    text = each.replace('{ kind = "random", fraction = 0.1 }', validation)
+    if where is None:
+        assert parse_recipe(text).split.test[0].held_out == "each"
+        return
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(text)
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert caught.value.where.endswith(where)
+
+
+def test_a_file_that_is_no_text_is_no_missing_file(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3\xff\xfe")
+    with pytest.raises(KdEdgeError) as caught:
+        load_recipe(tmp_path / "model.tflite")
+    assert caught.value.code == "KD_RECIPE_SYNTAX"
 
 
 def test_choices_that_change_a_result_have_no_default():

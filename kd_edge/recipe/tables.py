@@ -6,6 +6,7 @@ Choices that change a result (split, temperature, alpha, epochs) have no default
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -27,10 +29,18 @@ Format = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Runtime = Literal["litert", "tflite-runtime", "tflm"]
 
 
-class _Table(BaseModel):
-    """A TOML table: frozen, and an unknown key is an error."""
+class MisfitError(ValueError):
+    """Keys that do not fit together; `key` is the one to mend, below the table that found it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
+
+
+class _Table(BaseModel):
+    """A TOML table: frozen, numbers finite, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Dataset(_Table):
@@ -50,6 +60,14 @@ class Dataset(_Table):
     classes: tuple[str, ...] | None = None
     allow_duplicates: bool = False
     allow_stuck: bool = False
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes):
+        doubled = [name for name, n in Counter(classes or ()).items() if n > 1]
+        if doubled:
+            raise ValueError(f"a class stands there twice: {', '.join(doubled)}")
+        return classes
 
 
 class StreamFrontEnd(_Table):
@@ -142,12 +160,27 @@ class Split(_Table):
             raise ValueError("validation names its held_out; 'each' is for one test part")
         if sum(part.held_out == "each" for part in self.test) > 1:
             raise ValueError("only one test part may hold out 'each'")
+        self._check_each()
         titles = [part.title for part in self.test]
         for title in {"training", "validation", "parity windows"} & set(titles):
             raise ValueError(f"a test part may not be called '{title}': the report uses that name")
         if len(set(titles)) < len(titles):
             raise ValueError(f"test parts need different names; these are {titles}")
         return self
+
+    def _check_each(self) -> None:
+        """A fold for each name tests every name once: no other part can keep one of them."""
+        each = next((part for part in self.test if part.held_out == "each"), None)
+        if each is None:
+            return
+        others = [(f"test.{index}", part) for index, part in enumerate(self.test)]
+        for key, part in (*others, ("validation", self.validation)):
+            if part is not each and part.kind == each.kind:
+                raise MisfitError(
+                    f"{key}.kind",
+                    f"'{each.title}' tests each held-out name in turn, also those that this part "
+                    f"holds out; choose another kind, such as last-repetitions",
+                )
 
 
 class Augmentation(_Table):
@@ -164,7 +197,11 @@ class Augmentation(_Table):
 
 
 class Model(_Table):
-    """A model to train: a name in the model registry with its inputs and options."""
+    """A model to train: a name in the model registry with its inputs and options.
+
+    learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
+        `epochs`, by half a cosine.
+    """
 
     name: Name
     model: str
@@ -173,6 +210,7 @@ class Model(_Table):
     epochs: PositiveInt
     batch_size: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-3
+    learning_rate_decay: Literal["none", "cosine"] = "none"
     patience: PositiveInt | None = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.recipe.tables import Recipe
+from kd_edge.recipe.tables import MisfitError, Recipe
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -20,10 +20,17 @@ def load_recipe(path: Path) -> Recipe:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE",
-            f"cannot read the recipe: {error}",
+            f"cannot read the recipe: {error.strerror or error}",
+            where=str(path),
+            hint="recipes/ holds some to start from",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise KdEdgeError(
+            "KD_RECIPE_SYNTAX",
+            f"byte {error.start} is not UTF-8 text: a recipe is a TOML file",
             where=str(path),
             hint="recipes/ holds some to start from",
         ) from error
@@ -49,7 +56,9 @@ def _readable(error: ValidationError, source: str) -> KdEdgeError:
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
     # Union members appear in the location as type names; a user never wrote those.
-    key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    steps = [str(part) for part in first["loc"] if "[" not in str(part)]
+    cause = first.get("ctx", {}).get("error")
+    key = ".".join([*steps, cause.key] if isinstance(cause, MisfitError) else steps)
     more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _fields_at(first["loc"][:-1])
