@@ -94,6 +94,35 @@ def test_patience_ends_training():
     assert len(history.loss) == best + 3 < 40
 
 
+@pytest.mark.parametrize(
+    ("decay", "shrunk"),
+    [("none", [1, 1, 1, 1, 1]), ("cosine", [(1 + np.cos(np.pi * t / 5)) / 2 for t in range(5)])],
+)
+def test_the_learning_rate_falls_as_asked(decay, shrunk):
+    """Oracle: under a gradient that never changes, each of Adam's steps is its learning rate.
+
+    Logits of -50 and 50 with the first class right: the gradient is (-1, 1) whatever the step.
+    """
+    one = WindowSet(
+        inputs={"x": np.ones((1, 1), np.float32)},
+        labels=np.array([0]),
+        recordings=np.array([0]),
+        subjects=np.array(["S1"]),
+        class_names=("a", "b"),
+        recording_names=("r0",),
+    )
+    inputs = keras.Input((1,), name="x")
+    dense = keras.layers.Dense(2, use_bias=False, name="logits")
+    model = keras.Model([inputs], dense(inputs))
+    dense.set_weights([np.array([[-50.0, 50.0]])])
+    settings = dataclasses.replace(
+        SETTINGS, epochs=5, batch_size=1, learning_rate=0.1, learning_rate_decay=decay
+    )
+    train(model, one, None, settings, name="s")
+    (kernel,) = dense.get_weights()
+    np.testing.assert_allclose(kernel[0, 0], -50 + 0.1 * sum(shrunk), rtol=1e-5)
+
+
 def test_progress_tells_each_epoch():
     """Oracle: the history that `train` returns."""
     seen = []
@@ -104,6 +133,7 @@ def test_progress_tells_each_epoch():
     assert tuple(p.loss for p in seen) == history.loss
     assert tuple(p.validation_accuracy for p in seen) == history.validation_accuracy
     assert seen[0].model == "mine"
+    assert seen[0].seconds_left is None
     assert seen[1].seconds_left > 0
     assert seen[-1].seconds_left == 0
 

@@ -64,10 +64,11 @@ class TerminalWatch(Watch):
     def epoch(self, progress) -> None:
         validation = progress.validation_accuracy
         held_out = "" if validation is None else f", validation {100 * validation:.1f} %"
+        left = progress.seconds_left
+        left = "" if left is None else f", {_clock(left)} left"
         detail = (
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  accuracy "
-            f"{100 * progress.accuracy:.1f} %{held_out}  {progress.seconds:.1f} s an epoch, "
-            f"{_clock(progress.seconds_left)} left"
+            f"{100 * progress.accuracy:.1f} %{held_out}  {progress.seconds:.1f} s an epoch{left}"
         )
         self._bar.update(
             self._task,

@@ -26,12 +26,13 @@ class TrainSettings:
     Attributes:
         epochs: at most.
         batch_size: windows a step.
-        learning_rate: of Adam.
+        learning_rate: of Adam, at the start.
         patience: epochs without a better validation loss before training ends; None: never.
         seed: of the order of the windows.
         loss: a name in `losses.LOSSES`, or None for labels alone.
         temperature: of a loss that takes one.
         alpha: weight of the labels' cross-entropy; 1 - alpha is the distillation loss's.
+        learning_rate_decay: 'none', or 'cosine': down to 0 over `epochs`, step by step.
     """
 
     epochs: int
@@ -42,6 +43,7 @@ class TrainSettings:
     loss: str | None = None
     temperature: float | None = None
     alpha: float | None = None
+    learning_rate_decay: str = "none"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class EpochProgress:
         loss, accuracy: on the training windows while training (with dropout).
         validation_accuracy: None without validation windows.
         seconds: that the epoch took.
-        seconds_left: if no patience ends it earlier.
+        seconds_left: if no patience ends it earlier; None after the first epoch, whose time says
+            little about the others'.
     """
 
     model: str
@@ -64,7 +67,7 @@ class EpochProgress:
     accuracy: float
     validation_accuracy: float | None
     seconds: float
-    seconds_left: float
+    seconds_left: float | None
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class _Session:
         self._n = len(training)
         self._history: dict[str, list[float]] = {field: [] for field in History.__annotations__}
         self._best = model.get_weights()
-        self._optimizer = keras.optimizers.Adam(settings.learning_rate)
+        self._optimizer = keras.optimizers.Adam(_learning_rate(settings, self._n))
         self._optimizer.build(model.trainable_variables)
         inputs = _inputs_of(model, training)
         targets = pack_targets(training.labels, teacher_logits)
@@ -210,8 +213,9 @@ class _Session:
     def _progress(self) -> EpochProgress:
         history, epochs = self._history, self._settings.epochs
         done = len(history["loss"])
-        # The first epoch builds the graph, so it says little about the others.
-        typical = float(np.median(history["seconds"][1:] or history["seconds"]))
+        # The first epoch also builds the graph.
+        typical = float(np.median(history["seconds"][1:])) if done > 1 else None
+        left = 0.0 if not self.goes_on else typical and typical * (epochs - done)
         validated = history["validation_accuracy"]
         return EpochProgress(
             model=self._name,
@@ -221,7 +225,7 @@ class _Session:
             accuracy=history["accuracy"][-1],
             validation_accuracy=validated[-1] if validated else None,
             seconds=history["seconds"][-1],
-            seconds_left=typical * (epochs - done) if self.goes_on else 0.0,
+            seconds_left=left,
         )
 
     def _diverged(self, epoch: int, loss: float) -> KdEdgeError:
@@ -273,6 +277,18 @@ class _Session:
         )
 
 
+def _learning_rate(settings: TrainSettings, n_windows: int):
+    """Adam's rate: a number, or a schedule over every step of all epochs.
+
+    'cosine': rate * (1 + cos(π step / steps)) / 2; I. Loshchilov, F. Hutter, "SGDR: Stochastic
+    Gradient Descent with Warm Restarts", ICLR 2017, equation 5, without restarts.
+    """
+    if settings.learning_rate_decay == "none":
+        return settings.learning_rate
+    steps = settings.epochs * math.ceil(n_windows / settings.batch_size)
+    return keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
+
+
 def _numpy(variables) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
@@ -294,12 +310,7 @@ def _check(model, training, validation, settings, teacher_logits) -> None:
     for part, windows in (("training", training), ("validation", validation)):
         if windows is not None and len(windows) == 0:
             raise KdEdgeError("KD_EMPTY_PART", f"the {part} part has no windows")
-    if settings.epochs < 1 or settings.batch_size < 1 or not settings.learning_rate > 0:
-        raise KdEdgeError(
-            "KD_RECIPE_VALUE", "epochs, batch_size and learning_rate must be positive"
-        )
-    if settings.patience is not None and validation is None:
-        raise KdEdgeError("KD_RECIPE_VALUE", "patience needs validation windows")
+    _check_settings(settings, has_validation=validation is not None)
     if (settings.loss is None) != (teacher_logits is None):
         raise KdEdgeError(
             "KD_RECIPE_VALUE", "a distillation loss and a teacher's logits belong together"
@@ -320,3 +331,17 @@ def _check(model, training, validation, settings, teacher_logits) -> None:
     if not np.isfinite(teacher_logits).all():
         raise KdEdgeError("KD_DIVERGED", "the teacher's logits are not all finite")
     require_logits(teacher_logits, "the teacher's outputs")
+
+
+def _check_settings(settings: TrainSettings, *, has_validation: bool) -> None:
+    if settings.epochs < 1 or settings.batch_size < 1 or not settings.learning_rate > 0:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE", "epochs, batch_size and learning_rate must be positive"
+        )
+    if settings.learning_rate_decay not in ("none", "cosine"):
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"learning_rate_decay is none or cosine, not {settings.learning_rate_decay!r}",
+        )
+    if settings.patience is not None and not has_validation:
+        raise KdEdgeError("KD_RECIPE_VALUE", "patience needs validation windows")

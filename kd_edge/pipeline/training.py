@@ -159,6 +159,7 @@ class FoldTrainer:
                 epochs=model.epochs,
                 batch_size=model.batch_size,
                 learning_rate=model.learning_rate,
+                learning_rate_decay=model.learning_rate_decay,
                 patience=model.patience,
                 seed=model_seed(recipe.seed, model.name),
                 loss=distillation and distillation.loss,
