@@ -43,6 +43,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_NOT_LOGITS",
         "KD_NOT_CAUSAL",
         "KD_SHAPE",
+        "KD_BOARD_FILE",
     ),
     **_kinds(
         ExitStatus.BAD_DATA,
@@ -54,6 +55,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_BAD_SAMPLES",
         "KD_CHANNEL_MISSING",
         "KD_RATE_MISMATCH",
+        "KD_UNIT_MISMATCH",
         "KD_ONE_CLASS",
         "KD_CLASS_NOT_IN_TRAINING",
         "KD_EMPTY_PART",
@@ -70,6 +72,8 @@ KINDS: dict[str, ErrorKind] = {
         "KD_CONVERTER_REFUSED",
     ),
     **_kinds(ExitStatus.MISSING_TOOL, "KD_MISSING_PACKAGE", "KD_MISSING_TOOL"),
+    **_kinds(ExitStatus.INTERNAL, "KD_COMPILE"),
+    **_kinds(ExitStatus.BOARD, "KD_BOARD_FULL", "KD_BOARD_TIMEOUT", "KD_BOARD_EMULATOR"),
     **_kinds(
         ExitStatus.GATE,
         "KD_GATE_ACCURACY",

@@ -14,6 +14,7 @@ from scipy import signal
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.recipe import StreamFrontEnd
+from kd_edge.signals.recording import same_rate
 
 Biquads = tuple[tuple[float, ...], ...]
 
@@ -184,13 +185,14 @@ def _ratio(modality: str, wanted_hz: float | None, source_hz: float) -> tuple[in
             hint="windows are decimated, never interpolated upwards; name a lower rate",
         )
     ratio = Fraction(wanted_hz / source_hz).limit_denominator(LARGEST_RATIO_TERM)
-    if abs(source_hz * ratio - wanted_hz) > 1e-3 * wanted_hz:
+    nearest = max(ratio, Fraction(1, LARGEST_RATIO_TERM))
+    if not same_rate(source_hz * ratio, wanted_hz):
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
             f"{source_hz:g} Hz to {wanted_hz:g} Hz is no ratio of integers up to "
             f"{LARGEST_RATIO_TERM}",
             where=where,
-            hint=f"the nearest is {float(source_hz * ratio):.6g} Hz ({ratio})",
+            hint=f"the nearest is {float(source_hz * nearest):.6g} Hz ({nearest})",
         )
     return ratio.numerator, ratio.denominator
 

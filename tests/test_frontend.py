@@ -105,3 +105,10 @@ def test_a_rate_that_cannot_be_reached_is_refused_with_the_nearest(rate_hz):
     with pytest.raises(KdEdgeError) as caught:
         design(rate_hz=rate_hz)
     assert caught.value.code == "KD_RECIPE_VALUE"
+
+
+def test_a_rate_far_below_is_refused_with_one_that_exists():
+    """Oracle: 1000 Hz divided by the largest ratio, 64."""
+    with pytest.raises(KdEdgeError) as caught:
+        design_stream("emg", StreamFrontEnd(rate_hz=1.0), channels=("a",), source_rate_hz=1000.0)
+    assert caught.value.hint == "the nearest is 15.625 Hz (1/64)"

@@ -139,3 +139,13 @@ def test_many_faults_are_counted_and_the_first_five_shown():
     assert "r4.csv" in error.where
     assert "r5.csv" not in error.where
     assert error.where.endswith("and 4 more")
+
+
+def test_a_sensor_in_two_units_is_told_with_both_recordings():
+    error = refused([recording(0), recording(1), spoilt(2, 0, unit="V")])
+    assert error.code == "KD_UNIT_MISMATCH"
+    assert error.where == "emg of S: mV in r0.csv, V in r2.csv"
+
+
+def test_a_unit_that_a_file_does_not_state_is_no_other_unit():
+    check([recording(0), spoilt(1, 0, unit="")])

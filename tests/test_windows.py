@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,3 +135,71 @@ def test_the_boards_constants_hold_the_fitted_normaliser():
         normaliser.apply(windows).inputs["fast"][0], expected, rtol=1e-5, atol=1e-6
     )
     assert [i.shape for i in constants.inputs] == [(200, 2), (100, 1)]
+
+
+def shifted(name="late.csv", **starts_s):
+    """`recording()` whose streams begin at other times: samples still count from their start."""
+    made = recording(name)
+    streams = tuple(replace(s, start_s=starts_s.get(s.modality, 0.0)) for s in made.streams)
+    return replace(made, streams=streams)
+
+
+def test_streams_that_begin_at_different_times_are_aligned():
+    """Oracle: emg sample k stands at k / 100 s and acc sample k at 0.2 + k / 50 s."""
+    windows, _ = cut([shifted(acc=0.2)], settings())
+    assert windows.inputs["fast"][0, 0, 0] == 20
+    assert windows.inputs["slow"][0, 0, 0] == 0
+    windows, _ = cut([shifted(emg=0.2)], settings())
+    assert windows.inputs["fast"][0, 0, 0] == 0
+    assert windows.inputs["slow"][0, 0, 0] == -10
+
+
+def test_a_common_start_moves_nothing():
+    """Oracle: the same recording with times from 0."""
+    late, _ = cut([shifted(emg=12.5, acc=12.5)], settings())
+    early, _ = cut([recording()], settings())
+    for name in early.inputs:
+        np.testing.assert_array_equal(late.inputs[name], early.inputs[name])
+
+
+def test_streams_that_share_no_time_are_refused():
+    with pytest.raises(KdEdgeError) as caught:
+        cut([shifted(acc=11.0)], settings())
+    assert caught.value.code == "KD_BAD_SAMPLES"
+    assert "late.csv" in caught.value.message
+
+
+def test_recordings_in_different_units_are_refused_and_both_named():
+    volts = recording("volts.csv")
+    emg = replace(volts.streams[0], unit="V")
+    volts = replace(volts, streams=(emg, volts.streams[1]))
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording("millivolts.csv"), volts], settings())
+    assert caught.value.code == "KD_UNIT_MISMATCH"
+    assert "volts.csv has emg in V" in caught.value.message
+    assert "millivolts.csv in mV" in caught.value.message
+
+
+def test_a_hop_below_one_sample_is_refused():
+    """Oracle: the slower of the two streams has 50 samples a second."""
+    with pytest.raises(KdEdgeError) as caught:
+        cut([recording()], settings(hop_s=0.019))
+    assert caught.value.where == "windows.hop_s"
+    cut([recording()], settings(hop_s=0.02))
+
+
+def test_a_modality_that_no_input_takes_is_left_out():
+    windows, designs = cut([recording()], settings(inputs={"fast": ("emg",)}))
+    assert [design.name for design in designs] == ["emg"]
+    assert windows.input_shapes == {"fast": (200, 2)}
+
+
+def test_the_rate_is_that_of_the_sensors_whose_channels_are_used():
+    """Oracle: the second sensor's emg at 50 Hz, whose 100 samples are 2 s."""
+    slow = np.arange(500, dtype=np.float32)[:, None]
+    made = recording()
+    made = replace(made, streams=(*made.streams, Stream("emg", "s2", ("EMG 9",), slow, 50.0, "V")))
+    front_end = {"emg": StreamFrontEnd(channels=("EMG 9",))}
+    windows, designs = cut([made], settings(inputs={"x": ("emg",)}), front_end)
+    assert windows.input_shapes == {"x": (100, 1)}
+    assert (designs[0].source_rate_hz, designs[0].unit) == (50.0, "V")

@@ -1,4 +1,4 @@
-"""Whether recordings are fit to learn from: finite, moving, at one rate, each of them once."""
+"""Whether recordings are fit to learn from: finite, moving, at one rate, in one unit, each once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK
-from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.recording import Recording, Stream, same_rate
 
-_SAME_RATE = 1e-3  # relative; exporters round rates to four decimals
 _SHOWN = 5
 
 
@@ -31,7 +30,8 @@ def check(
         modalities: those that are used; all where None. Others are not looked at.
 
     Raises:
-        KdEdgeError KD_EMPTY_FOLDER, KD_BAD_SAMPLES, KD_RATE_MISMATCH, KD_DUPLICATES.
+        KdEdgeError KD_EMPTY_FOLDER, KD_BAD_SAMPLES, KD_RATE_MISMATCH, KD_UNIT_MISMATCH,
+            KD_DUPLICATES.
     """
     problems = find_problems(
         recordings,
@@ -67,6 +67,7 @@ def find_problems(
     if not allow_stuck:
         yield from _stuck(kept)
     yield from _rates(kept)
+    yield from _units(kept)
     if not allow_duplicates:
         yield from _shared_recordings(recordings)
 
@@ -150,7 +151,7 @@ def _rates(kept: _Kept) -> Iterator[KdEdgeError]:
         if stream.modality == LINK:
             continue
         rates = seen[stream.modality, stream.sensor]
-        if not any(_same_rate(stream.rate_hz, rate) for rate, _ in rates):
+        if not any(same_rate(stream.rate_hz, rate) for rate, _ in rates):
             rates.append((stream.rate_hz, recording.source))
     places = [
         f"{modality} of {sensor or 'the recording'}: "
@@ -168,8 +169,25 @@ def _rates(kept: _Kept) -> Iterator[KdEdgeError]:
         )
 
 
-def _same_rate(left_hz: float, right_hz: float) -> bool:
-    return abs(left_hz - right_hz) <= _SAME_RATE * right_hz
+def _units(kept: _Kept) -> Iterator[KdEdgeError]:
+    """A sensor's modality has one unit over all recordings that state one."""
+    seen: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for recording, stream in kept:
+        if stream.unit and stream.modality != LINK:
+            seen[stream.modality, stream.sensor].setdefault(stream.unit, recording.source)
+    places = [
+        f"{modality} of {sensor or 'the recording'}: "
+        + ", ".join(f"{unit} in {source}" for unit, source in units.items())
+        for (modality, sensor), units in seen.items()
+        if len(units) > 1
+    ]
+    if places:
+        yield KdEdgeError(
+            "KD_UNIT_MISMATCH",
+            f"{_count(places, 'stream')} in more than one unit over the recordings",
+            where=_shown(places),
+            hint="a dataset has one unit a stream: convert the others, or leave them out",
+        )
 
 
 def _shared_recordings(recordings: Sequence[Recording]) -> Iterator[KdEdgeError]:

@@ -8,6 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
+# Exporters round rates to four decimals; beyond this they are different rates.
+RATE_TOLERANCE = 1e-3
+
+
+def same_rate(left_hz: float, right_hz: float) -> bool:
+    """Whether two stated rates are one, within what rounding may have done."""
+    return abs(left_hz - right_hz) <= RATE_TOLERANCE * right_hz
+
 
 @dataclass(frozen=True, eq=False)
 class Stream:
