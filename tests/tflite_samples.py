@@ -61,12 +61,15 @@ class GraphBuilder:
             operator.builtinOptions = options
         self._graph.operators.append(operator)
 
-    def write(self, path: Path, inputs, outputs) -> Path:
+    def content(self, inputs, outputs) -> bytes:
         model = schema.ModelT()
         model.version, model.operatorCodes, model.buffers = 3, self._codes, self._buffers
         self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
         model.subgraphs = [self._graph]
-        path.write_bytes(pack(model))
+        return pack(model)
+
+    def write(self, path: Path, inputs, outputs) -> Path:
+        path.write_bytes(self.content(inputs, outputs))
         return path
 
 

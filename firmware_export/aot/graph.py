@@ -42,7 +42,7 @@ class Node:
 
     @property
     def computed(self) -> Tensor:
-        """What the arithmetic gives before a folded table: its scale is the one to requantise to."""
+        """What the arithmetic gives before a folded table: requantise to its scale."""
         return self.before_table or self.outputs[0]
 
 
@@ -81,13 +81,15 @@ class Graph:
     Attributes:
         inputs, outputs: the model's.
         items: nodes and loops in order of execution.
-        views: tensor index -> the memory that it shares; never a chain.
+        wholes: inputs and results as the file has them; some are reached through views alone.
         next_index: the first tensor index not in use.
+        views: tensor index -> the memory that it shares; never a chain.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     items: tuple[Node | Loop, ...]
+    wholes: tuple[Tensor, ...]
     next_index: int
     views: Mapping[int, View] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from kd_edge.convert.flatbuffer import Tensor
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """`real` as (multiplier, shift): real = multiplier * 2**(shift - 31), multiplier in [2^30, 2^31).
+    """`real` as (multiplier, shift): multiplier * 2**(shift - 31), multiplier in [2^30, 2^31).
 
     The rule of TFLite's `QuantizeMultiplier` in double precision; (0, 0) for zero and for what is
     below 2^-32.
@@ -19,7 +19,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
         return 0, 0
     fraction, shift = math.frexp(real)
     # TfLiteRound: halves away from zero.
-    fixed = int(math.floor(abs(fraction) * (1 << 31) + 0.5)) * (1 if fraction > 0 else -1)
+    fixed = math.floor(abs(fraction) * (1 << 31) + 0.5) * (1 if fraction > 0 else -1)
     if fixed == 1 << 31:
         fixed //= 2
         shift += 1

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from kd_edge.convert.flatbuffer import Tensor
-
-# A member of a kernel's parameters: a number, a constant array (emitted once per content, its C
-# type from its dtype), a nested structure, or None for a null pointer.
-Member = "int | np.ndarray | Mapping[str, Member] | None"
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,8 @@ class Call:
 
     Attributes:
         kernel: C function `kd_…`; header `kd_….h`; its parameters' type is `kd_…_params`.
-        params: members of its parameters by name; order as in the header.
+        params: members of its parameters by name: int, float, a constant array (written once per
+            content, its C type from its dtype), a mapping for a nested structure, None for NULL.
         args: pointers it is given, in order.
         writes: positions in `args` that it writes (scratch and state need not be named).
         in_place: (read position, written position) that may be the very same memory.
@@ -48,7 +43,7 @@ class Call:
     """
 
     kernel: str
-    params: Mapping[str, Member]
+    params: Mapping[str, object]
     args: tuple[Arg, ...]
     writes: tuple[int, ...]
     in_place: tuple[tuple[int, int], ...] = ()

@@ -1,0 +1,148 @@
+"""From an int8 `.tflite` to C99 that holds exactly this model, in five steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export.aot.cores import Core, find_core
+from firmware_export.aot.emit import emit
+from firmware_export.aot.graph import Graph, Loop, Node, refuse
+from firmware_export.aot.kernels import kernel_files
+from firmware_export.aot.lower import LOWERINGS
+from firmware_export.aot.passes.drop_shapes import drop_shapes
+from firmware_export.aot.passes.fold_padding import fold_padding
+from firmware_export.aot.passes.fold_tables import fold_tables
+from firmware_export.aot.passes.join_in_place import join_in_place
+from firmware_export.aot.passes.step_loops import step_loops
+from firmware_export.aot.program import Call, StepCalls
+from firmware_export.aot.reading import read_graph
+from firmware_export.aot.schedule import Schedule, item_calls, schedule
+from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
+
+Pass = Callable[[Graph], Graph]
+
+# In this order: each leaves what the next one relies on.
+PASSES: dict[str, Pass] = {
+    "fold padding": fold_padding,
+    "run step by step": step_loops,
+    "fold element-wise operators into tables": fold_tables,
+    "drop operators that only reshape": drop_shapes,
+    "join in place": join_in_place,
+}
+
+
+@dataclass(frozen=True)
+class CompileSettings:
+    """How a model becomes C.
+
+    Attributes:
+        core: name of the core whose kernels and weight layout are used.
+        prefix: of the files and of every name that a linker sees.
+        carry_state: an LSTM's state lives on from window to window until `<prefix>_reset`;
+            otherwise each window starts fresh and state shares memory with activations.
+        keep_inputs: the inputs are still there after the model has run.
+        generator: name and version in the banner.
+    """
+
+    core: str = "host"
+    prefix: str = "kd_model"
+    carry_state: bool = False
+    keep_inputs: bool = False
+    generator: str = "kd-edge"
+
+
+@dataclass(frozen=True)
+class PassEffect:
+    """What a pass left: operators that still compute something, before and after it."""
+
+    name: str
+    operators_before: int
+    operators_after: int
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A model as C, with what a report needs to know of it.
+
+    Attributes:
+        files: name -> text: the model, and each kernel that it calls.
+        constant_bytes: weights, tables and parameters' arrays in flash.
+    """
+
+    model: TfliteModel
+    settings: CompileSettings
+    core: Core
+    graph: Graph
+    schedule: Schedule
+    effects: tuple[PassEffect, ...]
+    files: dict[str, str]
+    constant_bytes: int
+
+
+def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
+    """Read, simplify, lower, place and write out.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: no model there, or a broken one.
+        KdEdgeError KD_UNSUPPORTED_OP: an operator, or a form of one, that the engine does not
+            compute exactly; the error names it and its place.
+        KdEdgeError KD_UNKNOWN_NAME: no such core.
+    """
+    core = find_core(settings.core)
+    model = read_tflite(source)
+    graph, effects = simplify(read_graph(model))
+    items = lower(graph, core)
+    plan = schedule(
+        graph, items, carry_state=settings.carry_state, keep_inputs=settings.keep_inputs
+    )
+    facts = {
+        "generator": settings.generator,
+        "sha256": model.sha256,
+        "core": core.title,
+        "carry_state": settings.carry_state,
+        "keep_inputs": settings.keep_inputs,
+    }
+    emitted = emit(graph, plan, prefix=settings.prefix, facts=facts)
+    files = {
+        f"{settings.prefix}.h": emitted.header,
+        f"{settings.prefix}.c": emitted.source,
+        **kernel_files({call.kernel for call in item_calls(items)}, core),
+    }
+    return Compiled(model, settings, core, graph, plan, effects, files, emitted.constant_bytes)
+
+
+def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
+    """The graph after every pass, and what each did."""
+    effects = []
+    for name, apply in PASSES.items():
+        before = sum(1 for _ in graph.nodes())
+        graph = apply(graph)
+        effects.append(PassEffect(name, before, sum(1 for _ in graph.nodes())))
+    return graph, tuple(effects)
+
+
+def lower(graph: Graph, core: Core) -> tuple[Call | StepCalls, ...]:
+    """Calls for every node, in order.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: see `compile_model`.
+    """
+    return tuple(
+        StepCalls(item.steps, tuple(call for node in item.nodes for call in _lower(node, core)))
+        if isinstance(item, Loop)
+        else call
+        for item in graph.items
+        for call in (_lower(item, core) if isinstance(item, Node) else (item,))
+    )
+
+
+def _lower(node: Node, core: Core) -> tuple[Call, ...]:
+    if node.op not in LOWERINGS:
+        raise refuse(
+            node,
+            "the plain-C engine has no such operator",
+            "build with the TFLite Micro engine, or choose layers from docs/plain-c.md",
+        )
+    return LOWERINGS[node.op](node, core)

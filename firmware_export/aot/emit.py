@@ -1,0 +1,143 @@
+"""A schedule as C99 text: one model, its arena and the calls that compute it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+import jinja2
+
+from firmware_export import c_text
+from firmware_export.aot.constants import C_TYPES, Constants
+from firmware_export.aot.graph import Graph
+from firmware_export.aot.program import Call, Scratch, State, StepCalls
+from firmware_export.aot.schedule import Place, Schedule, StatePlace, item_calls
+from kd_edge.convert.flatbuffer import Tensor
+
+
+@dataclass(frozen=True)
+class Port:
+    """A model input or output as the header describes it."""
+
+    macro: str
+    function: str
+    c_type: str
+    size: int
+    shape: str
+    comment: str
+    scale: str | None
+    zero_point: int
+    pointer: str
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """C text, and the bytes of its constants in flash."""
+
+    header: str
+    source: str
+    constant_bytes: int
+
+
+def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object]) -> Emitted:
+    """The header and source of a model.
+
+    Args:
+        prefix: of every name that a linker sees, and of the files.
+        facts: what the banner says: 'generator', 'sha256', 'core', 'carry_state'.
+    """
+    constants = Constants()
+    carry_state = bool(facts["carry_state"])
+    calls = [_item_text(item, plan, constants, carry_state=carry_state) for item in plan.items]
+    inputs = tuple(_port(t, i, "input", plan, prefix) for i, t in enumerate(graph.inputs))
+    outputs = tuple(_port(t, i, "output", plan, prefix) for i, t in enumerate(graph.outputs))
+    outputs = tuple(
+        _constant_port(port, tensor, constants)
+        for port, tensor in zip(outputs, graph.outputs, strict=True)
+    )
+    kernels = sorted({call.kernel for call in item_calls(plan.items)})
+    values = {
+        "prefix": prefix,
+        "PREFIX": prefix.upper(),
+        "inputs": inputs,
+        "outputs": outputs,
+        "kernels": kernels,
+        "arena_bytes": max(plan.plan.arena_bytes, 1),
+        "constants": constants.text(),
+        "calls": calls,
+        "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
+        **facts,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("firmware_export"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML
+    )
+    return Emitted(
+        header=environment.get_template("aot_model.h.j2").render(**values),
+        source=environment.get_template("aot_model.c.j2").render(**values),
+        constant_bytes=constants.n_bytes,
+    )
+
+
+def _item_text(
+    item: Call | StepCalls, plan: Schedule, constants: Constants, *, carry_state: bool
+) -> str:
+    if isinstance(item, Call):
+        return _call_text(item, plan, constants, indent=4)
+    body = "\n".join(_call_text(call, plan, constants, indent=8) for call in item.calls)
+    fresh = "" if carry_state else "".join(f"    {_state_text(s)}\n" for s in plan.states(item))
+    return f"{fresh}    for (uint32_t step = 0; step < {item.steps}u; step++) {{\n{body}\n    }}"
+
+
+def _call_text(call: Call, plan: Schedule, constants: Constants, *, indent: int) -> str:
+    params = constants.params(call)
+    pointers = [_pointer(call, i, plan, constants) for i in range(len(call.args))]
+    arguments = [*([f"&{params}"] if params else []), *pointers]
+    pad = " " * indent
+    note = f"{pad}/* {c_text.comment(call.note)} */\n" if call.note else ""
+    return f"{note}{pad}{call.kernel}({', '.join(arguments)});"
+
+
+def _pointer(call: Call, position: int, plan: Schedule, constants: Constants) -> str:
+    arg = call.args[position]
+    if isinstance(arg, Tensor) and arg.data is not None:
+        return constants.array(arg.data)
+    place = plan.place(call, position)
+    if isinstance(arg, Scratch | State):
+        return _address(place, None)
+    return _address(place, arg.dtype)
+
+
+def _address(place: Place, dtype: str | None) -> str:
+    step = f" + step * {place.step_bytes}u" if place.step_bytes else ""
+    address = f"kd_arena.bytes + {place.offset_bytes}{step}"
+    if dtype == "int8":
+        return address
+    return f"(void *)({address})"
+
+
+def _state_text(state: StatePlace) -> str:
+    return f"memset(kd_arena.bytes + {state.offset_bytes}, {state.fill}, {state.n_bytes});"
+
+
+def _port(tensor: Tensor, index: int, kind: str, plan: Schedule, prefix: str) -> Port:
+    pointer = "" if tensor.data is not None else _address(plan.tensor_place(tensor), tensor.dtype)
+    return Port(
+        macro=f"{prefix.upper()}_{kind.upper()}_{index}",
+        function=f"{prefix}_{kind}_{index}",
+        c_type=C_TYPES[tensor.dtype],
+        size=prod(tensor.shape),
+        shape=" x ".join(str(s) for s in tensor.shape),
+        comment=c_text.comment(tensor.name),
+        scale=c_text.float32(tensor.scales[0]) if len(tensor.scales) == 1 else None,
+        zero_point=tensor.zero_points[0] if len(tensor.zero_points) == 1 else 0,
+        pointer=pointer,
+    )
+
+
+def _constant_port(port: Port, tensor: Tensor, constants: Constants) -> Port:
+    return port if tensor.data is None else replace(port, pointer=constants.array(tensor.data))

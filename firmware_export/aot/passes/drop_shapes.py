@@ -1,0 +1,69 @@
+"""Operators that only rename bytes vanish: their results are views."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from firmware_export.aot.graph import ITEM_BYTES, Graph, Loop, Node, View
+from firmware_export.aot.lower.shape import contiguous_view
+from kd_edge.convert.flatbuffer import Tensor
+
+
+def drop_shapes(graph: Graph) -> Graph:
+    """RESHAPE and its like, and slices that are one run of bytes, become views or constants."""
+    views = dict(graph.views)
+    constants: dict[int, Tensor] = {}
+    gone: set[int] = set()
+    for node in graph.nodes():
+        source = constants.get(node.inputs[0].index, node.inputs[0]) if node.inputs else None
+        offsets = contiguous_view(node)
+        if offsets is None or source is None:
+            continue
+        for tensor, offset in zip(node.outputs, offsets, strict=True):
+            if source.data is not None:
+                constants[tensor.index] = _part(source, tensor, offset)
+                continue
+            if tensor.index in views:
+                # A loop's result inside the whole: the source itself is that part.
+                views[source.index] = views[tensor.index]
+            views[tensor.index] = View(source.index, offset)
+        gone.add(id(node))
+
+    def rebuilt(node: Node) -> Node:
+        inputs = tuple(None if t is None else constants.get(t.index, t) for t in node.inputs)
+        return replace(node, inputs=inputs)
+
+    items = []
+    for item in graph.items:
+        if isinstance(item, Loop):
+            nodes = tuple(rebuilt(n) for n in item.nodes if id(n) not in gone)
+            items.append(replace(item, nodes=nodes))
+        elif id(item) not in gone:
+            items.append(rebuilt(item))
+    outputs = tuple(constants.get(t.index, t) for t in graph.outputs)
+    return replace(graph, items=tuple(items), views=flat_views(views), outputs=outputs)
+
+
+def flat_views(views: dict[int, View]) -> dict[int, View]:
+    """Views of views resolved to the memory at the bottom."""
+    flat: dict[int, View] = {}
+    for index in views:
+        base, offset, step = index, 0, 0
+        while base in views:
+            view = views[base]
+            base, offset, step = (
+                view.base,
+                offset + view.offset_bytes,
+                step + view.step_bytes,
+            )
+        flat[index] = View(base, offset, step)
+    return flat
+
+
+def _part(source: Tensor, tensor: Tensor, offset: int) -> Tensor:
+    first = offset // ITEM_BYTES[source.dtype]
+    count = int(np.prod(tensor.shape))
+    data = source.data.reshape(-1)[first : first + count].reshape(tensor.shape)
+    return replace(tensor, data=data)

@@ -1,0 +1,88 @@
+"""From a `.tflite` file to the graph, with everything checked that later stages rely on."""
+
+from __future__ import annotations
+
+from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
+from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
+from kd_edge.errors import KdEdgeError
+
+# Far above any microcontroller; keeps a hostile file from asking for the machine's memory.
+MAX_TENSOR_BYTES = 64 * 1024 * 1024
+
+
+def read_graph(model: TfliteModel) -> Graph:
+    """The model as a graph of nodes in the file's order.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: a tensor is used before it is computed, computed twice, or
+            larger than any board; the model has no input, output or operator.
+        KdEdgeError KD_UNSUPPORTED_OP: an operator works on a type the engine does not know.
+    """
+    if not (model.inputs and model.outputs and model.operators):
+        raise _bad("it has no input, no output or no operator", "the model")
+    if len(set(model.inputs)) != len(model.inputs):
+        raise _bad("one tensor is listed as two inputs", "the model's inputs")
+    known = {t.index for t in model.tensors if t.data is not None or t.is_variable}
+    known |= set(model.inputs)
+    nodes = []
+    for operator in model.operators:
+        nodes.append(_node(operator, model.tensors, known))
+        known |= set(operator.outputs)
+    for index in model.outputs:
+        if index not in known:
+            raise _bad("no operator computes it", _name(model.tensors[index]))
+    for index in (*model.inputs, *model.outputs):
+        _check_size(model.tensors[index], "the model")
+    return Graph(
+        inputs=tuple(model.tensors[i] for i in model.inputs),
+        outputs=tuple(model.tensors[i] for i in model.outputs),
+        items=tuple(nodes),
+        wholes=tuple(t for n in nodes for t in n.outputs)
+        + tuple(model.tensors[i] for i in model.inputs),
+        next_index=len(model.tensors),
+    )
+
+
+def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> Node:
+    place = f"operator {operator.index} ({operator.name})"
+    for index in operator.inputs:
+        if index >= 0 and index not in known and tensors[index].shape != (0,):
+            raise _bad(f"it reads {_name(tensors[index])}, which nothing computed before", place)
+    for index in operator.outputs:
+        if index < 0 or index in known:
+            raise _bad("it writes a tensor that is an input, a constant or already written", place)
+    used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    for tensor in used:
+        _check_size(tensor, place)
+    return Node(
+        op=operator.name,
+        place=place,
+        inputs=tuple(tensors[i] if i >= 0 else None for i in operator.inputs),
+        outputs=tuple(tensors[i] for i in operator.outputs),
+        options=operator.options,
+    )
+
+
+def _check_size(tensor: Tensor, place: str) -> None:
+    if tensor.dtype not in ITEM_BYTES:
+        raise KdEdgeError(
+            "KD_UNSUPPORTED_OP",
+            f"{_name(tensor)} is of type {tensor.dtype}, which the plain-C engine does not know",
+            where=place,
+            hint=f"it knows {', '.join(ITEM_BYTES)}: convert the model to int8",
+        )
+    if tensor_bytes(tensor) > MAX_TENSOR_BYTES:
+        raise _bad(f"{_name(tensor)} has the shape {tensor.shape}: no board holds it", place)
+
+
+def _name(tensor: Tensor) -> str:
+    return f"tensor {tensor.index} ('{tensor.name}')"
+
+
+def _bad(message: str, where: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_BAD_TFLITE",
+        f"the model is not consistent: {message}",
+        where=where,
+        hint="make the file again with `kd-edge build`",
+    )

@@ -1,0 +1,170 @@
+"""Generated C beside the TFLite Micro interpreter: the same bytes in, the same bytes out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from kd_edge.runtimes.registry import open_session
+
+STRICT = (
+    *("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror"),
+    *("-Wno-unused-parameter",),
+)
+SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+# Objects of unchanged kernels are built once for all tests of a run.
+_CACHE = Path(tempfile.gettempdir()) / f"kd-edge-aot-objects-{os.getuid()}"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Inputs of some windows with the TFLite Micro interpreter's outputs, raw."""
+
+    inputs: tuple[tuple[np.ndarray, ...], ...]
+    outputs: tuple[tuple[np.ndarray, ...], ...]
+
+
+def check_exact(
+    models: Sequence[bytes],
+    *,
+    core: str = "host",
+    seed: int = 0,
+    n_windows: int = 8,
+    settings: dict | None = None,
+) -> list[Compiled]:
+    """Assert that the generated C of each model answers as TFLite Micro, bit for bit."""
+    compiled = [
+        compile_model(content, CompileSettings(core=core, prefix=f"m{i}", **(settings or {})))
+        for i, content in enumerate(models)
+    ]
+    expected = [tflm_answers(content, seed=seed, n_windows=n_windows) for content in models]
+    run = run_on_host if core == "host" else run_on_board
+    for i, (answers, truth) in enumerate(zip(run(compiled, expected), expected, strict=True)):
+        for window, (mine, theirs) in enumerate(zip(answers, truth.outputs, strict=True)):
+            for a, b in zip(mine, theirs, strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=f"model {i}, window {window}")
+    return compiled
+
+
+def tflm_answers(content: bytes, *, seed: int, n_windows: int) -> Answered:
+    """Random and extreme windows with TFLite Micro's answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        session = open_session("tflm", path)
+        rng = np.random.default_rng(seed)
+        windows = tuple(
+            tuple(_values(spec, rng, kind) for spec in session.inputs)
+            for kind in ("low", "high", "zero", *["random"] * max(n_windows - 3, 1))
+        )
+        return Answered(windows, tuple(session.run(list(window)) for window in windows))
+
+
+def _values(spec, rng, kind: str) -> np.ndarray:
+    if spec.dtype == "float32":
+        return rng.normal(scale=3.0, size=spec.shape).astype(np.float32)
+    limits = np.iinfo(spec.dtype)
+    fixed = {"low": limits.min, "high": limits.max, "zero": spec.zero_point}
+    if kind in fixed:
+        return np.full(spec.shape, fixed[kind], spec.dtype)
+    return rng.integers(limits.min, limits.max + 1, spec.shape).astype(spec.dtype)
+
+
+def run_on_host(
+    compiled: Sequence[Compiled], expected: Sequence[Answered], flags: Sequence[str] = SANITIZED
+) -> list[list[tuple[np.ndarray, ...]]]:
+    """Each model's outputs for each window, from a program built with sanitizers."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = build_host(compiled, folder, flags)
+        sent = b"".join(
+            array.tobytes() for answers in expected for window in answers.inputs for array in window
+        )
+        counts = [str(len(answers.inputs)) for answers in expected]
+        done = subprocess.run([program, *counts], input=sent, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return _split(done.stdout, expected)
+
+
+def _split(content: bytes, expected: Sequence[Answered]):
+    position, models = 0, []
+    for answers in expected:
+        windows = []
+        for outputs in answers.outputs:
+            arrays = []
+            for like in outputs:
+                part = content[position : position + like.nbytes]
+                arrays.append(np.frombuffer(part, like.dtype).reshape(like.shape))
+                position += like.nbytes
+            windows.append(tuple(arrays))
+        models.append(windows)
+    assert position == len(content)
+    return models
+
+
+def build_host(compiled: Sequence[Compiled], folder: Path, flags: Sequence[str]) -> Path:
+    """A program that reads every model's windows from standard input and writes its answers."""
+    sources = {"main.c": _host_main(compiled)}
+    for one in compiled:
+        sources |= one.files
+    for name, text in sources.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    kernels = {n for n in sources if n.endswith(".c") and n.startswith("kd_")}
+    own = {n for n in sources if n.endswith(".c")} - kernels
+    objects = [_cached_object(folder, n, flags) for n in sorted(kernels)]
+    program = folder / "program"
+    build = ["gcc", *STRICT, *flags, *sorted(own), *map(str, objects), "-o", program.name]
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
+    headers = "".join(p.read_text(encoding="utf-8") for p in sorted(folder.glob("kd_*.h")))
+    content = (folder / name).read_text(encoding="utf-8") + headers + " ".join(flags)
+    target = _CACHE / f"{name}.{hashlib.sha256(content.encode()).hexdigest()[:24]}.o"
+    if not target.exists():
+        _CACHE.mkdir(exist_ok=True)
+        made = folder / f"{name}.o"
+        build = ["gcc", *STRICT, *flags, "-c", name, "-o", made.name]
+        done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        made.replace(target)
+    return target
+
+
+def _host_main(compiled: Sequence[Compiled]) -> str:
+    lines = ["#include <stdio.h>", "#include <stdlib.h>"]
+    lines += [f'#include "{one.settings.prefix}.h"' for one in compiled]
+    lines += ["int main(int argc, char **argv)", "{", "    (void)argc;"]
+    for i, one in enumerate(compiled):
+        prefix = one.settings.prefix
+        lines.append(f"    for (int n = atoi(argv[{i + 1}]); n > 0; n--) {{")
+        for kind, ports, call in (
+            ("input", one.graph.inputs, "fread"),
+            ("output", one.graph.outputs, "fwrite"),
+        ):
+            if kind == "output":
+                lines.append(f"        {prefix}_invoke();")
+            stream = "stdin" if kind == "input" else "stdout"
+            for p in range(len(ports)):
+                place, size = f"{prefix}_{kind}_{p}()", f"{prefix.upper()}_{kind.upper()}_{p}_SIZE"
+                lines.append(
+                    f"        if ({call}({place}, sizeof *{place}, {size}, {stream}) != {size}) "
+                    "return 1;"
+                )
+        lines.append("    }")
+    return "\n".join([*lines, "    return 0;", "}", ""])
+
+
+def run_on_board(compiled: Sequence[Compiled], expected: Sequence[Answered]):
+    """The same on the emulated board with that core."""
+    raise NotImplementedError
