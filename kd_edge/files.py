@@ -11,6 +11,10 @@ from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
 
+# The process's, read once: reading it means setting it, which other threads would see.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -18,23 +22,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         KdEdgeError KD_OUTPUT: the place cannot be written (permission, disk full, not a folder).
+            An error of the block that names another file passes as it is.
     """
     path = Path(path)
-    temporary: Path | None = None
+    temporary = _temporary_beside(path)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_UMASK)
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary), temporary):
+            raise output_error(path, error) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary_beside(path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix stays last: NumPy and Keras choose the format by it.
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
     except OSError as error:
         raise output_error(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    os.close(handle)
+    return Path(name)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -54,7 +66,7 @@ def output_error(path: Path, error: OSError) -> KdEdgeError:
         "KD_OUTPUT",
         f"cannot write {Path(path).name}: {error.strerror or error}",
         where=str(path),
-        hint="free some space, or name a folder that you may write with --out",
+        hint="free some space, or name a place that you may write",
     )
 
 
@@ -67,9 +79,3 @@ def sha256_file(path: Path) -> str:
 def sha256_text(text: str) -> str:
     """Hexadecimal SHA-256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

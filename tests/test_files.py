@@ -48,3 +48,30 @@ def test_a_full_disk_is_an_output_error(tmp_path):
         fill()
     assert "No space left" in caught.value.message
     assert not target.exists()
+
+
+def test_an_error_about_another_file_is_not_taken_for_the_output(tmp_path):
+    """Oracle: what Python raises for a file that is not there."""
+
+    def copy():
+        with atomic_path(tmp_path / "copy.bin") as temporary:
+            temporary.write_bytes((tmp_path / "gone.bin").read_bytes())
+
+    with pytest.raises(FileNotFoundError, match=r"gone\.bin"):
+        copy()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_written_file_has_the_rights_that_the_process_gives(tmp_path):
+    """Oracle: a file that Python itself opens."""
+    write_text(tmp_path / "ours", "text")
+    (tmp_path / "plain").write_text("text")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_writing_never_touches_the_umask_of_other_threads(tmp_path, monkeypatch):
+    def refuse(mask):
+        raise AssertionError(mask)
+
+    monkeypatch.setattr(os, "umask", refuse)
+    write_text(tmp_path / "ours", "text")
