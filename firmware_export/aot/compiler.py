@@ -16,6 +16,7 @@ from firmware_export.aot.passes.fold_padding import fold_padding
 from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
+from firmware_export.aot.passes.stream_steps import stream_steps
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
@@ -43,6 +44,7 @@ class CompileSettings:
         carry_state: an LSTM's state lives on from window to window until `<prefix>_reset`;
             otherwise each window starts fresh and state shares memory with activations.
         keep_inputs: the inputs are still there after the model has run.
+        stream: the window arrives step by step, and the inputs hold one step.
         generator: name and version in the banner.
     """
 
@@ -50,6 +52,7 @@ class CompileSettings:
     prefix: str = "kd_model"
     carry_state: bool = False
     keep_inputs: bool = False
+    stream: bool = False
     generator: str = "kd-edge"
 
 
@@ -93,9 +96,14 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     core = find_core(settings.core)
     model = read_tflite(source)
     graph, effects = simplify(read_graph(model))
+    if settings.stream:
+        graph = stream_steps(graph)
     items = lower(graph, core)
     plan = schedule(
-        graph, items, carry_state=settings.carry_state, keep_inputs=settings.keep_inputs
+        graph,
+        items,
+        keep_state=settings.carry_state or settings.stream,
+        keep_inputs=settings.keep_inputs,
     )
     facts = {
         "generator": settings.generator,
@@ -103,6 +111,7 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
         "core": core.title,
         "carry_state": settings.carry_state,
         "keep_inputs": settings.keep_inputs,
+        "stream": settings.stream,
     }
     emitted = emit(graph, plan, prefix=settings.prefix, facts=facts)
     files = {

@@ -44,11 +44,20 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
 
     Args:
         prefix: of every name that a linker sees, and of the files.
-        facts: what the banner says: 'generator', 'sha256', 'core', 'carry_state'.
+        facts: what the banner says: 'generator', 'sha256', 'core', and the settings
+            'carry_state', 'keep_inputs' and 'stream'.
     """
     constants = Constants()
     carry_state = bool(facts["carry_state"])
-    calls = [_item_text(item, plan, constants, carry_state=carry_state) for item in plan.items]
+    # Where the window arrives step by step, the one loop comes first and is unrolled over time.
+    stepped = plan.items[0] if facts["stream"] else None
+    step_calls = (
+        [_call_text(c, plan, constants, indent=4) for c in stepped.calls] if stepped else []
+    )
+    calls = [
+        _item_text(item, plan, constants, carry_state=carry_state)
+        for item in plan.items[1 if stepped else 0 :]
+    ]
     inputs = tuple(_port(t, i, "input", plan, prefix) for i, t in enumerate(graph.inputs))
     outputs = tuple(_port(t, i, "output", plan, prefix) for i, t in enumerate(graph.outputs))
     outputs = tuple(
@@ -65,6 +74,8 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
         "arena_bytes": max(plan.plan.arena_bytes, 1),
         "constants": constants.text(),
         "calls": calls,
+        "step_calls": step_calls,
+        "steps": stepped.steps if stepped else 0,
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
         **facts,
     }

@@ -73,14 +73,14 @@ class Schedule:
         return self.plan.offsets[self.shared.get(key, key)]
 
 
-def schedule(graph: Graph, items: Items, *, carry_state: bool, keep_inputs: bool) -> Schedule:
+def schedule(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool) -> Schedule:
     """Lifetimes and a memory plan.
 
     Args:
-        carry_state: state lives on from window to window until a reset.
+        keep_state: state lives on after the loop that uses it.
         keep_inputs: inputs are as they were after the model has run.
     """
-    spans = _spans(graph, items, carry_state=carry_state, keep_inputs=keep_inputs)
+    spans = _spans(graph, items, keep_state=keep_state, keep_inputs=keep_inputs)
     shared = _shared(graph, items, spans)
     buffers = tuple(span.buffer(key) for key, span in _merged(spans, shared).items())
     return Schedule(items, plan_memory(buffers), buffers, graph.views, shared)
@@ -111,7 +111,7 @@ class _Span:
         return Buffer(key, self.n_bytes, self.first, self.last, self.align)
 
 
-def _spans(graph: Graph, items: Items, *, carry_state: bool, keep_inputs: bool):
+def _spans(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool):
     sizes = _base_bytes(graph)
     end = sum(1 for _ in item_calls(items)) + 1
     spans: dict[str, _Span] = {}
@@ -134,7 +134,7 @@ def _spans(graph: Graph, items: Items, *, carry_state: bool, keep_inputs: bool):
             if isinstance(arg, Scratch):
                 use(key, _Span(arg.n_bytes, moment, moment, _WIDE_ALIGN))
             elif isinstance(arg, State):
-                first, last = (0, end) if carry_state else loop
+                first, last = (0, end) if keep_state else loop
                 use(key, _Span(arg.n_bytes, first, last, _WIDE_ALIGN))
             else:
                 # What a loop walks over must stay whole until its last turn.
