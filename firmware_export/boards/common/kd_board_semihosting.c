@@ -1,0 +1,34 @@
+/* Console and end of an emulated board by Arm semihosting (Arm IHI 0101). For the emulator only:
+ * a real core without a debugger stops at the first call. */
+#include "kd_board.h"
+
+#define SYS_OPEN 0x01
+#define SYS_WRITE 0x05
+#define SYS_EXIT_EXTENDED 0x20
+#define STOPPED_BY_EXIT 0x20026u
+#define MODE_WRITE 4u /* of ":tt", which gives the standard output */
+
+static uint32_t call(uint32_t operation, const void *block) {
+    register uint32_t r0 __asm("r0") = operation;
+    register const void *r1 __asm("r1") = block;
+    __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+void kd_board_write(const char *text, size_t size) {
+    static uint32_t handle; /* 0 is never the standard output's */
+    if (handle == 0u) {
+        static const char console[] = ":tt";
+        const uint32_t block[3] = {(uint32_t)(uintptr_t)console, MODE_WRITE, sizeof console - 1u};
+        handle = call(SYS_OPEN, block);
+    }
+    const uint32_t block[3] = {handle, (uint32_t)(uintptr_t)text, (uint32_t)size};
+    (void)call(SYS_WRITE, block);
+}
+
+void kd_board_exit(int status) {
+    const uint32_t block[2] = {STOPPED_BY_EXIT, (uint32_t)status};
+    (void)call(SYS_EXIT_EXTENDED, block);
+    for (;;) {
+    }
+}

@@ -1,0 +1,179 @@
+"""Images: compile and link C sources with a board's layer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from firmware_export.boards.board import Board
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import write_text
+
+COMMON = Path(__file__).parent / "common"
+STACK_BYTES = 16 * 1024
+
+# Compiler -> where it comes from, on Debian and with Homebrew.
+PACKAGES: dict[str, tuple[str, str]] = {
+    "arm-none-eabi-gcc": (
+        "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+        "brew install --cask gcc-arm-embedded",
+    ),
+    "riscv64-unknown-elf-gcc": (
+        "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+        "brew install riscv64-elf-gcc",
+    ),
+    "qemu-system-arm": ("qemu-system-arm", "brew install qemu"),
+}
+
+_SOURCES = ("kd_board_cortex_m.c", "kd_board_semihosting.c")
+_UARTS = {"cmsdk": "kd_board_uart_cmsdk.c"}
+_TIMERS = {"cmsdk": "kd_board_timer_cmsdk.c", "sse": "kd_board_timer_sse.c"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked image.
+
+    Attributes:
+        elf: its file.
+        flash_bytes: code, constants and first values of variables.
+        ram_bytes: variables and stack.
+        sections: name -> bytes, as linked.
+    """
+
+    elf: Path
+    flash_bytes: int
+    ram_bytes: int
+    sections: Mapping[str, int]
+
+
+def find_tool(name: str) -> str:
+    """Path of a compiler or emulator.
+
+    Raises:
+        KdEdgeError KD_MISSING_TOOL: it is not installed; the hint names the package.
+    """
+    path = shutil.which(name)
+    if path is None:
+        debian, brew = PACKAGES.get(name, (name, f"brew install {name}"))
+        raise KdEdgeError(
+            "KD_MISSING_TOOL",
+            f"{name} is not installed",
+            hint=f"Debian and Ubuntu: apt install {debian}; macOS: {brew}",
+        )
+    return path
+
+
+def board_sources(board: Board) -> tuple[Path, ...]:
+    """The C files of an emulated board's layer; their headers stand beside them."""
+    parts = (*_SOURCES, _UARTS[board.uart.kind], _TIMERS[board.timer.kind])
+    return tuple(COMMON / name for name in parts)
+
+
+def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, str]:
+    """What is generated for a board: file name -> text of its configuration and linker script."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(COMMON),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML
+    )
+    return {
+        name: environment.get_template(f"{name}.j2").render(board=board, stack_bytes=stack_bytes)
+        for name in ("kd_board_config.h", "kd_board.ld")
+    }
+
+
+def build_image(
+    board: Board,
+    sources: Mapping[str, str] | Sequence[Path],
+    *,
+    out: Path,
+    include_dirs: Sequence[Path] = (),
+    defines: Mapping[str, str | int] | None = None,
+    optimize: str = "-O2",
+    extra_flags: Sequence[str] = (),
+    stack_bytes: int = STACK_BYTES,
+) -> Image:
+    """Compile and link an image whose main() is in the sources.
+
+    Args:
+        board: an emulated one.
+        sources: C files, or file name -> text (headers too), which is written to `out`.
+        out: a folder, made if needed; gets image.elf, image.map and what is generated.
+        include_dirs: searched after `out`.
+        defines: macro -> value, for all sources.
+        optimize: one option of gcc.
+        extra_flags: more options of gcc, last.
+        stack_bytes: set aside at the top of the RAM.
+
+    Raises:
+        KdEdgeError KD_MISSING_TOOL: the compiler is not installed. KD_COMPILE: it refuses the
+            sources. KD_BOARD_FULL: the image does not fit the board's memories.
+    """
+    core = board.core_facts
+    compiler = find_tool(core.compiler)
+    files = board_files(board, stack_bytes=stack_bytes)
+    if isinstance(sources, Mapping):
+        files |= sources
+        sources = [out / name for name in sources if name.endswith(".c")]
+    for name, text in files.items():
+        write_text(out / name, text)
+    elf = out / "image.elf"
+    command = [compiler, "-std=c99", optimize, "-g", *core.flags]
+    command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
+    command += [f"-I{folder}" for folder in (out, COMMON, *include_dirs)]
+    command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    command += [*extra_flags, *map(str, (*sources, *board_sources(board)))]
+    # Newlib, not newlib-nano: its memcpy and memset are made for speed, and nothing else is used.
+    command += ["-nostartfiles", f"-T{out / 'kd_board.ld'}", f"-Wl,-Map={out / 'image.map'}"]
+    command += ["-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments"]
+    command += ["-o", str(elf)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _refused(board, done.stderr)
+    return _image(board, elf)
+
+
+def _refused(board: Board, errors: str) -> KdEdgeError:
+    lines = errors.strip().splitlines()
+    full = [line for line in lines if "overflowed" in line]
+    if full:
+        return KdEdgeError(
+            "KD_BOARD_FULL",
+            f"the image does not fit {board.name}",
+            where=full[0].split("ld: ")[-1],
+            hint=f"it has {board.flash.bytes} bytes of flash and {board.ram.bytes} of RAM",
+        )
+    telling = [line for line in lines if "error" in line or "undefined" in line] or lines
+    return KdEdgeError(
+        "KD_COMPILE",
+        f"{board.core_facts.compiler} refuses the sources",
+        where="\n         ".join(telling[:8]),
+        hint="this is a defect of the sources or of the options",
+    )
+
+
+def _image(board: Board, elf: Path) -> Image:
+    size = find_tool(board.core_facts.compiler.removesuffix("gcc") + "size")
+    listing = subprocess.run([size, "-A", str(elf)], capture_output=True, text=True, check=True)
+    sections, flash, ram = {}, 0, 0
+    for line in listing.stdout.splitlines():
+        cells = line.split()
+        # Debugging information and comments have no address of their own.
+        if len(cells) != 3 or not cells[0].startswith(_LOADED):
+            continue
+        n_bytes = sections[cells[0]] = int(cells[1])
+        flash += n_bytes if cells[0] not in (".bss", ".stack") else 0
+        ram += n_bytes if cells[0] in (".data", ".bss", ".stack") else 0
+    return Image(elf, flash, ram, sections)
+
+
+_LOADED = (".vectors", ".text", ".rodata", ".ARM.exidx", ".data", ".bss", ".stack")
