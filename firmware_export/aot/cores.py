@@ -68,7 +68,11 @@ _ALL = (
         mve=True,
     ),
     Core(
-        "rv32imc", "RISC-V RV32IMC", ("-march=rv32imc", "-mabi=ilp32"), "riscv64-unknown-elf-gcc"
+        "rv32imc",
+        "RISC-V RV32IMC",
+        # Debian's RISC-V compiler brings no C library; picolibc stands beside it.
+        ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
+        "riscv64-unknown-elf-gcc",
     ),
 )
 CORES = {core.name: core for core in _ALL}
