@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.constants import C_TYPES
+from firmware_export.aot.on_board import run_on_board
+from firmware_export.boards import BOARDS
 from kd_edge.runtimes.registry import open_session
 
 STRICT = (
@@ -46,7 +51,7 @@ def check_exact(
         for i, content in enumerate(models)
     ]
     expected = [tflm_answers(content, seed=seed, n_windows=n_windows) for content in models]
-    run = run_on_host if core == "host" else run_on_board
+    run = run_on_host if core == "host" else run_on_emulator
     for i, (answers, truth) in enumerate(zip(run(compiled, expected), expected, strict=True)):
         for window, (mine, theirs) in enumerate(zip(answers, truth.outputs, strict=True)):
             for a, b in zip(mine, theirs, strict=True):
@@ -142,29 +147,51 @@ def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
 
 
 def _host_main(compiled: Sequence[Compiled]) -> str:
-    lines = ["#include <stdio.h>", "#include <stdlib.h>"]
+    lines = ["#include <stdio.h>", "#include <stdlib.h>", "#include <string.h>"]
     lines += [f'#include "{one.settings.prefix}.h"' for one in compiled]
     lines += ["int main(int argc, char **argv)", "{", "    (void)argc;"]
     for i, one in enumerate(compiled):
-        prefix = one.settings.prefix
         lines.append(f"    for (int n = atoi(argv[{i + 1}]); n > 0; n--) {{")
-        for kind, ports, call in (
-            ("input", one.graph.inputs, "fread"),
-            ("output", one.graph.outputs, "fwrite"),
-        ):
-            if kind == "output":
-                lines.append(f"        {prefix}_invoke();")
-            stream = "stdin" if kind == "input" else "stdout"
-            for p in range(len(ports)):
-                place, size = f"{prefix}_{kind}_{p}()", f"{prefix.upper()}_{kind.upper()}_{p}_SIZE"
-                lines.append(
-                    f"        if ({call}({place}, sizeof *{place}, {size}, {stream}) != {size}) "
-                    "return 1;"
-                )
+        lines += _host_window(one)
         lines.append("    }")
     return "\n".join([*lines, "    return 0;", "}", ""])
 
 
-def run_on_board(compiled: Sequence[Compiled], expected: Sequence[Answered]):
-    """The same on the emulated board with that core."""
-    raise NotImplementedError
+def _host_window(one: Compiled) -> list[str]:
+    """C that reads one window, runs it and writes the outputs."""
+    prefix, upper = one.settings.prefix, one.settings.prefix.upper()
+    steps = f"{upper}_STEPS" if one.settings.stream else "1"
+    lines = []
+    for p, tensor in enumerate(one.graph.inputs):
+        size = f"{steps} * {upper}_INPUT_{p}_SIZE"
+        lines.append(f"        static {C_TYPES[tensor.dtype]} window_{p}[{size}];")
+        lines.append(
+            f"        if (fread(window_{p}, sizeof *window_{p}, {size}, stdin) != {size}) return 1;"
+        )
+    lines.append(f"        for (int step = 0; step < {steps}; step++) {{")
+    for p in range(len(one.graph.inputs)):
+        size = f"{upper}_INPUT_{p}_SIZE"
+        lines.append(
+            f"            memcpy({prefix}_input_{p}(), window_{p} + step * {size}, "
+            f"{size} * sizeof *window_{p});"
+        )
+    run = f"(void){prefix}_step()" if one.settings.stream else f"{prefix}_invoke()"
+    lines.append(f"            {run};\n        }}")
+    for p in range(len(one.graph.outputs)):
+        place, size = f"{prefix}_output_{p}()", f"{upper}_OUTPUT_{p}_SIZE"
+        lines.append(
+            f"        if (fwrite({place}, sizeof *{place}, {size}, stdout) != {size}) return 1;"
+        )
+    return lines
+
+
+def run_on_emulator(compiled: Sequence[Compiled], expected: Sequence[Answered]):
+    """The same on the emulated board with that core; skips where QEMU or the compiler is absent."""
+    board = next(b for b in BOARDS.values() if b.emulated and b.core == compiled[0].core.name)
+    for tool in ("qemu-system-arm", "arm-none-eabi-gcc"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    models = [(c, answers.inputs) for c, answers in zip(compiled, expected, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:
+        runs, _ = run_on_board(board, models, Path(folder))
+    return [list(run.outputs) for run in runs]
