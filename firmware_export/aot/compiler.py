@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_export.aot.cores import Core, find_core
 from firmware_export.aot.emit import emit
+from firmware_export.aot.figures import LayerFigure, layer_figures
 from firmware_export.aot.graph import Graph, Loop, Node, refuse
 from firmware_export.aot.kernels import kernel_files
 from firmware_export.aot.lower import LOWERINGS
@@ -72,6 +73,7 @@ class Compiled:
     Attributes:
         files: name -> text: the model, and each kernel that it calls.
         constant_bytes: weights, tables and parameters' arrays in flash.
+        layers: every call in order, with what it costs.
     """
 
     model: TfliteModel
@@ -82,6 +84,7 @@ class Compiled:
     effects: tuple[PassEffect, ...]
     files: dict[str, str]
     constant_bytes: int
+    layers: tuple[LayerFigure, ...]
 
 
 def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
@@ -119,7 +122,10 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
         f"{settings.prefix}.c": emitted.source,
         **kernel_files({call.kernel for call in item_calls(items)}, core),
     }
-    return Compiled(model, settings, core, graph, plan, effects, files, emitted.constant_bytes)
+    layers = layer_figures(items, emitted.call_bytes, core)
+    return Compiled(
+        model, settings, core, graph, plan, effects, files, emitted.constant_bytes, layers
+    )
 
 
 def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
@@ -154,4 +160,4 @@ def _lower(node: Node, core: Core) -> tuple[Call, ...]:
             "the plain-C engine has no such operator",
             "build with the TFLite Micro engine, or choose layers from docs/plain-c.md",
         )
-    return LOWERINGS[node.op](node, core)
+    return tuple(replace(call, place=node.place) for call in LOWERINGS[node.op](node, core))

@@ -27,6 +27,7 @@ class Constants:
 
     Attributes:
         n_bytes: of all arrays, as they lie in flash.
+        call_bytes: of those that each call brought, in the order in which calls were written.
     """
 
     def __init__(self):
@@ -34,6 +35,7 @@ class Constants:
         self._lines: list[str] = []
         self._structs: dict[str, str] = {}
         self.n_bytes = 0
+        self.call_bytes: list[int] = []
 
     def array(self, values: np.ndarray) -> str:
         """The name of a constant array with these values."""

@@ -32,11 +32,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Emitted:
-    """C text, and the bytes of its constants in flash."""
+    """C text, and the bytes of its constants in flash: all, and those that each call brought."""
 
     header: str
     source: str
     constant_bytes: int
+    call_bytes: tuple[int, ...]
 
 
 def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object]) -> Emitted:
@@ -91,6 +92,7 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
         header=environment.get_template("aot_model.h.j2").render(**values),
         source=environment.get_template("aot_model.c.j2").render(**values),
         constant_bytes=constants.n_bytes,
+        call_bytes=tuple(constants.call_bytes),
     )
 
 
@@ -105,8 +107,10 @@ def _item_text(
 
 
 def _call_text(call: Call, plan: Schedule, constants: Constants, *, indent: int) -> str:
+    before = constants.n_bytes
     params = constants.params(call)
     pointers = [_pointer(call, i, plan, constants) for i in range(len(call.args))]
+    constants.call_bytes.append(constants.n_bytes - before)
     arguments = [*([f"&{params}"] if params else []), *pointers]
     pad = " " * indent
     note = f"{pad}/* {c_text.comment(call.note)} */\n" if call.note else ""

@@ -40,6 +40,7 @@ class Call:
         in_place: (read position, written position) that may be the very same memory.
         macs: multiply-accumulates it performs, 0 where it has none.
         note: what a reader of the generated C wants to know, on one line.
+        place: of the operator that it computes; the compiler fills it in.
     """
 
     kernel: str
@@ -49,6 +50,7 @@ class Call:
     in_place: tuple[tuple[int, int], ...] = ()
     macs: int = 0
     note: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, eq=False)

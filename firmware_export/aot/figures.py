@@ -1,0 +1,72 @@
+"""What each layer of a compiled model costs: the figures behind its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import tensor_bytes
+from firmware_export.aot.kernels import kernel_variant
+from firmware_export.aot.program import Call, StepCalls
+from kd_edge.convert.flatbuffer import Tensor
+
+
+@dataclass(frozen=True)
+class LayerFigure:
+    """One call of a kernel.
+
+    Attributes:
+        place: of the operator that it computes, e.g. "operator 3 (CONV_2D)".
+        variant: '', '_dsp' or '_mve', as the kernel's file ends.
+        times: runs a window; more than 1 inside a loop over steps.
+        macs: multiply-accumulates a window, all runs together.
+        elements: values a window that the kernel goes through: of its largest activation, all runs.
+        constant_bytes: weights, tables and factors that it adds to flash; what an earlier call
+            brought already is counted there.
+        output_bytes: of one run's results.
+    """
+
+    place: str
+    kernel: str
+    variant: str
+    times: int
+    macs: int
+    elements: int
+    constant_bytes: int
+    output_bytes: int
+
+
+def layer_figures(
+    items: Sequence[Call | StepCalls], constant_bytes: Sequence[int], core: Core
+) -> tuple[LayerFigure, ...]:
+    """Figures of every call, in order.
+
+    Args:
+        constant_bytes: what each call added to flash, in the order of calls.
+    """
+    timed = [
+        (call, item.steps if isinstance(item, StepCalls) else 1)
+        for item in items
+        for call in (item.calls if isinstance(item, StepCalls) else (item,))
+    ]
+    return tuple(
+        _figure(call, times, n_bytes, core)
+        for (call, times), n_bytes in zip(timed, constant_bytes, strict=True)
+    )
+
+
+def _figure(call: Call, times: int, constant_bytes: int, core: Core) -> LayerFigure:
+    activations = [a for a in call.args if isinstance(a, Tensor) and a.data is None]
+    written = [call.args[i] for i in call.writes if isinstance(call.args[i], Tensor)]
+    return LayerFigure(
+        place=call.place,
+        kernel=call.kernel,
+        variant=kernel_variant(call.kernel, core),
+        times=times,
+        macs=call.macs * times,
+        elements=max((prod(tensor.shape) for tensor in activations), default=0) * times,
+        constant_bytes=constant_bytes,
+        output_bytes=sum(tensor_bytes(tensor) for tensor in written),
+    )
