@@ -1,0 +1,174 @@
+/* The board's end of the serial link: sessions, requests in order, answers kept, the stream.
+ *
+ * The firmware fills a kd_link_device, calls kd_link_init() once, hands every received byte to
+ * kd_link_receive() and calls kd_link_poll() now and then, all from its main loop (never from an
+ * interrupt). Answers leave through the device's write().
+ *
+ * Requests are taken strictly in the order of their sequence numbers, each once: a frame after a
+ * missing one is refused with GAP, one that came before is answered from what was kept. */
+#ifndef KD_LINK_H
+#define KD_LINK_H
+
+#include "kd_frame.h"
+
+/// what the firmware may configure (beside KD_LINK_MAX_PAYLOAD) ///
+
+/* Requests that the host may have unanswered; so many answers are kept. 1 to 255. */
+#ifndef KD_LINK_DEPTH
+#define KD_LINK_DEPTH 8u
+#endif
+
+/* Largest output of the model in bytes that is kept for a repeated RUN. */
+#ifndef KD_LINK_OUTPUT_BYTES
+#define KD_LINK_OUTPUT_BYTES 64u
+#endif
+
+/* Silence at a new speed after which the board goes back to its first one, in microseconds. */
+#ifndef KD_LINK_SPEED_US
+#define KD_LINK_SPEED_US 1000000u
+#endif
+
+/// what the firmware provides ///
+
+typedef struct kd_link_run {
+    uint64_t ticks;           /* engine; never 0 for an answer that took time */
+    uint64_t front_end_ticks; /* 0 for KD_KIND_INT8 */
+    uint32_t microseconds;    /* both */
+    const int8_t *scores;     /* output_bytes, valid until the next run */
+    uint32_t engine_code;     /* where run() returns KD_STATUS_ENGINE */
+} kd_link_run;
+
+typedef struct kd_link_selftest {
+    uint32_t differing; /* scores that differ from the golden ones */
+    kd_link_run run;
+} kd_link_selftest;
+
+typedef struct kd_link_memory {
+    uint32_t stack_used;
+    uint32_t stack_size;
+    uint32_t static_bytes;
+    uint32_t arena_bytes;
+    uint32_t overruns;
+} kd_link_memory;
+
+/* One board with one model. Functions that may be NULL refuse their request with REFUSED; `user`
+ * is passed to each. */
+typedef struct kd_link_device {
+    void *user;
+
+    /* Sends n bytes, waiting while the transmitter is full. */
+    void (*write)(void *user, const uint8_t *bytes, size_t n);
+    /* Microseconds since some start; wraps around. */
+    uint32_t (*now_us)(void *user);
+    /* Clears the model's state. */
+    void (*reset)(void *user);
+    /* Runs the window at `window`, which it must not change, and fills *run. kind: KD_KIND_INT8,
+     * or KD_KIND_RAW where window_bytes[KD_KIND_RAW] > 0; unless flags has KD_FLAG_KEEP_STATE the
+     * model's state is reset first. Returns KD_STATUS_OK, _ENGINE or _BUSY. */
+    kd_status (*run)(void *user, uint8_t kind, uint8_t flags, kd_link_run *run);
+    /* Runs golden vector `index`, below golden_count. Returns as run. May be NULL. */
+    kd_status (*selftest)(void *user, uint16_t index, kd_link_selftest *result);
+    /* Runs the model once with every layer timed. Returns as run. May be NULL. */
+    kd_status (*profile)(void *user);
+    /* Name (at most 255 bytes are told) and ticks of one layer at the last profile(); index is
+     * below layer_count. NULL where profile is. */
+    const char *(*layer)(void *user, uint16_t index, uint64_t *ticks);
+    void (*memory)(void *user, kd_link_memory *memory);
+    /* on: starts a stream of `windows` predictions (0: endless), with flags as for run; the
+     * firmware then calls kd_link_send_samples and kd_link_send_prediction from its main loop. off:
+     * ends it; called also where none runs. Returns KD_STATUS_OK, _BUSY or _REFUSED. May be NULL. */
+    kd_status (*stream)(void *user, bool on, uint32_t windows, uint8_t flags);
+    /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
+    void (*speed)(void *user, uint32_t baud);
+
+    /* The HELLO answer as firmware_export.wire encodes it, at most KD_LINK_MAX_PAYLOAD bytes;
+     * session, boot, receive_bytes, max_payload and depth in it are overwritten. */
+    const uint8_t *hello;
+    uint16_t hello_bytes;
+    uint16_t golden_count;
+    uint16_t layer_count;
+    uint32_t boot;          /* differs after each start, as far as the board can tell */
+    uint32_t receive_bytes; /* of the receive buffer before kd_link_receive; more than one frame */
+    uint32_t baud;          /* the first speed */
+    uint32_t max_baud;
+
+    uint8_t *window;          /* where windows are put together */
+    uint32_t window_bytes[2]; /* by kind: exact sizes; [KD_KIND_RAW] is 0 without front end */
+    uint32_t output_bytes;    /* at most KD_LINK_OUTPUT_BYTES */
+
+    /* For the text commands alone. */
+    const char *name;            /* printable ASCII without ']' */
+    const char *model;           /* the same */
+    uint32_t score_micro;        /* real value of one step of the output, times 1e6, below 8e6 */
+    int8_t score_zero;           /* step that stands for zero */
+} kd_link_device;
+
+/// state: the firmware reads only the counters ///
+
+/* An answer as it stands on the wire after the header: the largest is RUN's. */
+#define KD_LINK_KEPT_BYTES (KD_RUN_ANSWER_FIXED + KD_LINK_OUTPUT_BYTES)
+#if KD_LINK_OUTPUT_BYTES < 20
+#error "KD_LINK_OUTPUT_BYTES below 20: the answer to MEMORY would not be kept"
+#endif
+
+typedef struct kd_link_kept {
+    uint8_t type; /* 0: nothing is kept */
+    uint16_t sequence;
+    uint16_t n;
+    uint8_t payload[KD_LINK_KEPT_BYTES];
+} kd_link_kept;
+
+typedef struct kd_link {
+    const kd_link_device *device;
+    const int8_t *scores; /* of the last run; NULL before */
+    uint32_t session;
+    uint32_t position;      /* bytes of the window that are there */
+    uint32_t text_bytes;    /* bytes that `db load` announced; 0: parts fill the window */
+    uint32_t speed_since;   /* when an unproven speed was set */
+    uint32_t stream_frames; /* sent since STREAM */
+    /* Counters since init, as MEMORY tells them. */
+    uint32_t bad_cobs;
+    uint32_t bad_crc;
+    uint32_t bad_length;
+    uint32_t gaps;
+    uint32_t repeats;
+    uint16_t awaited; /* sequence number of the next new request */
+    uint8_t kind;     /* of the window being put together */
+    bool ready;       /* a session is open */
+    bool gap_told;    /* the host knows which number is awaited */
+    bool speed_unproven;
+    kd_frame_reader reader;
+    kd_link_kept kept[KD_LINK_DEPTH];
+    uint8_t out[KD_FRAME_SEND_BYTES];
+} kd_link;
+
+/// functions ///
+
+/* Starts the link; no session is open. device must outlive it. Sends nothing. Stack: 16 bytes. */
+void kd_link_init(kd_link *link, const kd_link_device *device);
+
+/* Takes n received bytes and answers every frame and text command that they complete; runs the
+ * model in the course of it. Stack: 250 bytes and the device's functions. */
+void kd_link_receive(kd_link *link, const uint8_t *bytes, size_t n);
+
+/* Goes back to the first speed after silence at a new one. Call at least every 100 ms. */
+void kd_link_poll(kd_link *link);
+
+/* Sends sensor samples of a stream: n_values int16 values (channels of a sample together), at most
+ * KD_LINK_SAMPLES_MAX. stream: position of the sensor in HELLO; first: number of the first sample
+ * since STREAM; stamp_us: its time.
+ * Returns KD_STATUS_OK or KD_STATUS_SIZE: too many values, nothing sent. */
+#define KD_LINK_SAMPLES_MAX ((KD_LINK_MAX_PAYLOAD - KD_SAMPLES_FIXED) / 2u)
+kd_status kd_link_send_samples(kd_link *link, uint8_t stream, uint32_t first, uint64_t stamp_us,
+                               const int16_t *values, size_t n_values);
+
+/* Sends the answer to one window of a stream. ends: for each of n_ends sensors the number of the
+ * sample after the window's last; run: as kd_link_device.run fills it.
+ * Returns KD_STATUS_OK or KD_STATUS_SIZE: it does not fit a frame, nothing sent. */
+kd_status kd_link_send_prediction(kd_link *link, uint32_t window, uint64_t stamp_us,
+                                  const uint32_t *ends, uint8_t n_ends, const kd_link_run *run);
+
+/* The code in words, as an ERROR carries it; "" for one that none carries. */
+const char *kd_status_text(kd_status status);
+
+#endif /* KD_LINK_H */
