@@ -77,6 +77,7 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
         "calls": calls,
         "step_calls": step_calls,
         "steps": stepped.steps if stepped else 0,
+        "layers": [c_text.string(f"{call.place} {call.kernel}") for call in item_calls(plan.items)],
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
         **facts,
     }
@@ -114,7 +115,8 @@ def _call_text(call: Call, plan: Schedule, constants: Constants, *, indent: int)
     arguments = [*([f"&{params}"] if params else []), *pointers]
     pad = " " * indent
     note = f"{pad}/* {c_text.comment(call.note)} */\n" if call.note else ""
-    return f"{note}{pad}{call.kernel}({', '.join(arguments)});"
+    layer = len(constants.call_bytes) - 1
+    return f"{note}{pad}{call.kernel}({', '.join(arguments)});\n{pad}KD_MARK({layer}u);"
 
 
 def _pointer(call: Call, position: int, plan: Schedule, constants: Constants) -> str:

@@ -60,6 +60,39 @@ def run_on_board(
     return tuple(_read(compiled, windows, lines, board) for compiled, windows in models), image
 
 
+@dataclass(frozen=True)
+class BoardSize:
+    """Bytes of an image that does nothing but run a model.
+
+    Attributes:
+        flash_bytes: the whole image: start-up, board layer, engine, model.
+        ram_bytes: what the model adds to the variables of an image without it: arena and engine;
+            no stack.
+    """
+
+    flash_bytes: int
+    ram_bytes: int
+
+
+def measure_size(
+    board: Board, compiled: Compiled, out: Path, *, optimize: str = "-O2"
+) -> BoardSize:
+    """Link the smallest image that runs the model, and one without it.
+
+    Raises as `build_image`.
+    """
+    prefix = compiled.settings.prefix
+    run = f"{prefix}_step" if compiled.settings.stream else f"{prefix}_invoke"
+    main = f'#include "{prefix}.h"\nint main(void)\n{{\n    (void){run}();\n'
+    main += f"    return (int)*{prefix}_output_0();\n}}\n"
+    with_model = build_image(
+        board, {**compiled.files, "main.c": main}, out=out / "with", optimize=optimize
+    )
+    empty = {"main.c": "int main(void)\n{\n    return 0;\n}\n"}
+    without = build_image(board, empty, out=out / "without", optimize=optimize)
+    return BoardSize(with_model.flash_bytes, with_model.ram_bytes - without.ram_bytes)
+
+
 def _read(compiled: Compiled, windows: Sequence[Window], lines, board: Board) -> BoardRun:
     outputs, instructions = [], []
     for _ in windows:
