@@ -1,0 +1,257 @@
+"""CONV_2D, and the dense convolution that other operators become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.kernels import kernel_variant
+from firmware_export.aot.lower.conv_geometry import MAX_SIZE, Geometry, geometry_of
+from firmware_export.aot.lower.conv_layout import VECTOR, folded_bias, packed_stream, padded
+from firmware_export.aot.lower.conv_quantisation import (
+    Narrowing,
+    check_sums,
+    fits_packed,
+    narrowing_of,
+)
+from firmware_export.aot.program import Call, Scratch
+from kd_edge.convert.flatbuffer import Tensor
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where output pixels go, in bytes: the first, from one to the next, and more behind a row."""
+
+    first: int
+    step: int
+    row_gap: int
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """One convolution, whatever operator it comes from.
+
+    Attributes:
+        weights: int8 (output channels, kernel rows, kernel columns, channels of a group).
+        placement: of the output's pixels; None where they follow each other.
+    """
+
+    source: Tensor
+    result: Tensor
+    geometry: Geometry
+    weights: np.ndarray
+    narrowing: Narrowing
+    placement: Placement | None = None
+    note: str = ""
+
+    @property
+    def groups(self) -> int:
+        return self.geometry.in_channels // self.weights.shape[3]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The weights as int8 (output channels, window)."""
+        return self.weights.reshape(len(self.weights), -1)
+
+    @property
+    def macs(self) -> int:
+        return self.geometry.pixels * self.weights.size
+
+    @property
+    def placed(self) -> Placement:
+        return self.placement or Placement(0, len(self.weights), 0)
+
+
+def lower_conv(node: Node, core: Core) -> tuple[Call, ...]:
+    """CONV_2D: (batch, rows, columns, channels) with weights (out, rows, columns, in / groups).
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, computed weights, or shapes and
+            quantisation that do not fit each other.
+    """
+    source, weights = node.inputs[0], node.inputs[1]
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    narrowing = narrowing_of(node, source, weights, bias, axis=0)
+    geometry = geometry_of(node, weights.shape[1:3])
+    channels, deep = weights.shape[0], weights.shape[3]
+    if node.outputs[0].shape[3] != channels or geometry.in_channels % deep:
+        raise refuse(node, f"its weights {weights.shape} do not fit its input and output", "")
+    if channels % (geometry.in_channels // deep):
+        raise refuse(node, "its groups do not divide its output channels", "export it again")
+    conv = Convolution(source, node.outputs[0], geometry, weights.data, narrowing, note=node.place)
+    return (convolution_call(node, conv, core),)
+
+
+def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
+    """The call of the fastest kernel that computes it exactly."""
+    check_sums(node, conv.rows, conv.narrowing)
+    variant = kernel_variant("kd_conv_s8", core)
+    if conv.groups > 1 or (variant == "_dsp" and not fits_packed(conv.rows, conv.narrowing)):
+        return _general_call(conv)
+    return _dense_call(conv, variant)
+
+
+# --- kd_conv_s8_general ---
+
+
+def _general_call(conv: Convolution) -> Call:
+    g, narrowing, placed = conv.geometry, conv.narrowing, conv.placed
+    params = {
+        "weights": conv.rows,
+        "bias": narrowing.bias.astype(np.int32),
+        "multiplier": narrowing.multiplier,
+        "shift": narrowing.shift.astype(np.int8),
+        "table": narrowing.table,
+        "out_first": placed.first,
+        "out_step": placed.step,
+        "out_row_gap": placed.row_gap,
+        "batches": g.batches,
+        "in_rows": g.in_rows,
+        "in_columns": g.in_columns,
+        "in_channels": g.in_channels,
+        "kernel_rows": g.kernel_rows,
+        "kernel_columns": g.kernel_columns,
+        "group_channels": conv.weights.shape[3],
+        "group_filters": len(conv.weights) // conv.groups,
+        "stride_rows": g.stride_rows,
+        "stride_columns": g.stride_columns,
+        "row_step": g.row_step,
+        "column_step": g.column_step,
+        "pad_rows": g.pad_rows,
+        "pad_columns": g.pad_columns,
+        "out_rows": g.out_rows,
+        "out_columns": g.out_columns,
+        "out_channels": len(conv.weights),
+        "in_zero": narrowing.in_zero,
+        "out_zero": narrowing.out_zero,
+        "low": narrowing.low,
+        "high": narrowing.high,
+    }
+    args = (conv.source, conv.result)
+    return Call("kd_conv_s8_general", params, args, (1,), macs=conv.macs, note=conv.note)
+
+
+# --- kd_conv_s8 ---
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The geometry in bytes, as kd_conv_s8_params has it."""
+
+    first_x: int
+    row_bytes: int
+    x_bytes: int
+    run_bytes: int
+    run_step: int
+    batches: int
+    in_rows: int
+    kernel_rows: int
+    runs: int
+    row_step: int
+    stride_rows: int
+    pad_rows: int
+    out_rows: int
+    out_columns: int
+
+    @property
+    def window_bytes(self) -> int:
+        return self.kernel_rows * self.runs * self.run_bytes
+
+    def last_direct(self, read_bytes: int) -> int:
+        """Last place in a row where `read_bytes` may be read as a window; -1 if nowhere."""
+        whole = self.kernel_rows == 1 == self.runs and self.pad_rows == 0
+        inside = self.stride_rows * (self.out_rows - 1) < self.in_rows
+        return max(self.row_bytes - read_bytes, -1) if whole and inside else -1
+
+    def all_direct(self, read_bytes: int) -> bool:
+        last_x = self.first_x + (self.out_columns - 1) * self.x_bytes
+        return self.first_x >= 0 and last_x <= self.last_direct(read_bytes)
+
+
+def _dense_call(conv: Convolution, variant: str) -> Call:
+    walk = _walk(_flat(conv))
+    narrowing, placed, rows = conv.narrowing, conv.placed, conv.rows
+    if variant == "_dsp":
+        read_bytes = -(-walk.window_bytes // 4) * 4
+        constants = _stream_constants(rows, narrowing)
+        scratch = read_bytes * (4 if walk.all_direct(read_bytes) else 5)
+    else:
+        read_bytes = walk.window_bytes
+        constants = _row_constants(rows, narrowing, VECTOR if variant == "_mve" else 1)
+        scratch = 0 if walk.all_direct(read_bytes) else read_bytes
+    params = {
+        **constants,
+        "table": narrowing.table,
+        **vars(walk),
+        "last_direct": walk.last_direct(read_bytes),
+        "window_bytes": walk.window_bytes,
+        "out_first": placed.first,
+        "out_step": placed.step,
+        "out_row_gap": placed.row_gap,
+        "out_channels": len(rows),
+        "in_zero": narrowing.in_zero,
+        "out_zero": narrowing.out_zero,
+        "low": narrowing.low,
+        "high": narrowing.high,
+    }
+    args = (conv.source, Scratch(scratch), conv.result)
+    return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
+
+
+def _stream_constants(rows: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
+    stream = packed_stream(rows, narrowing)
+    return {"weights": stream, "bias": None, "multiplier": None, "shift": None}
+
+
+def _row_constants(
+    rows: np.ndarray, narrowing: Narrowing, multiple: int
+) -> dict[str, np.ndarray | None]:
+    return {
+        "weights": rows,
+        "bias": padded(folded_bias(rows, narrowing), multiple),
+        "multiplier": padded(narrowing.multiplier, multiple),
+        "shift": padded(narrowing.shift, multiple).astype(np.int8),
+    }
+
+
+def _flat(conv: Convolution) -> Geometry:
+    """The same windows in as few and long rows as can be, so that more are read in place."""
+    g = conv.geometry
+    if conv.placement is not None:
+        return g
+    unpadded = g.pad_rows == 0 == g.pad_columns
+    if unpadded and g.taps == 1 and g.stride_rows == g.stride_columns == 1:
+        columns = g.batches * g.in_rows * g.in_columns
+        if columns <= MAX_SIZE:
+            return replace(
+                g,
+                batches=1,
+                in_rows=1,
+                in_columns=columns,
+                out_rows=1,
+                out_columns=columns,
+            )
+    return g
+
+
+def _walk(g: Geometry) -> _Walk:
+    dilated = g.column_step > 1 and g.kernel_columns > 1
+    return _Walk(
+        first_x=-g.pad_columns * g.in_channels,
+        row_bytes=g.in_columns * g.in_channels,
+        x_bytes=g.stride_columns * g.in_channels,
+        run_bytes=g.in_channels * (1 if dilated else g.kernel_columns),
+        run_step=g.in_channels * (g.column_step if dilated else 0),
+        batches=g.batches,
+        in_rows=g.in_rows,
+        kernel_rows=g.kernel_rows,
+        runs=g.kernel_columns if dilated else 1,
+        row_step=g.row_step,
+        stride_rows=g.stride_rows,
+        pad_rows=g.pad_rows,
+        out_rows=g.out_rows,
+        out_columns=g.out_columns,
+    )

@@ -1,0 +1,79 @@
+"""Weights as the convolution kernels' variants load them; pure functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_export.aot.lower.conv_quantisation import Narrowing
+
+VECTOR = 4  # output channels that the Helium kernels narrow at a time
+
+
+def folded_bias(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
+    """Bias less zero point times the weights' sums, so that kernels multiply raw inputs.
+
+    Args:
+        weights: int8 (channels, window).
+
+    Returns:
+        int32 (channels,), wrapped: the sums that it is added to wrap back.
+    """
+    sums = weights.astype(np.int64).sum(axis=1)
+    return (narrowing.bias.astype(np.int64) - narrowing.in_zero * sums).astype(np.int32)
+
+
+def padded(values: np.ndarray, multiple: int) -> np.ndarray:
+    """`values` with zeros behind, to a multiple of `multiple` along the first axis."""
+    behind = [(0, -len(values) % multiple)] + [(0, 0)] * (values.ndim - 1)
+    return np.pad(values, behind)
+
+
+def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
+    """The DSP kernel's stream, described in kd_conv_s8_dsp.c.
+
+    Args:
+        weights: int8 (channels, window), for which `fits_packed` holds.
+
+    Returns:
+        int32 (words,): for each two channels 5 words and half a word for each column of the
+        window, padded to a multiple of four columns; an odd last channel has a partner of zeros.
+    """
+    columns = padded(weights.T, 4).T
+    pairs = padded(columns, 2).reshape(-1, 2, columns.shape[1] // 4, 4).astype(np.int32)
+    halves = 256 * pairs[:, 0] + pairs[:, 1]  # (pairs, quads, columns)
+    words = (halves[..., (2, 3)] << 16) | (halves[..., (0, 1)] & 0xFFFF)
+    return np.concatenate(
+        [doubled_header(narrowing, 2), words.reshape(len(words), -1)], axis=1
+    ).reshape(-1)
+
+
+def quad_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
+    """The DSP depthwise kernel's stream, described in kd_depthwise_s8_dsp.c.
+
+    Args:
+        weights: int8 (taps, channels) with channels a multiple of four, for which `fits_doubled`
+            holds.
+
+    Returns:
+        int32 (words,): for each four channels 9 words and one for each tap.
+    """
+    taps, channels = weights.shape
+    quads = np.ascontiguousarray(weights.reshape(taps, channels // 4, 4).transpose(1, 0, 2))
+    words = quads.view("<i4").reshape(channels // 4, taps)
+    return np.concatenate([doubled_header(narrowing, 4), words], axis=1).reshape(-1)
+
+
+def doubled_header(narrowing: Narrowing, group: int) -> np.ndarray:
+    """What kd_conv_s8_narrow.h wants of each `group` of channels.
+
+    Returns:
+        int32 (groups, 2 * group + 1): doubled biases, multipliers, and a word with a byte for
+        each right shift less one, the first channel's lowest.
+    """
+    doubled = padded(2 * narrowing.bias.astype(np.int64), group).reshape(-1, group)
+    multiplier = padded(narrowing.multiplier, group).reshape(-1, group)
+    # A multiplier of zero comes with no shift: any will do.
+    less_one = np.where(narrowing.multiplier == 0, 0, -narrowing.shift - 1)
+    bytes_ = padded(less_one, group).reshape(-1, group).astype(np.int64)
+    shifts = (bytes_ << (8 * np.arange(group))).sum(axis=1, keepdims=True)
+    return np.concatenate([doubled, multiplier, shifts], axis=1).astype(np.int32)

@@ -1,0 +1,148 @@
+"""What turns a convolution's sums into int8: TFLite's per-channel multipliers, bias and clamp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
+from kd_edge.convert.flatbuffer import Tensor
+
+_INT8 = (-128, 127)
+
+
+@dataclass(frozen=True, eq=False)
+class Narrowing:
+    """From sums to int8, by output channel.
+
+    Attributes:
+        multiplier: int32 (channels,).
+        shift: int32 (channels,), left where positive.
+        bias: int32 (channels,).
+        in_zero, out_zero: zero points; the output's is the one before a table.
+        low, high: the clamp, both included; the whole range where there is a table.
+        table: int8 (256,) with the clamp worked in, or None.
+    """
+
+    multiplier: np.ndarray
+    shift: np.ndarray
+    bias: np.ndarray
+    in_zero: int
+    out_zero: int
+    low: int
+    high: int
+    table: np.ndarray | None
+
+    def select(self, channels: np.ndarray) -> Narrowing:
+        """The same for these channels, in this order."""
+        return Narrowing(
+            self.multiplier[channels],
+            self.shift[channels],
+            self.bias[channels],
+            self.in_zero,
+            self.out_zero,
+            self.low,
+            self.high,
+            self.table,
+        )
+
+
+def narrowing_of(
+    node: Node, source: Tensor, weights: Tensor, bias: Tensor | None, *, axis: int
+) -> Narrowing:
+    """Constants for a node whose output channels lie along `axis` of the weights.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: other types than int8 with int32 bias, weights that are not
+            constant, or quantisation that the operator cannot have.
+    """
+    _check_types(node, source, weights, bias)
+    computed = node.computed
+    channels = weights.shape[axis]
+    if len(weights.scales) > 1 and weights.quantized_axis != axis:
+        raise refuse(node, "its weights' scales do not go by output channel", "export it again")
+    scales = np.broadcast_to(np.asarray(weights.scales, np.float32), (channels,))
+    # In doubles and in this order, as TFLite does: the last bit of a multiplier depends on it.
+    real = scale_of(source) * scales.astype(np.float64) / scale_of(computed)
+    pairs = [quantize_multiplier(float(value)) for value in real]
+    low, high = activation_range(node, computed)
+    table = node.table
+    if table is not None:
+        table = table[np.clip(np.arange(256) - 128, low, high) + 128].astype(np.int8)
+        low, high = _INT8
+    return Narrowing(
+        multiplier=np.array([m for m, _ in pairs], np.int32),
+        shift=np.array([s for _, s in pairs], np.int32),
+        bias=np.zeros(channels, np.int32) if bias is None else bias.data.reshape(channels),
+        in_zero=zero_point_of(source),
+        out_zero=zero_point_of(computed),
+        low=low,
+        high=high,
+        table=table,
+    )
+
+
+def _check_types(node: Node, source: Tensor, weights: Tensor, bias: Tensor | None) -> None:
+    types = source.dtype, weights.dtype, node.computed.dtype
+    if types != ("int8", "int8", "int8"):
+        raise refuse(node, f"its types are {', '.join(types)}", "convert the model to int8")
+    if weights.data is None or (bias is not None and bias.data is None):
+        raise refuse(node, "its weights or biases are computed", "make them constants")
+    if bias is not None and bias.dtype != "int32":
+        raise refuse(node, f"its biases are {bias.dtype}", "convert the model to int8")
+    if len(source.scales) != 1 or len(node.computed.scales) != 1 or not weights.scales:
+        raise refuse(node, "a tensor has no scale of its own", "convert the model to int8")
+
+
+def sum_bounds(weights: np.ndarray, in_zero: int) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest sum of weight * (x - in_zero) over rows of weights, for any int8 x.
+
+    Args:
+        weights: int8 (channels, window).
+
+    Returns:
+        Two int64 (channels,).
+    """
+    wide = weights.astype(np.int64)
+    positive, negative = np.maximum(wide, 0).sum(axis=1), np.minimum(wide, 0).sum(axis=1)
+    least, most = _INT8[0] - in_zero, _INT8[1] - in_zero
+    return positive * least + negative * most, positive * most + negative * least
+
+
+def check_sums(node: Node, weights: np.ndarray, narrowing: Narrowing) -> None:
+    """Refuse sums that can leave 32 bits, where TFLite Micro's answer has no meaning.
+
+    Args:
+        weights: int8 (channels, window).
+    """
+    least, most = sum_bounds(weights, narrowing.in_zero)
+    bias = narrowing.bias.astype(np.int64)
+    if (least + bias).min() < -(1 << 31) or (most + bias).max() >= 1 << 31:
+        raise refuse(node, "its sums can leave 32 bits", "use a smaller filter or bias")
+
+
+def fits_doubled(weights: np.ndarray, narrowing: Narrowing) -> bool:
+    """Whether the DSP kernels' arithmetic is exact: see kd_conv_s8_narrow.h.
+
+    Args:
+        weights: int8 (channels, window).
+    """
+    least, most = sum_bounds(weights, narrowing.in_zero)
+    bias = narrowing.bias.astype(np.int64)
+    sums_fit = (least + bias).min() > -(1 << 30) and (most + bias).max() < 1 << 30
+    shifts = narrowing.shift[narrowing.multiplier != 0]
+    return bool(sums_fit and (shifts < 0).all())
+
+
+def fits_packed(weights: np.ndarray, narrowing: Narrowing) -> bool:
+    """Whether two channels' sums can share a register: see kd_conv_s8_dsp.c.
+
+    Args:
+        weights: int8 (channels, window).
+    """
+    least, most = sum_bounds(weights, narrowing.in_zero)
+    fits = least.min() >= -(1 << 23) and most.max() < 1 << 23
+    return bool(fits and (weights > -128).all() and fits_doubled(weights, narrowing))
