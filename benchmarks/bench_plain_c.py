@@ -82,7 +82,7 @@ def measure(name: str, content: bytes, core: str, optimize: str, *, stream: bool
     with tempfile.TemporaryDirectory() as folder:
         size = measure_size(board, compiled, Path(folder), optimize=optimize)
         (run,), _ = run_on_board(board, [(compiled, windows)], Path(folder), optimize=optimize)
-    macs = sum(layer.macs * layer.runs for layer in compiled.layers)
+    macs = sum(layer.macs for layer in compiled.layers)
     name = f"{name}, step by step" if stream else name
     most = int(max(run.instructions))
     return Row(name, core, optimize, size.flash_bytes, size.ram_bytes, most, macs)
