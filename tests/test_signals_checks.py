@@ -149,3 +149,8 @@ def test_a_sensor_in_two_units_is_told_with_both_recordings():
 
 def test_a_unit_that_a_file_does_not_state_is_no_other_unit():
     check([recording(0), spoilt(1, 0, unit="")])
+
+
+def test_two_spellings_of_a_unit_are_one_unit():
+    """Oracle: Trigno Discover writes G for g."""
+    check([recording(0), spoilt(1, 1, unit="G")])

@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK
-from kd_edge.signals.recording import Recording, Stream, same_rate
+from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
 
 _SHOWN = 5
 
@@ -171,13 +171,14 @@ def _rates(kept: _Kept) -> Iterator[KdEdgeError]:
 
 def _units(kept: _Kept) -> Iterator[KdEdgeError]:
     """A sensor's modality has one unit over all recordings that state one."""
-    seen: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    seen: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for recording, stream in kept:
-        if stream.unit and stream.modality != LINK:
-            seen[stream.modality, stream.sensor].setdefault(stream.unit, recording.source)
+        units = seen[stream.modality, stream.sensor]
+        if stream.unit and not any(same_unit(stream.unit, unit) for unit, _ in units):
+            units.append((stream.unit, recording.source))
     places = [
         f"{modality} of {sensor or 'the recording'}: "
-        + ", ".join(f"{unit} in {source}" for unit, source in units.items())
+        + ", ".join(f"{unit} in {source}" for unit, source in units[:_SHOWN])
         for (modality, sensor), units in seen.items()
         if len(units) > 1
     ]

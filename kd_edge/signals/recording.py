@@ -17,6 +17,17 @@ def same_rate(left_hz: float, right_hz: float) -> bool:
     return abs(left_hz - right_hz) <= RATE_TOLERANCE * right_hz
 
 
+# How files spell units, and the usual spelling.
+_SPELLINGS = {"G": "g", "uV": "µV", "\u03bcV": "µV", "Volts": "V", "dps": "deg/s", "°/s": "deg/s"}
+
+
+def same_unit(left: str, right: str) -> bool:
+    """Whether two stated units are one; a unit that a file does not state is no other unit."""
+    if not left or not right:
+        return True
+    return _SPELLINGS.get(left, left) == _SPELLINGS.get(right, right)
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """Samples of one modality of one sensor.

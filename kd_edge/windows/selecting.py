@@ -9,7 +9,7 @@ import numpy as np
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.frontend import StreamConstants, design_stream
 from kd_edge.recipe import StreamFrontEnd
-from kd_edge.signals.recording import Recording, Stream, same_rate
+from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
 
 
 class Selection:
@@ -53,8 +53,7 @@ class Selection:
                     where=f"sensor {stream.sensor}",
                     hint="one window needs one rate: leave that sensor or recording out",
                 )
-            # Where a file states no unit there is nothing to compare.
-            if stream.unit and design.unit and stream.unit != design.unit:
+            if not same_unit(stream.unit, design.unit):
                 raise KdEdgeError(
                     "KD_UNIT_MISMATCH",
                     f"{recording.source} has {modality} in {stream.unit}, and {self._first} in "
