@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,12 +36,17 @@ class SplitPart:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One way to train and test; `tests` has the most honest part first."""
+    """One way to train and test; `tests` has the most honest part first.
+
+    Attributes:
+        held_out: the subject or session that this fold tests, where there is a fold for each.
+    """
 
     name: str
     train: SplitPart
     validation: SplitPart
     tests: tuple[SplitPart, ...]
+    held_out: str | None = None
 
     @property
     def parts(self) -> tuple[SplitPart, ...]:
@@ -61,7 +66,10 @@ def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) 
         return (_make_fold("all", recordings, split, seed),)
     names = sorted({_group(recording, each.kind) for recording in recordings})
     return tuple(
-        _make_fold(f"without {name}", recordings, _holding_out(split, each, name), seed)
+        replace(
+            _make_fold(f"without {name}", recordings, _holding_out(split, each, name), seed),
+            held_out=name,
+        )
         for name in names
     )
 
@@ -123,13 +131,15 @@ def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, see
     rng = np.random.default_rng(seed)
     left = np.arange(len(recordings))
     taken = []
-    for part in (*split.test, split.validation):
-        indices = _TAKE[part.kind](recordings, left, part, rng)
+    for index, part in enumerate((*split.test, split.validation)):
+        where = "split.validation" if part is split.validation else f"split.test.{index}"
+        indices = _TAKE[part.kind](recordings, left, part, where, rng)
         if not len(indices):
             raise KdEdgeError(
                 "KD_EMPTY_PART",
-                f"the part '{part.title}' holds no recording",
-                where="split",
+                f"{where} ({part.title}) holds no recording: the parts before it left "
+                f"{len(left)} of {len(recordings)}",
+                where=where,
                 hint="`kd-edge data inspect` shows subjects, sessions and repetitions",
             )
         taken.append(indices)
@@ -177,7 +187,8 @@ def describe_leak(
     if kind == "random":
         return "LEAKY: random split, the same subjects and sessions on both sides", 4
     if sessions:
-        return "the same subject and session on both sides, later repetitions", 3
+        later = ", later repetitions" if kind == "last-repetitions" else ""
+        return f"the same subject and session on both sides{later}", 3
     if subjects:
         return "the same subject on both sides, another session", 1
     return None, 0
@@ -200,20 +211,21 @@ def _group(recording: RecordingInfo, kind: str) -> str:
     return recording.subject if kind == "leave-one-subject-out" else recording.session
 
 
-def _take_held_out(recordings, left, part: Part, rng) -> np.ndarray:
+def _take_held_out(recordings, left, part: Part, where: str, rng) -> np.ndarray:
     known = sorted({_group(recordings[i], part.kind) for i in left})
     for name in part.held_out:
         if name not in known:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE",
-                f"'{part.title}' holds out '{name}', which the data lack{nearest(name, known)}",
-                where=f"held_out of the part '{part.title}' in split",
-                hint=f"there are {', '.join(repr(k) for k in known[:12])}",
+                f"{where} holds out '{name}', which the recordings left for it lack"
+                f"{nearest(name, known)}",
+                where=f"{where}.held_out",
+                hint=f"there are {', '.join(repr(k) for k in known[:12]) or 'none'}",
             )
     return np.array([i for i in left if _group(recordings[i], part.kind) in part.held_out])
 
 
-def _take_last(recordings, left, part: Part, rng) -> np.ndarray:
+def _take_last(recordings, left, part: Part, where: str, rng) -> np.ndarray:
     groups = defaultdict(list)
     for index in left:
         groups[recordings[index].label, recordings[index].subject].append(index)
@@ -231,7 +243,7 @@ def _moment(recording: RecordingInfo) -> tuple[str, tuple[tuple[int, str], ...],
     return recording.started or "", session, recording.trial
 
 
-def _take_random(recordings, left, part: Part, rng) -> np.ndarray:
+def _take_random(recordings, left, part: Part, where: str, rng) -> np.ndarray:
     groups = defaultdict(list)
     for index in left:
         groups[recordings[index].label].append(index)

@@ -8,7 +8,7 @@ import pytest
 from kd_edge.errors import KdEdgeError
 from kd_edge.recipe import Split
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.splits import check_duplicates, make_folds
+from kd_edge.splits import check_duplicates, describe_leak, make_folds
 
 VALIDATION = {"kind": "last-repetitions", "repetitions": 1}
 
@@ -152,3 +152,32 @@ def test_copies_on_one_side_of_one_subject_are_no_error():
     (fold,) = folds(recordings, LAST)
     first, second = fold.train.indices[:2]
     check_duplicates(copy_of(recordings, first, second), [fold])
+
+
+def test_an_empty_part_is_named_by_its_place_not_by_a_kind_that_two_parts_share():
+    """Oracle: four trials, of which the test part takes all."""
+    greedy = {"kind": "last-repetitions", "repetitions": 8}
+    with pytest.raises(KdEdgeError) as caught:
+        folds(dataset(), greedy)
+    assert caught.value.code == "KD_EMPTY_PART"
+    assert caught.value.where == "split.validation"
+    assert "left 0 of 48" in caught.value.message
+
+
+def test_a_held_out_name_that_is_not_there_is_told_with_the_part_that_holds_it_out():
+    for test, validation, where in (
+        ({**LOSO, "held_out": ["S9"]}, None, "split.test.0.held_out"),
+        (LOSO, LOSO, "split.validation.held_out"),
+    ):
+        with pytest.raises(KdEdgeError) as caught:
+            folds(dataset(), test, validation=validation)
+        assert caught.value.where == where
+
+
+def test_other_recordings_are_not_called_later_repetitions():
+    """Oracle: nothing says when recordings were made that no split has cut from the rest."""
+    learned, tested = dataset(trials=1), [r for r in dataset(trials=2) if r.trial == 1]
+    leak, _ = describe_leak(learned, tested, "other data")
+    assert leak == "the same subject and session on both sides"
+    leak, _ = describe_leak(learned, tested, "last-repetitions")
+    assert leak == "the same subject and session on both sides, later repetitions"
