@@ -33,6 +33,7 @@ def _kinds(status: ExitStatus, *codes: str) -> dict[str, ErrorKind]:
 
 # Every code that kd-edge raises, once. A code is never renamed.
 KINDS: dict[str, ErrorKind] = {
+    **_kinds(ExitStatus.INTERNAL, "KD_INTERNAL"),
     **_kinds(
         ExitStatus.USAGE,
         "KD_USAGE",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from kd_edge.cli import run
@@ -12,7 +16,7 @@ from kd_edge.errors import KINDS, ExitStatus
 
 
 def test_every_command_has_help_with_examples(capsys):
-    for command in (["build"], ["bench"], ["data", "inspect"], ["doctor"]):
+    for command in (["build"], ["bench"], ["data", "inspect"], ["data", "simulate"], ["doctor"]):
         assert run([*command, "--help"]) == ExitStatus.OK
         assert "Examples:" in capsys.readouterr().out
 
@@ -36,6 +40,139 @@ def test_an_error_is_json_where_json_is_asked_for(capsys, tmp_path):
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "KD_NO_FILE"
     assert error["exit_status"] == status == ExitStatus.BAD_DATA
+
+
+def test_every_kind_of_error_is_json_where_json_is_asked_for(capsys, monkeypatch):
+    def broken():
+        raise ZeroDivisionError("defect")
+
+    monkeypatch.setattr(platform, "python_version", broken)
+    for arguments, code, status in (
+        (["bench", "--json"], "KD_USAGE", ExitStatus.USAGE),
+        (["bench", "--json", "--nonsense"], "KD_USAGE", ExitStatus.USAGE),
+        (["doctor", "--json"], "KD_INTERNAL", ExitStatus.INTERNAL),
+    ):
+        assert run(arguments) == status
+        shown = capsys.readouterr()
+        error = json.loads(shown.out)["error"]
+        assert (error["code"], error["exit_status"]) == (code, status)
+        assert not shown.err
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """A plain recording with so many channels that its table does not fit a pipe's buffer."""
+    names = [f"emg_{i:05d}" for i in range(3000)]
+    rows = [",".join(names)] + [",".join("1" if i % 2 else "2" for _ in names) for i in range(3)]
+    path = tmp_path / "many.csv"
+    path.write_text("# rate_hz = 100\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("form", ["--json", "--debug"])
+def test_a_reader_that_goes_early_is_no_error(recording, form):
+    """Oracle: a pipe whose reading end is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "kd_edge", "data", "inspect", str(recording), form],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (ExitStatus.OK, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_output_that_cannot_be_written_is_an_error_of_the_output(recording, form):
+    """Oracle: Linux's /dev/full, which refuses every byte for want of space."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kd_edge", "data", "inspect", str(recording), *form],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == ExitStatus.BAD_DATA
+    assert done.stderr.startswith(b"error KD_OUTPUT: cannot write: No space left")
+
+
+def test_an_empty_path_is_not_the_working_folder(capsys):
+    for arguments in (["data", "inspect", ""], ["bench", ""], ["build", "x.toml", "--data", ""]):
+        assert run(arguments) == ExitStatus.USAGE
+        assert "the path is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "code"), [("picture.txt", "KD_USAGE"), ("none/picture.png", "KD_OUTPUT")]
+)
+def test_a_picture_that_cannot_be_written_is_told_before_anything_is_read(
+    tmp_path, capsys, place, code
+):
+    status = run(["data", "inspect", str(tmp_path / "none.csv"), "--plot", str(tmp_path / place)])
+    assert status != ExitStatus.OK
+    assert capsys.readouterr().err.startswith(f"error {code}")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path, capsys):
+    run(["bench", str(tmp_path), "--html", str(tmp_path / "none" / "page.html")])
+    shown = capsys.readouterr().err
+    assert shown.startswith("error KD_OUTPUT")
+    assert "--html" in shown
+    assert "--out" not in shown
+
+
+def test_a_baseline_that_is_no_report_is_named(tmp_path, capsys):
+    (tmp_path / "old.json").write_bytes(b"\xff\xfe")
+    status = run(["bench", str(tmp_path), "--baseline", str(tmp_path / "old.json")])
+    assert status == ExitStatus.BAD_DATA
+    assert "old.json" in capsys.readouterr().err
+
+
+def test_the_typed_command_is_the_one_that_ran():
+    """Oracle: the arguments, not those of the process that runs the tests."""
+    import click
+
+    from kd_edge.cli.options import typed_command
+
+    with click.Context(click.Command("bench"), obj=["bench", "my bundle"]):
+        assert typed_command() == "kd-edge bench 'my bundle'"
+
+
+def test_simulated_signs_are_read_back_and_called_synthetic(tmp_path, capsys):
+    """Oracle: the generator's own recordings; the exports keep samples to 1e-7."""
+    from kd_edge.signals import read
+    from kd_edge.signals.recording import same_unit
+    from kd_edge.signals.simulate import SignSettings
+    from kd_edge.signals.simulate import simulate as made_by
+
+    numbers = {"signs": 2, "subjects": 2, "repetitions": 2, "sessions": 2, "sensors": 1}
+    options = [text for name, n in numbers.items() for text in (f"--{name}", str(n))]
+    out = tmp_path / "signs"
+    assert run(["data", "simulate", str(out), *options, "--seed", "7", "--json"]) == ExitStatus.OK
+    assert json.loads(capsys.readouterr().out)["synthetic"] is True
+    found = read(out)
+    expected = made_by(SignSettings(**{f"n_{k}": n for k, n in numbers.items()}, seed=7))
+    assert len(found) == len(expected) == 8
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.synthetic
+        assert "synthetic" in ours.source
+        assert (ours.label, ours.subject, ours.session, ours.trial) == (
+            theirs.label,
+            theirs.subject,
+            theirs.session,
+            theirs.trial,
+        )
+        for left, right in zip(ours.streams, theirs.streams, strict=True):
+            assert left.modality == right.modality
+            assert same_unit(left.unit, right.unit)
+            assert left.rate_hz == pytest.approx(right.rate_hz, rel=1e-6)
+            np.testing.assert_allclose(left.samples, right.samples, atol=1e-6)
+    assert run(["data", "simulate", str(out)]) == ExitStatus.BAD_DATA
+    assert "KD_OUTPUT" in capsys.readouterr().err
 
 
 def test_doctor_names_what_is_installed_and_how_to_get_the_rest(capsys):

@@ -89,4 +89,4 @@ def test_an_altered_report_names_the_place_that_does_not_fit(report):
     with pytest.raises(KdEdgeError) as caught:
         from_json(json.dumps(altered))
     assert caught.value.code == "KD_BAD_FORMAT"
-    assert caught.value.where == "rows.0.accuracy"
+    assert caught.value.where == "report.json, rows.0.accuracy"

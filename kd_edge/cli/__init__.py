@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 
@@ -10,9 +11,14 @@ import click
 from kd_edge import __version__
 from kd_edge.cli.bench import bench
 from kd_edge.cli.build import build
+from kd_edge.cli.compile import compile_command
 from kd_edge.cli.data import data
 from kd_edge.cli.doctor import doctor
+from kd_edge.cli.printing import discard_output
 from kd_edge.errors import ExitStatus, KdEdgeError
+
+STANDARD_OUTPUT = "standard output"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 EPILOG = """
 Exit status: 0 done, 1 a defect of kd-edge, 2 bad usage, 3 bad data, 4 a missing tool or package,
@@ -31,10 +37,11 @@ def cli() -> None:
       kd-edge data inspect PATH                       what is in your recordings
       kd-edge build recipes/demo.toml --out build/demo
       kd-edge bench build/demo                        size, latency, accuracy
+      kd-edge compile model.tflite --out DIR          plain C from any int8 model
     """
 
 
-for command in (build, bench, data, doctor):
+for command in (build, bench, compile_command, data, doctor):
     cli.add_command(command)
 
 
@@ -48,36 +55,56 @@ def run(arguments: list[str]) -> int:
     """Run one command; errors become messages and exit statuses, tracebacks need --debug."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
-        status = cli.main(arguments, prog_name="kd-edge", standalone_mode=False)
+        status = cli.main(
+            arguments, prog_name="kd-edge", standalone_mode=False, obj=list(arguments)
+        )
+        sys.stdout.flush()
         return status if isinstance(status, int) else ExitStatus.OK
-    except KdEdgeError as error:
-        if debug:
-            raise
-        _show(error, as_json=as_json)
-        return error.exit_status
-    except click.ClickException as error:
-        error.show()
-        return ExitStatus.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; the same command goes on from here", err=True)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is not an error of ours.
-        sys.stdout = None
+        discard_output()
         return ExitStatus.OK
     except Exception as error:
-        if debug:
+        told = _told(error)
+        if debug and not isinstance(error, click.ClickException):
             raise
-        click.echo(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "  hint:  this is a defect of kd-edge; report what --debug prints",
-            err=True,
+        if told.where == STANDARD_OUTPUT:
+            discard_output()
+        _show(told, error, as_json=as_json and told.where != STANDARD_OUTPUT)
+        return told.exit_status
+
+
+def _told(error: Exception) -> KdEdgeError:
+    """Any error as one that says what, where and what to do."""
+    if isinstance(error, KdEdgeError):
+        return error
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "kd-edge"
+        return KdEdgeError(
+            "KD_USAGE", error.format_message(), where=command, hint=f"{command} --help"
         )
-        return ExitStatus.INTERNAL
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        return KdEdgeError(
+            "KD_OUTPUT",
+            f"cannot write: {error.strerror}",
+            where=STANDARD_OUTPUT,
+            hint="free some space where the output is sent",
+        )
+    return KdEdgeError(
+        "KD_INTERNAL",
+        f"{type(error).__name__}: {error}",
+        hint="this is a defect of kd-edge; report what --debug prints",
+    )
 
 
-def _show(error: KdEdgeError, *, as_json: bool) -> None:
+def _show(told: KdEdgeError, error: Exception, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False, indent=1))
+        click.echo(json.dumps({"error": told.to_json()}, ensure_ascii=False, indent=1))
+    elif isinstance(error, click.ClickException):
+        error.show()
     else:
-        click.echo(f"error {error}", err=True)
+        click.echo(f"error {told}", err=True)

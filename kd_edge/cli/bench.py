@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import common, path_option, typed_command
+from kd_edge.cli.options import PATH, check_output, common, path_option, typed_command
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -22,7 +22,7 @@ With --baseline the exit status is 6 where a figure got worse than its tolerance
 
 
 @click.command(epilog=EPILOG)
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=PATH)
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
 @click.option("--reader", help="Reader of --data, where it is not the recipe's.")
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
@@ -39,12 +39,15 @@ def bench(
     as_json: bool,
 ) -> int:
     """Measure BUNDLE: size, latency, arena, accuracy and parity of every model on every runtime."""
+    from kd_edge.cli.printing import printing
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.files import write_text
     from kd_edge.pipeline.bench import bench as run_bench
     from kd_edge.report.html import render_html
     from kd_edge.report.json import to_json
+    from kd_edge.report.table import print_table
 
+    check_output(html, "--html", (".html", ".htm"))
     old = _read_baseline(baseline) if baseline else None
     with TerminalWatch() as watch:
         report = run_bench(
@@ -57,14 +60,11 @@ def bench(
         )
     if html:
         write_text(html, render_html(report))
-    if as_json:
-        click.echo(to_json(report))
-    else:
-        from rich.console import Console
-
-        from kd_edge.report.table import print_table
-
-        print_table(report, Console())
+    with printing() as console:
+        if as_json:
+            click.echo(to_json(report))
+        else:
+            print_table(report, console)
     return _compare(old, report) if old else ExitStatus.OK
 
 
@@ -72,7 +72,7 @@ def _read_baseline(path: Path):
     from kd_edge.report.json import from_json
 
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE",
@@ -80,15 +80,18 @@ def _read_baseline(path: Path):
             where=str(path),
             hint="name a bundle's report.json, or what `kd-edge bench --json` printed",
         ) from error
-    return from_json(text)
+    # Bytes that are no text become a text that is no report: `from_json` says so.
+    return from_json(content.decode("utf-8", "replace"), source=str(path))
 
 
 def _compare(old, new) -> int:
     from rich.console import Console
 
-    from kd_edge.report.baseline import compare, print_changes
+    from kd_edge.report.baseline import compare, other_bundle, print_changes
 
     changes = compare(old, new)
+    if other := other_bundle(old, new):
+        click.echo(f"note: {other}", err=True)
     print_changes(changes, Console(stderr=True))
     worse = [change for change in changes if change.worse]
     if not worse:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import common, path_option, typed_command
+from kd_edge.cli.options import PATH, common, path_option, typed_command
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -21,20 +21,21 @@ Ctrl-C loses at most one epoch: the same command goes on. A second build does on
 
 
 @click.command(epilog=EPILOG)
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", type=PATH)
 @path_option("--data", help="Folder or file of recordings; the recipe's dataset.path otherwise.")
 @path_option("--out", help="Folder of the bundle; build/<recipe's name> otherwise.")
 @common
 def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> int:
     """Build the bundle of RECIPE: teachers, students, TFLite, C arrays and the report."""
     from kd_edge.recipe import load_recipe
+    from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 
     asked = load_recipe(recipe)
     if data is None and asked.dataset.path is not None:
         data = recipe.parent / asked.dataset.path
     out = out or Path("build") / asked.name
     # Heavy from here on: a recipe that is wrong has been told by now.
-    _start_tensorflow_quietly()
+    start_tensorflow_quietly()
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
@@ -46,33 +47,17 @@ def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> i
     return _status(built.failures)
 
 
-def _start_tensorflow_quietly() -> None:
-    """Import TensorFlow and use it once, with its notes on its own start kept off the terminal."""
-    import importlib.util
-    import logging
-
-    from kd_edge.runtimes.native_stderr import caught_stderr
-
-    if importlib.util.find_spec("tensorflow") is None:
-        return  # the build says what is missing, and how to get it
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with caught_stderr():
-        import keras
-
-        keras.ops.zeros(1)
-
-
 def _show(report, out: Path, *, as_json: bool) -> None:
+    from kd_edge.cli.printing import printing
     from kd_edge.report.json import to_json
     from kd_edge.report.table import print_table
 
-    if as_json:
-        click.echo(to_json(report))
-        return
-    from rich.console import Console
-
-    print_table(report, Console())
-    click.echo(f"\nbundle: {out}\nreport: {out / 'report.html'}")
+    with printing() as console:
+        if as_json:
+            click.echo(to_json(report))
+            return
+        print_table(report, console)
+        click.echo(f"\nbundle: {out}\nreport: {out / 'report.html'}")
 
 
 def _status(failures: tuple[KdEdgeError, ...]) -> int:

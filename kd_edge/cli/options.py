@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+
+from kd_edge.errors import KdEdgeError
+
+
+class _PathType(click.Path):
+    """A path; the empty text is none, and would silently mean the working folder."""
+
+    def convert(self, value, param, ctx):
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+# Whether it exists is for the command to say, with a hint.
+PATH = _PathType(path_type=Path)
 
 
 def common(command: Callable) -> Callable:
@@ -19,13 +34,40 @@ def common(command: Callable) -> Callable:
 
 
 def path_option(*names: str, help: str, required: bool = False) -> Callable:  # noqa: A002
-    """An option that takes a path; whether it exists is for the command to say, with a hint."""
-    return click.option(*names, type=click.Path(path_type=Path), required=required, help=help)
+    """An option that takes a path."""
+    return click.option(*names, type=PATH, required=required, help=help)
+
+
+def check_output(path: Path | None, option: str, suffixes: Sequence[str]) -> None:
+    """Refuse a file that could not be written later, before any work.
+
+    Args:
+        suffixes: of the names that are taken, e.g. '.png'.
+
+    Raises:
+        KdEdgeError KD_USAGE: another suffix. KD_OUTPUT: no such folder.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"{option} writes {' or '.join(suffixes)}, not '{path.suffix or path.name}'",
+            where=str(path),
+            hint=f"name a file that ends in {suffixes[0]}",
+        )
+    if not path.parent.is_dir() or path.is_dir():
+        what = f"there is no folder {path.parent}" if not path.is_dir() else "it is a folder"
+        raise KdEdgeError(
+            "KD_OUTPUT",
+            f"cannot write {path.name}: {what}",
+            where=str(path),
+            hint=f"make the folder, or name another place with {option}",
+        )
 
 
 def typed_command() -> str:
-    """The command line as typed, for a report's provenance."""
+    """The command line as it was given, for a report's provenance."""
     import shlex
-    import sys
 
-    return shlex.join(["kd-edge", *sys.argv[1:]])
+    return shlex.join(["kd-edge", *click.get_current_context().find_root().obj])

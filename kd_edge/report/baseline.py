@@ -68,6 +68,18 @@ def compare(old: Report, new: Report) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: (not change.worse, change.not_compared != "")))
 
 
+def other_bundle(old: Report, new: Report) -> str:
+    """A sentence where the old report is of another bundle, or of another recipe; else ''."""
+    if old.title != new.title:
+        return (
+            f"the baseline is of another bundle, '{old.title}' of {old.provenance.created}; this "
+            f"is '{new.title}'. What differs may be the recipes' doing."
+        )
+    if old.provenance.recipe_sha256 != new.provenance.recipe_sha256:
+        return f"the recipe has changed since the baseline of {old.provenance.created}."
+    return ""
+
+
 def print_changes(changes: tuple[Change, ...], console: Console) -> None:
     """Print what got worse, what else changed, and what could not be compared."""
     from rich import box

@@ -21,8 +21,8 @@ def to_json(report: Report) -> str:
     return _lines(_adapter().dump_python(report, mode="json"), "")
 
 
-def from_json(text: str) -> Report:
-    """The report that `to_json` wrote.
+def from_json(text: str, *, source: str = "report.json") -> Report:
+    """The report that `to_json` wrote; `source` is its file, for errors.
 
     Raises:
         KdEdgeError KD_BUNDLE_VERSION: another schema version.
@@ -36,13 +36,14 @@ def from_json(text: str) -> Report:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             "this is not a kd-edge report",
-            where=f"{type(error).__name__}: {error}",
+            where=f"{source}: {type(error).__name__}: {error}",
             hint="name the report.json of a bundle",
         ) from error
     if version != SCHEMA_VERSION:
         raise KdEdgeError(
             "KD_BUNDLE_VERSION",
             f"the report has schema version {version}; this kd-edge reads {SCHEMA_VERSION}",
+            where=source,
             hint="build or bench the bundle again with this version",
         )
     try:
@@ -52,7 +53,7 @@ def from_json(text: str) -> Report:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"the report does not fit its schema: {first['msg']}",
-            where=".".join(str(step) for step in first["loc"]),
+            where=f"{source}, {'.'.join(str(step) for step in first['loc'])}",
             hint="build or bench the bundle again; a report is not meant to be edited",
         ) from error
 

@@ -36,3 +36,20 @@ def caught_stderr() -> Iterator[CaughtText]:
             os.close(saved)
             sink.seek(0)
             caught.text = sink.read().decode("utf-8", "replace").strip()
+
+
+def start_tensorflow_quietly() -> None:
+    """Import TensorFlow and use it once, with its notes on its own start kept off the terminal.
+
+    Where it is not installed nothing happens: whoever needs it says how to get it.
+    """
+    import importlib.util
+    import logging
+
+    if importlib.util.find_spec("tensorflow") is None:
+        return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with caught_stderr():
+        import keras
+
+        keras.ops.zeros(1)
