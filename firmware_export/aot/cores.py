@@ -74,6 +74,7 @@ _ALL = (
         ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
         "riscv64-unknown-elf-gcc",
     ),
+    Core("lx7", "Xtensa LX7 of the ESP32-S3", (), "xtensa-esp32s3-elf-gcc"),
 )
 CORES = {core.name: core for core in _ALL}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firmware_export.boards.board import Board, read_board
+from firmware_export.boards.board import Board, Fit, fits, read_board
 from kd_edge.errors import KdEdgeError, nearest
+
+__all__ = ["BOARDS", "Board", "Fit", "find_board", "fits", "read_board"]
 
 FOLDER = Path(__file__).parent
 

@@ -45,21 +45,33 @@ class Uart:
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["cmsdk"]
-    base: int
-    irq: int
+    kind: Literal["cmsdk", "pty"]
+    base: int | None = None
+    irq: int | None = None
 
 
 @dataclass(frozen=True)
 class Timer:
-    """What ticks: kind of peripheral, its address, its interrupt if it needs one, ticks a second."""
+    """What ticks: kind of clock, ticks a second, its address, its interrupt if it needs one."""
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["cmsdk", "sse"]
-    base: int
+    kind: Literal["cmsdk", "sse", "posix"]
     hz: int
+    base: int | None = None
     irq: int | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the board's users build with, and the names that it has there."""
+
+    __pydantic_config__ = _STRICT
+
+    kind: Literal["platformio", "esp-idf"]
+    platform: str
+    board: str
+    framework: str
 
 
 @dataclass(frozen=True)
@@ -73,9 +85,11 @@ class Board:
         clock_hz: of the core.
         flash: what the image may fill.
         ram: what data, stack and buffers may fill.
-        emulated: it is a machine of QEMU.
+        emulated: it is a machine of QEMU, or a process on this one.
         run: images of it have been run by this project's tests; False: they are built only.
-        emulator, uart, timer: of boards whose start-up code is here.
+        uart, timer: of emulated boards, whose start-up code is here.
+        emulator: of QEMU's boards.
+        project: of real boards.
     """
 
     __pydantic_config__ = _STRICT
@@ -91,6 +105,12 @@ class Board:
     emulator: Emulator | None = None
     uart: Uart | None = None
     timer: Timer | None = None
+    project: Project | None = None
+
+    @property
+    def counts_instructions(self) -> bool:
+        """QEMU counts instructions; a process and a real board do not."""
+        return self.emulator is not None
 
     @property
     def core_facts(self) -> Core:
@@ -102,8 +122,34 @@ class Board:
 
         Exact to one instruction and one tick; spans of 10,000 instructions and more are worth
         measuring.
+
+        Raises:
+            KdEdgeError KD_USAGE: the board does not count instructions.
         """
+        if not self.counts_instructions:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"{self.name} does not count instructions: its ticks are time",
+                hint="QEMU's boards count them: `kd-edge board list`",
+            )
         return round(ticks * 1e9 / (self.timer.hz * INSTRUCTION_NS))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether an image fits a board: bytes that are left, negative where there are too few."""
+
+    flash_left: int
+    ram_left: int
+
+    @property
+    def fits(self) -> bool:
+        return self.flash_left >= 0 and self.ram_left >= 0
+
+
+def fits(board: Board, flash_bytes: int, ram_bytes: int) -> Fit:
+    """What would be left of a board's memories; its own firmware needs some of that."""
+    return Fit(board.flash.bytes - flash_bytes, board.ram.bytes - ram_bytes)
 
 
 def read_board(path: Path) -> Board:
@@ -148,12 +194,31 @@ def _check(path: Path, board: Board) -> None:
         find_core(board.core)
     except KdEdgeError as error:
         raise _bad(path, error.message, "core", hint=error.hint) from error
+    needed = ("uart", "timer") if board.emulated else ("project",)
+    for key in needed:
+        if getattr(board, key) is None:
+            kind = "emulated" if board.emulated else "real"
+            raise _bad(path, f"describes an {kind} board, but lacks '{key}'", key)
     if board.emulated:
-        for key in ("emulator", "uart", "timer"):
-            if getattr(board, key) is None:
-                raise _bad(path, f"is emulated, but lacks '{key}'", key)
-        if board.timer.kind == "cmsdk" and board.timer.irq is None:
-            raise _bad(path, "has a 32-bit timer, which needs its interrupt", "timer.irq")
+        _check_peripherals(path, board)
+
+
+def _check_peripherals(path: Path, board: Board) -> None:
+    """Each kind of peripheral has what its driver needs."""
+    if (board.core == "host") != (board.emulator is None):
+        raise _bad(path, "needs 'emulator' for each core but host's", "emulator")
+    needed = {
+        "cmsdk": ("base", "irq"),
+        "sse": ("base",),
+        "pty": (),
+        "posix": (),
+    }
+    for name, part in (("uart", board.uart), ("timer", board.timer)):
+        for key in needed[part.kind]:
+            if getattr(part, key) is None:
+                raise _bad(
+                    path, f"has a {name} of kind {part.kind}, which needs '{key}'", f"{name}.{key}"
+                )
 
 
 def _bad(path: Path, problem: str, key: str | None = None, hint: str | None = None) -> KdEdgeError:

@@ -27,12 +27,20 @@ PACKAGES: dict[str, tuple[str, str]] = {
         "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
         "brew install riscv64-elf-gcc",
     ),
+    "cc": ("gcc", "xcode-select --install"),
+    "clang": ("clang", "xcode-select --install"),
     "qemu-system-arm": ("qemu-system-arm", "brew install qemu"),
 }
 
-_SOURCES = ("kd_board_cortex_m.c", "kd_board_semihosting.c")
+_HOST_COMPILER = "cc"
+_HOST_SOURCES = ("kd_board_host.c",)
+_QEMU_SOURCES = ("kd_board_cortex_m.c", "kd_board_semihosting.c")
 _UARTS = {"cmsdk": "kd_board_uart_cmsdk.c"}
 _TIMERS = {"cmsdk": "kd_board_timer_cmsdk.c", "sse": "kd_board_timer_sse.c"}
+
+# The bare metal is started by our own code. Newlib, not newlib-nano: its memcpy and memset are made
+# for speed, and nothing else of it is used.
+_QEMU_LINK = ("-nostartfiles", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,18 @@ def find_tool(name: str) -> str:
 
 def board_sources(board: Board) -> tuple[Path, ...]:
     """The C files of an emulated board's layer; their headers stand beside them."""
-    parts = (*_SOURCES, _UARTS[board.uart.kind], _TIMERS[board.timer.kind])
+    if board.emulator is None:
+        parts = _HOST_SOURCES
+    else:
+        parts = (*_QEMU_SOURCES, _UARTS[board.uart.kind], _TIMERS[board.timer.kind])
     return tuple(COMMON / name for name in parts)
 
 
 def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, str]:
-    """What is generated for a board: file name -> text of its configuration and linker script."""
+    """What is generated for a board: file name -> text of its configuration and linker script.
+
+    A process has no linker script.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(COMMON),
         undefined=jinja2.StrictUndefined,
@@ -87,7 +101,7 @@ def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, st
     )
     return {
         name: environment.get_template(f"{name}.j2").render(board=board, stack_bytes=stack_bytes)
-        for name in ("kd_board_config.h", "kd_board.ld")
+        for name in ("kd_board_config.h", *(("kd_board.ld",) if board.emulator else ()))
     }
 
 
@@ -105,7 +119,7 @@ def build_image(
     """Compile and link an image whose main() is in the sources.
 
     Args:
-        board: an emulated one.
+        board: an emulated one, QEMU's or `host`.
         sources: C files, or file name -> text (headers too), which is written to `out`.
         out: a folder, made if needed; gets image.elf, image.map and what is generated.
         include_dirs: searched after `out`.
@@ -115,11 +129,12 @@ def build_image(
         stack_bytes: set aside at the top of the RAM.
 
     Raises:
-        KdEdgeError KD_MISSING_TOOL: the compiler is not installed. KD_COMPILE: it refuses the
-            sources. KD_BOARD_FULL: the image does not fit the board's memories.
+        KdEdgeError KD_USAGE: the board is a real one. KD_MISSING_TOOL: the compiler is not
+            installed. KD_COMPILE: it refuses the sources. KD_BOARD_FULL: the image does not
+            fit the board's memories.
     """
-    core = board.core_facts
-    compiler = find_tool(core.compiler)
+    _check_emulated(board)
+    out.mkdir(parents=True, exist_ok=True)
     files = board_files(board, stack_bytes=stack_bytes)
     if isinstance(sources, Mapping):
         files |= sources
@@ -127,19 +142,31 @@ def build_image(
     for name, text in files.items():
         write_text(out / name, text)
     elf = out / "image.elf"
-    command = [compiler, "-std=c99", optimize, "-g", *core.flags]
+    command = [find_tool(_compiler(board)), "-std=c99", optimize, "-g", *board.core_facts.flags]
     command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
     command += [f"-I{folder}" for folder in (out, COMMON, *include_dirs)]
     command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command += [*extra_flags, *map(str, (*sources, *board_sources(board)))]
-    # Newlib, not newlib-nano: its memcpy and memset are made for speed, and nothing else is used.
-    command += ["-nostartfiles", f"-T{out / 'kd_board.ld'}", f"-Wl,-Map={out / 'image.map'}"]
-    command += ["-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments"]
-    command += ["-o", str(elf)]
+    command += ["-Wl,--gc-sections", f"-Wl,-Map={out / 'image.map'}", "-o", str(elf)]
+    if board.emulator:
+        command += [*_QEMU_LINK, f"-T{out / 'kd_board.ld'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _refused(board, done.stderr)
     return _image(board, elf)
+
+
+def _check_emulated(board: Board) -> None:
+    if not board.emulated:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"no image can be built here for {board.name}, which is no emulated board",
+            hint=f"its own tools build it: {board.project.kind}",
+        )
+
+
+def _compiler(board: Board) -> str:
+    return board.core_facts.compiler or _HOST_COMPILER
 
 
 def _refused(board: Board, errors: str) -> KdEdgeError:
@@ -155,14 +182,14 @@ def _refused(board: Board, errors: str) -> KdEdgeError:
     telling = [line for line in lines if "error" in line or "undefined" in line] or lines
     return KdEdgeError(
         "KD_COMPILE",
-        f"{board.core_facts.compiler} refuses the sources",
+        f"{_compiler(board)} refuses the sources",
         where="\n         ".join(telling[:8]),
         hint="this is a defect of the sources or of the options",
     )
 
 
 def _image(board: Board, elf: Path) -> Image:
-    size = find_tool(board.core_facts.compiler.removesuffix("gcc") + "size")
+    size = find_tool(_compiler(board).removesuffix("gcc").removesuffix("cc") + "size")
     listing = subprocess.run([size, "-A", str(elf)], capture_output=True, text=True, check=True)
     sections, flash, ram = {}, 0, 0
     for line in listing.stdout.splitlines():

@@ -34,6 +34,10 @@ size_t kd_board_receive(uint8_t *bytes, size_t size);
 /* Send all bytes; waits while the transmitter is full. */
 void kd_board_send(const uint8_t *bytes, size_t size);
 
+/* Change the speed of both directions, after what has been sent. Returns false, and changes
+ * nothing, where the port cannot run at it. It starts at 115,200. */
+bool kd_board_set_speed(uint32_t bits_per_second);
+
 /* Bytes lost since the start because nobody took them in time. */
 uint32_t kd_board_overruns(void);
 
@@ -41,6 +45,9 @@ uint32_t kd_board_overruns(void);
 void kd_board_wait(void);
 
 /// Memory ///
+
+/* What a board cannot know. */
+#define KD_BOARD_UNKNOWN UINT32_MAX
 
 /* Most bytes of stack used since the start; kd_board_stack_size() where it has overflowed. */
 uint32_t kd_board_stack_used(void);
@@ -50,7 +57,7 @@ uint32_t kd_board_stack_size(void);
 
 /// Console and end ///
 
-/* Write to the developer's console: of the emulator, or standard error on a host. Not the serial
+/* Write to the developer's console: standard output of the emulator or process. Not the serial
  * port. Boards without a console drop it. */
 void kd_board_write(const char *text, size_t size);
 
