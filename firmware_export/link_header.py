@@ -66,7 +66,9 @@ def _rows(message: protocol.Message) -> list[str]:
     places += ["…"] * (len(message.fields) - len(places))
     rows = []
     for place, field in zip(places, message.fields, strict=True):
-        rows.append(f"| {place} | `{field.name}` | {_type(field)} | {field.unit} | {field.meaning} |")
+        rows.append(
+            f"| {place} | `{field.name}` | {_type(field)} | {field.unit} | {field.meaning} |"
+        )
         rows += [
             f"| | · `{item.name}` | {_type(item)} | {item.unit} | {item.meaning} |"
             for item in field.items

@@ -1,8 +1,8 @@
-"""Every byte of the serial link, stated once: Python's ends, the C header and docs/protocol.md follow.
+"""Every byte of the serial link, stated once: Python, the C header and docs/protocol.md follow.
 
-A frame is COBS between zero bytes of `version u8, type u8, sequence u16, payload, CRC-32 u32`, little
-endian, the CRC being zlib's over all that precedes it. A payload is its message's fields in order:
-first those of fixed size, then those whose size the payload itself tells.
+A frame is COBS between zero bytes of `version u8, type u8, sequence u16, payload, CRC-32 u32`,
+little endian, the CRC being zlib's over all that precedes it. A payload is its message's fields in
+order: first those of fixed size, then those whose size the payload itself tells.
 """
 
 from __future__ import annotations
@@ -116,11 +116,11 @@ FLAGS = MappingProxyType({"KEEP_STATE": 1})
 TICKS = MappingProxyType({"CYCLES": 0, "INSTRUCTIONS": 1, "MICROSECONDS": 2})
 CHOICES = MappingProxyType({"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS})
 
-_KIND = Field("kind", "u8", "INT8: quantised inputs in the order of HELLO; RAW: 16-bit sensor samples")
+_KIND = Field("kind", "u8", "INT8: quantised inputs, in HELLO's order; RAW: sensor samples")
 _FLAGS = Field("flags", "u8", "KEEP_STATE: do not reset the model before this window")
 _OFFSET = Field("offset", "u32", "where in the window the data belong", "byte")
 _TICKS = (
-    Field("ticks", "u64", "engine, in units of HELLO's ticks_kind"),
+    Field("ticks", "u64", "engine; HELLO's ticks_kind and ticks_per_thousand say what"),
     Field("front_end_ticks", "u64", "front end and quantisation, the same unit; 0 for INT8"),
     Field("microseconds", "u32", "both together by the board's clock", "µs"),
 )
@@ -130,6 +130,7 @@ _TENSOR = (
     Field("zero_point", "i32", "step that stands for zero"),
     Field("shape", "list", "dimensions", items=(Field("size", "u32", "one dimension"),)),
 )
+_END = (Field("end", "u32", "number of the sample after the window's last"),)
 _STREAM = (
     Field("name", "str", "the sensor's name"),
     Field("channels", "u8", "values per sample"),
@@ -138,114 +139,216 @@ _STREAM = (
 )
 
 MESSAGES = (
-    Message("HELLO", 0x01, "host", "Opens a session; every other request is refused before it.", (
-        Field("session", "u32", "any number; the answer repeats it"),
-    )),
-    Message("HELLO_ANSWER", 0x81, "board", "What stands at the other end.", (
-        Field("session", "u32", "the request's"),
-        Field("boot", "u32", "differs after each start of the board, as far as it can tell"),
-        Field("receive_bytes", "u32", "bytes that the host may have unanswered on the wire", "byte"),
-        Field("max_payload", "u16", "largest payload the board takes", "byte"),
-        Field("depth", "u8", "requests that may be unanswered; so many answers are kept"),
-        Field("ticks_kind", "u8", "CYCLES, INSTRUCTIONS or MICROSECONDS"),
-        Field("firmware", "u8", "firmware version: major, minor, patch", count=3),
-        Field("clock_hz", "u32", "the core's clock", "Hz"),
-        Field("max_baud", "u32", "highest speed the board agrees to; 0: fixed", "baud"),
-        Field("golden_count", "u16", "golden vectors in the image"),
-        Field("layer_count", "u16", "layers that PROFILE tells; 0: none"),
-        Field("int8_bytes", "u32", "bytes of an INT8 window", "byte"),
-        Field("raw_bytes", "u32", "bytes of a RAW window; 0: no front end", "byte"),
-        Field("output_bytes", "u32", "bytes of scores", "byte"),
-        Field("model_sha256", "u8", "of the .tflite", count=32),
-        Field("board", "str", "the board's name"),
-        Field("core", "str", "the core's name"),
-        Field("engine", "str", "what runs the model"),
-        Field("inputs", "list", "the model's inputs", items=_TENSOR),
-        Field("outputs", "list", "the model's outputs", items=_TENSOR),
-        Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
-    )),
+    Message(
+        "HELLO",
+        0x01,
+        "host",
+        "Opens a session; every other request is refused before it.",
+        (Field("session", "u32", "any number; the answer repeats it"),),
+    ),
+    Message(
+        "HELLO_ANSWER",
+        0x81,
+        "board",
+        "What stands at the other end.",
+        (
+            Field("session", "u32", "the request's"),
+            Field("boot", "u32", "differs after each start of the board, as far as it can tell"),
+            Field("receive_bytes", "u32", "bytes that may be unanswered on the wire", "byte"),
+            Field("max_payload", "u16", "largest payload the board takes", "byte"),
+            Field("depth", "u8", "requests that may be unanswered; so many answers are kept"),
+            Field("ticks_kind", "u8", "CYCLES, INSTRUCTIONS or MICROSECONDS"),
+            Field("firmware", "u8", "firmware version: major, minor, patch", count=3),
+            Field("ticks_per_thousand", "u32", "timer ticks in a thousand of ticks_kind"),
+            Field("clock_hz", "u32", "the core's clock", "Hz"),
+            Field("max_baud", "u32", "highest speed the board agrees to; 0: fixed", "baud"),
+            Field("golden_count", "u16", "golden vectors in the image"),
+            Field("layer_count", "u16", "layers that PROFILE tells; 0: none"),
+            Field("int8_bytes", "u32", "bytes of an INT8 window", "byte"),
+            Field("raw_bytes", "u32", "bytes of a RAW window; 0: no front end", "byte"),
+            Field("output_bytes", "u32", "bytes of scores", "byte"),
+            Field("model_sha256", "u8", "of the .tflite", count=32),
+            Field("board", "str", "the board's name"),
+            Field("core", "str", "the core's name"),
+            Field("engine", "str", "what runs the model"),
+            Field("inputs", "list", "the model's inputs", items=_TENSOR),
+            Field("outputs", "list", "the model's outputs", items=_TENSOR),
+            Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
+        ),
+    ),
     Message("RESET", 0x02, "host", "Clears the model's state."),
     Message("RESET_ANSWER", 0x82, "board", "Done."),
-    Message("PART", 0x03, "host", "Some of a window that is larger than a frame; offset 0 starts one.", (
-        _KIND, _FLAGS, _OFFSET,
-        Field("data", "i8*", "bytes of the window"),
-    )),
+    Message(
+        "PART",
+        0x03,
+        "host",
+        "Some of a window larger than a frame; offset 0 starts one.",
+        (
+            _KIND,
+            _FLAGS,
+            _OFFSET,
+            Field("data", "i8*", "bytes of the window"),
+        ),
+    ),
     Message("PART_ANSWER", 0x83, "board", "It is in place."),
-    Message("RUN", 0x04, "host", "The rest of a window; the model then runs.", (
-        _KIND, _FLAGS, _OFFSET,
-        Field("data", "i8*", "the window's last bytes"),
-    )),
-    Message("RUN_ANSWER", 0x84, "board", "The model's answer.", (
-        *_TICKS,
-        Field("scores", "i8*", "every output, in order"),
-    )),
-    Message("SELFTEST", 0x05, "host", "Runs one golden vector; the model's state is reset.", (
-        Field("index", "u16", "which, from 0"),
-    )),
-    Message("SELFTEST_ANSWER", 0x85, "board", "How it went.", (
-        Field("count", "u16", "golden vectors in the image"),
-        Field("index", "u16", "the request's"),
-        Field("differing", "u32", "scores that differ from the expected ones; 0: passed"),
-        *_TICKS,
-    )),
-    Message("PROFILE", 0x06, "host", "Ticks per layer; first 0 runs the model once and resets its state.", (
-        Field("first", "u16", "the first layer wanted"),
-    )),
-    Message("PROFILE_ANSWER", 0x86, "board", "As many layers as fit; the host asks for the next ones.", (
-        Field("count", "u16", "layers in all"),
-        Field("first", "u16", "the request's"),
-        Field("layers", "list", "layers in order", items=(
-            Field("ticks", "u64", "in units of HELLO's ticks_kind"),
-            Field("name", "str", "the layer's name"),
-        )),
-    )),
+    Message(
+        "RUN",
+        0x04,
+        "host",
+        "The rest of a window; the model then runs.",
+        (
+            _KIND,
+            _FLAGS,
+            _OFFSET,
+            Field("data", "i8*", "the window's last bytes"),
+        ),
+    ),
+    Message(
+        "RUN_ANSWER",
+        0x84,
+        "board",
+        "The model's answer.",
+        (
+            *_TICKS,
+            Field("scores", "i8*", "every output, in order"),
+        ),
+    ),
+    Message(
+        "SELFTEST",
+        0x05,
+        "host",
+        "Runs one golden vector; the model's state is reset.",
+        (Field("index", "u16", "which, from 0"),),
+    ),
+    Message(
+        "SELFTEST_ANSWER",
+        0x85,
+        "board",
+        "How it went.",
+        (
+            Field("count", "u16", "golden vectors in the image"),
+            Field("index", "u16", "the request's"),
+            Field("differing", "u32", "scores that differ from the expected ones; 0: passed"),
+            *_TICKS,
+        ),
+    ),
+    Message(
+        "PROFILE",
+        0x06,
+        "host",
+        "Ticks per layer; first 0 runs the model anew.",
+        (Field("first", "u16", "the first layer wanted"),),
+    ),
+    Message(
+        "PROFILE_ANSWER",
+        0x86,
+        "board",
+        "As many layers as fit.",
+        (
+            Field("count", "u16", "layers in all"),
+            Field("first", "u16", "the request's"),
+            Field(
+                "layers",
+                "list",
+                "layers in order",
+                items=(
+                    Field("ticks", "u64", "as in RUN_ANSWER"),
+                    Field("name", "str", "the layer's name"),
+                ),
+            ),
+        ),
+    ),
     Message("MEMORY", 0x07, "host", "Asks for memory and receive counters."),
-    Message("MEMORY_ANSWER", 0x87, "board", "Since the board started.", (
-        Field("stack_used", "u32", "high-water mark", "byte"),
-        Field("stack_size", "u32", "reserved", "byte"),
-        Field("static_bytes", "u32", "variables of fixed place, arena and buffers among them", "byte"),
-        Field("arena_bytes", "u32", "the engine's", "byte"),
-        Field("overruns", "u32", "bytes that came while the receive buffer was full", "byte"),
-        Field("bad_cobs", "u32", "frames dropped: not COBS"),
-        Field("bad_crc", "u32", "frames dropped: CRC-32 differs"),
-        Field("bad_length", "u32", "frames dropped: too short or too long"),
-        Field("gaps", "u32", "frames dropped: one before them was missing"),
-        Field("repeats", "u32", "requests that came again and were answered from what was kept"),
-    )),
-    Message("STREAM", 0x08, "host", "Starts the stream.", (
-        Field("windows", "u32", "predictions wanted; 0: until STOP"),
-        Field("flags", "u8", "KEEP_STATE: the model's state runs on from window to window"),
-    )),
+    Message(
+        "MEMORY_ANSWER",
+        0x87,
+        "board",
+        "Since the board started.",
+        (
+            Field("stack_used", "u32", "high-water mark", "byte"),
+            Field("stack_size", "u32", "reserved", "byte"),
+            Field("static_bytes", "u32", "variables, arena and buffers among them", "byte"),
+            Field("arena_bytes", "u32", "the engine's", "byte"),
+            Field("overruns", "u32", "bytes that came while the receive buffer was full", "byte"),
+            Field("bad_cobs", "u32", "frames dropped: not COBS"),
+            Field("bad_crc", "u32", "frames dropped: CRC-32 differs"),
+            Field("bad_length", "u32", "frames dropped: too short or too long"),
+            Field("gaps", "u32", "frames dropped: one before them was missing"),
+            Field(
+                "repeats", "u32", "requests that came again and were answered from what was kept"
+            ),
+        ),
+    ),
+    Message(
+        "STREAM",
+        0x08,
+        "host",
+        "Starts the stream.",
+        (
+            Field("windows", "u32", "predictions wanted; 0: until STOP"),
+            Field("flags", "u8", "KEEP_STATE: the model's state runs on from window to window"),
+        ),
+    ),
     Message("STREAM_ANSWER", 0x88, "board", "SAMPLES and PREDICTION frames follow."),
     Message("STOP", 0x09, "host", "Ends the stream."),
-    Message("STOP_ANSWER", 0x89, "board", "Nothing more follows.", (
-        Field("frames", "u32", "SAMPLES and PREDICTION frames sent since STREAM"),
-    )),
-    Message("SPEED", 0x0A, "host", "Changes the baud rate once the answer is out.", (
-        Field("baud", "u32", "wanted", "baud"),
-    )),
-    Message("SPEED_ANSWER", 0x8A, "board", "Goes back by itself if no frame comes at the new speed for a second.", (
-        Field("baud", "u32", "the request's", "baud"),
-    )),
-    Message("SAMPLES", 0xC1, "board", "Sensor samples of a stream; the sequence numbers stream frames.", (
-        Field("stamp_us", "u64", "time of the first sample by the board's clock", "µs"),
-        Field("first", "u32", "number of the first sample since STREAM"),
-        Field("stream", "u8", "which sensor, in the order of HELLO"),
-        Field("values", "i16*", "sample after sample, each with all its channels"),
-    )),
-    Message("PREDICTION", 0xC2, "board", "The answer to the window that ends where `ends` says.", (
-        Field("stamp_us", "u64", "when the window was complete", "µs"),
-        Field("window", "u32", "number since STREAM"),
-        *_TICKS,
-        Field("ends", "list", "per sensor", items=(Field("end", "u32", "number of the sample after the window's last"),)),
-        Field("scores", "i8*", "every output, in order"),
-    )),
-    Message("ERROR", 0xFF, "board", "Instead of an answer.", (
-        Field("status", "u8", "see the list of codes"),
-        Field("detail", "u32", "see the list of codes"),
-        Field("text", "text*", "the code in words"),
-    )),
-)  # fmt: skip
+    Message(
+        "STOP_ANSWER",
+        0x89,
+        "board",
+        "Nothing more follows.",
+        (Field("frames", "u32", "SAMPLES and PREDICTION frames sent since STREAM"),),
+    ),
+    Message(
+        "SPEED",
+        0x0A,
+        "host",
+        "Changes the baud rate once the answer is out.",
+        (Field("baud", "u32", "wanted", "baud"),),
+    ),
+    Message(
+        "SPEED_ANSWER",
+        0x8A,
+        "board",
+        "Goes back after a second without a frame.",
+        (Field("baud", "u32", "the request's", "baud"),),
+    ),
+    Message(
+        "SAMPLES",
+        0xC1,
+        "board",
+        "Sensor samples; the sequence numbers stream frames.",
+        (
+            Field("stamp_us", "u64", "time of the first sample by the board's clock", "µs"),
+            Field("first", "u32", "number of the first sample since STREAM"),
+            Field("stream", "u8", "which sensor, in the order of HELLO"),
+            Field("values", "i16*", "sample after sample, each with all its channels"),
+        ),
+    ),
+    Message(
+        "PREDICTION",
+        0xC2,
+        "board",
+        "The answer to the window that ends where `ends` says.",
+        (
+            Field("stamp_us", "u64", "when the window was complete", "µs"),
+            Field("window", "u32", "number since STREAM"),
+            *_TICKS,
+            Field("ends", "list", "per sensor", items=_END),
+            Field("scores", "i8*", "every output, in order"),
+        ),
+    ),
+    Message(
+        "ERROR",
+        0xFF,
+        "board",
+        "Instead of an answer.",
+        (
+            Field("status", "u8", "see the list of codes"),
+            Field("detail", "u32", "see the list of codes"),
+            Field("text", "text*", "the code in words"),
+        ),
+    ),
+)
 
 BY_NAME = MappingProxyType({message.name: message for message in MESSAGES})
 BY_NUMBER = MappingProxyType({message.number: message for message in MESSAGES})

@@ -20,7 +20,8 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
 
     Args:
         name: as in protocol.MESSAGES.
-        values: field name to value; lists hold mappings, or bare values where an entry has one field.
+        values: field name to value; lists hold mappings, or bare values where
+            an entry has one field.
 
     Raises:
         WireError: a field is missing, unknown or does not fit.
@@ -79,7 +80,9 @@ def _encode_one(field: Field, value: Any) -> bytes:
         try:
             return struct.pack(_letters((field,)), *numbers)
         except struct.error as error:
-            raise WireError(f"{field.name} = {value!r} is no {field.count} x {field.type}") from error
+            raise WireError(
+                f"{field.name} = {value!r} is no {field.count} x {field.type}"
+            ) from error
     if field.type == "str":
         text = value.encode("utf-8")
         if len(text) > 255:

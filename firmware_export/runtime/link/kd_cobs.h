@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The most bytes that n bytes become. */
 #define KD_COBS_BOUND(n) ((n) + (n) / 254u + 1u)
 
@@ -19,5 +23,9 @@ size_t kd_cobs_encode(const uint8_t *in, size_t n, uint8_t *out);
  * Returns the bytes left, 0 to n - 1; n itself, which no decoding yields, if this is no COBS: n is
  * 0, a zero is among the bytes, or a block is cut. Stack: 20 bytes. */
 size_t kd_cobs_decode(uint8_t *bytes, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* KD_COBS_H */

@@ -9,6 +9,10 @@
 #include "kd_cobs.h"
 #include "kd_protocol.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Largest payload taken and sent; HELLO tells the host. At least the HELLO answer must fit. */
 #ifndef KD_LINK_MAX_PAYLOAD
 #define KD_LINK_MAX_PAYLOAD 1024u
@@ -53,5 +57,9 @@ kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte);
  * KD_FRAME_PAYLOAD_AT; type and sequence: any.
  * Returns the bytes to send from the buffer's start, both delimiters among them. Stack: 48 bytes. */
 size_t kd_frame_seal(uint8_t *buffer, uint8_t type, uint16_t sequence, size_t n_payload);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* KD_FRAME_H */

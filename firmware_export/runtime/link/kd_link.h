@@ -11,6 +11,10 @@
 
 #include "kd_frame.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// what the firmware may configure (beside KD_LINK_MAX_PAYLOAD) ///
 
 /* Requests that the host may have unanswered; so many answers are kept. 1 to 255. */
@@ -170,5 +174,9 @@ kd_status kd_link_send_prediction(kd_link *link, uint32_t window, uint64_t stamp
 
 /* The code in words, as an ERROR carries it; "" for one that none carries. */
 const char *kd_status_text(kd_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* KD_LINK_H */

@@ -23,20 +23,21 @@
 #define KD_MSG_HELLO_ANSWER 0x81u
 #define KD_HELLO_ANSWER_SESSION 0u /* u32: the request's */
 #define KD_HELLO_ANSWER_BOOT 4u /* u32: differs after each start of the board, as far as it can tell */
-#define KD_HELLO_ANSWER_RECEIVE_BYTES 8u /* u32, byte: bytes that the host may have unanswered on the wire */
+#define KD_HELLO_ANSWER_RECEIVE_BYTES 8u /* u32, byte: bytes that may be unanswered on the wire */
 #define KD_HELLO_ANSWER_MAX_PAYLOAD 12u /* u16, byte: largest payload the board takes */
 #define KD_HELLO_ANSWER_DEPTH 14u /* u8: requests that may be unanswered; so many answers are kept */
 #define KD_HELLO_ANSWER_TICKS_KIND 15u /* u8: CYCLES, INSTRUCTIONS or MICROSECONDS */
 #define KD_HELLO_ANSWER_FIRMWARE 16u /* u8 x 3: firmware version: major, minor, patch */
-#define KD_HELLO_ANSWER_CLOCK_HZ 19u /* u32, Hz: the core's clock */
-#define KD_HELLO_ANSWER_MAX_BAUD 23u /* u32, baud: highest speed the board agrees to; 0: fixed */
-#define KD_HELLO_ANSWER_GOLDEN_COUNT 27u /* u16: golden vectors in the image */
-#define KD_HELLO_ANSWER_LAYER_COUNT 29u /* u16: layers that PROFILE tells; 0: none */
-#define KD_HELLO_ANSWER_INT8_BYTES 31u /* u32, byte: bytes of an INT8 window */
-#define KD_HELLO_ANSWER_RAW_BYTES 35u /* u32, byte: bytes of a RAW window; 0: no front end */
-#define KD_HELLO_ANSWER_OUTPUT_BYTES 39u /* u32, byte: bytes of scores */
-#define KD_HELLO_ANSWER_MODEL_SHA256 43u /* u8 x 32: of the .tflite */
-#define KD_HELLO_ANSWER_FIXED 75u
+#define KD_HELLO_ANSWER_TICKS_PER_THOUSAND 19u /* u32: timer ticks in a thousand of ticks_kind */
+#define KD_HELLO_ANSWER_CLOCK_HZ 23u /* u32, Hz: the core's clock */
+#define KD_HELLO_ANSWER_MAX_BAUD 27u /* u32, baud: highest speed the board agrees to; 0: fixed */
+#define KD_HELLO_ANSWER_GOLDEN_COUNT 31u /* u16: golden vectors in the image */
+#define KD_HELLO_ANSWER_LAYER_COUNT 33u /* u16: layers that PROFILE tells; 0: none */
+#define KD_HELLO_ANSWER_INT8_BYTES 35u /* u32, byte: bytes of an INT8 window */
+#define KD_HELLO_ANSWER_RAW_BYTES 39u /* u32, byte: bytes of a RAW window; 0: no front end */
+#define KD_HELLO_ANSWER_OUTPUT_BYTES 43u /* u32, byte: bytes of scores */
+#define KD_HELLO_ANSWER_MODEL_SHA256 47u /* u8 x 32: of the .tflite */
+#define KD_HELLO_ANSWER_FIXED 79u
 /*   then board (str): the board's name */
 /*   then core (str): the core's name */
 /*   then engine (str): what runs the model */
@@ -52,9 +53,9 @@
 #define KD_MSG_RESET_ANSWER 0x82u
 #define KD_RESET_ANSWER_FIXED 0u
 
-/* PART, from the host. Some of a window that is larger than a frame; offset 0 starts one. */
+/* PART, from the host. Some of a window larger than a frame; offset 0 starts one. */
 #define KD_MSG_PART 0x03u
-#define KD_PART_KIND 0u /* u8: INT8: quantised inputs in the order of HELLO; RAW: 16-bit sensor samples */
+#define KD_PART_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
 #define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window */
 #define KD_PART_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_PART_FIXED 6u
@@ -66,7 +67,7 @@
 
 /* RUN, from the host. The rest of a window; the model then runs. */
 #define KD_MSG_RUN 0x04u
-#define KD_RUN_KIND 0u /* u8: INT8: quantised inputs in the order of HELLO; RAW: 16-bit sensor samples */
+#define KD_RUN_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
 #define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window */
 #define KD_RUN_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_RUN_FIXED 6u
@@ -74,7 +75,7 @@
 
 /* RUN_ANSWER, from the board. The model's answer. */
 #define KD_MSG_RUN_ANSWER 0x84u
-#define KD_RUN_ANSWER_TICKS 0u /* u64: engine, in units of HELLO's ticks_kind */
+#define KD_RUN_ANSWER_TICKS 0u /* u64: engine; HELLO's ticks_kind and ticks_per_thousand say what */
 #define KD_RUN_ANSWER_FRONT_END_TICKS 8u /* u64: front end and quantisation, the same unit; 0 for INT8 */
 #define KD_RUN_ANSWER_MICROSECONDS 16u /* u32, µs: both together by the board's clock */
 #define KD_RUN_ANSWER_FIXED 20u
@@ -90,17 +91,17 @@
 #define KD_SELFTEST_ANSWER_COUNT 0u /* u16: golden vectors in the image */
 #define KD_SELFTEST_ANSWER_INDEX 2u /* u16: the request's */
 #define KD_SELFTEST_ANSWER_DIFFERING 4u /* u32: scores that differ from the expected ones; 0: passed */
-#define KD_SELFTEST_ANSWER_TICKS 8u /* u64: engine, in units of HELLO's ticks_kind */
+#define KD_SELFTEST_ANSWER_TICKS 8u /* u64: engine; HELLO's ticks_kind and ticks_per_thousand say what */
 #define KD_SELFTEST_ANSWER_FRONT_END_TICKS 16u /* u64: front end and quantisation, the same unit; 0 for INT8 */
 #define KD_SELFTEST_ANSWER_MICROSECONDS 24u /* u32, µs: both together by the board's clock */
 #define KD_SELFTEST_ANSWER_FIXED 28u
 
-/* PROFILE, from the host. Ticks per layer; first 0 runs the model once and resets its state. */
+/* PROFILE, from the host. Ticks per layer; first 0 runs the model anew. */
 #define KD_MSG_PROFILE 0x06u
 #define KD_PROFILE_FIRST 0u /* u16: the first layer wanted */
 #define KD_PROFILE_FIXED 2u
 
-/* PROFILE_ANSWER, from the board. As many layers as fit; the host asks for the next ones. */
+/* PROFILE_ANSWER, from the board. As many layers as fit. */
 #define KD_MSG_PROFILE_ANSWER 0x86u
 #define KD_PROFILE_ANSWER_COUNT 0u /* u16: layers in all */
 #define KD_PROFILE_ANSWER_FIRST 2u /* u16: the request's */
@@ -115,7 +116,7 @@
 #define KD_MSG_MEMORY_ANSWER 0x87u
 #define KD_MEMORY_ANSWER_STACK_USED 0u /* u32, byte: high-water mark */
 #define KD_MEMORY_ANSWER_STACK_SIZE 4u /* u32, byte: reserved */
-#define KD_MEMORY_ANSWER_STATIC_BYTES 8u /* u32, byte: variables of fixed place, arena and buffers among them */
+#define KD_MEMORY_ANSWER_STATIC_BYTES 8u /* u32, byte: variables, arena and buffers among them */
 #define KD_MEMORY_ANSWER_ARENA_BYTES 12u /* u32, byte: the engine's */
 #define KD_MEMORY_ANSWER_OVERRUNS 16u /* u32, byte: bytes that came while the receive buffer was full */
 #define KD_MEMORY_ANSWER_BAD_COBS 20u /* u32: frames dropped: not COBS */
@@ -149,12 +150,12 @@
 #define KD_SPEED_BAUD 0u /* u32, baud: wanted */
 #define KD_SPEED_FIXED 4u
 
-/* SPEED_ANSWER, from the board. Goes back by itself if no frame comes at the new speed for a second. */
+/* SPEED_ANSWER, from the board. Goes back after a second without a frame. */
 #define KD_MSG_SPEED_ANSWER 0x8Au
 #define KD_SPEED_ANSWER_BAUD 0u /* u32, baud: the request's */
 #define KD_SPEED_ANSWER_FIXED 4u
 
-/* SAMPLES, from the board. Sensor samples of a stream; the sequence numbers stream frames. */
+/* SAMPLES, from the board. Sensor samples; the sequence numbers stream frames. */
 #define KD_MSG_SAMPLES 0xC1u
 #define KD_SAMPLES_STAMP_US 0u /* u64, µs: time of the first sample by the board's clock */
 #define KD_SAMPLES_FIRST 8u /* u32: number of the first sample since STREAM */
@@ -166,7 +167,7 @@
 #define KD_MSG_PREDICTION 0xC2u
 #define KD_PREDICTION_STAMP_US 0u /* u64, µs: when the window was complete */
 #define KD_PREDICTION_WINDOW 8u /* u32: number since STREAM */
-#define KD_PREDICTION_TICKS 12u /* u64: engine, in units of HELLO's ticks_kind */
+#define KD_PREDICTION_TICKS 12u /* u64: engine; HELLO's ticks_kind and ticks_per_thousand say what */
 #define KD_PREDICTION_FRONT_END_TICKS 20u /* u64: front end and quantisation, the same unit; 0 for INT8 */
 #define KD_PREDICTION_MICROSECONDS 28u /* u32, µs: both together by the board's clock */
 #define KD_PREDICTION_FIXED 32u

@@ -4,6 +4,10 @@
 
 #include "kd_link.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What `profile%` says the firmware speaks: the public runner's own words for it. */
 #ifndef KD_TEXT_PROFILE
 #define KD_TEXT_PROFILE "ULPMark for tinyML Firmware V0.0.1"
@@ -16,5 +20,9 @@ void kd_text_command(kd_link *link, char *command);
 /* What the runner waits for after a board's start; the host's end of the frames takes it as the
  * sign that a board started anew. Send it once, when everything is ready. Stack: 40 bytes. */
 void kd_text_banner(kd_link *link);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* KD_TEXT_H */

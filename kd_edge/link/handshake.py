@@ -1,0 +1,101 @@
+"""First contact: which board is there, or what is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.channel import BoardRefusal, Channel, Limits, NoAnswer, Patience
+from kd_edge.link.messages import Hello, hello_of
+
+FIRST_SPEED = 115_200
+# Speeds that boards and their serial chips commonly use, the likeliest first.
+USUAL_SPEEDS = (115_200, 9_600, 921_600, 1_000_000, 460_800, 230_400, 57_600)
+_EXCERPT = 60
+_STALE = 4  # answers to an earlier program's HELLO that may stand in buffers
+
+
+def say_hello(channel: Channel, *, speeds: Sequence[int], model_sha256: str | None) -> Hello:
+    """Opens a session at the first of the speeds at which the board answers.
+
+    Args:
+        channel: over a port that is open at speeds[0].
+        speeds: in baud; on a port without speed only the first counts.
+        model_sha256: the model that must be on the board, in hexadecimal; None: any.
+
+    Raises:
+        KdEdgeError KD_BOARD_TIMEOUT: nothing came.
+        KdEdgeError KD_BOARD_NO_FIRMWARE: text came, no frame.
+        KdEdgeError KD_BOARD_SPEED: bytes came that are neither.
+        KdEdgeError KD_BOARD_PROTOCOL: another version of the link.
+        KdEdgeError KD_BOARD_MODEL: another model.
+        KdEdgeError KD_PORT_CLOSED: the port is gone.
+    """
+    patience = channel.patience
+    heard = 0
+    for position, speed in enumerate(speeds):
+        if position and not channel.transport.set_speed(speed):
+            break
+        retries = patience.retries if position == 0 else min(1, patience.retries)
+        channel.end_session()
+        channel.patience = Patience(min(patience.timeout, 0.5), retries)
+        try:
+            hello = _hello(channel)
+        except NoAnswer:
+            heard += channel.heard_bytes
+            continue
+        finally:
+            channel.patience = patience
+        channel.start_session(Limits(hello.depth, hello.receive_bytes))
+        _check_model(hello, model_sha256)
+        return hello
+    if len(speeds) > 1:
+        channel.transport.set_speed(speeds[0])
+    raise _no_contact(channel, speeds, heard)
+
+
+def _hello(channel: Channel) -> Hello:
+    for _ in range(_STALE):
+        session = random.getrandbits(32)
+        answer = channel.ask("HELLO", session=session)
+        if not isinstance(answer, BoardRefusal) and answer.session == session:
+            return hello_of(answer)
+    raise NoAnswer
+
+
+def _check_model(hello: Hello, model_sha256: str | None) -> None:
+    if model_sha256 is not None and hello.model_sha256 != model_sha256.lower():
+        raise KdEdgeError(
+            "KD_BOARD_MODEL",
+            f"{hello.board} runs another model",
+            where=f"on the board {hello.model_sha256[:12]}…, here {model_sha256[:12].lower()}…",
+            hint="flash the firmware of this bundle, or name the bundle that is on the board",
+        )
+
+
+def _no_contact(channel: Channel, speeds: Sequence[int], heard: int) -> KdEdgeError:
+    name = channel.transport.name
+    text = channel.reader.take_text()
+    tried = f"tried at {', '.join(str(speed) for speed in speeds)} baud"
+    if not heard:
+        return KdEdgeError(
+            "KD_BOARD_TIMEOUT",
+            f"nothing comes from {name}",
+            where=tried,
+            hint="is it the right port, has the board power, is kd-edge firmware on it? "
+            "Press its reset button, or try --reset",
+        )
+    if 2 * len(text) > heard:
+        return KdEdgeError(
+            "KD_BOARD_NO_FIRMWARE",
+            f"{name} sends text, but no kd-edge firmware answers",
+            where=f"it says {text[-_EXCERPT:].strip()!r}",
+            hint="flash the firmware: kd-edge flash",
+        )
+    return KdEdgeError(
+        "KD_BOARD_SPEED",
+        f"{name} sends bytes that are no frames ({heard} came)",
+        where=tried,
+        hint="another speed (--baud), other firmware on the board, or a bad cable",
+    )

@@ -1,0 +1,269 @@
+"""What a board says, as values with names, units and NumPy arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firmware_export.protocol import KINDS, TICKS
+from kd_edge.errors import KdEdgeError
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output of the board's model; real value = scale * (step - zero_point)."""
+
+    name: str
+    scale: float
+    zero_point: int
+    shape: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One sensor: values per sample, rate in Hz, samples in one raw window."""
+
+    name: str
+    channels: int
+    rate: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What a board said of itself.
+
+    Attributes:
+        board, core, engine: names.
+        firmware: version, as "1.2.3".
+        boot: differs after each start, as far as the board can tell.
+        model_sha256: of the .tflite, in hexadecimal.
+        inputs, outputs: of the model, int8.
+        streams: sensors in the order of a raw window; empty: no front end on the board.
+        ticks_kind: what ticks count: "cycles", "instructions" or "microseconds".
+        ticks_per_thousand: timer ticks in a thousand of these.
+        clock_hz: of the core.
+        max_baud: highest speed it agrees to; 0: fixed.
+        golden_count: golden vectors in the image.
+        layer_count: layers that it can time.
+        depth, receive_bytes, max_payload: requests and bytes that may be unanswered; the largest
+            payload.
+        int8_bytes, raw_bytes, output_bytes: of a window of either kind, of the scores.
+    """
+
+    board: str
+    core: str
+    engine: str
+    firmware: str
+    boot: int
+    model_sha256: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    streams: tuple[Stream, ...]
+    ticks_kind: str
+    ticks_per_thousand: int
+    clock_hz: int
+    max_baud: int
+    golden_count: int
+    layer_count: int
+    depth: int
+    receive_bytes: int
+    max_payload: int
+    int8_bytes: int
+    raw_bytes: int
+    output_bytes: int
+
+    def count(self, ticks: int) -> int:
+        """Timer ticks as a number of what `ticks_kind` says, rounded."""
+        return round(ticks * 1000 / self.ticks_per_thousand)
+
+    def window_bytes(self, kind: str) -> int:
+        return {"int8": self.int8_bytes, "raw": self.raw_bytes}[kind]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The board's answer to one window.
+
+    Attributes:
+        index: of the window, from 0, in the order in which windows were given.
+        scores: (output bytes,) int8; every output, in order.
+        ticks: the engine's, counted in `Hello.ticks_kind`.
+        front_end_ticks: of filters, decimation, normalising and quantising; 0 for int8 windows.
+        microseconds: both, by the board's clock.
+        sends: how often its last frame was sent.
+    """
+
+    index: int
+    scores: np.ndarray
+    ticks: int
+    front_end_ticks: int
+    microseconds: int
+    sends: int = 1
+
+
+@dataclass(frozen=True)
+class Golden:
+    """How one golden vector went; it passed if no score differs."""
+
+    index: int
+    differing: int
+    ticks: int
+    microseconds: int
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Every golden vector of an image."""
+
+    vectors: tuple[Golden, ...]
+
+    @property
+    def failures(self) -> tuple[Golden, ...]:
+        return tuple(vector for vector in self.vectors if vector.differing)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's time, counted in `Hello.ticks_kind`."""
+
+    name: str
+    ticks: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes, and what the board counted since its start; names as in docs/protocol.md."""
+
+    stack_used: int
+    stack_size: int
+    static_bytes: int
+    arena_bytes: int
+    overruns: int
+    bad_cobs: int
+    bad_crc: int
+    bad_length: int
+    gaps: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sensor samples of a stream.
+
+    Attributes:
+        stream: position of the sensor in `Hello.streams`.
+        first: number of the first sample since the stream began.
+        stamp_us: its time by the board's clock.
+        values: (samples, channels) int16.
+    """
+
+    stream: int
+    first: int
+    stamp_us: int
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The board's answer to one window of a stream.
+
+    Attributes:
+        ends: per sensor the number of the sample after the window's last.
+        stamp_us: when the window was complete, by the board's clock.
+        answer: its `index` is the window's number since the stream began.
+    """
+
+    stamp_us: int
+    ends: tuple[int, ...]
+    answer: Answer
+
+
+# Fields of HELLO_ANSWER that Hello takes as they are.
+_SAME_IN_HELLO = (
+    *("board", "core", "engine", "boot", "ticks_per_thousand", "clock_hz", "max_baud"),
+    *("golden_count", "layer_count", "depth", "receive_bytes", "max_payload"),
+    *("int8_bytes", "raw_bytes", "output_bytes"),
+)
+
+
+def hello_of(message: Any) -> Hello:
+    """A decoded HELLO_ANSWER."""
+    tensors = [
+        tuple(Tensor(t.name, t.scale, t.zero_point, t.shape) for t in group)
+        for group in (message.inputs, message.outputs)
+    ]
+    names = {number: name.lower() for name, number in TICKS.items()}
+    return Hello(
+        **{name: getattr(message, name) for name in _SAME_IN_HELLO},
+        firmware=".".join(str(part) for part in message.firmware),
+        model_sha256=bytes(message.model_sha256).hex(),
+        inputs=tensors[0],
+        outputs=tensors[1],
+        streams=tuple(Stream(s.name, s.channels, s.rate, s.samples) for s in message.streams),
+        ticks_kind=names.get(message.ticks_kind, "ticks"),
+    )
+
+
+def answer_of(message: Any, hello: Hello, *, index: int, sends: int = 1) -> Answer:
+    """A decoded RUN_ANSWER or PREDICTION."""
+    return Answer(
+        index=index,
+        scores=np.frombuffer(message.scores, dtype=np.int8),
+        ticks=hello.count(message.ticks),
+        front_end_ticks=hello.count(message.front_end_ticks),
+        microseconds=message.microseconds,
+        sends=sends,
+    )
+
+
+def window_content(arrays, hello: Hello, kind: str) -> bytes:
+    """One window's bytes as RUN carries them.
+
+    Args:
+        arrays: one per input of the model (int8, its shape) or, for kind "raw", one per sensor
+            (int16, samples x channels); a single array stands for a sequence of one.
+        hello: what the board said of itself.
+        kind: "int8" or "raw".
+
+    Raises:
+        KdEdgeError KD_SHAPE: a shape or type is not the board's.
+        KdEdgeError KD_BOARD_REFUSED: raw windows for a board without front end.
+    """
+    if isinstance(arrays, np.ndarray):
+        arrays = (arrays,)
+    if kind.upper() not in KINDS:
+        raise KdEdgeError("KD_USAGE", f"no kind of window is called {kind!r}", hint="int8 or raw")
+    if kind == "raw" and not hello.raw_bytes:
+        raise KdEdgeError(
+            "KD_BOARD_REFUSED",
+            f"the firmware on {hello.board} has no front end, so it takes no raw windows",
+            hint="--windows int8, or flash firmware with the front end",
+        )
+    if kind == "raw":
+        wanted = [(s.name, np.dtype("<i2"), (s.samples, s.channels)) for s in hello.streams]
+    else:
+        wanted = [(t.name, np.dtype(np.int8), t.shape) for t in hello.inputs]
+    if len(arrays) != len(wanted):
+        raise KdEdgeError(
+            "KD_SHAPE", f"{hello.board} takes {len(wanted)} arrays a window, not {len(arrays)}"
+        )
+    return b"".join(
+        _array_content(array, *facts) for array, facts in zip(arrays, wanted, strict=True)
+    )
+
+
+def _array_content(array: np.ndarray, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    if array.dtype.newbyteorder("<") != dtype or array.shape != shape:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"the board wants {name} as {dtype.name} {shape}, not {array.dtype} {array.shape}",
+            where=name,
+        )
+    return np.ascontiguousarray(array, dtype=dtype).tobytes()

@@ -1,0 +1,110 @@
+"""How boards are started anew through their port before the first contact."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType
+
+import serial
+
+from kd_edge.errors import KdEdgeError, nearest
+
+
+def _open(url: str, baud: int, **lines: bool) -> serial.Serial:
+    """The port, never waiting in read(); control lines are set before it opens."""
+    port = serial.serial_for_url(url, do_not_open=True)
+    port.baudrate = baud
+    port.timeout = 0
+    if hasattr(port, "exclusive") and "://" not in url:
+        port.exclusive = True
+    for line, state in lines.items():
+        setattr(port, line, state)
+    port.open()
+    return port
+
+
+class NoReset:
+    """Leaves the board as it runs."""
+
+    def open(self, url: str, baud: int) -> serial.Serial:
+        return _open(url, baud)
+
+
+class DtrPulse:
+    """Boards whose DTR pulls the reset pin through a capacitor (Arduino-like)."""
+
+    pulse_s = 0.05
+    boot_s = 1.0
+
+    def open(self, url: str, baud: int) -> serial.Serial:
+        port = _open(url, baud)
+        port.dtr = False
+        time.sleep(self.pulse_s)
+        port.dtr = True
+        time.sleep(self.boot_s)
+        return port
+
+
+class RtsToReset:
+    """Boards whose RTS is the reset pin and whose DTR chooses the boot loader (ESP32-like).
+
+    DTR stays off throughout, so that the board starts its own program.
+    """
+
+    pulse_s = 0.1
+    boot_s = 0.5
+
+    def open(self, url: str, baud: int) -> serial.Serial:
+        port = _open(url, baud, dtr=False, rts=True)
+        time.sleep(self.pulse_s)
+        port.rts = False
+        time.sleep(self.boot_s)
+        return port
+
+
+class Touch1200:
+    """Boards with native USB whose loader is called by opening the port at 1200 baud.
+
+    The port vanishes and comes back; it is awaited for `back_s` seconds.
+    """
+
+    leave_s = 0.5
+    back_s = 8.0
+
+    def open(self, url: str, baud: int) -> serial.Serial:
+        _open(url, 1200, dtr=False).close()
+        time.sleep(self.leave_s)
+        until = time.monotonic() + self.back_s
+        while True:
+            try:
+                return _open(url, baud)
+            except (serial.SerialException, OSError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+
+# Name, as in a board.toml or on the command line -> strategy.
+STRATEGIES = MappingProxyType(
+    {
+        "none": NoReset(),
+        "dtr-pulse": DtrPulse(),
+        "rts-to-reset": RtsToReset(),
+        "touch-1200": Touch1200(),
+    }
+)
+
+
+def reset_strategy(name: str):
+    """The strategy of that name.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: there is none.
+    """
+    if name not in STRATEGIES:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"no reset strategy is called {name!r}{nearest(name, STRATEGIES)}",
+            hint=f"one of {', '.join(STRATEGIES)}",
+        )
+    return STRATEGIES[name]

@@ -1,0 +1,190 @@
+"""Many windows through a board without letting it wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from firmware_export.protocol import BY_NAME, FLAGS, KINDS
+from firmware_export.wire import fixed_bytes
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Request
+from kd_edge.link.messages import Answer, Hello, answer_of, window_content
+
+_RUN_FIXED = fixed_bytes(BY_NAME["RUN"])
+_MOST_RESTARTS = 3
+_MOST_REPEATS = 5
+
+
+@dataclass
+class _Job:
+    """One window: how much of it was posted, and the request that runs it."""
+
+    index: int
+    content: bytes
+    posted: int = 0
+    last: Request | None = None
+    repeats: int = 0
+
+    def begin_again(self) -> None:
+        self.posted = 0
+        self.last = None
+
+
+class Runs:
+    """Windows on their way to a board and answers on their way back, in order.
+
+    Args:
+        channel: in a session.
+        hello: the session's.
+        windows: as `window_content` takes them; taken only as fast as the board answers.
+        kind: "int8" or "raw".
+        keep_state: the model's state is not reset before each window.
+        depth: windows on their way at most; None: as many as the board keeps answers.
+        rejoin: opens a new session after the board began anew, and returns its HELLO.
+        heed: told each answer, before it is handed on.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        hello: Hello,
+        windows: Iterable,
+        *,
+        kind: str,
+        keep_state: bool,
+        depth: int | None,
+        rejoin: Callable[[], Hello],
+        heed: Callable[[Answer], None],
+    ):
+        self._channel = channel
+        self._hello = hello
+        self._windows = enumerate(windows)
+        self._kind = kind
+        self._keep_state = keep_state
+        self._depth = depth or hello.depth
+        self._rejoin = rejoin
+        self._heed = heed
+        self._jobs: deque[_Job] = deque()
+        self._restarts = 0
+
+    def answers(self) -> Iterator[Answer]:
+        """Answers in the windows' order; on a fault first all that came, then the fault.
+
+        Raises:
+            KdEdgeError: as `Device.run_many`.
+            NoAnswer: the retry limit was reached.
+        """
+        try:
+            while True:
+                try:
+                    self._fill()
+                    if not self._jobs:
+                        return
+                    if not self._is_answered(self._jobs[0]):
+                        self._channel.pump()
+                except BoardRestarted:
+                    self._start_over()
+                while self._jobs and self._is_answered(self._jobs[0]):
+                    yield self._answer(self._jobs.popleft())
+        except (KdEdgeError, NoAnswer):
+            for job in self._jobs:
+                if job.last and job.last.answer and not isinstance(job.last.answer, BoardRefusal):
+                    yield self._answer(job)
+            raise
+
+    def _fill(self) -> None:
+        """Posts whatever has room, window by window."""
+        while True:
+            job = next((job for job in self._jobs if job.last is None), None)
+            if job is None:
+                job = self._next_job()
+                if job is None:
+                    return
+            if not self._post(job):
+                return
+
+    def _next_job(self) -> _Job | None:
+        if len(self._jobs) >= self._depth:
+            return None
+        index, window = next(self._windows, (None, None))
+        if index is None:
+            return None
+        self._jobs.append(_Job(index, window_content(window, self._hello, self._kind)))
+        return self._jobs[-1]
+
+    def _post(self, job: _Job) -> bool:
+        """Posts the rest of a window. Returns False where there is no more room."""
+        largest = self._hello.max_payload - _RUN_FIXED
+        while job.last is None:
+            chunk = job.content[job.posted : job.posted + largest]
+            if not self._channel.has_room(_RUN_FIXED + len(chunk)):
+                return False
+            values = {
+                "kind": KINDS[self._kind.upper()],
+                "flags": FLAGS["KEEP_STATE"] if self._keep_state else 0,
+                "offset": job.posted,
+                "data": chunk,
+            }
+            job.posted += len(chunk)
+            if job.posted < len(job.content):
+                self._channel.post("PART", values)
+            else:
+                job.last = self._channel.post("RUN", values)
+        return True
+
+    def _is_answered(self, job: _Job) -> bool:
+        """Whether its answer is there; posts it anew where the board lost its parts."""
+        answer = job.last.answer if job.last else None
+        if answer is None:
+            return False
+        if isinstance(answer, BoardRefusal):
+            if answer.status != "ORDER" or job.repeats >= _MOST_REPEATS:
+                raise self._refused(job, answer)
+            # A text command or a second program got between its parts.
+            job.repeats += 1
+            job.begin_again()
+            for other in self._jobs:
+                if other.last is None:
+                    other.begin_again()
+            return False
+        return True
+
+    def _answer(self, job: _Job) -> Answer:
+        answer = answer_of(job.last.answer, self._hello, index=job.index, sends=job.last.sends)
+        self._heed(answer)
+        return answer
+
+    def _start_over(self) -> None:
+        """A new session; windows without answer are posted again."""
+        self._restarts += 1
+        at = self._jobs[0].index if self._jobs else 0
+        if self._keep_state or self._restarts > _MOST_RESTARTS:
+            raise KdEdgeError(
+                "KD_BOARD_RESET",
+                f"{self._hello.board} began anew in the middle of a run"
+                + ("" if self._keep_state else f", {self._restarts} times"),
+                where=f"window {at} was the first without answer",
+                hint="a fault in the firmware, or its power sags; the windows' state is lost"
+                if self._keep_state
+                else "a fault in the firmware, its watchdog, or its power sags",
+            )
+        self._hello = self._rejoin()
+        for job in self._jobs:
+            if job.last is None or job.last.answer is None:
+                job.begin_again()
+
+    def _refused(self, job: _Job, refusal: BoardRefusal) -> KdEdgeError:
+        self._jobs.remove(job)
+        return refusal_error(self._hello.board, refusal, where=f"window {job.index}")
+
+
+def refusal_error(board: str, refusal: BoardRefusal, *, where: str) -> KdEdgeError:
+    """The error for an ERROR that no repetition mends."""
+    return KdEdgeError(
+        "KD_BOARD_REFUSED",
+        f"{board} answers {refusal.status}: {refusal.text}",
+        where=f"{where}, detail {refusal.detail}",
+        hint="docs/protocol.md explains the code and its detail",
+    )
