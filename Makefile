@@ -51,8 +51,9 @@ $(STAMPS)/tflite-runtime: requirements/tflite-runtime.txt | $(BIN)/python
 	else echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
 	@touch $@
 
-# Cross-compilers, where this user may install Debian packages; tests that need them skip otherwise.
-DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
+# Cross-compilers and the emulator, where this user may install Debian packages; else tests skip.
+DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \

@@ -17,21 +17,29 @@ from kd_edge.files import write_text
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024
 
-# Compiler -> where it comes from, on Debian and with Homebrew.
+_ARM = ("apt install gcc-arm-none-eabi libnewlib-arm-none-eabi", "brew install gcc-arm-embedded")
+_XCODE = "xcode-select --install"
+
+# Tool -> how to get it on Debian and Ubuntu, and on macOS.
 PACKAGES: dict[str, tuple[str, str]] = {
-    "arm-none-eabi-gcc": (
-        "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-        "brew install --cask gcc-arm-embedded",
-    ),
+    "arm-none-eabi-gcc": _ARM,
+    "arm-none-eabi-g++": (f"{_ARM[0]} libstdc++-arm-none-eabi-newlib", _ARM[1]),
+    "arm-none-eabi-size": _ARM,
     "riscv64-unknown-elf-gcc": (
-        "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+        "apt install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
         "brew install riscv64-elf-gcc",
     ),
-    "cc": ("gcc", "xcode-select --install"),
-    "clang": ("clang", "xcode-select --install"),
-    "qemu-system-arm": ("qemu-system-arm", "brew install qemu"),
+    "xtensa-esp32s3-elf-gcc": ("ESP-IDF's install.sh esp32s3", "ESP-IDF's install.sh esp32s3"),
+    "cc": ("apt install gcc", _XCODE),
+    "clang": ("apt install clang", _XCODE),
+    "size": ("apt install binutils", _XCODE),
+    "qemu-system-arm": ("apt install qemu-system-arm", "brew install qemu"),
+    "pio": ("pip install platformio", "pip install platformio"),
+    "idf.py": ("ESP-IDF's install.sh", "ESP-IDF's install.sh"),
 }
 
+# A real board's project -> the program that builds it.
+_BUILDERS = {"platformio": "pio", "esp-idf": "idf.py"}
 _HOST_COMPILER = "cc"
 _HOST_SOURCES = ("kd_board_host.c",)
 _QEMU_SOURCES = ("kd_board_cortex_m.c", "kd_board_semihosting.c")
@@ -60,6 +68,21 @@ class Image:
     sections: Mapping[str, int]
 
 
+def tools_of(board: Board) -> tuple[str, ...]:
+    """The programs that building, and for emulated boards running, needs on this machine."""
+    if board.emulator:
+        return (_compiler(board), "qemu-system-arm")
+    return (_compiler(board),) if board.project is None else (_BUILDERS[board.project.kind],)
+
+
+def how_to_get(tool: str) -> str:
+    """Where a compiler or emulator comes from, in words."""
+    debian, brew = PACKAGES[tool]
+    if debian == brew:
+        return debian
+    return f"Debian and Ubuntu: {debian}; macOS: {brew}"
+
+
 def find_tool(name: str) -> str:
     """Path of a compiler or emulator.
 
@@ -68,11 +91,10 @@ def find_tool(name: str) -> str:
     """
     path = shutil.which(name)
     if path is None:
-        debian, brew = PACKAGES.get(name, (name, f"brew install {name}"))
         raise KdEdgeError(
             "KD_MISSING_TOOL",
             f"{name} is not installed",
-            hint=f"Debian and Ubuntu: apt install {debian}; macOS: {brew}",
+            hint=how_to_get(name),
         )
     return path
 

@@ -10,6 +10,7 @@ import click
 
 from kd_edge import __version__
 from kd_edge.cli.bench import bench
+from kd_edge.cli.board import board
 from kd_edge.cli.build import build
 from kd_edge.cli.compile import compile_command
 from kd_edge.cli.data import data
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for command in (build, bench, compile_command, data, doctor):
+for command in (build, bench, board, compile_command, data, doctor):
     cli.add_command(command)
 
 

@@ -39,6 +39,7 @@ PACKAGES = (
     ("keras", "build: training", "pip install 'kd-edge[build]'", False),
     ("scikit-learn", "build: baselines", "pip install 'kd-edge[build]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
+    ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
     (
         "tflite-runtime",
         "bench: the older TFLite runtime",
@@ -46,11 +47,15 @@ PACKAGES = (
         False,
     ),
 )
-TOOLS = (
-    ("arm-none-eabi-gcc", "flash figures of the exported C", "gcc-arm-none-eabi"),
-    ("arm-none-eabi-g++", "checks of the exported C++", "libstdc++-arm-none-eabi-newlib"),
-    ("cc", "tests of the exported C on this host", "gcc"),
-)
+# Program -> what it is for; where it comes from is said in one place, `how_to_get`.
+TOOLS = {
+    "arm-none-eabi-gcc": "Cortex-M images and flash figures",
+    "arm-none-eabi-g++": "checks of the exported C++",
+    "qemu-system-arm": "emulated boards",
+    "riscv64-unknown-elf-gcc": "checks of the exported C for RISC-V",
+    "cc": "tests of the exported C on this host, the board 'host'",
+    "clang": "checks of the exported C with a second compiler",
+}
 
 
 @click.command(epilog="\b\nExamples:\n  kd-edge doctor\n  kd-edge doctor --json")
@@ -61,7 +66,7 @@ def doctor(as_json: bool) -> int:
     The exit status is 4 where something that every command needs is missing.
     """
     checks = [_python(), *(_package(*package) for package in PACKAGES)]
-    checks += [_tool(*tool) for tool in TOOLS]
+    checks += [_tool(name, needed_for) for name, needed_for in TOOLS.items()]
     checks.append(_cache())
     if as_json:
         import json
@@ -92,13 +97,15 @@ def _package(name: str, needed_for: str, get: str, required: bool) -> Check:
     return Check(name, found, needed_for, get, required)
 
 
-def _tool(name: str, needed_for: str, package: str) -> Check:
+def _tool(name: str, needed_for: str) -> Check:
+    from firmware_export.boards.toolchain import how_to_get
+
     found = None
     if path := shutil.which(name):
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         lines = answer.stdout.splitlines()
         found = lines[0] if answer.returncode == 0 and lines else None
-    return Check(name, found, needed_for, f"Debian and Ubuntu: apt install {package}", False)
+    return Check(name, found, needed_for, how_to_get(name), False)
 
 
 def _cache() -> Check:
