@@ -1,0 +1,53 @@
+"""AVERAGE_POOL_2D and MAX_POOL_2D."""
+
+from __future__ import annotations
+
+from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.lower.conv_geometry import geometry_of
+from firmware_export.aot.numbers import scale_of, zero_point_of
+from firmware_export.aot.program import Call
+
+_KERNELS = {"AVERAGE_POOL_2D": "kd_avg_pool_s8", "MAX_POOL_2D": "kd_max_pool_s8"}
+_SCALE_TOLERANCE = 1e-6  # by which TFLite Micro lets the two scales differ
+
+
+def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
+    """AVERAGE_POOL_2D or MAX_POOL_2D over (batch, rows, columns, channels).
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, an output quantised otherwise than
+            the input, or shapes that do not fit each other.
+    """
+    source, result = node.inputs[0], node.outputs[0]
+    if source.dtype != "int8" or result.dtype != "int8":
+        raise refuse(node, f"its types are {source.dtype}, {result.dtype}", "convert to int8")
+    differ = abs(scale_of(source) - scale_of(result)) > _SCALE_TOLERANCE
+    if differ or zero_point_of(source) != zero_point_of(result):
+        raise refuse(node, "its output is quantised otherwise than its input", "convert it again")
+    kernel = int(node.options["filter_height"]), int(node.options["filter_width"])
+    g = geometry_of(node, kernel)
+    if result.shape[3] != g.in_channels:
+        raise refuse(node, f"its output is {result.shape}", "export the model again")
+    low, high = activation_range(node, result)
+    params = {
+        "batches": g.batches,
+        "in_rows": g.in_rows,
+        "in_columns": g.in_columns,
+        "channels": g.in_channels,
+        "kernel_rows": g.kernel_rows,
+        "kernel_columns": g.kernel_columns,
+        "stride_rows": g.stride_rows,
+        "stride_columns": g.stride_columns,
+        "pad_rows": g.pad_rows,
+        "pad_columns": g.pad_columns,
+        "out_rows": g.out_rows,
+        "out_columns": g.out_columns,
+        "low": low,
+        "high": high,
+    }
+    # Without padding in front, a pixel is written at or before the first that is still to be read.
+    in_place = ((0, 1),) if g.pad_rows == 0 == g.pad_columns else ()
+    args = (source, result)
+    return (Call(_KERNELS[node.op], params, args, (1,), in_place=in_place, note=node.place),)
