@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
-import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import atomic_path, sha256_file
-from kd_edge.frontend import StreamConstants
+from kd_edge.files import sha256_file
+from kd_edge.pipeline import cache
+from kd_edge.pipeline.cache import Dataset, cache_folder
 from kd_edge.pipeline.stages import key_of
+from kd_edge.recipe import Dataset as DatasetTable
 from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
-from kd_edge.signals.recording import Recording, RecordingInfo
-from kd_edge.windows import WindowSet, cut_windows
+from kd_edge.signals.folder import named_files
+from kd_edge.signals.recording import Recording
+from kd_edge.windows import cut_windows
 
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """All windows of a dataset, before any split or normaliser.
-
-    Attributes:
-        windows: not normalised.
-        designs: the front end of each modality.
-        recordings: `windows.recordings` indexes them.
-        key: digest of everything that the windows depend on.
-    """
-
-    windows: WindowSet
-    designs: tuple[StreamConstants, ...]
-    recordings: tuple[RecordingInfo, ...]
-    key: str
-
-
-def cache_folder() -> Path:
-    """Where windows are kept between runs."""
-    return Path(platformdirs.user_cache_dir("kd-edge")) / "windows"
+__all__ = ["Dataset", "cache_folder", "check_reader", "indices_sha256", "load_dataset"]
 
 
 def load_dataset(
@@ -70,13 +49,19 @@ def load_dataset(
         recipe.windows.model_dump(mode="json"),
         class_names,
     )
-    kept = cache_folder() / f"{key}.npz"
-    cached = _load(kept, key)
+    cached = cache.load(key)
     if cached is not None:
         tell("windows from the cache", len(cached.windows), len(cached.windows))
         return cached
-    recordings = read_recordings(recipe, data, tell)
-    recordings, names = _of_classes(recordings, recipe.dataset.classes, class_names)
+    recordings, names = _of_classes(
+        _read(recipe.dataset, data, tell), recipe.dataset.classes, class_names
+    )
+    checks.check(
+        recordings,
+        allow_duplicates=recipe.dataset.allow_duplicates,
+        allow_stuck=recipe.dataset.allow_stuck,
+        modalities=recipe.front_end,
+    )
     windows, designs = cut_windows(
         recordings,
         recipe.front_end,
@@ -86,34 +71,57 @@ def load_dataset(
     )
     dataset = Dataset(windows, designs, tuple(r.info() for r in recordings), key)
     try:
-        _save(kept, dataset)
+        cache.save(dataset)
     except KdEdgeError as error:
         # The cache only saves time: a folder that cannot be written costs nothing else.
         tell(f"windows are not kept: {error.message}", None, None)
     return dataset
 
 
-def read_recordings(
-    recipe: Recipe, data: Path | None, tell: Callable[[str, int | None, int | None], None]
+def check_reader(dataset: DatasetTable) -> None:
+    """Look up the reader and its options without reading anything.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY: with the nearest names.
+    """
+    read, n_given = _read_function(dataset.reader)
+    known = [
+        name
+        for name, parameter in inspect.signature(read).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ][n_given:]
+    for option in dataset.options:
+        if option not in known:
+            raise KdEdgeError(
+                "KD_RECIPE_KEY",
+                f"unknown option '{option}'{nearest(option, known)}",
+                where=f"dataset.options.{option}",
+                hint=f"options: {', '.join(known) or 'none'}",
+            )
+
+
+def _read_function(name: str) -> tuple[Callable, int]:
+    """What takes the options of a reader, and how many arguments stand before them."""
+    if name == "synthetic":
+        from kd_edge.signals.simulate import SignSettings
+
+        return SignSettings, 0
+    return _reader(name).read, 1
+
+
+def _read(
+    dataset: DatasetTable,
+    data: Path | None,
+    tell: Callable[[str, int | None, int | None], None],
 ) -> list[Recording]:
-    """The recipe's recordings, checked for samples that no model should see."""
-    options = recipe.dataset.options
-    if recipe.dataset.reader == "synthetic":
+    check_reader(dataset)
+    if dataset.reader == "synthetic":
         from kd_edge.signals.simulate import SignSettings, simulate
 
-        settings = _call("dataset.options", SignSettings, options)
-        recordings = simulate(settings, progress=lambda d, n: tell("simulating signs", d, n))
-    else:
-        reader = _reader(recipe.dataset.reader)
-        tell("reading recordings", None, None)
-        recordings = _call("dataset.options", reader.read, options, data)
-    checks.check(
-        recordings,
-        allow_duplicates=recipe.dataset.allow_duplicates,
-        allow_stuck=recipe.dataset.allow_stuck,
-        modalities=recipe.front_end,
-    )
-    return recordings
+        settings = SignSettings(**dataset.options)
+        return simulate(settings, progress=lambda d, n: tell("simulating signs", d, n))
+    tell("reading recordings", None, None)
+    return _reader(dataset.reader).read(data, **dataset.options)
 
 
 def _reader(name: str) -> Reader:
@@ -126,24 +134,6 @@ def _reader(name: str) -> Reader:
         where="dataset.reader",
         hint=f"readers: {', '.join(known)}",
     )
-
-
-def _call(where: str, function, options: dict, *arguments):
-    """Call with options from a recipe; one that the function lacks is the user's mistake."""
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ][len(arguments) :]
-    for option in options:
-        if option not in known:
-            raise KdEdgeError(
-                "KD_RECIPE_KEY",
-                f"unknown option '{option}'{nearest(option, known)}",
-                where=f"{where}.{option}",
-                hint=f"options: {', '.join(known) or 'none'}",
-            )
-    return function(*arguments, **options)
 
 
 def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
@@ -168,7 +158,10 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
         )
     tell("reading files", None, None)
     files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
-    return [[str(p.relative_to(data)), sha256_file(p)] for p in files]
+    if recipe.dataset.reader == "folder":
+        files += [p for p in named_files(data) if p not in files]
+    # The place itself counts too: recordings are named by it in messages and reports.
+    return [str(data), [[str(p), sha256_file(p)] for p in files]]
 
 
 def _installed_data(reader: Reader) -> Path:
@@ -190,7 +183,8 @@ def _of_classes(
 ) -> tuple[list[Recording], tuple[str, ...]]:
     """The recordings to use and the classes in the model's output order.
 
-    `wanted` are the recipe's: others are left out. `fixed` are a bundle's: others are an error.
+    `wanted` are the recipe's: others are left out. `fixed` are a bundle's: of what is left,
+    others are an error.
     """
     unlabelled = [r for r in recordings if r.label is None]
     if unlabelled:
@@ -200,14 +194,16 @@ def _of_classes(
             where=unlabelled[0].source,
             hint="put a labels.csv beside the files: file,label,subject,session,trial",
         )
+    kept = [r for r in recordings if wanted is None or r.label in wanted]
     known = sorted({r.label for r in recordings})
     if fixed is not None:
-        _check_labels(known, fixed, "the bundle's classes are")
-        return list(recordings), fixed
-    if wanted is not None:
+        _check_labels(sorted({r.label for r in kept}), fixed, "the bundle's classes are")
+        if recordings and not kept:
+            _check_labels(known, wanted, "the recipe's classes are")
+        return kept, fixed
+    if wanted is not None and recordings:
         _check_labels(wanted, known, "labels:")
-        return [r for r in recordings if r.label in wanted], wanted
-    return list(recordings), tuple(known)
+    return kept, wanted or tuple(known)
 
 
 def _check_labels(names: Sequence[str], known: Sequence[str], what: str) -> None:
@@ -221,52 +217,6 @@ def _check_labels(names: Sequence[str], known: Sequence[str], what: str) -> None
             )
 
 
-def _save(path: Path, dataset: Dataset) -> None:
-    windows = dataset.windows
-    meta = {
-        "key": dataset.key,
-        "class_names": windows.class_names,
-        "designs": [asdict(design) for design in dataset.designs],
-        "recordings": [asdict(recording) for recording in dataset.recordings],
-        "inputs": list(windows.inputs),
-    }
-    arrays = {f"input{i}": array for i, array in enumerate(windows.inputs.values())}
-    with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            meta=np.array(json.dumps(meta)),
-            labels=windows.labels,
-            owners=windows.recordings,
-            **arrays,
-        )
-
-
-def _load(path: Path, key: str) -> Dataset | None:
-    """The cached dataset, or None where there is none that can be read."""
-    from pydantic import TypeAdapter
-
-    try:
-        with np.load(path) as kept:
-            meta = json.loads(str(kept["meta"]))
-            arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
-            labels, owners = kept["labels"], kept["owners"]
-        recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
-        designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        # Cut short or foreign: made again.
-        return None
-    windows = WindowSet(
-        inputs=arrays,
-        labels=labels,
-        recordings=owners,
-        subjects=np.array([recordings[i].subject for i in owners]),
-        class_names=tuple(meta["class_names"]),
-        recording_names=tuple(r.name for r in recordings),
-        synthetic=any(r.synthetic for r in recordings),
-    )
-    return Dataset(windows, designs, recordings, key)
-
-
-def source_sha256(indices: np.ndarray) -> str:
+def indices_sha256(indices: np.ndarray) -> str:
     """Digest of an index array, for stage keys."""
     return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").tobytes()).hexdigest()

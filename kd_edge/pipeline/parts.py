@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kd_edge.frontend import FrontEndConstants
-from kd_edge.pipeline.dataset import Dataset, source_sha256
+from kd_edge.pipeline.dataset import Dataset, indices_sha256
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
 from kd_edge.report.tree import Part
@@ -60,7 +60,7 @@ def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
         tests={part.name: normaliser.apply(of(part)) for part in fold.tests},
         normaliser=normaliser,
         front_end=front_end_constants(dataset.designs, normaliser, recipe.windows),
-        key=key_of(dataset.key, *(source_sha256(part.indices) for part in fold.parts)),
+        key=key_of(dataset.key, *(indices_sha256(part.indices) for part in fold.parts)),
     )
 
 

@@ -70,6 +70,14 @@ def read(path: Path) -> list[Recording]:
     return [_labelled(row, _only(open_file, root / row.file, row, labels), labels) for row in rows]
 
 
+def named_files(root: Path) -> list[Path]:
+    """The files that `labels.csv` names and that exist, wherever they lie; raises as `read`."""
+    labels = root / LABELS
+    if not labels.is_file():
+        return []
+    return sorted({root / row.file for row in _rows(labels) if os.path.isfile(root / row.file)})
+
+
 def empty_folder(root: Path) -> KdEdgeError:
     """The error for a folder without recordings."""
     return KdEdgeError(

@@ -1,0 +1,118 @@
+"""Windows kept between runs, so that recordings are read and filtered once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from kd_edge.files import atomic_path
+from kd_edge.frontend import StreamConstants
+from kd_edge.signals.recording import RecordingInfo
+from kd_edge.windows import WindowSet
+
+# Of all datasets together; docs/recipes.md says so.
+LARGEST_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """All windows of a dataset, before any split or normaliser.
+
+    Attributes:
+        windows: not normalised.
+        designs: the front end of each modality that a model input takes.
+        recordings: `windows.recordings` indexes them.
+        key: digest of everything that the windows depend on.
+    """
+
+    windows: WindowSet
+    designs: tuple[StreamConstants, ...]
+    recordings: tuple[RecordingInfo, ...]
+    key: str
+
+
+def cache_folder() -> Path:
+    """Where windows are kept between runs."""
+    return Path(platformdirs.user_cache_dir("kd-edge")) / "windows"
+
+
+def save(dataset: Dataset) -> None:
+    """Keep a dataset, and delete the ones used longest ago while all together are too large.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: the folder cannot be written.
+    """
+    path = _path(dataset.key)
+    windows = dataset.windows
+    meta = {
+        "key": dataset.key,
+        "class_names": windows.class_names,
+        "designs": [asdict(design) for design in dataset.designs],
+        "recordings": [asdict(recording) for recording in dataset.recordings],
+        "inputs": list(windows.inputs),
+    }
+    arrays = {f"input{i}": array for i, array in enumerate(windows.inputs.values())}
+    with atomic_path(path) as temporary:
+        np.savez(
+            temporary,
+            meta=np.array(json.dumps(meta)),
+            labels=windows.labels,
+            owners=windows.recordings,
+            **arrays,
+        )
+    _make_room(path)
+
+
+def load(key: str) -> Dataset | None:
+    """The cached dataset, or None where there is none that can be read."""
+    from pydantic import TypeAdapter
+
+    path = _path(key)
+    try:
+        with np.load(path) as kept:
+            meta = json.loads(str(kept["meta"]))
+            arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
+            labels, owners = kept["labels"], kept["owners"]
+        recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
+        designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        # Cut short or foreign: made again.
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used now: what was used longest ago is deleted first
+    windows = WindowSet(
+        inputs=arrays,
+        labels=labels,
+        recordings=owners,
+        subjects=np.array([recordings[i].subject for i in owners]),
+        class_names=tuple(meta["class_names"]),
+        recording_names=tuple(r.name for r in recordings),
+        synthetic=any(r.synthetic for r in recordings),
+    )
+    return Dataset(windows, designs, recordings, key)
+
+
+def _path(key: str) -> Path:
+    return cache_folder() / f"{key}.npz"
+
+
+def _make_room(newest: Path) -> None:
+    """Delete what was used longest ago until the rest fits; the newest stays however large."""
+    kept = []
+    for path in cache_folder().glob("*.npz"):
+        with contextlib.suppress(FileNotFoundError):  # another process made room as well
+            kept.append((path.stat().st_mtime_ns, path.stat().st_size, path))
+    total = sum(size for _, size, _ in kept)
+    for _, size, path in sorted(kept):
+        if total <= LARGEST_BYTES:
+            return
+        if path != newest:
+            path.unlink(missing_ok=True)
+            total -= size

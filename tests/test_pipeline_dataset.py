@@ -1,0 +1,145 @@
+"""From a recipe's dataset to windows: what is read, what is checked, what is remembered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline import cache
+from kd_edge.pipeline.dataset import check_reader, load_dataset
+from kd_edge.recipe import parse_recipe
+
+RECIPE = """
+name = "mine"
+[dataset]
+reader = "folder"
+CLASSES
+[front_end.emg]
+[windows]
+length_s = 1.0
+inputs = { all = ["emg"] }
+[split]
+validation = { kind = "random", fraction = 0.1 }
+[[split.test]]
+kind = "random"
+fraction = 0.1
+[[students]]
+name = "student"
+model = "tcn"
+epochs = 3
+distill = false
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def recipe(classes: str | None = None):
+    return parse_recipe(RECIPE.replace("CLASSES", f"classes = {classes}" if classes else ""))
+
+
+def write_csv(path: Path, value: float, *, stuck: bool = False) -> None:
+    numbers = np.full(100, value) if stuck else value + np.arange(100) / 1000
+    rows = "\n".join(f"{number:.4f}" for number in numbers)
+    path.write_text(f"# rate_hz = 100\nemg_1 (mV)\n{rows}\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two recordings of 'a', one of 'b', and a stuck one of 'rest'."""
+    root = tmp_path / "data"
+    root.mkdir()
+    rows = ["file,label,subject,session,trial"]
+    for index, label in enumerate(("a", "a", "b", "rest")):
+        write_csv(root / f"{index}.csv", index, stuck=label == "rest")
+        rows.append(f"{index}.csv,{label},S1,day 1,{index}")
+    (root / "labels.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def test_recordings_of_classes_that_are_left_out_are_not_checked(folder):
+    """Oracle: only the recording of 'rest' is stuck."""
+    assert len(load_dataset(recipe('["b", "a"]'), folder).windows) == 3
+    with pytest.raises(KdEdgeError, match="stuck"):
+        load_dataset(recipe(), folder)
+
+
+def test_other_recordings_are_cut_down_to_the_recipes_classes_before_they_are_compared(folder):
+    found = load_dataset(recipe('["b", "a"]'), folder, class_names=("b", "a"))
+    assert found.windows.class_names == ("b", "a")
+    with pytest.raises(KdEdgeError) as caught:
+        load_dataset(recipe('["b", "a"]'), folder, class_names=("b", "c"))
+    assert "label 'a' is unknown" in caught.value.message
+
+
+def test_other_recordings_without_any_class_of_the_recipe_are_refused(folder):
+    with pytest.raises(KdEdgeError) as caught:
+        load_dataset(recipe('["x", "y"]'), folder, class_names=("x", "y"))
+    assert caught.value.code == "KD_LABELS"
+
+
+def test_a_file_outside_the_folder_that_labels_name_is_read_again_when_it_changes(folder):
+    """Oracle: the first sample of the file outside."""
+    outside = folder.parent / "outside.csv"
+    write_csv(outside, 50)
+    labels = folder / "labels.csv"
+    labels.write_text(labels.read_text() + "../outside.csv,b,S1,day 1,9\n")
+    asked = recipe('["a", "b"]')
+    assert load_dataset(asked, folder).windows.inputs["all"].max() > 50
+    write_csv(outside, 70)
+    assert load_dataset(asked, folder).windows.inputs["all"].max() > 70
+
+
+def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
+    asked = recipe('["a", "b"]')
+    load_dataset(asked, folder)
+    moved = folder.rename(folder.parent / "moved")
+    assert all("moved" in name for name in load_dataset(asked, moved).windows.recording_names)
+
+
+def test_the_same_recordings_come_from_the_cache(folder):
+    told = []
+    for _ in range(2):
+        load_dataset(recipe('["a"]'), folder, progress=lambda what, *_: told.append(what))
+    assert told.count("reading recordings") == 1
+    assert told[-1] == "windows from the cache"
+
+
+def test_the_cache_deletes_what_was_used_longest_ago(folder, monkeypatch):
+    """Oracle: room for two datasets; the first is used again before the third is kept."""
+    asked = [recipe('["a", "b"]').model_copy(update={"windows": w}) for w in _windows(3)]
+    first, second = (load_dataset(one, folder) for one in asked[:2])
+    files = [cache.cache_folder() / f"{found.key}.npz" for found in (first, second)]
+    for age, file in zip((200, 100), files, strict=True):
+        os.utime(file, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(cache, "LARGEST_BYTES", 2.5 * files[0].stat().st_size)
+    load_dataset(asked[0], folder)
+    third = load_dataset(asked[2], folder)
+    kept = {path.stem for path in cache.cache_folder().glob("*.npz")}
+    assert kept == {first.key, third.key}
+
+
+def _windows(n):
+    base = recipe().windows
+    return [base.model_copy(update={"length_s": 1.0 - 0.01 * i}) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("reader", "options", "words"),
+    [
+        ("foldr", {}, "did you mean 'folder'"),
+        ("synthetic", {"n_sign": 3}, "did you mean 'n_signs'"),
+        ("folder", {"rate": 3}, "unknown option 'rate'"),
+    ],
+)
+def test_a_reader_and_its_options_are_looked_up_without_reading(reader, options, words):
+    table = recipe().dataset.model_copy(update={"reader": reader, "options": options})
+    with pytest.raises(KdEdgeError) as caught:
+        check_reader(table)
+    assert words in caught.value.message
