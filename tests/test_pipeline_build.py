@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from build_samples import RECIPE
 
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.bundle import StoredWindows, load_manifest, load_windows
 from kd_edge.pipeline.gates import check_gates
+from kd_edge.pipeline.lock import locked
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json, json_schema
 from kd_edge.runtimes.registry import open_session
@@ -24,71 +26,6 @@ from kd_edge.runtimes.results import Parity
 from kd_edge.runtimes.session import run_windows
 
 pytestmark = pytest.mark.xdist_group("build")
-
-RECIPE = """
-name = "tiny"
-seed = 1
-[dataset]
-reader = "synthetic"
-options = { n_signs = 3, n_subjects = 3, n_repetitions = 10, n_sensors = 1 }
-[front_end.emg]
-envelope_hz = 8.0
-rate_hz = 148.148148
-[front_end.acc]
-[front_end.gyr]
-[windows]
-length_s = 2.7
-steps = 10
-[windows.inputs]
-emg = ["emg"]
-imu = ["acc", "gyr"]
-[[split.test]]
-name = "unseen person"
-kind = "leave-one-subject-out"
-held_out = ["S3"]
-[[split.test]]
-name = "random split"
-kind = "random"
-fraction = 0.2
-[split.validation]
-kind = "last-repetitions"
-repetitions = 1
-[[teachers]]
-name = "emg-expert"
-model = "conv-teacher"
-inputs = ["emg"]
-epochs = 4
-batch_size = 16
-[[teachers]]
-name = "imu-expert"
-model = "conv-teacher"
-inputs = ["imu"]
-epochs = 4
-batch_size = 16
-[[students]]
-name = "student"
-model = "tcn"
-epochs = 30
-batch_size = 16
-learning_rate = 0.003
-[distillation]
-loss = "hinton"
-temperature = 3.0
-alpha = 0.5
-ensemble = "mean-logits"
-[conversion]
-formats = ["float32", "int8"]
-teacher_formats = []
-calibration_windows = 16
-max_drop_points = 30.0
-[proof]
-parity_windows = 32
-min_agreement = 0.5
-latency_runs = 20
-baselines = ["lda"]
-[firmware]
-golden_vectors = 4
-"""
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +70,11 @@ def test_a_bundle_holds_what_the_design_names(bundle):
         "firmware/kd_model.c",
     ):
         assert (bundle / name).stat().st_size > 0, name
-    assert load_manifest(bundle).synthetic
+    manifest = load_manifest(bundle)
+    assert manifest.synthetic
+    assert load_recipe(bundle / "recipe.toml").sha256 == manifest.recipe_sha256
+    assert not list((bundle / ".work").glob("*.ckpt"))
+    assert not (bundle / ".lock").exists()
 
 
 def test_the_report_follows_its_schema_and_says_synthetic(bundle):
@@ -193,6 +134,30 @@ def test_a_changed_setting_redoes_only_what_rests_on_it(copied, recipe, tmp_path
     assert "work  train student" in err
 
 
+def test_what_another_recipe_left_is_deleted_and_other_files_are_not_named(
+    copied, recipe, tmp_path
+):
+    """Oracle: the second recipe has no student of the old name."""
+    (copied / "notes.txt").write_text("mine")
+    renamed = tmp_path / "renamed.toml"
+    text = recipe.read_text().replace('name = "student"', 'name = "pupil"')
+    renamed.write_text(text.replace("epochs = 30", "epochs = 1").replace("30.0", "100.0"))
+    assert run(["build", str(renamed), "--out", str(copied)]) in (ExitStatus.OK, ExitStatus.GATE)
+    assert not list(copied.glob("student.*"))
+    assert (copied / "notes.txt").read_text() == "mine"
+    files = load_manifest(copied).files
+    assert "pupil.int8.tflite" in files
+    assert "firmware/kd_model.c" in files
+    assert not {"notes.txt", "student.keras"} & set(files)
+
+
+def test_a_second_build_in_the_same_folder_is_refused_while_the_first_works(bundle, recipe, capsys):
+    with locked(bundle):
+        assert run(["build", str(recipe), "--out", str(bundle)]) == ExitStatus.BAD_DATA
+    assert "another build works" in capsys.readouterr().err
+    load_manifest(bundle)
+
+
 def test_bench_measures_a_bundle_again_and_compares_it(bundle, tmp_path, capsys):
     assert run(["bench", str(bundle), "--runs", "20", "--json"]) == ExitStatus.OK
     text = capsys.readouterr().out
@@ -206,27 +171,25 @@ def test_bench_measures_a_bundle_again_and_compares_it(bundle, tmp_path, capsys)
     (tmp_path / "old.json").write_text(json.dumps(better))
     status = run(["bench", str(bundle), "--runs", "20", "--baseline", str(tmp_path / "old.json")])
     assert status == ExitStatus.GATE
+    assert "another bundle" not in capsys.readouterr().err
+    (tmp_path / "old.json").write_text(json.dumps({**better, "title": "elsewhere"}))
+    run(["bench", str(bundle), "--runs", "20", "--baseline", str(tmp_path / "old.json")])
+    assert "another bundle, 'elsewhere'" in capsys.readouterr().err
 
 
-def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capsys):
-    """Oracle: recordings of S3 alone are those of the test part: its subject was never learned."""
-    from kd_edge.signals.simulate import SignSettings, simulate
+def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capfd):
+    """Oracle: recordings of S3 alone are those of the test part: its subject was never learned.
 
-    settings = SignSettings(n_signs=3, n_subjects=3, n_repetitions=10, n_sensors=1)
-    other = tmp_path / "other"
-    other.mkdir()
-    rows = ["file,label,subject,session,trial"]
-    recordings = [r for r in simulate(settings) if r.subject == "S3"]
-    for index, recording in enumerate(recordings):
-        save_npz(other / f"r{index}.npz", recording)
-        rows.append(f"r{index}.npz,{recording.label},S3,{recording.session},{recording.trial}")
-    (other / "labels.csv").write_text("\n".join(rows) + "\n")
-    status = run(
-        ["bench", str(bundle), "--data", str(other), "--reader", "folder", "--runs", "20", "--json"]
-    )
+    Their channels stand in another order, and their unit is stated.
+    """
+    status = bench_others(bundle, tmp_path / "other", capfd, channels=[2, 0, 1], unit="G")
     assert status == ExitStatus.OK
-    report = from_json(capsys.readouterr().out)
+    shown = capfd.readouterr()
+    assert "tensorflow" not in shown.err.lower()
+    report = from_json(shown.out)
     assert report.parts[0].leak is None
+    assert "emg was taken for mV: these recordings state no unit." in report.caveats
+    assert not [caveat for caveat in report.caveats if caveat.startswith("acc")]
     own = from_json((bundle / "report.json").read_text())
     found = next(r for r in report.rows if r.format == "int8" and r.runtime == "tflm")
     expected = next(r for r in own.rows if r.format == "int8" and r.runtime == "tflm")
@@ -235,19 +198,51 @@ def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capsys)
     )
 
 
-def save_npz(path, recording):
-    """One recording in the plain NPZ form that kd_edge.signals.npz documents."""
-    arrays = {}
-    for stream in recording.streams:
-        arrays |= {
-            stream.modality: stream.samples,
-            f"{stream.modality}.rate_hz": stream.rate_hz,
-            f"{stream.modality}.channels": np.array(stream.channels),
-        }
-    np.savez(path, **arrays, synthetic=True)
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"unit": "m/s²"}, "KD_UNIT_MISMATCH"), ({"rename": "ACC W"}, "KD_CHANNEL_MISSING")],
+)
+def test_bench_refuses_recordings_of_another_kind(bundle, tmp_path, capfd, changes, code):
+    assert bench_others(bundle, tmp_path / "other", capfd, **changes) == ExitStatus.BAD_DATA
+    assert json.loads(capfd.readouterr().out)["error"]["code"] == code
 
 
-def test_each_subject_in_turn_gives_a_figure_for_every_fold(recipe, tmp_path):
+def bench_others(bundle, other, capfd, *, channels=(0, 1, 2), unit="", rename=None):
+    """Bench on the recordings of S3, whose accelerometer is written in another way."""
+    from kd_edge.signals.simulate import SignSettings, simulate
+
+    settings = SignSettings(n_signs=3, n_subjects=3, n_repetitions=10, n_sensors=1)
+    other.mkdir()
+    rows = ["file,label,subject,session,trial"]
+    recordings = [r for r in simulate(settings) if r.subject == "S3"]
+    for index, recording in enumerate(recordings):
+        arrays = {}
+        for stream in recording.streams:
+            order = list(channels) if stream.modality == "acc" else slice(None)
+            names = np.array(stream.channels)[order]
+            arrays |= {
+                stream.modality: stream.samples[:, order],
+                f"{stream.modality}.rate_hz": stream.rate_hz,
+                f"{stream.modality}.channels": names,
+            }
+        arrays["acc.unit"] = unit
+        if rename:
+            arrays["acc.channels"] = np.array([rename, *arrays["acc.channels"][1:]])
+        np.savez(other / f"r{index}.npz", **arrays, synthetic=True)
+        rows.append(f"r{index}.npz,{recording.label},S3,{recording.session},{recording.trial}")
+    (other / "labels.csv").write_text("\n".join(rows) + "\n")
+    capfd.readouterr()
+    return run(
+        ["bench", str(bundle), "--data", str(other), "--reader", "folder", "--runs", "20", "--json"]
+    )
+
+
+def test_a_reader_without_other_recordings_is_bad_usage(bundle, capsys):
+    assert run(["bench", str(bundle), "--reader", "folder"]) == ExitStatus.USAGE
+    assert "--data" in capsys.readouterr().err
+
+
+def test_each_subject_in_turn_gives_a_figure_for_every_fold(recipe, tmp_path, capfd):
     """Oracle: three subjects make three folds, each tested on its own 30 recordings."""
     text = recipe.read_text().replace('held_out = ["S3"]', 'held_out = "each"')
     head, _, tail = text.partition("[[teachers]]")
@@ -263,6 +258,14 @@ def test_each_subject_in_turn_gives_a_figure_for_every_fold(recipe, tmp_path):
     folds = from_json((out / "report.json").read_text()).folds
     assert [fold.fold for fold in folds] == ["without S1", "without S2", "without S3"]
     assert [fold.accuracy.n_recordings for fold in folds] == [30, 30, 30]
+    assert sorted(folder.name for folder in (out / "folds").iterdir()) == ["S2", "S3"]
+    caveats = from_json((out / "report.json").read_text()).caveats
+    assert any("first fold, 'without S1'" in caveat for caveat in caveats)
+    capfd.readouterr()
+    assert run(["build", str(path), "--out", str(out)]) == ExitStatus.OK
+    err = capfd.readouterr().err
+    assert "kept  accuracy of folds/S2/student.keras" in err
+    assert "work  " not in err
 
 
 def test_an_altered_bundle_is_refused(copied, capsys):
@@ -311,7 +314,8 @@ def test_int8_runtimes_that_disagree_fail_the_build(bundle):
     gates = check_gates(
         load_recipe(bundle / "recipe.toml"), manifest, bundle, held_out=held_out, parity=[differing]
     )
-    assert "KD_GATE_PARITY" in {failure.code for failure in gates.failures}
+    (failure,) = [f for f in gates.failures if f.code == "KD_GATE_PARITY"]
+    assert "different classes in 154 of 256 windows: 40.0 % agree" in failure.message
 
 
 @pytest.mark.parametrize(
@@ -323,6 +327,9 @@ def test_int8_runtimes_that_disagree_fail_the_build(bundle):
         ('reader = "synthetic"', 'reader = "sintetic"', "did you mean 'synthetic'"),
         ("n_signs = 3", "n_sign = 3", "did you mean 'n_signs'"),
         ('held_out = ["S3"]', 'held_out = ["S9"]', "S9"),
+        ('loss = "hinton"', 'loss = "logit-mse"', "temperature = 3.0 has no meaning"),
+        ('model = "tcn"', 'model = "tcn"\noptions = { block = 2 }', "did you mean 'blocks'"),
+        ('model = "tcn"', 'model = "tcn"\noptions = { kernel = 0 }', "the model 'student'"),
     ],
 )
 def test_a_name_that_stands_for_nothing_stops_the_build_before_any_work(

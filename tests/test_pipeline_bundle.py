@@ -60,15 +60,17 @@ def manifest():
 @pytest.fixture
 def bundle(tmp_path, manifest):
     (tmp_path / "student.keras").write_bytes(b"weights")
-    (tmp_path / ".work").mkdir()
-    (tmp_path / ".work" / "checkpoint").write_bytes(b"private")
-    write_manifest(tmp_path, manifest)
+    for name in (".work/state.npz", "firmware/src/kd_model.c", "notes/mine.txt", "old.keras"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"content")
+    write_manifest(tmp_path, manifest, ["student.keras", ".work/state.npz", "firmware"])
     return tmp_path
 
 
-def test_a_manifest_reads_back_equal_and_names_every_public_file(bundle, manifest):
+def test_a_manifest_reads_back_equal_and_names_what_the_build_wrote(bundle, manifest):
+    """Oracle: what was said to be written, without private files; other files are not its own."""
     found = load_manifest(bundle)
-    assert list(found.files) == ["student.keras"]
+    assert list(found.files) == ["firmware/src/kd_model.c", "student.keras"]
     assert found.models == manifest.models
     assert found.front_end == manifest.front_end
     assert found.normaliser.mean == {"all": (0.0, 0.0)}

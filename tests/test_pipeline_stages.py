@@ -73,3 +73,35 @@ def test_stages_that_ended_before_an_interruption_are_kept(tmp_path):
 def test_a_key_depends_on_every_part_and_not_on_the_order_of_a_table():
     assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
     assert key_of("x", 1) != key_of("x", 2)
+
+
+def build(folder, *names):
+    """A build whose stages each write a file of their own and one that all share."""
+    stages = Stages(folder)
+    for name in names:
+        files = [f"{name}.keras", "shared.npz"]
+
+        def make(files=files):
+            for file in files:
+                (folder / file).write_text("content")
+
+        stages.run(f"train {name}", "k", files, make)
+    stages.drop_others()
+    return stages
+
+
+def test_files_that_only_stages_of_another_recipe_wrote_are_deleted(tmp_path):
+    """Oracle: the first build asks for a and b, the second for b alone."""
+    build(tmp_path, "a", "b")
+    (tmp_path / "mine.txt").write_text("not a stage's")
+    stages = build(tmp_path, "b")
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"b.keras", "shared.npz", "mine.txt", ".stages.json"}
+    assert set(stages.files) == {"b.keras", "shared.npz"}
+
+
+def test_a_kept_value_is_recalled_under_its_key_alone(tmp_path):
+    Stages(tmp_path).keep("refusal", "k", "the converter says no")
+    assert Stages(tmp_path).recall("refusal", "k") == "the converter says no"
+    assert Stages(tmp_path).recall("refusal", "other") is None
+    assert Stages(tmp_path).recall("nothing", "k") is None

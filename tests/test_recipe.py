@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kd_edge.errors import ExitStatus, KdEdgeError
@@ -32,6 +34,14 @@ def test_a_recipe_with_every_default_filled_in_reads_back_equal():
     recipe = parse_recipe(MINIMAL)
     assert parse_recipe(to_toml(recipe)) == recipe
     assert parse_recipe(to_toml(recipe)).sha256 == recipe.sha256
+
+
+def test_a_copy_of_a_recipe_finds_its_recordings_and_asks_for_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = parse_recipe(MINIMAL.replace('"folder"', '"folder"\npath = "data"'))
+    copy = parse_recipe(to_toml(recipe.reading(Path("data"))))
+    assert copy.dataset.path == str(tmp_path / "data")
+    assert copy.sha256 == recipe.sha256
 
 
 def test_an_unknown_key_is_named_with_the_nearest_known_one():

@@ -16,10 +16,10 @@ from kd_edge.pipeline.bundle import (
 )
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import Trained, load_model, predict
+from kd_edge.pipeline.training import WORK_FOLDER, Trained, load_model, predict
 from kd_edge.windows import WindowSet, spread_evenly
 
-VALIDATION_FILE = ".work/validation.npz"
+VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
 VALIDATION = "validation"
 
 

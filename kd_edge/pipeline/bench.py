@@ -18,7 +18,7 @@ from kd_edge.pipeline.bundle import (
     load_manifest,
     load_windows,
 )
-from kd_edge.pipeline.dataset import Dataset, load_dataset
+from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
@@ -26,7 +26,9 @@ from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.json import from_json
 from kd_edge.report.tree import SCHEMA_VERSION, Report
+from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available
+from kd_edge.signals.recording import same_rate, same_unit
 from kd_edge.splits import SplitPart, describe_leak
 from kd_edge.windows import WindowSet, spread_evenly
 
@@ -57,8 +59,16 @@ def bench(
     if latency_runs is not None:
         proof = proof.model_copy(update={"latency_runs": latency_runs})
     if reader is not None:
+        if data is None:
+            raise KdEdgeError(
+                "KD_USAGE",
+                "--reader says how other recordings are read, and none are named",
+                where="--reader",
+                hint="name them with --data",
+            )
         dataset = recipe.dataset.model_copy(update={"reader": reader, "options": {}})
         recipe = recipe.model_copy(update={"dataset": dataset})
+        check_reader(dataset)
     if data is None:
         return _own_windows(folder, manifest, proof, command, watch)
     return _other_recordings(folder, manifest, recipe, proof, data, command, watch)
@@ -94,8 +104,13 @@ def _other_recordings(
     command: str,
     watch: Watch,
 ) -> Report:
-    dataset = load_dataset(recipe, data, class_names=manifest.class_names, progress=watch.step)
-    _check_front_end(dataset, manifest, data)
+    dataset = load_dataset(
+        _with_channels(recipe, manifest),
+        data,
+        class_names=manifest.class_names,
+        progress=watch.step,
+    )
+    unstated = _check_front_end(dataset, manifest, data)
     windows = manifest.normaliser.apply(dataset.windows)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
@@ -110,7 +125,7 @@ def _other_recordings(
         title=manifest.title,
         product=manifest.product,
         synthetic=manifest.synthetic or windows.synthetic,
-        caveats=(*unmeasured, *_absent_runtimes()),
+        caveats=(*unstated, *unmeasured, *_absent_runtimes()),
         provenance=provenance(command, manifest.recipe_sha256),
         parts=(describe_part(part, windows, dataset.recordings),),
         rows=proven.rows,
@@ -122,10 +137,26 @@ def _other_recordings(
     )
 
 
-def _check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> None:
-    """Other recordings must come at the rates that the front end was designed for."""
-    for built, found in zip(manifest.front_end.streams, dataset.designs, strict=True):
-        if abs(found.source_rate_hz / built.source_rate_hz - 1) > 1e-3:
+def _with_channels(recipe: Recipe, manifest: Manifest) -> Recipe:
+    """The recipe with the channels that the models were built on, by name and in their order."""
+    front_end = dict(recipe.front_end)
+    for stream in manifest.front_end.streams:
+        settings = front_end[stream.name]
+        front_end[stream.name] = settings.model_copy(update={"channels": stream.channels})
+    return recipe.model_copy(update={"front_end": front_end})
+
+
+def _check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> tuple[str, ...]:
+    """Other recordings must come at the rates and in the units that models were built on.
+
+    Returns:
+        a sentence for each modality whose unit could not be compared.
+    """
+    designs = {design.name: design for design in dataset.designs}
+    unstated = []
+    for built in manifest.front_end.streams:
+        found = designs[built.name]
+        if not same_rate(found.source_rate_hz, built.source_rate_hz):
             raise KdEdgeError(
                 "KD_RATE_MISMATCH",
                 f"{built.name} comes at {found.source_rate_hz:g} Hz here, and the bundle's front "
@@ -133,14 +164,20 @@ def _check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> None:
                 where=str(data),
                 hint="build a bundle for this rate",
             )
-        if len(found.channels) != len(built.channels):
+        if not same_unit(found.unit, built.unit):
             raise KdEdgeError(
-                "KD_CHANNEL_MISSING",
-                f"{built.name} has {len(found.channels)} channels here, and the bundle takes "
-                f"{len(built.channels)}: {', '.join(built.channels)}",
+                "KD_UNIT_MISMATCH",
+                f"{built.name} comes in {found.unit} here, and the bundle's models learned "
+                f"{built.unit}",
                 where=str(data),
-                hint=f"name them in front_end.{built.name}.channels and build again",
+                hint="convert these recordings to the bundle's unit",
             )
+        if bool(found.unit) != bool(built.unit):
+            unstated.append(
+                f"{built.name} was taken for {found.unit or built.unit}: "
+                f"{'these recordings state' if built.unit else 'the bundle states'} no unit."
+            )
+    return tuple(unstated)
 
 
 def _keras_answers(
@@ -151,6 +188,7 @@ def _keras_answers(
 
     if importlib.util.find_spec("tensorflow") is None:
         return {}, ("Keras is not installed here: float models ran as TFLite alone.",)
+    start_tensorflow_quietly()
     from kd_edge.pipeline.training import load_model, predict
 
     logits = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kd_edge.pipeline.answers import Answers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     RECIPE_FILE,
+    REPORT_FILE,
     SCHEMA_VERSION,
     WINDOWS_FILE,
     BundledModel,
@@ -27,20 +29,22 @@ from kd_edge.pipeline.bundle import (
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.dataset import load_dataset
-from kd_edge.pipeline.firmware import export_firmware
-from kd_edge.pipeline.gates import check_gates
-from kd_edge.pipeline.names import check_names
+from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
+from kd_edge.pipeline.gates import check_gates, too_few_for_agreement
+from kd_edge.pipeline.lock import locked
+from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part, fold_windows
 from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import (
+    HTML_FILE,
     provenance,
     sample_windows,
     versions,
     write_report,
 )
 from kd_edge.pipeline.stages import Stages, key_of
-from kd_edge.pipeline.training import FoldTrainer
+from kd_edge.pipeline.training import WORK_FOLDER, FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
@@ -70,7 +74,13 @@ def build(
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
     """
     check_names(recipe)
-    context = _prepare(recipe, data, out, command, watch or Watch())
+    start_bundle(out)
+    with locked(out):
+        return _build(_prepare(recipe, data, out, command, watch or Watch()))
+
+
+def _build(context: Context) -> Built:
+    recipe, out = context.recipe, context.out
     trainer = FoldTrainer(recipe, context.data, context.stages, out, progress=context.watch.epoch)
     teachers = trainer.teachers()
     students = trainer.students(teachers)
@@ -85,8 +95,8 @@ def build(
         title=recipe.name,
         product=manifest.product,
         synthetic=manifest.synthetic,
-        caveats=(*refused, *unexported),
-        provenance=provenance(command, recipe.sha256),
+        caveats=(*refused, *unexported, *_caveats(context)),
+        provenance=provenance(context.command, recipe.sha256),
         parts=_parts(context),
         rows=(
             *proven.rows,
@@ -101,21 +111,22 @@ def build(
         folds=fold_results(context, students, answers),
     )
     write_report(out, report)
-    write_manifest(out, manifest)
+    _clear(context)
+    written = (RECIPE_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)
+    write_manifest(out, manifest, (*context.stages.files, *written))
     return Built(report, gates.failures)
 
 
 def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: Watch) -> Context:
-    """Read, check and split the data, and open the output folder."""
-    start_bundle(out)
+    """Read, check and split the data, and begin the bundle."""
     dataset = load_dataset(recipe, data, progress=watch.step)
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
-    # From here the folder is no finished bundle, until the manifest is written again.
-    (out / MANIFEST_FILE).unlink(missing_ok=True)
-    write_text(out / RECIPE_FILE, to_toml(recipe))
-    return Context(
+    few = too_few_for_agreement(recipe.proof, len(dataset.windows))
+    if few:
+        watch.note(few)
+    context = Context(
         recipe=recipe,
         dataset=dataset,
         folds=folds,
@@ -125,6 +136,30 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
         command=command,
         watch=watch,
     )
+    check_networks(context)
+    # From here the folder is no finished bundle, until the manifest is written again.
+    (out / MANIFEST_FILE).unlink(missing_ok=True)
+    write_text(out / RECIPE_FILE, to_toml(recipe.reading(data)))
+    return context
+
+
+def _clear(context: Context) -> None:
+    """Delete what a finished build needs no more: files of other recipes' stages, checkpoints."""
+    context.stages.drop_others()
+    for checkpoint in (context.out / WORK_FOLDER).glob("*.ckpt"):
+        checkpoint.unlink()
+
+
+def _caveats(context: Context) -> Iterator[str]:
+    """What a reader must know of a build that all went well."""
+    if len(context.folds) > 1:
+        yield (
+            f"The models, their figures and firmware/ are those of the first fold, "
+            f"'{context.folds[0].name}'; other folds' models only give the folds' figures."
+        )
+    few = too_few_for_agreement(context.recipe.proof, len(context.dataset.windows))
+    if few:
+        yield few
 
 
 def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:

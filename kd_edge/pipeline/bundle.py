@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import atomic_path, sha256_file, write_text
 from kd_edge.frontend import FrontEndConstants
+from kd_edge.pipeline.lock import LOCK_FILE
+from kd_edge.pipeline.stages import STATE_FILE
 from kd_edge.windows import Normaliser, WindowSet
 
 SCHEMA_VERSION = 1
@@ -129,7 +132,7 @@ def start_bundle(out: Path) -> None:
         raise KdEdgeError(
             "KD_OUTPUT", f"{out} is not a folder", where=str(out), hint="name another with --out"
         )
-    ours = (MANIFEST_FILE, RECIPE_FILE, ".stages.json")
+    ours = (MANIFEST_FILE, RECIPE_FILE, STATE_FILE, LOCK_FILE)
     if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in ours):
         raise KdEdgeError(
             "KD_OUTPUT",
@@ -139,12 +142,21 @@ def start_bundle(out: Path) -> None:
         )
 
 
-def write_manifest(out: Path, manifest: Manifest) -> None:
-    """Write bundle.json last, with the digest of every other file of the bundle."""
+def write_manifest(out: Path, manifest: Manifest, written: Iterable[str]) -> None:
+    """Write bundle.json last, with the digest of every other file of the bundle.
+
+    Args:
+        written: what the build wrote: files below `out`, and folders that are the build's alone.
+            Whatever else lies there is not the bundle's and not named.
+    """
+    found: set[Path] = set()
+    for name in written:
+        path = out / name
+        found |= {path} if path.is_file() else {p for p in path.rglob("*") if p.is_file()}
     files = {
-        str(path.relative_to(out)): sha256_file(path)
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and not _is_private(path.relative_to(out)) and path.name != MANIFEST_FILE
+        path.relative_to(out).as_posix(): sha256_file(path)
+        for path in sorted(found)
+        if not _is_private(path.relative_to(out))
     }
     text = _MANIFEST.dump_json(replace(manifest, files=files), indent=1).decode()
     write_text(out / MANIFEST_FILE, text + "\n")

@@ -96,8 +96,11 @@ class _Converter:
             self._context.recipe.seed,
             training_versions(),
         )
+        refusal, stages = f"refusal of {model.name} as {fmt}", self._context.stages
+        if (refused := stages.recall(refusal, key)) is not None:
+            return refused
         try:
-            value = self._context.stages.run(
+            value = stages.run(
                 f"convert {model.name} to {fmt}",
                 key,
                 [file],
@@ -105,6 +108,7 @@ class _Converter:
             )
         except KdEdgeError as error:
             if fmt in OPTIONAL_FORMATS and error.code == "KD_CONVERTER_REFUSED":
+                stages.keep(refusal, key, error.message)
                 return error.message
             raise
         return TypeAdapter(BundledFormat).validate_python(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
 from kd_edge.pipeline.proof import pooled_accuracy
-from kd_edge.recipe import Recipe
+from kd_edge.recipe import Proof, Recipe
+from kd_edge.report import words
 from kd_edge.report.tree import Finding
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import Parity
@@ -60,6 +62,23 @@ def check_gates(
             failures += [*problems, *(_as_error(f) for f in found if f.severity == "error")]
         findings += [*found, *(_as_finding(problem) for problem in problems)]
     return Gates(tuple(findings), tuple(failures))
+
+
+def too_few_for_agreement(proof: Proof, n_windows: int) -> str | None:
+    """A sentence where the parity windows are so few that a single one decides the gate.
+
+    Args:
+        n_windows: that the dataset has; the parity windows are taken from all of them.
+    """
+    compared = min(proof.parity_windows, n_windows)
+    if proof.min_agreement == 1 or compared * (1 - proof.min_agreement) > 1 - 1e-9:
+        return None
+    enough = math.ceil(1 / (1 - proof.min_agreement) - 1e-9)
+    return (
+        f"Runtimes are compared on {words.plural(compared, 'window')}: with proof.min_agreement = "
+        f"{proof.min_agreement:g} a single one that differs fails the build; {enough} or more "
+        "would let one differ."
+    )
 
 
 def _some_windows(model: BundledModel, held_out: StoredWindows) -> dict[str, np.ndarray]:
@@ -113,8 +132,11 @@ def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> li
     return [
         KdEdgeError(
             "KD_GATE_PARITY",
-            f"{p.left} and {p.right} agree on {100 * p.class_agreement:.1f} % of windows, less "
-            f"than {100 * recipe.proof.min_agreement:g} %",
+            f"{p.left} and {p.right} give different classes in "
+            f"{round(p.n_windows * (1 - p.class_agreement))} of "
+            f"{words.plural(p.n_windows, 'window')}: "
+            f"{words.percent(p.class_agreement)} agree, and proof.min_agreement asks for "
+            f"{100 * recipe.proof.min_agreement:g} %",
             where=_first_difference(p),
             hint="see the lints of this file; TFLite Micro is the oracle for a board",
         )

@@ -1,37 +1,118 @@
-"""Names in a recipe that stand for code: known, or refused before any work starts."""
+"""What a recipe names and sets: known and buildable, or refused before any work starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.recipe import Recipe
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.dataset import check_reader
+from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.training import training_versions
+from kd_edge.recipe import Distillation, Model, Recipe
+from kd_edge.windows import WindowSet
 
 
 def check_names(recipe: Recipe) -> None:
-    """Look up every model, loss, ensemble and baseline that a recipe names.
+    """Look up the reader and every model, option, loss, ensemble and baseline that a recipe names.
 
     Raises:
-        KdEdgeError KD_UNKNOWN_NAME: with the nearest names, KD_MISSING_PACKAGE: no build extra.
+        KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY (an option): with the nearest names,
+            KD_RECIPE_VALUE: a temperature that the loss lacks or does not take,
+            KD_MISSING_PACKAGE: no build extra.
     """
+    check_reader(recipe.dataset)
     from kd_edge.distill.ensemble import ENSEMBLES
     from kd_edge.measure.baselines import BASELINES
-    from kd_edge.models import MODELS
-    from kd_edge.pipeline.training import training_versions
+    from kd_edge.models import MODELS, model_options
 
     training_versions()
     for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
         for position, model in enumerate(models):
-            _check(model.model, MODELS, "model", f"{kind}.{position}.model")
+            where = f"{kind}.{position}"
+            _check(model.model, MODELS, "model", f"{where}.model")
+            _check_options(model, model_options(model.model), f"{where}.options")
     for name in recipe.proof.baselines:
         _check(name, BASELINES, "baseline", "proof.baselines")
     if recipe.distillation is None:
         return
-    from kd_edge.distill.losses import LOSSES
-
-    _check(recipe.distillation.loss, LOSSES, "loss", "distillation.loss")
+    _check_loss(recipe.distillation)
     if recipe.distillation.ensemble is not None:
         _check(recipe.distillation.ensemble, ENSEMBLES, "ensemble", "distillation.ensemble")
+
+
+def check_networks(context: Context) -> None:
+    """Build every model once on the shapes of the data: what does not fit is told at once.
+
+    Raises:
+        KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range): with the model's name.
+    """
+    recipe, windows = context.recipe, context.dataset.windows
+    models = (*recipe.teachers, *recipe.students)
+    key = key_of(
+        [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
+        [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
+        len(windows.class_names),
+        training_versions(),
+    )
+
+    def make() -> None:
+        for model in models:
+            _build(model, windows.only(recipe.inputs_of(model)))
+
+    context.stages.run("check the models", key, [], make)
+
+
+def _build(model: Model, windows: WindowSet) -> None:
+    from kd_edge.models import build_model
+
+    try:
+        build_model(
+            model.model,
+            input_shapes=windows.input_shapes,
+            n_classes=len(windows.class_names),
+            seed=0,
+            options=model.options,
+        )
+    except KdEdgeError as error:
+        raise KdEdgeError(
+            error.code,
+            error.message,
+            where=f"the model '{model.name}'" + (f", {error.where}" if error.where else ""),
+            hint=error.hint,
+        ) from error
+
+
+def _check_loss(distillation: Distillation) -> None:
+    from kd_edge.distill.losses import LOSSES
+    from kd_edge.distill.objective import make_objective
+
+    _check(distillation.loss, LOSSES, "loss", "distillation.loss")
+    try:
+        make_objective(
+            loss=distillation.loss,
+            temperature=distillation.temperature,
+            alpha=distillation.alpha,
+        )
+    except KdEdgeError as error:
+        raise KdEdgeError(
+            error.code,
+            error.message,
+            where="distillation",
+            hint="docs/recipes.md says which loss takes what",
+        ) from error
+
+
+def _check_options(model: Model, known: Iterable[str], where: str) -> None:
+    names = sorted(known)
+    for option in model.options:
+        if option not in names:
+            raise KdEdgeError(
+                "KD_RECIPE_KEY",
+                f"model '{model.model}' has no option '{option}'{nearest(option, names)}",
+                where=f"{where}.{option}",
+                hint=f"it has {', '.join(names) or 'none'}",
+            )
 
 
 def _check(name: str, known: Iterable[str], what: str, where: str) -> None:

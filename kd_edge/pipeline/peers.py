@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
 from kd_edge.distill.ensemble import combine
+from kd_edge.files import sha256_text
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.results import Accuracy
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import FoldTrainer, Trained, load_model, predict
+from kd_edge.pipeline.training import (
+    FoldTrainer,
+    Trained,
+    load_model,
+    predict,
+    training_versions,
+)
 from kd_edge.report.tree import FoldResult, Row
+from kd_edge.windows import WindowSet
 
 _FIGURES = TypeAdapter(dict[str, Accuracy])
+_FIGURE = TypeAdapter(Accuracy)
 
 
 def baseline_rows(context: Context) -> list[Row]:
@@ -107,8 +117,8 @@ def fold_results(
         )
         for s in students
     ]
-    for number, fold in enumerate(context.folds[1:], start=2):
-        results += _other_fold(context, fold, f"folds/{number}/", each)
+    for fold in context.folds[1:]:
+        results += _other_fold(context, fold, f"folds/{folder_name(fold.held_out)}/", each)
     return tuple(results)
 
 
@@ -122,10 +132,24 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
         folder=folder,
         progress=context.watch.epoch,
     )
-    results = []
-    for student in trainer.students(trainer.teachers()):
+    part = data.tests[each]
+    return [
+        FoldResult(fold.name, student.name, _accuracy(context, student, part, (data.key, each)))
+        for student in trainer.students(trainer.teachers())
+    ]
+
+
+def _accuracy(context: Context, student: Trained, part: WindowSet, part_key: tuple) -> Accuracy:
+    def make():
         network = load_model(context.out / student.file)
-        part = data.tests[each]
-        logits = predict(network, part.only(student.inputs))
-        results.append(FoldResult(fold.name, student.name, measure_accuracy(logits, part)))
-    return results
+        figure = measure_accuracy(predict(network, part.only(student.inputs)), part)
+        return _FIGURE.dump_python(figure, mode="json")
+
+    key = key_of(student.sha256, student.inputs, part_key, training_versions())
+    return _FIGURE.validate_python(context.stages.run(f"accuracy of {student.file}", key, [], make))
+
+
+def folder_name(held_out: str) -> str:
+    """The held-out name as a folder's; one that has other characters gets a digest behind it."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", held_out)
+    return plain if plain == held_out and plain else f"{plain}-{sha256_text(held_out)[:8]}"

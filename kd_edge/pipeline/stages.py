@@ -34,6 +34,7 @@ class Stages:
         self._out = Path(out)
         self._report = report or (lambda name, cached: None)
         self._done: dict[str, dict] = self._load()
+        self._asked: set[str] = set()
         self._lock = threading.Lock()
 
     def run(self, name: str, key: str, files: Sequence[str], make: Callable[[], Any]) -> Any:
@@ -43,6 +44,7 @@ class Stages:
             files: names below the output folder that `make` writes.
             make: does the work; returns something that JSON can hold.
         """
+        self._asked.add(name)
         entry = self._done.get(name)
         cached = entry is not None and entry["key"] == key and self._intact(entry["files"], files)
         self._report(name, cached)
@@ -54,6 +56,36 @@ class Stages:
         digests = {file: sha256_file(self._out / file) for file in files}
         self._remember(name, {"key": key, "files": digests, "value": value})
         return value
+
+    def recall(self, name: str, key: str) -> Any:
+        """The value of a stage without files that `keep` remembered under this key, else None."""
+        entry = self._done.get(name)
+        if entry is None or entry["key"] != key:
+            return None
+        self._asked.add(name)
+        self._report(name, True)
+        return entry["value"]
+
+    def keep(self, name: str, key: str, value: Any) -> None:
+        """Remember a value that is known only when another stage has failed, say."""
+        self._asked.add(name)
+        self._remember(name, {"key": key, "files": {}, "value": value})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What the stages asked for until now have written, below the output folder."""
+        return tuple(file for name in sorted(self._asked) for file in self._files(name))
+
+    def drop_others(self) -> None:
+        """Forget the stages that this build did not ask for, and delete what only they wrote."""
+        kept = set(self.files)
+        for name in sorted(set(self._done) - self._asked):
+            for file in set(self._files(name)) - kept:
+                (self._out / file).unlink(missing_ok=True)
+            self._remember(name, None)
+
+    def _files(self, name: str) -> Sequence[str]:
+        return list(self._done.get(name, {}).get("files", ()))
 
     def _remember(self, name: str, entry: dict | None) -> None:
         with self._lock:

@@ -18,6 +18,9 @@ from kd_edge.recipe import Model, Recipe, Student
 from kd_edge.report.tree import Curve
 from kd_edge.windows import WindowSet
 
+# Of the output folder: what an interrupted build goes on from, and no part of the bundle.
+WORK_FOLDER = ".work"
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -150,6 +153,7 @@ class FoldTrainer:
             seed=model_seed(recipe.seed, model.name),
             options=model.options,
         )
+        checkpoint = self._out / WORK_FOLDER / f"{model.name}-{key[:16]}.ckpt"
         distillation = recipe.distillation if logits is not None else None
         history = train(
             network,
@@ -168,11 +172,12 @@ class FoldTrainer:
             ),
             name=f"{self._folder}{model.name}",
             teacher_logits=logits,
-            checkpoint=self._out / ".work" / f"{model.name}-{key[:16]}.ckpt",
+            checkpoint=checkpoint,
             progress=self._progress,
         )
         with atomic_path(self._out / file) as temporary:
             network.save(temporary)
+        checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
 
     def _teacher_logits(self, teachers: Sequence[Trained]) -> np.ndarray:

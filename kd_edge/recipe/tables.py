@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -310,7 +311,14 @@ class Recipe(_Table):
 
     @property
     def sha256(self) -> str:
-        return sha256_text(self.to_json())
+        """Digest of what is asked; where the recordings lie on one machine is no part of it."""
+        return sha256_text(self.reading(None).to_json())
+
+    def reading(self, data: Path | None) -> Recipe:
+        """The recipe with the absolute place of its recordings: it can be read from anywhere."""
+        path = None if data is None else str(data.resolve())
+        dataset = self.dataset.model_copy(update={"path": path})
+        return self.model_copy(update={"dataset": dataset})
 
     def inputs_of(self, model: Model) -> tuple[str, ...]:
         """The window inputs that a model takes, in its order."""

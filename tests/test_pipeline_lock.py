@@ -1,0 +1,69 @@
+"""The lock of an output folder: one build at a time, and none is kept out by a dead one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.lock import LOCK_FILE, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from kd_edge.pipeline.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the folder until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def hold(folder):
+    with locked(folder):
+        pass
+
+
+def test_a_second_build_is_told_who_holds_the_folder(tmp_path, holder):
+    with pytest.raises(KdEdgeError) as caught:
+        hold(tmp_path)
+    assert caught.value.code == "KD_OUTPUT"
+    assert f"process {holder.pid}" in caught.value.message
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert (tmp_path / LOCK_FILE).exists()
+    hold(tmp_path)
+
+
+def test_a_folder_is_made_and_goes_where_nothing_was_written(tmp_path):
+    with locked(tmp_path / "a" / "out"):
+        assert (tmp_path / "a" / "out" / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+    assert not (tmp_path / "a" / "out").exists()
+    with locked(tmp_path / "a" / "out"):
+        (tmp_path / "a" / "out" / "recipe.toml").write_text("")
+    assert os.listdir(tmp_path / "a" / "out") == ["recipe.toml"]
+
+
+def test_an_error_within_gives_the_folder_back(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+        raise ZeroDivisionError
+    hold(tmp_path)
