@@ -43,7 +43,7 @@ def render_html(report: Report) -> str:
     """The whole page; the same report gives the same bytes with the same Matplotlib."""
     headline = choose.headline(report)
     tested = choose.parts_in_order(report)
-    return _template().render(
+    return page_template("report.html.j2").render(
         report=report,
         headline=headline,
         tested=tested,
@@ -150,7 +150,8 @@ def _sample_pictures(
     return tuple((found[0][0], tuple(p for _, p in found)) for found in groups.values())
 
 
-def _template():
+def page_template(name: str):
+    """A page of `templates/`, to be rendered."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -160,4 +161,4 @@ def _template():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

@@ -60,12 +60,12 @@ def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...]) -> Table:
     levels = {100 * row.accuracy[p.name].interval.level for row in rows for p in parts
               if p.name in row.accuracy}  # fmt: skip
     level = " and ".join(f"{level:g}" for level in sorted(levels))
-    table = _table(f"Right answers, % of windows [{level} % interval]")
+    table = plain_table(f"Right answers, % of windows [{level} % interval]")
     for heading in ("model (role)", "format", "runtime"):
         table.add_column(heading, overflow="fold")
     for part in parts:
         table.add_column(
-            _plain(part.heading), justify="right", overflow="fold", min_width=_PART_COLUMNS - 2,
+            plain_text(part.heading), justify="right", overflow="fold", min_width=_PART_COLUMNS - 2,
             header_style="bold yellow" if part.leaky else "bold",
         )  # fmt: skip
     for row in rows:
@@ -74,26 +74,26 @@ def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...]) -> Table:
             continue
         cells = [words.accuracy(f) if f else "–" for f in figures]
         who = f"{row.model} ({row.role})"
-        table.add_row(*map(_plain, (who, row.format, row.runtime, *cells)))
+        table.add_row(*map(plain_text, (who, row.format, row.runtime, *cells)))
     return table
 
 
 def _fold_tables(report: Report) -> Iterable[Table]:
     if not report.folds:
         return
-    table = _table("Folds, float student, % of windows")
+    table = plain_table("Folds, float student, % of windows")
     table.add_column("fold", overflow="fold")
     table.add_column("model", overflow="fold")
     table.add_column("accuracy [interval]", justify="right")
     table.add_column("windows", justify="right")
     for fold in report.folds:
         cells = (words.accuracy(fold.accuracy), words.count(fold.accuracy.n_windows))
-        table.add_row(*map(_plain, (fold.fold, fold.model, *cells)))
+        table.add_row(*map(plain_text, (fold.fold, fold.model, *cells)))
     yield table
 
 
 def _cost_table(report: Report) -> Table:
-    table = _table("Size, time on this host, and memory")
+    table = plain_table("Size, time on this host, and memory")
     for heading in ("model", "format", "runtime"):
         table.add_column(heading, overflow="fold")
     for heading in ("file, B", "median µs", "p95 µs", "arena, B"):
@@ -107,18 +107,18 @@ def _cost_table(report: Report) -> Table:
             words.number_us(row.latency.p95_us) if row.latency else "–",
             words.count(row.arena.used_bytes) if row.arena else "–",
         )
-        table.add_row(*map(_plain, (row.model, row.format, row.runtime, *figures)))
+        table.add_row(*map(plain_text, (row.model, row.format, row.runtime, *figures)))
     abis = sorted({row.arena.abi for row in report.rows if row.arena})
     caption = "Times are this host's, not a microcontroller's."
     if abis:
         caption += f" Arena as used on {', '.join(abis)}."
-    table.caption = _plain(caption)
+    table.caption = plain_text(caption)
     table.caption_justify = "left"
     return table
 
 
 def _parity_table(report: Report) -> Table:
-    table = _table("Parity: the same windows on two sides")
+    table = plain_table("Parity: the same windows on two sides")
     table.add_column("sides", overflow="fold")
     table.add_column("windows", justify="right")
     table.add_column("same class", justify="right")
@@ -132,7 +132,7 @@ def _parity_table(report: Report) -> Table:
         if first is not None:
             difference += f"; first differs: {first.index} {first.operator}"
         cells = (sides, words.count(parity.n_windows), words.percent(parity.class_agreement))
-        table.add_row(*map(_plain, (*cells, difference)))
+        table.add_row(*map(plain_text, (*cells, difference)))
     return table
 
 
@@ -153,17 +153,18 @@ def _print_findings(findings: tuple[Finding, ...], console: Console) -> None:
             console.print(Text(f"  hint:  {finding.hint}"))
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """An empty table in the look of all tables."""
     from rich import box
     from rich.table import Table
 
     return Table(
-        title=_plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        title=plain_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         padding=(0, 1), collapse_padding=True, pad_edge=False, show_edge=False,
     )  # fmt: skip
 
 
-def _plain(text: str):
+def plain_text(text: str):
     """Names come from users' files: square brackets in them are not markup."""
     from rich.text import Text
 

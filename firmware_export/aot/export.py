@@ -1,0 +1,200 @@
+"""Compiled models as a folder: sources, how to build them, a README and a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from firmware_export import c_text
+from firmware_export.aot.compiler import Compiled
+from firmware_export.aot.constants import C_TYPES
+from firmware_export.aot.kernels import kernel_variant
+from firmware_export.aot.schedule import item_calls
+from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import output_error, sha256_text, write_text
+
+ENGINE = "aot"
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+
+# `--optimize` -> options of gcc and clang; the sources are the same.
+OPTIMIZE: dict[str, str] = {"size": "-Os", "speed": "-O2"}
+# What every build of the sources takes beside: unused functions and data can be left out.
+SECTION_FLAGS = ("-ffunction-sections", "-fdata-sections")
+
+_VARIANTS = {"": "portable C99", "_dsp": "DSP extension", "_mve": "Helium"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        folder: where.
+        files: names, sorted; the manifest is among them.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model's file.
+
+    Raises:
+        KdEdgeError KD_NO_FILE: there is none, it is a folder, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        hint = "name a .tflite file"
+        if path.is_dir():
+            hint = "name a .tflite file in it, e.g. student.int8.tflite of a bundle"
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"cannot read the model: {error.strerror}",
+            where=str(path),
+            hint=hint,
+        ) from error
+
+
+def build_files(compiled: Compiled, *, optimize: str) -> dict[str, str]:
+    """Every file for a project but the manifest: name -> text.
+
+    Args:
+        optimize: a key of `OPTIMIZE`; decides the options in Makefile and CMakeLists.txt.
+    """
+    sources = sorted(name for name in compiled.files if name.endswith(".c"))
+    values = {
+        "prefix": compiled.settings.prefix,
+        "PREFIX": compiled.settings.prefix.upper(),
+        "generator": c_text.comment(compiled.settings.generator),
+        "sha256": compiled.model.sha256,
+        "core": compiled.core,
+        "settings": compiled.settings,
+        "optimize": optimize,
+        "flags": (*compiled.core.flags, OPTIMIZE[optimize], *SECTION_FLAGS),
+        "sources": sources,
+        "headers": sorted(name for name in compiled.files if name.endswith(".h")),
+        "kernels": _kernels(compiled),
+        "inputs": [_port(tensor) for tensor in compiled.graph.inputs],
+        "outputs": [_port(tensor) for tensor in compiled.graph.outputs],
+        "arena_bytes": compiled.schedule.plan.arena_bytes,
+        "constant_bytes": compiled.constant_bytes,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("firmware_export"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, Make and Markdown, not HTML
+    )
+    written = ("README.md", "Makefile", "CMakeLists.txt")
+    return compiled.files | {
+        name: environment.get_template(f"aot_{name}.j2").render(values) for name in written
+    }
+
+
+def write_export(
+    out: Path, compiled: Compiled, files: Mapping[str, str], *, optimize: str
+) -> Exported:
+    """Write the files and their manifest; what an earlier export left and this one lacks goes.
+
+    Args:
+        files: every file but the manifest, name -> text.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: the folder is none, cannot be written, or holds another engine's
+            export, whose files have the same names.
+    """
+    stale = _earlier_files(out) - files.keys()
+    whole = {**files, MANIFEST: _manifest(compiled, files, optimize)}
+    for name in sorted(whole):
+        write_text(out / name, whole[name])
+    for name in sorted(stale):
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(out / name, error) from error
+    return Exported(out, tuple(sorted(whole)))
+
+
+def _kernels(compiled: Compiled) -> list[tuple[str, str]]:
+    names = sorted({call.kernel for call in item_calls(compiled.schedule.items)})
+    return [(name, _VARIANTS[kernel_variant(name, compiled.core)]) for name in names]
+
+
+def _port(tensor: Tensor) -> dict[str, object]:
+    return {
+        "name": c_text.comment(tensor.name),
+        "c_type": C_TYPES[tensor.dtype],
+        "shape": " × ".join(str(size) for size in tensor.shape) or "1",
+        "scale": c_text.float32(tensor.scales[0]) if len(tensor.scales) == 1 else None,
+        "zero_point": tensor.zero_points[0] if len(tensor.zero_points) == 1 else 0,
+    }
+
+
+def _earlier_files(out: Path) -> set[str]:
+    """Names that an earlier export of this engine wrote into the folder."""
+    if out.exists() and not out.is_dir():
+        raise KdEdgeError(
+            "KD_OUTPUT",
+            f"{out.name} is a file, not a folder",
+            where=str(out),
+            hint="name a folder; it is made where there is none",
+        )
+    try:
+        content = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        engine = content["engine"]
+        names = [str(entry["path"]) for entry in content["files"]]
+    except OSError:
+        return set()
+    except (ValueError, KeyError, TypeError) as error:
+        raise _foreign(out, "a manifest.json that kd-edge did not write") from error
+    if engine != ENGINE:
+        raise _foreign(out, f"an export for another engine ('{engine}')")
+    # Names alone: a manifest must never lead out of its folder.
+    return {name for name in names if Path(name).name == name}
+
+
+def _foreign(out: Path, what: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_OUTPUT",
+        f"the folder holds {what}, which would be overwritten",
+        where=str(out / MANIFEST),
+        hint="name another folder",
+    )
+
+
+def _manifest(compiled: Compiled, files: Mapping[str, str], optimize: str) -> str:
+    settings = compiled.settings
+    content = {
+        "manifest_version": MANIFEST_VERSION,
+        "generator": settings.generator,
+        "engine": ENGINE,
+        "model": {"sha256": compiled.model.sha256, "bytes": compiled.model.n_bytes},
+        "core": compiled.core.name,
+        "optimize": optimize,
+        "prefix": settings.prefix,
+        "carry_state": settings.carry_state,
+        "keep_inputs": settings.keep_inputs,
+        "stream": settings.stream,
+        "arena_bytes": compiled.schedule.plan.arena_bytes,
+        "constant_bytes": compiled.constant_bytes,
+        "kernels": [f"{name} ({variant})" for name, variant in _kernels(compiled)],
+        "files": [
+            {
+                "path": name,
+                "bytes": len(text.encode("utf-8")),
+                "sha256": sha256_text(text),
+            }
+            for name, text in sorted(files.items())
+        ],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,89 @@
+"""`kd-edge compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from firmware_export.aot.cores import CORES
+from kd_edge import __version__
+from kd_edge.cli.options import PATH, common, path_option
+
+EPILOG = """
+\b
+Examples:
+  kd-edge compile student.int8.tflite --out firmware/model
+  kd-edge compile student.int8.tflite --out firmware/model --core m4 --report
+  kd-edge compile model.tflite --out model --core m55 --optimize speed --prefix wake
+
+Without --core the C is portable: it builds and runs anywhere, and is slower on a Cortex-M with DSP
+extension or Helium than what --core m4, m7, m33 or m55 gives. docs/plain-c.md lists the operators.
+"""
+
+
+@click.command("compile", epilog=EPILOG)
+@click.argument("model", type=PATH)
+@path_option("--out", required=True, help="Folder for the C sources; made where it is absent.")
+@click.option(
+    "--core", type=click.Choice(tuple(CORES)), default="host", help="Default: host, portable C99."
+)
+@click.option(
+    "--optimize",
+    type=click.Choice(("size", "speed")),
+    default="size",
+    help="Compiler options put into Makefile, CMakeLists.txt and figures: -Os (default) or -O2.",
+)
+@click.option("--report", "with_report", is_flag=True, help="Write report.html and print tables.")
+@click.option("--carry-state", is_flag=True, help="An LSTM's state lives on from window to window.")
+@click.option(
+    "--keep-inputs", is_flag=True, help="Running the model leaves its inputs as they are."
+)
+@click.option("--stream", is_flag=True, help="The window arrives step by step: less memory.")
+@click.option("--prefix", default="kd_model", help="Of files and functions; default: kd_model.")
+@common
+def compile_command(
+    model: Path,
+    out: Path,
+    core: str,
+    optimize: str,
+    with_report: bool,
+    carry_state: bool,
+    keep_inputs: bool,
+    stream: bool,
+    prefix: str,
+    as_json: bool,
+) -> None:
+    """Compile MODEL, an int8 .tflite from any trainer, to plain C that holds exactly this model."""
+    from firmware_export.aot.compiler import CompileSettings, compile_model
+    from firmware_export.aot.export import build_files, read_model, write_export
+    from kd_edge.cli.printing import printing
+    from kd_edge.report.compile_html import render_compile_html
+    from kd_edge.report.compile_report import compile_report, to_json
+    from kd_edge.report.compile_table import print_compile
+
+    settings = CompileSettings(
+        core=core,
+        prefix=prefix,
+        carry_state=carry_state,
+        keep_inputs=keep_inputs,
+        stream=stream,
+        generator=f"kd-edge {__version__}",
+    )
+    content = read_model(model)
+    compiled = compile_model(content, settings)
+    files = build_files(compiled, optimize=optimize)
+    report = compile_report(
+        model.name, compiled, content, optimize=optimize, with_boards=with_report
+    )
+    if with_report:
+        files["report.html"] = render_compile_html(report)
+    write_export(out, compiled, files, optimize=optimize)
+    with printing() as console:
+        if as_json:
+            click.echo(to_json(report))
+            return
+        print_compile(report, console)
+        click.echo(f"sources: {out}")
+        if with_report:
+            click.echo(f"report: {out / 'report.html'}")

@@ -1,0 +1,42 @@
+"""Sentences about a compilation that terminal and page share."""
+
+from __future__ import annotations
+
+from firmware_export.aot.cycles import CycleEstimate
+from kd_edge.report import words
+from kd_edge.report.compile_report import BoardFit, CompileReport
+
+CYCLES_ARE_ESTIMATES = (
+    "Instructions are estimated from rates that were measured on QEMU's emulated cores; they are "
+    "not cycles. Cycles are instructions times what the core's manual says of loads, branches and "
+    "dual issue; wait states of flash, caches, bus contention and interrupts are left out, and may "
+    "double them. Measure on the board before you rely on them."
+)
+
+
+def summary(report: CompileReport) -> str:
+    """One sentence: what the C is for and what it takes."""
+    flash = (
+        f"{words.n_bytes(report.flash_bytes)} of flash before linking"
+        if report.flash_bytes is not None
+        else f"{words.n_bytes(report.constant_bytes)} of constants in flash beside code"
+    )
+    ram = words.n_bytes(report.memory.arena_bytes)
+    return (
+        f"{report.model.name} for {report.core_title}: {ram} of RAM, {flash}, "
+        f"{words.count(report.macs)} multiply-accumulates a window."
+    )
+
+
+def board_verdict(fit: BoardFit) -> str:
+    """'yes', 'no' or what is not known."""
+    if fit.fits is None:
+        return "RAM yes, flash unknown"
+    return "yes" if fit.fits else "no"
+
+
+def cycle_range(estimate: CycleEstimate) -> str:
+    """'120,000–180,000', or the word for nothing."""
+    if estimate.low_cycles is None or estimate.high_cycles is None:
+        return "no basis"
+    return f"{words.count(estimate.low_cycles)}–{words.count(estimate.high_cycles)}"
