@@ -47,9 +47,8 @@ $(STAMPS)/tflite-runtime: requirements/tflite-runtime.txt | $(BIN)/python
 	@mkdir -p $(STAMPS)
 	@python311=$$($(BIN)/python -c 'import sys; print(sys.executable if sys.version_info[:2] == (3, 11) else "python3.11")'); \
 	if $$python311 -m venv $(TFLITE_VENV) 2>/dev/null && \
-	  $(TFLITE_VENV)/bin/python -m pip install --quiet --requirement $<; then :; \
-	else echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
-	@touch $@
+	  $(TFLITE_VENV)/bin/python -m pip install --quiet --requirement $<; then touch $@; \
+	else rm -rf $(TFLITE_VENV); echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
 
 # Cross-compilers and the emulator, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
@@ -63,5 +62,6 @@ debian:
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null \
 	  || echo "could not install$$missing: tests that need them are skipped"
 
+# What set-up made; build/ holds bundles, which are the user's.
 clean:
-	rm -rf $(VENV) $(TFLITE_VENV) $(STAMPS) build
+	rm -rf $(VENV) $(TFLITE_VENV) $(STAMPS)

@@ -1,0 +1,45 @@
+"""The Makefile's targets that change things: what they leave alone, and what they remember."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+def make(root, *arguments: str) -> str:
+    done = subprocess.run(
+        ["make", *arguments], cwd=root, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_cleaning_leaves_bundles_alone(pytestconfig):
+    """Oracle: what make would run."""
+    removed = make(pytestconfig.rootpath, "--dry-run", "clean").split()
+    assert removed[:2] == ["rm", "-rf"]
+    assert ".venv" in removed
+    assert "build" not in removed
+
+
+def test_an_environment_that_could_not_be_made_is_tried_again(pytestconfig, tmp_path):
+    """Oracle: a Python that names another one, which does not exist."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho /nowhere/python3.11\n")
+    python.chmod(0o755)
+    stamp = tmp_path / "stamps" / "tflite-runtime"
+    said = make(
+        pytestconfig.rootpath,
+        f"BIN={python.parent}",
+        f"STAMPS={stamp.parent}",
+        f"TFLITE_VENV={tmp_path / 'venv'}",
+        str(stamp),
+    )
+    assert "its tests are skipped" in said
+    assert not stamp.exists()
+    assert sorted(os.listdir(tmp_path)) == ["bin", "stamps"]
