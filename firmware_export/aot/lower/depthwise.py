@@ -1,0 +1,113 @@
+"""DEPTHWISE_CONV_2D."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.kernels import kernel_variant
+from firmware_export.aot.lower.conv import Convolution, convolution_call
+from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
+from firmware_export.aot.lower.conv_layout import VECTOR, folded_bias, padded, quad_stream
+from firmware_export.aot.lower.conv_quantisation import (
+    Narrowing,
+    check_sums,
+    fits_doubled,
+    narrowing_of,
+)
+from firmware_export.aot.program import Call, Scratch
+
+_QUAD = 4  # channels that the DSP kernel computes at a time
+_POINTER_BYTES = {"": 8, "_dsp": 4, "_mve": 4}  # the portable kernel runs on 64-bit machines too
+
+
+def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
+    """DEPTHWISE_CONV_2D: (batch, rows, columns, channels), weights (1, rows, columns, out).
+
+    Several output channels for one input channel are a convolution in groups, and one input
+    channel is an ordinary one.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, computed weights, or shapes and
+            quantisation that do not fit each other.
+    """
+    source, weights = node.inputs[0], node.inputs[1]
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    narrowing = narrowing_of(node, source, weights, bias, axis=3)
+    g = geometry_of(node, weights.shape[1:3])
+    channels = weights.shape[3]
+    if node.outputs[0].shape[3] != channels or channels % g.in_channels:
+        raise refuse(node, f"its weights {weights.shape} do not fit its input and output", "")
+    variant = kernel_variant("kd_depthwise_s8", core)
+    by_channel = weights.data.reshape(g.taps, channels).T
+    if channels > g.in_channels or channels == 1 or not _exact(by_channel, narrowing, variant):
+        filters = by_channel.reshape(channels, g.kernel_rows, g.kernel_columns, 1)
+        conv = Convolution(source, node.outputs[0], g, filters, narrowing, note=node.place)
+        return (convolution_call(node, conv, core),)
+    check_sums(node, by_channel, narrowing)
+    return (_call(node, g, by_channel, narrowing, variant),)
+
+
+def _exact(by_channel: np.ndarray, narrowing: Narrowing, variant: str) -> bool:
+    if variant != "_dsp":
+        return True
+    return len(by_channel) >= _QUAD and fits_doubled(by_channel, narrowing)
+
+
+def _call(
+    node: Node, g: Geometry, by_channel: np.ndarray, narrowing: Narrowing, variant: str
+) -> Call:
+    layout = {"": _portable, "_dsp": _streamed, "_mve": _vectors}[variant]
+    params = {
+        **layout(by_channel, narrowing),
+        "table": narrowing.table,
+        "batches": g.batches,
+        "in_rows": g.in_rows,
+        "in_columns": g.in_columns,
+        "channels": g.in_channels,
+        "kernel_rows": g.kernel_rows,
+        "kernel_columns": g.kernel_columns,
+        "stride_rows": g.stride_rows,
+        "stride_columns": g.stride_columns,
+        "row_step": g.row_step,
+        "column_step": g.column_step,
+        "pad_rows": g.pad_rows,
+        "pad_columns": g.pad_columns,
+        "out_rows": g.out_rows,
+        "out_columns": g.out_columns,
+        "in_zero": narrowing.in_zero,
+        "out_zero": narrowing.out_zero,
+        "low": narrowing.low,
+        "high": narrowing.high,
+    }
+    scratch = Scratch(g.taps * _POINTER_BYTES[variant] + g.in_channels)
+    args = (node.inputs[0], scratch, node.outputs[0])
+    macs = g.pixels * by_channel.size
+    return Call("kd_depthwise_s8", params, args, (2,), macs=macs, note=node.place)
+
+
+def _portable(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
+    return _folded(by_channel, narrowing, 1) | {"weights": np.ascontiguousarray(by_channel)}
+
+
+def _vectors(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
+    """Tap after tap, so that a vector of channels adjoins."""
+    return _folded(by_channel, narrowing, VECTOR) | {"weights": np.ascontiguousarray(by_channel.T)}
+
+
+def _folded(by_channel: np.ndarray, narrowing: Narrowing, multiple: int) -> dict[str, np.ndarray]:
+    return {
+        "bias": padded(folded_bias(by_channel, narrowing), multiple),
+        "multiplier": padded(narrowing.multiplier, multiple),
+        "shift": padded(narrowing.shift, multiple).astype(np.int8),
+    }
+
+
+def _streamed(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
+    """Channels in fours; where they are no multiple of four, the last four begin earlier."""
+    channels = len(by_channel)
+    first = np.minimum(np.arange(0, channels, _QUAD), channels - _QUAD)
+    order = (first[:, None] + np.arange(_QUAD)).reshape(-1)
+    stream = quad_stream(np.ascontiguousarray(by_channel.T[:, order]), narrowing.select(order))
+    return {"weights": stream, "bias": None, "multiplier": None, "shift": None}
