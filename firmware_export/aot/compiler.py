@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_export.aot.cores import Core, find_core
+from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
 from firmware_export.aot.figures import LayerFigure, layer_figures
 from firmware_export.aot.graph import Graph, Loop, Node, refuse
@@ -55,15 +56,6 @@ class CompileSettings:
     keep_inputs: bool = False
     stream: bool = False
     generator: str = "kd-edge"
-
-
-@dataclass(frozen=True)
-class PassEffect:
-    """What a pass left: operators that still compute something, before and after it."""
-
-    name: str
-    operators_before: int
-    operators_after: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +124,8 @@ def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
     """The graph after every pass, and what each did."""
     effects = []
     for name, apply in PASSES.items():
-        before = sum(1 for _ in graph.nodes())
-        graph = apply(graph)
-        effects.append(PassEffect(name, before, sum(1 for _ in graph.nodes())))
+        before, graph = graph, apply(graph)
+        effects.append(effect(name, before, graph))
     return graph, tuple(effects)
 
 

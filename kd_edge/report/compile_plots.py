@@ -95,7 +95,7 @@ def operations(report: CompileReport) -> Picture | None:
         report, [layer.macs or layer.elements for layer in report.layers],
         name="operations", title="Operations of each layer", unit="a window",
         muted=[not layer.macs for layer in report.layers],
-        caption="Multiply-accumulates; in grey, for layers without any, the values they go through.",
+        caption="Multiply-accumulates; in grey, where there are none, the values gone through.",
     )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from firmware_export.aot.code_size import CodeSize, measure_code
-from firmware_export.aot.compiler import Compiled, PassEffect, compile_model
+from firmware_export.aot.compiler import Compiled, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import CycleEstimate, estimate_cycles
+from firmware_export.aot.effects import PassEffect
 from firmware_export.aot.export import OPTIMIZE
 from firmware_export.aot.figures import LayerFigure
 from firmware_export.aot.memory_map import MapEntry, memory_map

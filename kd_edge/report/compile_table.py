@@ -10,6 +10,7 @@ from kd_edge.report.compile_words import (
     CYCLES_ARE_ESTIMATES,
     board_verdict,
     cycle_range,
+    pass_did,
     summary,
 )
 from kd_edge.report.table import plain_table, plain_text
@@ -63,8 +64,10 @@ def _passes(report: CompileReport) -> Table:
     table.add_column("pass", overflow="fold")
     table.add_column("operators before", justify="right")
     table.add_column("after", justify="right")
+    table.add_column("did", overflow="fold")
     for effect in report.passes:
-        table.add_row(effect.name, str(effect.operators_before), str(effect.operators_after))
+        counts = str(effect.operators_before), str(effect.operators_after)
+        table.add_row(effect.name, *counts, pass_did(effect))
     return table
 
 

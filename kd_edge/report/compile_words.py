@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firmware_export.aot.cycles import CycleEstimate
+from firmware_export.aot.effects import PassEffect
 from kd_edge.report import words
 from kd_edge.report.compile_report import BoardFit, CompileReport
 
@@ -26,6 +27,13 @@ def summary(report: CompileReport) -> str:
         f"{report.model.name} for {report.core_title}: {ram} of RAM, {flash}, "
         f"{words.count(report.macs)} multiply-accumulates a window."
     )
+
+
+def pass_did(effect: PassEffect) -> str:
+    """What a pass changed, in words."""
+    gone = effect.operators_before - effect.operators_after
+    less = [f"{words.plural(gone, 'operator')} less"] if gone else []
+    return "; ".join([*less, *([effect.did] if effect.did else [])]) or "found nothing to do"
 
 
 def board_verdict(fit: BoardFit) -> str:
