@@ -16,7 +16,14 @@ from kd_edge.errors import KINDS, ExitStatus
 
 
 def test_every_command_has_help_with_examples(capsys):
-    for command in (["build"], ["bench"], ["data", "inspect"], ["data", "simulate"], ["doctor"]):
+    for command in (
+        ["build"],
+        ["bench"],
+        ["compile"],
+        ["data", "inspect"],
+        ["data", "simulate"],
+        ["doctor"],
+    ):
         assert run([*command, "--help"]) == ExitStatus.OK
         assert "Examples:" in capsys.readouterr().out
 
