@@ -17,7 +17,7 @@ from kd_edge.frontend import StreamConstants
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.windows import WindowSet
 
-# Of all datasets together; docs/recipes.md says so.
+# Of all datasets together; docs/recordings.md says so.
 LARGEST_BYTES = 2_000_000_000
 
 

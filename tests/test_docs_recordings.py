@@ -1,0 +1,35 @@
+"""docs/recordings.md: its examples are read as it says. Oracle: the readers."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from kd_edge.pipeline import cache
+from kd_edge.signals import read
+
+
+@pytest.fixture(scope="module")
+def text(pytestconfig):
+    return (pytestconfig.rootpath / "docs" / "recordings.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_together_are_a_folder_that_is_read(text, tmp_path, monkeypatch):
+    labels, plain = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "labels.csv").write_text(labels)
+    (tmp_path / "trial_07.csv").write_text(plain)
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+    house, tree = read(tmp_path)
+    assert [s.modality for s in house.streams] == ["emg", "acc"]
+    assert (house.label, house.streams[0].unit, house.streams[0].rate_hz) == ("house", "mV", 200)
+    np.testing.assert_allclose(house.streams[0].samples, [[0.012, -0.004], [0.009, 0.001]])
+    assert [(s.modality, s.rate_hz) for s in tree.streams] == [("emg", 200), ("acc", 50)]
+    assert tree.streams[0].channels == ("emg_1", "emg_2")
+
+
+def test_the_size_of_the_cache_is_the_one_that_is_written(text):
+    assert f"holds up to {cache.LARGEST_BYTES / 1e9:g} GB" in text
