@@ -15,6 +15,11 @@ def blocks_of_rows(rows: np.ndarray) -> np.ndarray:
     return filled.reshape(-1, BLOCK_ROWS, *rows.shape[1:])
 
 
+def widened_bytes(columns: int) -> int:
+    """What kd_widen_s8() needs for a row of inputs: int16, whole groups of four."""
+    return -(-columns // 4) * 8
+
+
 def packs(weights: np.ndarray, least: np.ndarray, most: np.ndarray) -> bool:
     """Whether `pack_rows` can hold these weights, and two sums share the 32 bits of one.
 

@@ -8,6 +8,7 @@ from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node
 from firmware_export.aot.lower.conv import lower_conv
 from firmware_export.aot.lower.convert_types import lower_dequantize, lower_quantize
+from firmware_export.aot.lower.dense import lower_dense
 from firmware_export.aot.lower.depthwise import lower_depthwise
 from firmware_export.aot.lower.elementwise import (
     lower_extremum,
@@ -32,6 +33,7 @@ Lowering = Callable[[Node, Core], tuple[Call, ...]]
 
 # The schema's operator name -> its lowering; adding an operator is one line.
 LOWERINGS: dict[str, Lowering] = {
+    "FULLY_CONNECTED": lower_dense,
     "CONV_2D": lower_conv,
     "DEPTHWISE_CONV_2D": lower_depthwise,
     "AVERAGE_POOL_2D": lower_pool,

@@ -10,7 +10,7 @@ import numpy as np
 from firmware_export.aot.checks import CONVERT_AGAIN, elements
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
-from firmware_export.aot.layout import folded_bias, pack_rows, packs
+from firmware_export.aot.layout import folded_bias, pack_rows, packs, widened_bytes
 from firmware_export.aot.lower.conv_quantisation import sum_bounds
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from firmware_export.aot.program import Call, Scratch, State
@@ -79,7 +79,7 @@ def lower_lstm(node: Node, core: Core) -> tuple[Call, ...]:
         "units": units,
     }
     states = State(units, zero_point_of(hidden) & 0xFF), State(2 * units, 0)
-    scratch = (Scratch(4 * ((n_input + units) // 2 + 4)),) if packed else ()
+    scratch = (Scratch(widened_bytes(n_input) + widened_bytes(units)),) if packed else ()
     return (
         Call(
             kernel="kd_lstm_packed_s8" if packed else "kd_lstm_s8",
@@ -161,18 +161,17 @@ def _part(
         # The product in float32, as TFLite Micro has it for one scale a tensor.
         product = np.float32(source.scales[0]) * np.float32(tensor.scales[0])
         multiplier, shift = quantize_multiplier(float(product) / _GATE_SCALE)
-        _check_range(node, low + own, high + own, shift)
         rows.append(matrix)
         folded.append(folded_bias(matrix, own, zero_point))
+        _check_range(node, np.stack([low + own, high + own, folded[-1]]), shift)
         least.append(low + own)
         most.append(high + own)
         scales.append((multiplier, shift))
     return _Part(*(np.stack(v) for v in (rows, folded, least, most)), np.array(scales, np.int64))
 
 
-def _check_range(node: Node, least: np.ndarray, most: np.ndarray, shift: int) -> None:
-    largest = max(-int(least.min()), int(most.max()) + 1)
-    if largest << max(shift, 0) > 1 << 31:
+def _check_range(node: Node, sums: np.ndarray, shift: int) -> None:
+    if int(np.abs(sums).max()) << max(shift, 0) >= 1 << 31:
         raise refuse(
             node,
             "the sums of a gate can leave 32 bits, where TFLite Micro's answer has no meaning",

@@ -18,7 +18,7 @@ typedef struct {
     uint16_t units;
 } kd_lstm_packed_s8_params;
 
-/* As kd_lstm_s8. scratch: 8-aligned, (n_input + units) / 2 + 4 words. Never fails.
+/* As kd_lstm_s8. scratch: 8-aligned, KD_WIDENED_WORDS() of n_input and of units. Never fails.
  * Stack: 350 bytes. */
 void kd_lstm_packed_s8(const kd_lstm_packed_s8_params *p, const int8_t *x, int8_t *out,
                        int8_t *hidden, int16_t *cell, uint32_t *scratch);

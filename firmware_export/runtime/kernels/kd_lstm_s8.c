@@ -1,27 +1,11 @@
-/* Portable form: four rows of weights at a time share each load of the input. */
+/* Portable form: the four gates of a unit share each load of the input. */
 #include "kd_lstm_s8.h"
 
 #include <string.h>
 
+#include "kd_dot_rows.h"
 #include "kd_math.h"
 #include "kd_sigmoid_table.h"
-
-/* sum[g] += rows[g] . x for four rows of n weights that lie one after the other. */
-static void add_products(const int8_t *rows, const int8_t *x, uint32_t n, int32_t sum[4])
-{
-    int32_t s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3];
-    for (uint32_t i = 0; i < n; i++) {
-        const int32_t value = x[i];
-        s0 += rows[i] * value;
-        s1 += rows[n + i] * value;
-        s2 += rows[2u * n + i] * value;
-        s3 += rows[3u * n + i] * value;
-    }
-    sum[0] = s0;
-    sum[1] = s1;
-    sum[2] = s2;
-    sum[3] = s3;
-}
 
 static int32_t to_int16(int32_t value)
 {
@@ -34,11 +18,16 @@ static void gates(const kd_lstm_s8_params *p, uint32_t unit, const int8_t *x, co
 {
     const uint32_t n_input = p->n_input;
     const uint32_t units = p->units;
-    const int8_t *rows = p->weights + (size_t)unit * 4u * (n_input + units);
+    const int8_t *first = p->weights + (size_t)unit * 4u * (n_input + units);
+    const int8_t *const rows[4] = {first, first + n_input, first + 2u * n_input,
+                                   first + 3u * n_input};
+    first += 4u * n_input;
+    const int8_t *const recurrent[4] = {first, first + units, first + 2u * units,
+                                        first + 3u * units};
     int32_t sums[8];
     memcpy(sums, p->bias + (size_t)unit * 8u, sizeof sums);
-    add_products(rows, x, n_input, sums);
-    add_products(rows + 4u * n_input, hidden, units, sums + 4);
+    kd_dot_rows(rows, x, n_input, sums);
+    kd_dot_rows(recurrent, hidden, units, sums + 4);
     for (uint32_t i = 0; i < 8u; i++) {
         sums[i] = to_int16(kd_requant(sums[i], p->scales[2u * i], p->scales[2u * i + 1u]));
     }

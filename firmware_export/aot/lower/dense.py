@@ -1,0 +1,161 @@
+"""FULLY_CONNECTED in int8, with one scale or one for each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.checks import CONVERT_AGAIN, elements, require_scales, require_types
+from firmware_export.aot.cores import Core
+from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.layout import (
+    blocks_of_rows,
+    folded_bias,
+    pack_rows,
+    packs,
+    widened_bytes,
+)
+from firmware_export.aot.lower.conv_quantisation import sum_bounds
+from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
+from firmware_export.aot.program import Call, Scratch
+from kd_edge.convert.flatbuffer import Tensor
+
+_SUM_LIMIT = (1 << 31) - 256  # leaves room to add a zero point
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The layer's matrix with all that belongs to a row.
+
+    Attributes:
+        weights: int8 (rows, columns).
+        bias: int64 (rows,), the input's zero point folded in.
+        least, most: int64 (rows,), bounds of each sum.
+        scales: int32 (1 or rows, 2), multiplier and shift.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    scales: np.ndarray
+
+
+def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
+    """One call for all rows of the batch.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: other types than int8, computed weights, or quantisation
+            that TFLite Micro does not compute.
+    """
+    source, result = node.inputs[0], node.outputs[0]
+    matrix = _rows(node)
+    n_rows, columns = matrix.weights.shape
+    batches = elements(result) // n_rows
+    packed = core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most)
+    low, high = activation_range(node, node.computed)
+    params = {
+        **(_packed_arrays(matrix) if packed else _plain_arrays(matrix)),
+        "scales": matrix.scales,
+        "table": node.table,
+        "columns": columns,
+        "rows": n_rows,
+        "batches": batches,
+        "zero_point": zero_point_of(node.computed),
+        "low": low,
+        "high": high,
+        "by_row": int(len(matrix.scales) > 1),
+    }
+    return (
+        Call(
+            kernel="kd_fc_packed_s8" if packed else "kd_fc_s8",
+            params=params,
+            args=(source, result, *((Scratch(widened_bytes(columns)),) if packed else ())),
+            writes=(1,),
+            macs=batches * n_rows * columns,
+            note=f"fully connected, {columns} to {n_rows}",
+        ),
+    )
+
+
+def _rows(node: Node) -> _Rows:
+    source, weights, bias = _checked_inputs(node)
+    matrix = weights.data
+    own = np.zeros(len(matrix), np.int64) if bias is None else bias.data.reshape(-1)
+    own = own.astype(np.int64)
+    zero_point = zero_point_of(source)
+    low, high = sum_bounds(matrix, zero_point)
+    scales = np.array([quantize_multiplier(real) for real in _factors(node, source, weights)])
+    rows = _Rows(
+        matrix,
+        folded_bias(matrix, own, zero_point),
+        low + own,
+        high + own,
+        scales.astype(np.int32),
+    )
+    largest = np.maximum(-rows.least, rows.most)
+    wide = np.maximum(largest, np.abs(rows.bias)) << np.maximum(scales[:, 1], 0)
+    if wide.max() > _SUM_LIMIT:
+        raise refuse(
+            node,
+            "its sums can leave 32 bits, where TFLite Micro's answer has no meaning",
+            "calibrate on data like those of use, or make the layer smaller",
+        )
+    return rows
+
+
+def _factors(node: Node, source: Tensor, weights: Tensor) -> list[float]:
+    """What the sums are multiplied by: one, or one for each row."""
+    out = scale_of(node.computed)
+    if len(weights.scales) > 1:
+        return [scale_of(source) * float(np.float32(scale)) / out for scale in weights.scales]
+    # One scale: TFLite Micro has the product of both in float32.
+    return [float(np.float32(source.scales[0]) * np.float32(weights.scales[0])) / out]
+
+
+def _checked_inputs(node: Node) -> tuple[Tensor, Tensor, Tensor | None]:
+    source, weights, bias = (*node.inputs, None, None)[:3]
+    require_types(node, source, weights, node.computed, node.outputs[0], allowed=("int8",))
+    require_scales(node, source, node.computed)
+    if weights.data is None or (bias is not None and bias.data is None):
+        raise refuse(node, "its weights or biases are computed", "make them constants")
+    if bias is not None and bias.dtype != "int32":
+        raise refuse(node, f"its biases are {bias.dtype}", CONVERT_AGAIN)
+    _check_weights(node, weights)
+    rows, columns = weights.shape
+    result = node.outputs[0]
+    batches = elements(result) // rows
+    if (
+        result.shape[-1:] != (rows,)
+        or elements(source) != batches * columns
+        or (bias is not None and elements(bias) != rows)
+        or elements(result) == 0
+        or max(rows, batches) > 0xFFFF
+    ):
+        raise refuse(
+            node,
+            f"it makes {result.shape} of {source.shape} with weights {weights.shape}",
+            "make the file again: its shapes contradict each other, or one is above 65535",
+        )
+    return source, weights, bias
+
+
+def _check_weights(node: Node, weights: Tensor) -> None:
+    if node.options.get("weights_format", 0) not in (0, "DEFAULT"):
+        raise refuse(node, "its weights are shuffled", CONVERT_AGAIN)
+    if len(weights.shape) != 2 or 0 in weights.shape:
+        raise refuse(node, f"its weights are {weights.shape}, not rows of columns", CONVERT_AGAIN)
+    if not weights.scales or min(weights.scales) <= 0 or any(weights.zero_points):
+        raise refuse(node, "its weights lack a scale, or have a zero point", CONVERT_AGAIN)
+    if len(weights.scales) > 1 and weights.quantized_axis != 0:
+        raise refuse(node, "its weights' scales do not go by row", CONVERT_AGAIN)
+
+
+def _plain_arrays(matrix: _Rows) -> dict[str, np.ndarray]:
+    return {"weights": matrix.weights, "bias": matrix.bias.astype(np.int32)}
+
+
+def _packed_arrays(matrix: _Rows) -> dict[str, np.ndarray]:
+    return {"weights": pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))}
