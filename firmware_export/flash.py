@@ -25,6 +25,7 @@ PARTS: dict[str, str] = {
     "model array": "kd_model.c",
     "settings and labels": "kd_settings.c",
     "front-end constants": "kd_front_end.c",
+    "front-end code": "kd_signal.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",
 }

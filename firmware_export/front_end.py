@@ -1,59 +1,87 @@
-"""The front end's coefficients as C constants."""
+"""The front end as C: its numbers, and the code that runs them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from firmware_export import c_text
 from firmware_export.render import Files, Renderer
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.session import TensorSpec, match_inputs
+from kd_edge.windows.raw import layout_samples, raw_samples
 
 if TYPE_CHECKING:
-    from kd_edge.frontend import FrontEndConstants, StreamConstants
+    from kd_edge.frontend import Biquads, FrontEndConstants, InputLayout, StreamConstants
+
+SOURCES = Path(__file__).parent / "runtime" / "front_end"
 
 
 def front_end_files(
     render: Renderer, constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> Files:
-    """kd_front_end.h and .c, with the streams that the model uses.
+    """kd_front_end.h and .c with the streams that the model uses, and the code that runs them.
 
     Args:
         inputs: the model's, in its order; the layouts are written in the same order.
 
     Raises:
-        KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
-        KdEdgeError KD_SHAPE: the front end makes no window that fits an input.
+        KdEdgeError KD_NOT_CAUSAL, KD_PRECISION, KD_SHAPE: see `model_front_end`.
     """
-    layouts = {layout.name: layout for layout in constants.inputs}
-    shapes = {name: tuple(layout.shape) for name, layout in layouts.items()}
-    used = [layouts[name] for name in match_inputs(inputs, shapes)]
-    streams = [
-        stream
-        for stream in constants.streams
-        if any(stream.name in layout.streams for layout in used)
-    ]
-    _check_causal(streams)
-    names = [stream.name for stream in streams]
+    used = model_front_end(constants, inputs)
+    names = [stream.name for stream in used.streams]
+    samples = raw_samples(used)
+    channels = {stream.name: len(stream.channels) for stream in used.streams}
     values = {
         "streams": [
-            _stream(index, identifier, stream)
+            _stream(index, identifier, stream, samples[stream.name])
             for index, (identifier, stream) in enumerate(
-                zip(c_text.identifiers(names), streams, strict=True)
+                zip(c_text.identifiers(names), used.streams, strict=True)
             )
         ],
         "layouts": [
             {
                 "name_string": c_text.string(layout.name),
+                "samples": layout_samples(layout),
+                "channel_count": layout.shape[-1],
                 "streams": [names.index(stream) for stream in layout.streams],
             }
-            for layout in used
+            for layout in used.inputs
         ],
+        "raw_values": sum(samples[name] * channels[name] for name in names),
+        "work_floats": max(max(map(_work_floats, used.streams)), 1),
     }
-    return {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
+    files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
+    return files | {path.name: path.read_text(encoding="utf-8") for path in SOURCES.glob("*.[ch]")}
 
 
-def _check_causal(streams: list[StreamConstants]) -> None:
+def model_front_end(
+    constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
+) -> FrontEndConstants:
+    """The part of a front end that feeds a model: inputs in the model's order, streams in their own.
+
+    Raises:
+        KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
+        KdEdgeError KD_PRECISION: float32 is too short for a stream's filter.
+        KdEdgeError KD_SHAPE: the front end makes no window that fits an input.
+    """
+    layouts = {layout.name: layout for layout in constants.inputs}
+    shapes = {name: tuple(layout.shape) for name, layout in layouts.items()}
+    used = tuple(layouts[name] for name in match_inputs(inputs, shapes))
+    taken = {stream for layout in used for stream in layout.streams}
+    streams = tuple(stream for stream in constants.streams if stream.name in taken)
+    _check_causal(streams)
+    for stream in streams:
+        _check_precision(stream, raw_samples(constants)[stream.name])
+    for layout in used:
+        _check_channels(layout, streams)
+    return replace(constants, streams=streams, inputs=used)
+
+
+def _check_causal(streams: tuple[StreamConstants, ...]) -> None:
     for stream in streams:
         if not stream.causal:
             raise KdEdgeError(
@@ -64,22 +92,61 @@ def _check_causal(streams: list[StreamConstants]) -> None:
             )
 
 
-def _stream(index: int, identifier: str, stream: StreamConstants) -> dict[str, object]:
+def _check_precision(stream: StreamConstants, n_samples: int) -> None:
+    """Whether noise that fills int8 comes out of float32 filters within half a step of float64's."""
+    from scipy import signal
+
+    x = np.random.default_rng(0).normal(size=n_samples)
+    for sections, rectify in ((stream.sos, False), (stream.envelope_sos, True)):
+        if not sections:
+            continue
+        x = np.abs(x) if rectify else x
+        # As kd_signal.c does: the difference to the first sample, from rest.
+        exact = signal.sosfilt(np.array(sections), x - x[0])
+        single = signal.sosfilt(np.float32(sections), np.float32(x - x[0]))
+        steps = 127 * np.abs(single - exact).max() / max(np.abs(exact).max(), 1e-30)
+        if steps > 0.5:
+            raise KdEdgeError(
+                "KD_PRECISION",
+                f"a board's float32 is too short for a filter of '{stream.name}': its answers would "
+                f"be {steps:.2g} int8 steps off",
+                where=f"front_end.{stream.name}, sampled at {stream.source_rate_hz:g} Hz",
+                hint="choose a higher edge frequency or a lower order",
+            )
+        x = exact
+
+
+def _check_channels(layout: InputLayout, streams: tuple[StreamConstants, ...]) -> None:
+    channels = {stream.name: len(stream.channels) for stream in streams}
+    total = sum(channels[name] for name in layout.streams)
+    if total != layout.shape[-1]:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"input '{layout.name}' has {layout.shape[-1]} channels, its streams have {total}",
+            where=", ".join(f"{name} {channels[name]}" for name in layout.streams),
+            hint="use the front end that the model was built with",
+        )
+
+
+def _stream(
+    index: int, identifier: str, stream: StreamConstants, samples: int
+) -> dict[str, object]:
     return {
         "index": index,
         "identifier": identifier,
         "title": c_text.comment(stream.name),
         "name_string": c_text.string(stream.name),
         "unit_string": c_text.string(stream.unit),
+        "unit_comment": c_text.comment(stream.unit) or "units",
         "source_rate_hz": c_text.float32(stream.source_rate_hz),
         "rate_hz": c_text.float32(stream.rate_hz),
-        "lsb": c_text.float32(stream.lsb or 0.0),
-        "lsb_known": int(stream.lsb is not None),
-        "channels": stream.channels,
+        "lsb": None if stream.lsb is None else c_text.float32(stream.lsb),
+        "samples": samples,
+        "channel_count": len(stream.channels),
         "channel_rows": c_text.rows(c_text.string(channel) for channel in stream.channels),
-        "biquads": _biquads(stream.sos, stream.sos_zi),
+        "filter": _cascade(stream.sos),
         "rectify": int(stream.rectify),
-        "envelope": _biquads(stream.envelope_sos, stream.envelope_zi),
+        "envelope": _cascade(stream.envelope_sos),
         "up": stream.up,
         "down": stream.down,
         "tap_count": len(stream.fir),
@@ -89,14 +156,19 @@ def _stream(index: int, identifier: str, stream: StreamConstants) -> dict[str, o
     }
 
 
-def _biquads(sections, steady_states) -> list[dict[str, str]]:
-    """Rows of (b0, b1, b2, 1, a1, a2) without the 1, each with its two steady states."""
-    return [
-        {
-            "coefficients": ", ".join(
-                c_text.float32(value) for value in (*section[:3], *section[4:])
-            ),
-            "steady": ", ".join(c_text.float32(value) for value in steady),
-        }
-        for section, steady in zip(sections, steady_states, strict=True)
-    ]
+def _cascade(sections: Biquads) -> dict[str, object]:
+    """Rows of (b0, b1, b2, 1, a1, a2) without the 1, and their gain for a constant."""
+    gain = np.prod([sum(section[:3]) / sum(section[3:]) for section in sections])
+    return {
+        "biquads": [
+            ", ".join(c_text.float32(value) for value in (*section[:3], *section[4:]))
+            for section in sections
+        ],
+        "gain": c_text.float32(gain),
+    }
+
+
+def _work_floats(stream: StreamConstants) -> int:
+    """KD_SIGNAL_WORK_FLOATS of kd_signal.h."""
+    sections = len(stream.sos) + len(stream.envelope_sos)
+    return 2 * sections + -(-len(stream.fir) // stream.up)

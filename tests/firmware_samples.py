@@ -158,9 +158,10 @@ def front_end(model: TfliteModel) -> FrontEndConstants:
     """An sEMG stream with every step, and a plain accelerometer, for the two-input model."""
     emg = StreamFrontEnd(band_pass_hz=(20.0, 90.0), notch_hz=(50.0,), envelope_hz=8.0, rate_hz=80.0)
     names = tuple(f"EMG {i}" for i in range(6))
+    axes = tuple(f"{sensor} {axis}" for sensor in (1, 2, 3) for axis in "xyz")
     streams = (
         design_stream("emg", emg, channels=names, source_rate_hz=200.0, unit="µV", lsb=0.5),
-        design_stream("acc", StreamFrontEnd(), channels=("x", "y"), source_rate_hz=50.0, unit="g"),
+        design_stream("acc", StreamFrontEnd(), channels=axes, source_rate_hz=50.0, unit="g"),
     )
     layouts = tuple(
         InputLayout(model.tensors[i].name, ("acc",) if n else ("emg",), model.tensors[i].shape[1:])

@@ -21,7 +21,6 @@ from firmware_samples import (
 from firmware_export.flash import CORES
 from firmware_export.tflm import export_tflm
 from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.frontend import apply_stream
 
 MODELS = {"two-input": two_input_model, "lstm": lstm_model}
 HOST = [
@@ -194,68 +193,13 @@ def test_a_host_program_reads_back_what_python_gave(exported, tmp_path):
     assert out == b"".join(expected)
 
 
-STREAM = r"""
-#include <stdio.h>
-#include "kd_front_end.h"
-enum { LENGTH = 400 };
-static double x[LENGTH];
-static void filter(const kd_biquad *section, uint32_t count)
-{
-    const double first = x[0];
-    uint32_t i, n;
-    for (i = 0; i < count; i++, section++) {
-        double s0 = (double)section->steady[0] * first, s1 = (double)section->steady[1] * first;
-        for (n = 0; n < LENGTH; n++) {
-            const double in = x[n], y = (double)section->b0 * in + s0;
-            s0 = (double)section->b1 * in - (double)section->a1 * y + s1;
-            s1 = (double)section->b2 * in - (double)section->a2 * y;
-            x[n] = y;
-        }
-    }
-}
-static double resampled(const kd_stream *s, long m)
-{
-    double y = 0;
-    long k;
-    for (k = 0; k < (long)s->tap_count; k++) {
-        const long at = m * (long)s->down - k;
-        if (at % (long)s->up == 0) {
-            y += (double)s->taps[k] * x[at < 0 ? 0 : at / (long)s->up];
-        }
-    }
-    return y;
-}
-int main(void)
-{
-    const kd_stream *s = &kd_streams[KD_STREAM_EMG];
-    const long length = (long)(LENGTH * s->up / s->down);
-    long n;
-    if (fread(x, sizeof x[0], LENGTH, stdin) != LENGTH || !s->tap_count || !s->rectify) {
-        return 1;
-    }
-    filter(s->biquads, s->biquad_count);
-    for (n = 0; n < LENGTH; n++) {
-        x[n] = x[n] < 0 ? -x[n] : x[n];
-    }
-    filter(s->envelope, s->envelope_count);
-    for (n = 0; n < length; n++) {
-        const double y = (resampled(s, n) - (double)s->mean[0]) * (double)s->scale[0];
-        fwrite(&y, sizeof y, 1, stdout);
-    }
-    return 0;
-}
-"""
-
-
-def test_the_front_end_structures_say_all_that_a_board_needs(exported, tmp_path):
-    """A plain C program written from the header's comments. Oracle: the Python front end."""
-    path, folder = exported["two-input"]
-    stream = settings_for(path).front_end.streams[0]
-    samples = 40 + 10 * np.random.default_rng(5).normal(size=(400, 6))
-    expected = (apply_stream(samples, stream)[:, 0] - stream.mean[0]) * stream.scale[0]
-    out = build_and_run(tmp_path, folder, STREAM, "kd_front_end.c", stdin=samples[:, 0].tobytes())
-    # float32 coefficients against float64 ones.
-    np.testing.assert_allclose(np.frombuffer(out), expected, rtol=1e-4, atol=1e-5)
+def test_raw_windows_need_every_sensors_units_a_count(exported, tmp_path):
+    """The accelerometer's are unknown: kd_front_end_run is there once they are defined."""
+    need("gcc", "nm")
+    source = exported["two-input"][1] / "kd_front_end_run.c"
+    for flags, found in (((), False), (("-DKD_LSB_ACC=0.5f",), True)):
+        run("gcc", "-std=c99", *STRICT, *flags, "-c", source, "-o", tmp_path / "run.o")
+        assert (b"T kd_front_end_run" in run("nm", tmp_path / "run.o")) == found
 
 
 def test_the_layouts_stand_in_the_order_of_the_model_inputs(exported):

@@ -1,0 +1,81 @@
+/* One stream's front end: from 16-bit samples at the sensor's rate to the model's int8 values.
+ *
+ * A window is filtered from rest: as if its first sample had stood there for ever. Nothing is
+ * carried from window to window, so the same samples always give the same values, and a lost sample
+ * spoils the windows that hold it and no other. These are Python's answers (kd_edge.frontend, in
+ * float64) within one int8 step; no two windows differ in how they are computed. */
+#ifndef KD_SIGNAL_H
+#define KD_SIGNAL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* y = b0 x + s0; s0 = b1 x - a1 y + s1; s1 = b2 x - a2 y (direct form II transposed). */
+typedef struct kd_biquad {
+    float b0, b1, b2, a1, a2;
+} kd_biquad;
+
+/* Biquads one after the other. gain: of all together for a constant input. What is filtered is the
+ * difference to the first sample, from zero states, and gain times the first sample is added: the
+ * same as starting from the steady state of the first sample, without losing digits to an offset. */
+typedef struct kd_cascade {
+    const kd_biquad *biquads; /* null where count is 0 */
+    uint32_t count;
+    float gain;
+} kd_cascade;
+
+/* One modality's front end, in order: `filter`; where `rectify`, absolute value and `envelope`;
+ * where tap_count is not 0, resampling:
+ *     y[m] = sum over k of taps[k] * x[(m * down - k) / up], for the k that divide without rest,
+ *     x before the first sample being the first sample;
+ * units: y * lsb; last, the normaliser: (y - mean) * scale, a pair a channel. */
+typedef struct kd_stream {
+    const char *name;
+    const char *unit;     /* of a sample times lsb */
+    float source_rate_hz;
+    float rate_hz;        /* after resampling */
+    float lsb;            /* units a count of the sensor's 16-bit samples */
+    uint32_t samples;     /* of a raw window, each of channel_count values */
+    uint32_t channel_count;
+    const char *const *channels; /* names */
+    kd_cascade filter;
+    uint32_t rectify;
+    kd_cascade envelope;
+    uint32_t up;          /* at most down */
+    uint32_t down;
+    uint32_t tap_count;
+    const float *taps;    /* null where tap_count is 0 */
+    const float *mean;    /* one a channel */
+    const float *scale;   /* one a channel */
+} kd_stream;
+
+/* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
+ * kd_quantize_input with scale and zero_point. */
+typedef struct kd_signal_output {
+    int8_t *out;
+    uint32_t stride;
+    uint32_t count;
+    float scale;
+    int32_t zero_point;
+} kd_signal_output;
+
+/* Floats of work that kd_signal_channel needs for a stream. */
+#define KD_SIGNAL_WORK_FLOATS(biquads, envelope_biquads, taps, up) \
+    (2u * ((biquads) + (envelope_biquads)) + ((taps) + (up) - 1u) / (up))
+
+/* Computes one channel of a window, from rest.
+ * channel: below channel_count. window: stream->samples times channel_count values, the channels of
+ * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
+ * output->count: at most stream->samples * up / down, rounded up.
+ * Never fails. Stack: 120 bytes. */
+void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
+                       const kd_signal_output *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KD_SIGNAL_H */

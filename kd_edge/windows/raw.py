@@ -1,0 +1,117 @@
+"""Windows as a board takes them: 16-bit counts at the sensors' rates, filtered from rest.
+
+A board knows nothing of what came before a window: its filters start as if the window's first sample
+had stood there for ever. Where a recipe's windows start with their recording (`start_s` 0, no
+`hop_s`) that is what `cut_windows` does too, and the answers are the same. Elsewhere `cut_windows`
+filters through the recording, and a window's first samples differ by what its filters still remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants, InputLayout, StreamConstants, apply_stream
+
+# What counts of one window are: stream name -> (samples, channels) int16.
+Counts = Mapping[str, np.ndarray]
+
+
+def layout_samples(layout: InputLayout) -> int:
+    """Samples of one window of an input, after the front end."""
+    return int(np.prod(layout.shape[:-1]))
+
+
+def raw_samples(constants: FrontEndConstants) -> dict[str, int]:
+    """How many samples of each stream the first window needs, at the sensor's own rate."""
+    wanted = {
+        name: layout_samples(layout) for layout in constants.inputs for name in layout.streams
+    }
+    return {
+        stream.name: (wanted[stream.name] - 1) * stream.down // stream.up + 1
+        for stream in constants.streams
+        if stream.name in wanted
+    }
+
+
+def lsb_of(stream: StreamConstants) -> float:
+    """Units a count.
+
+    Raises:
+        KdEdgeError KD_COUNTS: the recordings do not say.
+    """
+    if stream.lsb is None:
+        raise KdEdgeError(
+            "KD_COUNTS",
+            f"the recordings do not say what a count of '{stream.name}' is",
+            where=f"front_end.{stream.name}",
+            hint="name the sensor's units a count, or send the board int8 windows",
+        )
+    return stream.lsb
+
+
+def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
+    """The int16 counts nearest to samples in units; beyond 16 bits the end of the range."""
+    limits = np.iinfo(np.int16)
+    return np.clip(np.rint(samples / lsb), limits.min, limits.max).astype(np.int16)
+
+
+def from_counts(counts: np.ndarray, lsb: float) -> np.ndarray:
+    """Samples in units, float32, in float32 arithmetic as a board's."""
+    return counts.astype(np.float32) * np.float32(lsb)
+
+
+def cut_counts(
+    samples: Mapping[str, np.ndarray], constants: FrontEndConstants, start_s: float
+) -> dict[str, np.ndarray]:
+    """The counts of the window that starts at `start_s`.
+
+    Args:
+        samples: stream -> (n_samples, n_channels) in the stream's unit, at its source rate.
+
+    Raises:
+        KdEdgeError KD_COUNTS: a stream's units a count are unknown.
+        KdEdgeError KD_WINDOW_TOO_LONG: the recording ends before the window does.
+    """
+    streams = {stream.name: stream for stream in constants.streams}
+    counts = {}
+    for name, length in raw_samples(constants).items():
+        first = round(start_s * streams[name].source_rate_hz)
+        cut = samples[name][first : first + length]
+        if len(cut) < length:
+            raise KdEdgeError(
+                "KD_WINDOW_TOO_LONG",
+                f"'{name}' has {len(samples[name])} samples; a window at {start_s:g} s needs "
+                f"{first + length}",
+                where="windows.length_s",
+                hint="leave that recording out",
+            )
+        counts[name] = to_counts(cut, lsb_of(streams[name]))
+    return counts
+
+
+def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str, np.ndarray]:
+    """Filter, resample and normalise one window from rest, as a board does.
+
+    Returns:
+        input name -> its layout's shape, float32; not yet quantised.
+
+    Raises:
+        KdEdgeError KD_COUNTS: a stream's units a count are unknown.
+    """
+    streams = {stream.name: stream for stream in constants.streams}
+    inputs = {}
+    for layout in constants.inputs:
+        joined = [
+            _normalised(counts[name], streams[name])[: layout_samples(layout)]
+            for name in layout.streams
+        ]
+        inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
+    return inputs
+
+
+def _normalised(counts: np.ndarray, stream: StreamConstants) -> np.ndarray:
+    filtered = apply_stream(from_counts(counts, lsb_of(stream)), stream)
+    return (filtered - np.float32(stream.mean)) * np.float32(stream.scale)

@@ -1,0 +1,302 @@
+"""The front end in C gives Python's int8 values within one step, from 16-bit samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from firmware_samples import STRICT, T, need, run, settings_for, write_model
+
+from firmware_export.aot.cores import CORES
+from firmware_export.front_end import model_front_end
+from firmware_export.raw_window import pack_raw, quantised_window, raw_bytes, unpack_raw
+from firmware_export.tflm import export_tflm
+from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants, InputLayout, apply_stream, design_stream
+from kd_edge.recipe import StreamFrontEnd
+from kd_edge.runtimes.session import TensorSpec
+from kd_edge.windows.raw import cut_counts, from_counts, raw_samples, to_counts
+
+SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+EMG_HZ = 1e6 / 900
+IMU_HZ = 1e6 / 6750
+PLAIN = StreamFrontEnd()
+
+# name -> streams (name, settings, rate, units a count, channels), inputs (name, streams, samples).
+DESIGNS = {
+    "ISL: envelope at 200 Hz": (
+        [
+            ("emg", StreamFrontEnd(envelope_hz=5.0), 200.0, 1.0, 8),
+            ("gyr", PLAIN, 200.0, 0.0625, 3),
+            ("acc", PLAIN, 200.0, 2.0**-11, 3),
+        ],
+        [("all", ("emg", "gyr", "acc"), 400)],
+    ),
+    "seed, single: band-pass, envelope, 2 of 15": (
+        [
+            (
+                "emg",
+                StreamFrontEnd(band_pass_hz=(20, 450), envelope_hz=8.0, rate_hz=148.148148),
+                EMG_HZ,
+                1.678e-4,
+                3,
+            ),
+            ("acc", PLAIN, IMU_HZ, 2.0**-13, 9),
+            ("gyr", PLAIN, IMU_HZ, 1 / 65.5, 9),
+        ],
+        [("all", ("emg", "acc", "gyr"), 400)],
+    ),
+    "seed, several inputs: band-pass, envelope": (
+        [
+            ("emg", StreamFrontEnd(band_pass_hz=(20, 450), envelope_hz=8.0), EMG_HZ, 1.678e-4, 3),
+            ("acc", PLAIN, IMU_HZ, 2.0**-13, 9),
+            ("gyr", PLAIN, IMU_HZ, 1 / 65.5, 9),
+        ],
+        [("emg", ("emg",), 3000), ("acc", ("acc",), 400), ("gyr", ("gyr",), 400)],
+    ),
+    "demo: band-pass, notch, envelope, 2 of 15; two joined": (
+        [
+            (
+                "emg",
+                StreamFrontEnd(
+                    band_pass_hz=(20, 450), notch_hz=(50,), envelope_hz=8.0, rate_hz=148.148148
+                ),
+                EMG_HZ,
+                1.678e-4,
+                3,
+            ),
+            ("acc", PLAIN, IMU_HZ, 2.0**-13, 9),
+            ("gyr", PLAIN, IMU_HZ, 1 / 65.5, 9),
+        ],
+        [("emg", ("emg",), 400), ("imu", ("acc", "gyr"), 400)],
+    ),
+    "high-pass of order 8; notches; 1 of 2": (
+        [
+            ("a", StreamFrontEnd(high_pass_hz=20, order=8, rate_hz=500), 1000.0, 0.01, 2),
+            ("b", StreamFrontEnd(notch_hz=(50, 100), notch_q=10), 500.0, 0.5, 1),
+        ],
+        [("x", ("a", "b"), 200)],
+    ),
+    "1 of 64; 3 of 7; a stream in two inputs": (
+        [
+            ("a", StreamFrontEnd(rate_hz=31.25), 2000.0, 1.0, 2),
+            ("b", StreamFrontEnd(rate_hz=300.0, envelope_hz=20), 700.0, 0.25, 3),
+        ],
+        [("x", ("a",), 20), ("y", ("b",), 37), ("z", ("b", "b"), 37)],
+    ),
+}
+
+HOST = r"""
+#include <stdio.h>
+#include "kd_front_end_run.h"
+#include "kd_settings.h"
+/* raw windows -> their int8 inputs */
+int main(void)
+{
+    static int16_t raw[KD_RAW_VALUES];
+    static int8_t values[KD_INPUT_COUNT][KD_INPUT_LARGEST_SIZE];
+    int8_t *inputs[KD_INPUT_COUNT];
+    uint32_t i;
+    for (i = 0; i < KD_INPUT_COUNT; i++) {
+        inputs[i] = values[i];
+    }
+    while (fread(raw, sizeof raw, 1, stdin) == 1) {
+        kd_front_end_run(raw, inputs);
+        for (i = 0; i < KD_INPUT_COUNT; i++) {
+            fwrite(values[i], 1, kd_inputs[i].size, stdout);
+        }
+    }
+    return 0;
+}
+"""
+
+
+def constants_of(streams, inputs) -> FrontEndConstants:
+    """The design, normalised by what noise of full scale becomes."""
+    rng = np.random.default_rng(2)
+    designed = []
+    for name, settings, rate_hz, lsb, channels in streams:
+        stream = design_stream(
+            name,
+            settings,
+            channels=tuple(f"{name}{i}" for i in range(channels)),
+            source_rate_hz=rate_hz,
+            unit="mV",
+            lsb=lsb,
+        )
+        y = apply_stream(from_counts(noise(rng, 4000, channels), lsb), stream)
+        mean, scale = y.mean(axis=0), 1 / y.std(axis=0)
+        designed.append(
+            replace(stream, mean=tuple(map(float, mean)), scale=tuple(map(float, scale)))
+        )
+    width = {stream[0]: stream[4] for stream in streams}
+    layouts = [InputLayout(n, s, (samples, sum(width[m] for m in s))) for n, s, samples in inputs]
+    return FrontEndConstants(tuple(designed), tuple(layouts))
+
+
+def noise(rng, n, channels) -> np.ndarray:
+    return np.clip(rng.normal(300, 6000, (n, channels)), -32768, 32767).astype(np.int16)
+
+
+def windows_of(constants, rng) -> list[dict[str, np.ndarray]]:
+    """Counts of windows: noise, bursts on an offset, ends of the range, a step, silence."""
+    shapes = {s.name: (n, len(s.channels)) for s in constants.streams
+              for n in [raw_samples(constants)[s.name]]}  # fmt: skip
+
+    def burst(shape):
+        envelope = np.exp(-(((np.arange(shape[0]) / shape[0] - 0.5) * 6) ** 2))[:, None]
+        return np.clip(8000 + envelope * rng.normal(0, 8000, shape), -32768, 32767)
+
+    kinds = (
+        lambda shape: noise(rng, *shape),
+        lambda shape: rng.integers(-32768, 32768, shape),
+        burst,
+        lambda shape: np.full(shape, 32767),
+        lambda shape: np.full(shape, -32768),
+        lambda shape: (
+            np.where(np.arange(shape[0])[:, None] * 2 < shape[0], -20000, 20000) + np.zeros(shape)
+        ),
+        lambda shape: np.zeros(shape),
+    )
+    return [{name: kind(s).astype(np.int16) for name, s in shapes.items()} for kind in kinds]
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory):
+    """(front end, model inputs, folder with sources) of one design."""
+    folder = tmp_path_factory.mktemp("front_end")
+    constants = constants_of(*DESIGNS[request.param])
+    n = len(constants.inputs)
+    tensors = [
+        T(layout.name, (1, *layout.shape), scale=0.021 + 0.01 * i, zero_point=-5 + 9 * i)
+        for i, layout in enumerate(constants.inputs)
+    ]
+    path = write_model(
+        folder / "m.tflite", (*tensors, T("y", (1, 4))), (("RELU", (0,), (n,)),), range(n), (n,)
+    )
+    export_tflm(path, folder / "out", settings_for(path, front_end=constants, golden=None))
+    model = read_tflite(path)
+    specs = tuple(
+        TensorSpec(t.name, t.shape, t.dtype, t.scales[0], t.zero_points[0])
+        for t in (model.tensors[i] for i in model.inputs)
+    )
+    (folder / "out" / "host.c").write_text(HOST)
+    return constants, specs, folder / "out"
+
+
+SOURCES = (
+    "host.c", "kd_front_end.c", "kd_front_end_run.c", "kd_signal.c", "kd_quantize.c", "kd_settings.c",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_c_and_python_differ_by_one_step_at_most(built, tmp_path, compiler):
+    """Oracle: apply_stream in float64, the normaliser and quantize, on the same counts."""
+    need(compiler)
+    constants, specs, folder = built
+    run(
+        compiler, "-std=c99", *STRICT, *SANITIZED, "-I", folder,
+        *(folder / name for name in SOURCES), "-o", tmp_path / "host",
+    )  # fmt: skip
+    front_end = model_front_end(constants, specs)
+    windows = windows_of(front_end, np.random.default_rng(4))
+    out = run(tmp_path / "host", stdin=b"".join(pack_raw(w, front_end) for w in windows))
+    at, differing, total = 0, 0, 0
+    for number, counts in enumerate(windows):
+        for expected in quantised_window(counts, front_end, specs):
+            found = np.frombuffer(out, np.int8, expected.size, at).reshape(expected.shape)
+            steps = np.abs(found.astype(int) - expected.astype(int))
+            assert steps.max() <= 1, (number, np.argwhere(steps > 1)[:3])
+            differing += int((steps > 0).sum())
+            at, total = at + expected.size, total + expected.size
+    assert at == len(out)
+    assert differing < 1e-3 * total  # float32 moves a value over a step's edge now and then
+    print(f"{differing} of {total} values are one step away")
+
+
+def test_a_filter_that_float32_cannot_compute_is_refused():
+    """Oracle: SciPy's sosfilt in float32 and float64, 3 % apart at a ten-thousandth of the rate."""
+    slow = constants_of(
+        [("a", StreamFrontEnd(envelope_hz=0.2), 2000.0, 1.0, 1)], [("x", ("a",), 6000)]
+    )
+    with pytest.raises(KdEdgeError) as caught:
+        model_front_end(slow, (TensorSpec("x", (1, 6000, 1), "int8", 1.0, 0),))
+    assert caught.value.code == "KD_PRECISION"
+
+
+@pytest.mark.gcc_arm
+@pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m55"])
+def test_the_code_compiles_for_every_core_without_libm(built, tmp_path, core):
+    need("arm-none-eabi-gcc", "arm-none-eabi-nm")
+    folder = built[2]
+    for source in SOURCES[1:]:
+        run(
+            "arm-none-eabi-gcc", "-std=c99", "-Os", "-ffreestanding", *CORES[core].flags, *STRICT,
+            "-Wdouble-promotion", "-c", folder / source, "-o", tmp_path / f"{source}.o",
+        )  # fmt: skip
+    undefined = run("arm-none-eabi-nm", "-u", tmp_path / "kd_signal.c.o").decode().split()
+    allowed = {"U", "kd_quantize_input"}
+    if core in ("m0plus", "m3"):  # no FPU: the compiler's own float routines
+        allowed |= {name for name in undefined if name.startswith(("__aeabi_f", "__aeabi_i2f"))}
+        allowed |= {"__aeabi_uidiv"}
+    assert set(undefined) <= allowed
+
+
+def test_a_raw_window_reads_back(built):
+    constants, specs, _ = built
+    front_end = model_front_end(constants, specs)
+    for counts in windows_of(front_end, np.random.default_rng(1)):
+        content = pack_raw(counts, front_end)
+        assert len(content) == raw_bytes(front_end)
+        for name, values in unpack_raw(content, front_end).items():
+            np.testing.assert_array_equal(values, counts[name])
+
+
+def test_a_window_at_a_recordings_start_is_the_one_that_training_cuts(built):
+    """Oracle: the whole recording filtered and then cut, as cut_windows does with start_s 0."""
+    constants, specs, _ = built
+    front_end = model_front_end(constants, specs)
+    rng = np.random.default_rng(9)
+    samples = {
+        s.name: from_counts(noise(rng, 2 * raw_samples(front_end)[s.name], len(s.channels)), s.lsb)
+        for s in front_end.streams
+    }
+    found = quantised_window(cut_counts(samples, front_end, 0.0), front_end, specs)
+    streams = {stream.name: stream for stream in front_end.streams}
+    for layout, spec, values in zip(front_end.inputs, specs, found, strict=True):
+        n = layout.shape[0]
+        whole = [
+            (apply_stream(samples[m], streams[m])[:n] - np.float32(streams[m].mean))
+            * np.float32(streams[m].scale)
+            for m in layout.streams
+        ]
+        expected = np.concatenate(whole, axis=1) / np.float32(spec.scale) + spec.zero_point
+        inside = np.abs(expected) < 126
+        assert np.abs(values - expected)[inside].max() < 0.51
+
+
+def test_counts_round_to_the_nearest_and_stop_at_16_bits():
+    """Oracle: by hand."""
+    counts = to_counts(np.array([0.0, 0.24, 0.26, -0.26, 1e9, -1e9]), 0.5)
+    assert counts.tolist() == [0, 0, 1, -1, 32767, -32768]
+    assert from_counts(counts, 0.5).dtype == np.float32
+
+
+def test_a_stream_whose_counts_mean_nothing_known_is_refused():
+    constants = constants_of(*DESIGNS["ISL: envelope at 200 Hz"])
+    unknown = replace(constants, streams=(replace(constants.streams[0], lsb=None),))
+    samples = {"emg": np.zeros((500, 8))}
+    layout = InputLayout("all", ("emg",), (400, 8))
+    with pytest.raises(KdEdgeError) as caught:
+        cut_counts(samples, replace(unknown, inputs=(layout,)), 0.0)
+    assert caught.value.code == "KD_COUNTS"
+
+
+def test_a_recording_that_ends_before_its_window_is_refused():
+    constants = constants_of(*DESIGNS["ISL: envelope at 200 Hz"])
+    samples = {s.name: np.zeros((399, len(s.channels))) for s in constants.streams}
+    with pytest.raises(KdEdgeError) as caught:
+        cut_counts(samples, constants, 0.0)
+    assert caught.value.code == "KD_WINDOW_TOO_LONG"
