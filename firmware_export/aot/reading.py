@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
 from kd_edge.errors import KdEdgeError
@@ -54,13 +55,15 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
     used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
     for tensor in used:
         _check_size(tensor, place)
-    return Node(
+    node = Node(
         op=operator.name,
         place=place,
         inputs=tuple(tensors[i] if i >= 0 else None for i in operator.inputs),
         outputs=tuple(tensors[i] for i in operator.outputs),
         options=operator.options,
     )
+    check_form(node)
+    return node
 
 
 def _check_size(tensor: Tensor, place: str) -> None:
