@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,18 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+# Programs that a mark asks for.
+TOOLS_OF_MARKS = {"qemu": ("qemu-system-arm", "arm-none-eabi-gcc")}
+
+
+@pytest.fixture(autouse=True)
+def _skip_without_tools(request):
+    """Skip a marked test where a program that its mark names is not installed."""
+    for mark, tools in TOOLS_OF_MARKS.items():
+        missing = [tool for tool in tools if shutil.which(tool) is None]
+        if missing and request.node.get_closest_marker(mark):
+            pytest.skip(f"needs {', '.join(missing)}: `kd-edge doctor` says how to get it")
 
 
 @pytest.fixture

@@ -172,10 +172,11 @@ def read_board(path: Path) -> Board:
 
 
 def _invalid(path: Path, error: ValidationError) -> KdEdgeError:
-    """The first thing that is wrong, in words."""
-    first = error.errors()[0]
+    """The first thing that is wrong, in words; a misspelt key before what is missing by it."""
+    unknown = "unexpected_keyword_argument"
+    first = sorted(error.errors(), key=lambda one: one["type"] != unknown)[0]
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "unexpected_keyword_argument":
+    if first["type"] == unknown:
         known = Board.__dataclass_fields__ if len(first["loc"]) == 1 else ()
         return _bad(path, f"has an unknown key '{key}'{nearest(key, known)}", key)
     if first["type"] == "missing":

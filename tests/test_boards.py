@@ -1,0 +1,516 @@
+"""Boards: their data, images that really boot, ports that really carry bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+
+from firmware_export.boards import BOARDS, Board, find_board, fits, read_board
+from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
+from firmware_export.boards.emulator import run_image, start
+from firmware_export.boards.toolchain import COMMON, board_files, board_sources, build_image
+from kd_edge.cli import run as kd_edge
+from kd_edge.errors import ExitStatus, KdEdgeError
+
+QEMU_BOARDS = [name for name, board in BOARDS.items() if board.emulator]
+EMULATED = [
+    pytest.param(name, marks=[pytest.mark.qemu] if board.emulator else [])
+    for name, board in BOARDS.items()
+    if board.emulated
+]
+STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
+
+PRINT = r"""
+#include "kd_board.h"
+static void print(uint64_t value) {
+    char text[24];
+    size_t at = sizeof text;
+    text[--at] = '\n';
+    do {
+        text[--at] = (char)('0' + (int)(value % 10u));
+        value /= 10u;
+    } while (value != 0u);
+    kd_board_write(text + at, sizeof text - at);
+}
+"""
+
+# Memory as C wants it, floating point, Helium where there is some, ticks, speeds, stack.
+BOOT = (
+    PRINT
+    + r"""
+#if defined(__ARM_FEATURE_MVE)
+#include <arm_mve.h>
+static int32_t sum(void) { return vaddvq_s32(vdupq_n_s32(3)); }
+#else
+static int32_t sum(void) { return 12; }
+#endif
+static volatile uint32_t zero;
+static volatile uint32_t seven = 7;
+static volatile float half = 0.5f;
+static uint32_t deep(void) {
+    volatile uint8_t room[3000];
+    room[0] = 1;
+    room[2999] = 2;
+    return (uint32_t)room[0] + room[2999];
+}
+int main(void) {
+    const uint64_t before = kd_board_ticks();
+    print(zero);
+    print(seven);
+    print((uint64_t)(half * 6.0f));
+    print((uint64_t)sum());
+    print(deep());
+    print(kd_board_set_speed(115200u) ? 1 : 0);
+    print(kd_board_stack_used());
+    print(kd_board_stack_size());
+    print(kd_board_ticks() > before ? 1 : 0);
+    return 42;
+}
+"""
+)
+
+# A loop of two instructions, run often and more often: the difference is known exactly.
+LOOP = (
+    PRINT
+    + r"""
+static void loop(uint32_t count) {
+    __asm volatile("1: subs %0, #1\n\tbne 1b" : "+r"(count)::"cc");
+}
+int main(void) {
+    for (uint32_t count = 10000; count <= 110000; count += 100000) {
+        const uint64_t start = kd_board_ticks();
+        loop(count);
+        print(kd_board_ticks() - start);
+    }
+    return 0;
+}
+"""
+)
+
+ECHO = r"""
+#include "kd_board.h"
+int main(void) {
+    uint8_t bytes[256];
+    for (;;) {
+        const size_t count = kd_board_receive(bytes, sizeof bytes);
+        if (count == 0) {
+            kd_board_wait();
+        }
+        kd_board_send(bytes, count);
+    }
+}
+"""
+
+# Takes nothing until 1000 bytes are lost, then says how many, and what it still has.
+SLOW = r"""
+#include "kd_board.h"
+int main(void) {
+    while (kd_board_overruns() < 1000) {
+    }
+    const uint32_t lost = kd_board_overruns();
+    uint8_t bytes[64];
+    for (size_t count = 1; count > 0;) {
+        count = kd_board_receive(bytes, sizeof bytes);
+        kd_board_send(bytes, count);
+    }
+    kd_board_send((const uint8_t *)&lost, sizeof lost);
+    for (;;) {
+        kd_board_wait();
+    }
+}
+"""
+
+
+def built(name: str, source: str, folder: Path) -> tuple[Board, Path]:
+    board = find_board(name)
+    image = build_image(board, {"main.c": source}, out=folder, extra_flags=STRICT)
+    return board, image.elf
+
+
+# --- data ---
+
+
+def test_every_board_has_a_folder_of_its_name_and_says_whether_it_was_run():
+    assert {"host", "nano33ble", "nucleo_l4r5zi", "teensy41", "pico", "esp32s3"} < set(BOARDS)
+    assert {BOARDS[name].core for name in QEMU_BOARDS} == {"m3", "m4", "m7", "m33", "m55"}
+    for board in BOARDS.values():
+        assert board.run == board.emulated  # no real board has been run
+
+
+def test_every_figure_of_a_board_has_its_source_beside_it():
+    """Oracle: STYLE's rule, a comment per figure."""
+    for name in BOARDS:
+        text = (COMMON.parent / name / "board.toml").read_text(encoding="utf-8")
+        for line in text.splitlines():
+            if line.startswith(("[flash]", "[ram]", "[uart]", "[timer]", "clock_hz")):
+                assert "#" in line, f"{name}: {line}"
+
+
+def test_an_unknown_board_is_refused_with_the_known_ones():
+    with pytest.raises(KdEdgeError) as caught:
+        find_board("qemu-an368")
+    assert caught.value.code == "KD_UNKNOWN_NAME"
+    assert "qemu-an386" in str(caught.value)
+
+
+def test_fits_says_what_is_left():
+    pico = find_board("pico")
+    assert fits(pico, 2_097_152, 0).fits
+    left = fits(pico, 1_000, 270_337)
+    assert (left.fits, left.flash_left, left.ram_left) == (False, 2_096_152, -1)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("[flash]", "[flesh]"), "did you mean 'flash'"),
+        (("clock_hz", "clock_mhz"), "clock_mhz"),
+        (("irq = 0", 'irq = "0"'), "uart.irq"),
+        (("irq = 8\n", ""), "timer.irq"),
+        (('core = "m4"', 'core = "m5"'), "core"),
+        (('name = "qemu-an386"', 'name = "other"'), "name"),
+        (("bytes = 0x0040_0000", "bytes = 0"), "flash"),
+        (('kind = "cmsdk"', 'kind = "magic"'), "uart.kind"),
+        (("[emulator]\nmachine", "title2"), "title2"),
+        (("emulated = true", "emulated = false"), "project"),
+        (("[uart]", "[uart"), ""),
+    ],
+)
+def test_a_wrong_board_file_is_refused_with_file_and_key(tmp_path, change, key):
+    text = (COMMON.parent / "qemu-an386" / "board.toml").read_text(encoding="utf-8")
+    assert change[0] in text
+    path = tmp_path / "qemu-an386" / "board.toml"
+    path.parent.mkdir()
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(KdEdgeError) as caught:
+        read_board(path)
+    assert caught.value.code == "KD_BOARD_FILE"
+    assert str(path) in caught.value.where
+    assert key in f"{caught.value.message} {caught.value.where}"
+
+
+# --- images ---
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_an_image_boots_with_memory_floating_point_and_stack_ready(name, tmp_path):
+    board, elf = built(name, BOOT, tmp_path)
+    run = run_image(board, elf, count_instructions=board.counts_instructions)
+    *values, used, size, moved = map(int, run.output.split())
+    assert values == [0, 7, 3, 12, 3, 1]
+    assert moved == 1
+    assert run.exit_status == 42
+    if board.emulator:
+        assert 3000 < used < 4000
+        assert size == 16 * 1024
+    else:
+        assert used == size == 2**32 - 1  # a process does not know
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", QEMU_BOARDS)
+def test_instructions_are_exact_and_the_same_in_two_runs(name, tmp_path):
+    """Oracle: a hundred thousand more rounds of a loop of two instructions."""
+    board, elf = built(name, LOOP, tmp_path)
+    first, second = run_image(board, elf), run_image(board, elf)
+    assert first == second
+    few, many = map(int, first.output.split())
+    assert board.instructions(many - few) == pytest.approx(200_000, abs=1)
+    assert board.instructions(few) == pytest.approx(20_000, abs=30)  # with two calls for ticks
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", [n for n in QEMU_BOARDS if BOARDS[n].timer.kind == "cmsdk"])
+def test_ticks_go_on_beyond_32_bits(name, tmp_path):
+    """A board that sleeps while its clock jumps from timer to timer, each a wrap of 32 bits."""
+    source = f"""{PRINT}
+int main(void) {{
+    uint64_t last = 0;
+    while (last < (UINT64_C(3) << 32)) {{
+        const uint64_t now = kd_board_ticks();
+        if (now < last) {{
+            return 1;
+        }}
+        last = now;
+        kd_board_wait();
+    }}
+    print(last >> 32);
+    return 0;
+}}
+"""
+    board, elf = built(name, source, tmp_path)
+    run = run_image(board, elf)
+    assert (run.exit_status, run.output) == (0, "3\n")
+
+
+@pytest.mark.qemu
+def test_a_fault_ends_the_run_and_says_where(tmp_path):
+    source = "int main(void) { return *(volatile int *)0xB0000000u; }\n"
+    board, elf = built("qemu-an386", source, tmp_path)
+    run = run_image(board, elf)
+    assert run.exit_status == 70
+    assert "fault at pc 0x0000" in run.output
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", ["qemu-an505", "qemu-an547"])
+def test_a_stack_overflow_is_a_fault_where_the_core_has_a_stack_limit(name, tmp_path):
+    source = """
+#include "kd_board.h"
+static uint32_t down(uint32_t depth) {
+    volatile uint32_t room[64];
+    room[0] = depth;
+    return depth == 0u ? 0u : down(depth - 1u) + room[0];
+}
+int main(void) { return (int)(down(10000u) & 1u); }
+"""
+    board, elf = built(name, source, tmp_path)
+    assert run_image(board, elf).exit_status == 70
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_bytes_come_back_over_the_port_whole_and_in_order(name, tmp_path):
+    board, elf = built(name, ECHO, tmp_path)
+    sent = np.random.default_rng(4).bytes(4096)
+    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=20) as port:
+        assert port.is_open
+        port.write(sent)
+        assert port.read(len(sent)) == sent
+        assert emulator.exit_status is None
+    assert emulator.exit_status is not None
+
+
+@pytest.mark.qemu
+def test_a_board_that_counts_instructions_answers_over_its_port_too(tmp_path):
+    board, elf = built("qemu-an386", ECHO, tmp_path)
+    for skip_idle in (False, True):
+        with (
+            start(board, elf, count_instructions=True, skip_idle=skip_idle) as emulator,
+            serial.serial_for_url(emulator.url, timeout=20) as port,
+        ):
+            port.write(b"hello")
+            assert port.read(5) == b"hello"
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", QEMU_BOARDS)
+def test_bytes_that_nobody_takes_are_counted_as_lost(name, tmp_path):
+    """Oracle: 1024 bytes of buffer, 1024 + 1000 sent."""
+    board, elf = built(name, SLOW, tmp_path)
+    sent = np.random.default_rng(5).bytes(1024 + 1000)
+    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=20) as port:
+        port.write(sent)
+        answer = port.read(1024 + 4)
+    assert answer[:1024] == sent[:1024]
+    assert int.from_bytes(answer[1024:], "little") == 1000
+
+
+@pytest.mark.qemu
+def test_an_image_that_never_ends_is_ended_and_leaves_no_process(tmp_path):
+    board, elf = built("qemu-an386", "int main(void) { for (;;) { } }\n", tmp_path)
+    with pytest.raises(KdEdgeError) as caught:
+        run_image(board, elf, timeout_s=0.5)
+    assert caught.value.code == "KD_BOARD_TIMEOUT"
+    assert not processes_with(str(elf))
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu-an386", marks=pytest.mark.qemu)])
+def test_an_error_or_ctrl_c_in_the_block_ends_the_board(name, tmp_path):
+    board, elf = built(name, ECHO, tmp_path)
+    seen = []
+
+    def interrupted():
+        with start(board, elf) as emulator:
+            seen.append((emulator.process_id, emulator.exit_status))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    ((process_id, exit_status),) = seen
+    assert exit_status is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+def processes_with(argument: str) -> list[str]:
+    """Ids of processes whose command line holds the argument."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if argument in (folder / "cmdline").read_text(errors="replace"):
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.qemu
+def test_a_port_in_use_is_named(tmp_path):
+    board, elf = built("qemu-an386", ECHO, tmp_path)
+    with start(board, elf) as emulator:
+        taken = int(emulator.url.rsplit(":", 1)[1])
+        with pytest.raises(KdEdgeError, match=str(taken)) as caught, start(board, elf, port=taken):
+            pass
+    assert caught.value.code == "KD_BOARD_EMULATOR"
+    assert caught.value.exit_status == ExitStatus.BOARD
+
+
+@pytest.mark.qemu
+def test_what_the_emulator_complains_of_is_passed_on(tmp_path):
+    with pytest.raises(KdEdgeError) as caught:
+        run_image(find_board("qemu-an386"), tmp_path / "none.elf")
+    assert caught.value.code == "KD_BOARD_EMULATOR"
+    assert "none.elf" in caught.value.where
+
+
+@pytest.mark.qemu
+def test_an_image_too_large_for_its_board_is_refused_with_both_sizes(tmp_path):
+    source = """
+static volatile unsigned char big[600000];
+int main(void) { return big[5]; }
+"""
+    with pytest.raises(KdEdgeError) as caught:
+        built("qemu-an547", source, tmp_path)
+    assert caught.value.code == "KD_BOARD_FULL"
+    assert "524288" in caught.value.hint
+
+
+@pytest.mark.qemu
+def test_sizes_are_those_of_what_was_linked(tmp_path):
+    """Oracle: constants and variables of known size, added to the same image."""
+    board = find_board("qemu-an386")
+    main = "int main(void) { return USE; }\n"
+    data = "extern const unsigned char table[1000]; extern unsigned char first[200], later[3000];\n"
+    plain = build_image(board, {"main.c": main}, out=tmp_path / "a", defines={"USE": 0})
+    files = {
+        "main.c": data + main,
+        "data.c": "const unsigned char table[1000] = {1}; unsigned char first[200] = {2}, "
+        "later[3000];\n",
+    }
+    use = {"USE": "(table[first[later[0]]])"}
+    more = build_image(board, files, out=tmp_path / "b", defines=use)
+    assert more.flash_bytes - plain.flash_bytes == pytest.approx(1200, abs=64)
+    assert more.ram_bytes - plain.ram_bytes == pytest.approx(3200, abs=16)
+    assert sum(more.sections.values()) > 4200
+
+
+@pytest.mark.qemu
+def test_sources_that_do_not_compile_are_told_with_their_line(tmp_path):
+    with pytest.raises(KdEdgeError) as caught:
+        built("qemu-an386", "int main(void) { return nothing; }\n", tmp_path)
+    assert caught.value.code == "KD_COMPILE"
+    assert "main.c:1" in caught.value.where
+
+
+def test_a_missing_compiler_is_named_with_its_packages(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KdEdgeError) as caught:
+        built("qemu-an386", ECHO, tmp_path)
+    assert caught.value.code == "KD_MISSING_TOOL"
+    assert "gcc-arm-none-eabi" in caught.value.hint
+    assert "brew" in caught.value.hint
+
+
+def test_what_a_board_cannot_do_is_refused(tmp_path):
+    host, pico = find_board("host"), find_board("pico")
+    for wrong in (
+        lambda: run_image(host, tmp_path / "image.elf"),
+        lambda: run_image(pico, tmp_path / "image.elf"),
+        lambda: build_image(pico, {"main.c": ECHO}, out=tmp_path),
+        lambda: host.instructions(1000),
+    ):
+        with pytest.raises(KdEdgeError) as caught:
+            wrong()
+        assert caught.value.code == "KD_USAGE"
+
+
+# --- compiling for every core ---
+
+
+def skip_without_compiler(core: str) -> None:
+    compilers = {"host": "clang", "rv32imc": "riscv64-unknown-elf-gcc"}
+    if shutil.which(compiler := compilers.get(core, "arm-none-eabi-gcc")) is None:
+        pytest.skip(f"needs {compiler}: `kd-edge doctor` says how to get it")
+
+
+@pytest.mark.parametrize("core", CHECKED_CORES)
+def test_plain_c_compiles_for_every_core_and_variants_where_they_belong(core, tmp_path):
+    skip_without_compiler(core)
+    (tmp_path / "kd_x.c").write_text(
+        "#include <stdint.h>\n#include <string.h>\n"
+        "void kd_x(int8_t *a, const int8_t *b);\n"
+        "void kd_x(int8_t *a, const int8_t *b) { memcpy(a, b, 77); }\n"
+    )
+    (tmp_path / "kd_x_dsp.c").write_text(
+        "#include <arm_acle.h>\nint32_t kd_x(int16x2_t a, int16x2_t b);\n"
+        "int32_t kd_x(int16x2_t a, int16x2_t b) { return __smuad(a, b); }\n"
+    )
+    (tmp_path / "kd_x_mve.c").write_text(
+        "#include <arm_mve.h>\nint32_t kd_x(int8x16_t a);\n"
+        "int32_t kd_x(int8x16_t a) { return vaddvq_s8(a); }\n"
+    )
+    done = compile_check(sorted(tmp_path.glob("*.c")), core=core)
+    expected = {"m4": 2, "m7": 2, "m33": 2, "m55": 3}.get(core, 1)
+    assert len(done.files) == expected
+    assert len(done.left_out) == 3 - expected
+
+
+def test_a_warning_is_refused_by_the_compile_check(tmp_path):
+    skip_without_compiler("host")
+    (tmp_path / "bad.c").write_text("signed char f(int x);\nsigned char f(int x) { return x; }\n")
+    with pytest.raises(KdEdgeError) as caught:
+        compile_check([tmp_path / "bad.c"], core="host")
+    assert caught.value.code == "KD_COMPILE"
+    assert "bad.c:2" in caught.value.where
+
+
+@pytest.mark.parametrize("name", EMULATED)
+@pytest.mark.parametrize("optimize", ["-Os", "-O3"])
+def test_the_board_layer_compiles_without_a_warning(name, optimize, tmp_path):
+    board = find_board(name)
+    skip_without_compiler(board.core)
+    for file, text in board_files(board).items():
+        (tmp_path / file).write_text(text)
+    done = compile_check(
+        board_sources(board),
+        core=board.core,
+        include_dirs=[tmp_path, COMMON],
+        optimize=optimize,
+    )
+    assert done.files
+
+
+# --- commands ---
+
+
+def test_board_list_names_boards_tools_and_ports(capsys):
+    assert kd_edge(["board", "list", "--json"]) == ExitStatus.OK
+    listing = json.loads(capsys.readouterr().out)
+    boards = {board["name"]: board for board in listing["boards"]}
+    assert boards["qemu-an386"]["tools"] == ["arm-none-eabi-gcc", "qemu-system-arm"]
+    assert boards["pico"]["ram_bytes"] == 270_336
+    assert not boards["pico"]["run"]
+    assert all({"port", "description"} == set(port) for port in listing["ports"])
+
+
+def test_board_list_says_where_a_missing_tool_comes_from(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert kd_edge(["board", "list"]) == ExitStatus.OK
+    text = " ".join(capsys.readouterr().out.split())
+    assert "apt install qemu-system-arm" in text
+    assert "built only" in text
+
+
+def test_doctor_names_the_packages_of_missing_compilers(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    kd_edge(["doctor", "--json"])
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+    assert "apt install qemu-system-arm" in checks["qemu-system-arm"]["get"]
+    assert "picolibc" in checks["riscv64-unknown-elf-gcc"]["get"]
+    assert checks["arm-none-eabi-gcc"]["found"] is None
