@@ -111,11 +111,10 @@ class Channel:
         """Whether a request with so large a payload may be posted now."""
         if not self._outstanding:
             return True
-        largest = encoded_bytes(n_payload)
-        return (
-            len(self._outstanding) < self.limits.depth
-            and self._in_flight + largest <= self.limits.receive_bytes
-        )
+        # Counted in numbers, not in requests: the board keeps the answers to its latest ones only.
+        span = (self._next - self._oldest().sequence) & 0xFFFF
+        in_flight = self._in_flight + encoded_bytes(n_payload)
+        return span < self.limits.depth and in_flight <= self.limits.receive_bytes
 
     def start_session(self, limits: Limits) -> None:
         """The board has answered HELLO: from now on a start text means that it began anew."""
