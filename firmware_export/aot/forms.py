@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -75,6 +76,9 @@ def check_form(node: Node) -> None:
     missing = [name for name in form.options if name not in node.options]
     if missing:
         raise _bad(node, f"its options lack {', '.join(missing)}")
+    for tensor in (*given, *node.outputs):
+        if tensor.data is None and prod(tensor.shape) == 0:
+            raise _bad(node, f"'{tensor.name}' has the shape {tensor.shape}: no values")
     for tensor in (*node.inputs, *node.outputs):
         if tensor is not None:
             _check_zero_points(node, tensor)

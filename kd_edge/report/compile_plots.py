@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kd_edge.report import svg, words
 from kd_edge.report.compile_report import CompileReport
+from kd_edge.report.compile_words import short_place
 from kd_edge.report.svg import INK, MUTED, PAPER, SERIES, Picture
 
 # Colours by what a buffer is for.
@@ -76,8 +77,8 @@ def _label(axes, entry, report: CompileReport, *, height: int) -> None:
 def _ticks(moments: tuple[str, ...]) -> list[str]:
     """Short names of calls: '3 CONV_2D'; where there are many, every few alone."""
     every = -(-len(moments) // 40)
-    short = [m.removeprefix("operator ").replace("(", "").replace(")", "") for m in moments]
-    return [words.shorten(m, 26) if i % every == 0 else "" for i, m in enumerate(short)]
+    short = [words.shorten(short_place(moment), 26) for moment in moments]
+    return [name if i % every == 0 else "" for i, name in enumerate(short)]
 
 
 def constants(report: CompileReport) -> Picture | None:

@@ -11,6 +11,7 @@ from kd_edge.report.compile_words import (
     board_verdict,
     cycle_range,
     pass_did,
+    short_place,
     summary,
 )
 from kd_edge.report.table import plain_table, plain_text
@@ -43,7 +44,7 @@ def _layers(report: CompileReport) -> Table:
     for layer in report.layers:
         figures = (layer.times, layer.macs, layer.elements, layer.constant_bytes)
         cells = [words.count(n) for n in (*figures, layer.output_bytes)]
-        table.add_row(plain_text(layer.place), f"{layer.kernel}{layer.variant}", *cells)
+        table.add_row(short_place(layer.place), f"{layer.kernel}{layer.variant}", *cells)
     return table
 
 
@@ -55,7 +56,7 @@ def _arena(report: CompileReport) -> Table:
     for entry in report.memory.map:
         cells = (words.count(entry.offset_bytes), words.count(entry.n_bytes))
         moments = f"{entry.first}–{entry.last}"
-        table.add_row(plain_text(entry.name), entry.kind, *cells, moments)
+        table.add_row(plain_text(words.shorten(entry.name, 60)), entry.kind, *cells, moments)
     return table
 
 

@@ -29,6 +29,11 @@ def summary(report: CompileReport) -> str:
     )
 
 
+def short_place(place: str) -> str:
+    """'operator 3 (CONV_2D)' as '3 CONV_2D'."""
+    return place.removeprefix("operator ").replace("(", "").replace(")", "")
+
+
 def pass_did(effect: PassEffect) -> str:
     """What a pass changed, in words."""
     gone = effect.operators_before - effect.operators_after

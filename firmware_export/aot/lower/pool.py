@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.checks import require_scales
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.conv_geometry import geometry_of
@@ -23,6 +24,7 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     source, result = node.inputs[0], node.outputs[0]
     if source.dtype != "int8" or result.dtype != "int8":
         raise refuse(node, f"its types are {source.dtype}, {result.dtype}", "convert to int8")
+    require_scales(node, source, result)
     differ = abs(scale_of(source) - scale_of(result)) > _SCALE_TOLERANCE
     if differ or zero_point_of(source) != zero_point_of(result):
         raise refuse(node, "its output is quantised otherwise than its input", "convert it again")
