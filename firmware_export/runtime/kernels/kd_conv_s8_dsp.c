@@ -36,11 +36,6 @@ static void widen(const int8_t *x0, const int8_t *x1, int32_t zero, uint32_t qua
     } while (--quads > 0u);
 }
 
-/* Four sums over the window: S and B of the first pixel, S and B of the second. */
-typedef struct {
-    int32_t s0, b0, s1, b1;
-} sums;
-
 #define QUAD                                                                                       \
     "ldrd  %[v], %[w], [%[weights]], #8\n\t"                                                       \
     "ldmia %[x]!, {r4, r5, r6, r8}\n\t"                                                            \
@@ -55,52 +50,50 @@ typedef struct {
     "smlad %[b0], %[w], r6, %[b0]\n\t"                                                             \
     "smlad %[b1], %[w], r8, %[b1]\n\t"
 
-/* quads > 0; returns the place behind the weights it has read. */
-static inline const int32_t *dot(
-    const int32_t *weights, const int32_t *x, uint32_t quads, sums *result)
+/* All channels of two pixels, before clamp and table; quads > 0. */
+static inline void two_pixels(
+    const kd_conv_s8_params *p, const int32_t *wide, uint32_t quads, int8_t *out0, int8_t *out1)
 {
-    sums r = {0, 0, 0, 0};
-    int32_t v, w;
-    /* Two quads a turn; an odd number begins with the second. */
-    __asm__ volatile("adds  %[n], %[n], #1\n\t"
-                     "lsrs  %[n], %[n], #1\n\t"
-                     "bcc   2f\n"
-                     "1:\n\t" QUAD
-                     "2:\n\t" QUAD
-                     "subs  %[n], %[n], #1\n\t"
-                     "bne   1b"
-                     : [s0] "+r"(r.s0), [b0] "+r"(r.b0), [s1] "+r"(r.s1), [b1] "+r"(r.b1),
-                       [weights] "+r"(weights), [x] "+r"(x), [n] "+r"(quads), [v] "=&r"(v),
-                       [w] "=&r"(w)
-                     :
-                     : "r4", "r5", "r6", "r8", "cc", "memory");
-    *result = r;
-    return weights;
-}
-
-/* All channels of two pixels. */
-static void two_pixels(
-    const kd_conv_s8_params *p, const int32_t *x, uint32_t quads, int8_t *out0, int8_t *out1)
-{
-    const int32_t *stream = p->weights;
-    const kd_narrow to = kd_narrow_for(p->out_zero, p->low, p->high, p->table);
-    uint32_t left = p->out_channels;
+    const int32_t *channel = p->weights;
+    const int32_t rounding = kd_narrow_rounding(p->out_zero);
+    const int8_t *end = out0 + p->out_channels;
+    const int32_t apart = out1 - out0;
     for (;;) {
-        const int32_t *channel = stream;
-        sums r;
-        stream = dot(stream + 5, x, quads, &r);
-        int32_t shift = (uint8_t)channel[4];
-        *out0++ = kd_narrow_to_s8(channel[0] + ((r.s0 - r.b0) >> 7), channel[2], shift, &to);
-        *out1++ = kd_narrow_to_s8(channel[0] + ((r.s1 - r.b1) >> 7), channel[2], shift, &to);
-        if (--left == 0u) {
+        const int32_t *weights = channel + 5;
+        const int32_t *x = wide;
+        uint32_t n = quads;
+        int32_t s0 = 0, b0 = 0, s1 = 0, b1 = 0; /* S and B of the first and of the second pixel */
+        int32_t v, w;
+        /* Two quads a turn; an odd number begins with the second. */
+        __asm__ volatile("adds  %[n], %[n], #1\n\t"
+                         "lsrs  %[n], %[n], #1\n\t"
+                         "bcc   2f\n"
+                         "1:\n\t" QUAD
+                         "2:\n\t" QUAD
+                         "subs  %[n], %[n], #1\n\t"
+                         "bne   1b"
+                         : [s0] "+r"(s0), [b0] "+r"(b0), [s1] "+r"(s1), [b1] "+r"(b1),
+                           [weights] "+r"(weights), [x] "+r"(x), [n] "+r"(n), [v] "=&r"(v),
+                           [w] "=&r"(w)
+                         :
+                         : "r4", "r5", "r6", "r8", "cc", "memory");
+        int32_t bias = channel[0], multiplier = channel[2], shift = (uint8_t)channel[4];
+        s0 = bias + ((s0 - b0) >> 7);
+        s1 = bias + ((s1 - b1) >> 7);
+        out0[apart] = (int8_t)kd_narrow(s1, multiplier, shift, rounding);
+        *out0++ = (int8_t)kd_narrow(s0, multiplier, shift, rounding);
+        if (out0 == end) {
             break;
         }
+        bias = channel[1];
+        multiplier = channel[3];
         shift = channel[4] >> 8;
-        *out0++ = kd_narrow_to_s8(channel[1] + 2 * r.b0, channel[3], shift, &to);
-        *out1++ = kd_narrow_to_s8(channel[1] + 2 * r.b1, channel[3], shift, &to);
-        if (--left == 0u) {
+        out0[apart] = (int8_t)kd_narrow(bias + 2 * b1, multiplier, shift, rounding);
+        *out0++ = (int8_t)kd_narrow(bias + 2 * b0, multiplier, shift, rounding);
+        if (out0 == end) {
             break;
         }
+        channel = weights;
     }
 }
 
@@ -127,5 +120,9 @@ void kd_conv_s8(const kd_conv_s8_params *p, const int8_t *in, void *scratch, int
         }
         widen(x0, x1, p->in_zero, quads, wide);
         two_pixels(p, wide, quads, out0, out1);
+        kd_narrow_finish(out0, p->out_channels, p->low, p->high, p->table);
+        if (out1 != out0) {
+            kd_narrow_finish(out1, p->out_channels, p->low, p->high, p->table);
+        }
     } while (left > 0u);
 }

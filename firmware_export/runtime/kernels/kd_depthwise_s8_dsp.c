@@ -21,55 +21,50 @@
     "smlatt %[s2], %[y], %[v], %[s2]\n\t"                                                          \
     "smlatt %[s3], %[x], %[w], %[s3]\n\t"
 
-/* Sums of channels c to c + 3 over n > 0 taps; returns the place behind the weights. */
-static inline const int32_t *four_sums(const int32_t *weights, const int8_t *const *taps, uint32_t n,
-                                       uint32_t c, uint32_t less_zero, int32_t sums[4])
-{
-    int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    uint32_t v, w, x, y;
-    /* Two taps a turn; an odd number begins with the second. */
-    __asm__("adds  %[n], %[n], #1\n\t"
-            "lsrs  %[n], %[n], #1\n\t"
-            "bcc   2f\n"
-            "1:\n\t" TAP
-            "2:\n\t" TAP
-            "subs  %[n], %[n], #1\n\t"
-            "bne   1b"
-            : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [weights] "+r"(weights),
-              [taps] "+r"(taps), [n] "+r"(n), [v] "=&r"(v), [w] "=&r"(w), [x] "=&r"(x),
-              [y] "=&r"(y)
-            : [c] "r"(c), [zero] "r"(less_zero)
-            : "cc", "memory");
-    sums[0] = s0;
-    sums[1] = s1;
-    sums[2] = s2;
-    sums[3] = s3;
-    return weights;
-}
-
 static inline void one_pixel(
     const kd_depthwise_s8_params *p, const int8_t *const *taps, int8_t *out)
 {
-    const kd_narrow to = kd_narrow_for(p->out_zero, p->low, p->high, p->table);
+    const int32_t rounding = kd_narrow_rounding(p->out_zero);
     const uint32_t less_zero = ((uint32_t)-p->in_zero & 0xffffu) * 0x10001u;
-    const uint32_t n = (uint32_t)p->kernel_rows * p->kernel_columns;
-    const int32_t *stream = p->weights;
+    const uint32_t n_taps = (uint32_t)p->kernel_rows * p->kernel_columns;
+    const int32_t *channel = p->weights;
     uint32_t c = 0;
     for (;;) {
-        const int32_t *channel = stream;
-        int32_t sums[4];
-        stream = four_sums(stream + 9, taps, n, c, less_zero, sums);
-        uint32_t shifts = (uint32_t)channel[8];
-        for (uint32_t i = 0; i < 4u; i++) {
-            out[c + i] = kd_narrow_to_s8(
-                channel[i] + 2 * sums[i], channel[4u + i], (int32_t)(shifts & 0xffu), &to);
-            shifts >>= 8;
-        }
+        const int32_t *weights = channel + 9;
+        const int8_t *const *tap = taps;
+        uint32_t n = n_taps;
+        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        uint32_t v, w, x, y;
+        /* Two taps a turn; an odd number begins with the second. */
+        __asm__ volatile("adds  %[n], %[n], #1\n\t"
+                         "lsrs  %[n], %[n], #1\n\t"
+                         "bcc   2f\n"
+                         "1:\n\t" TAP
+                         "2:\n\t" TAP
+                         "subs  %[n], %[n], #1\n\t"
+                         "bne   1b"
+                         : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3),
+                           [weights] "+r"(weights), [taps] "+r"(tap), [n] "+r"(n), [v] "=&r"(v),
+                           [w] "=&r"(w), [x] "=&r"(x), [y] "=&r"(y)
+                         : [c] "r"(c), [zero] "r"(less_zero)
+                         : "cc", "memory");
+        const uint32_t shifts = (uint32_t)channel[8];
+        int8_t *to = out + c;
+        to[0] = (int8_t)kd_narrow(
+            channel[0] + 2 * s0, channel[4], (int32_t)(shifts & 0xffu), rounding);
+        to[1] = (int8_t)kd_narrow(
+            channel[1] + 2 * s1, channel[5], (int32_t)((shifts >> 8) & 0xffu), rounding);
+        to[2] = (int8_t)kd_narrow(
+            channel[2] + 2 * s2, channel[6], (int32_t)((shifts >> 16) & 0xffu), rounding);
+        to[3] = (int8_t)kd_narrow(
+            channel[3] + 2 * s3, channel[7], (int32_t)(shifts >> 24), rounding);
+        channel = weights;
         if (c + 4u >= p->channels) {
             break;
         }
         c = c + 8u <= p->channels ? c + 4u : p->channels - 4u;
     }
+    kd_narrow_finish(out, p->channels, p->low, p->high, p->table);
 }
 
 void kd_depthwise_s8(const kd_depthwise_s8_params *p, const int8_t *in, void *scratch, int8_t *out)
