@@ -19,7 +19,9 @@ from kd_edge.convert.flatbuffer import Tensor
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 # Bits by which operands of a sum are shifted up before they are brought to one scale.
 _SUM_BITS = {"int8": 20, "int16": 15}
-_RELU_TO_ONE = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+# Bits by which a product may be shifted up and still fit 32 bits.
+_PRODUCT_SHIFT = {"int8": 15, "int16": 0}
+_ACTIVATION_LIMITS = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
 
 def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
@@ -28,13 +30,13 @@ def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
     name = node.options.get("fused_activation_function", "NONE")
     if name == "NONE":
         return low, high
-    if name not in _RELU_TO_ONE:
+    if name not in _ACTIVATION_LIMITS:
         raise refuse(node, f"it has {name} fused into it", "keep the activation a layer of its own")
 
     def quantised(real: float) -> int:
         return zero_point_of(tensor) + round_half_away(np.float32(real) / _single(tensor))
 
-    least, most = _RELU_TO_ONE[name]
+    least, most = _ACTIVATION_LIMITS[name]
     return max(low, quantised(least)), high if most is None else min(high, quantised(most))
 
 
@@ -102,9 +104,19 @@ def sum_values(members: Mapping[str, int], a, b, *, bits: int) -> np.ndarray:
 
 
 def product_members(node: Node) -> dict[str, int]:
-    """Constants of MUL, by the names of the kernel's parameters."""
+    """Constants of MUL, by the names of the kernel's parameters.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: a product at these scales does not fit 32 bits.
+    """
     a, b, result = node.inputs[0], node.inputs[1], node.computed
     multiplier, shift = quantize_multiplier(scale_of(a) * scale_of(b) / scale_of(result))
+    if shift > _PRODUCT_SHIFT[result.dtype]:
+        raise refuse(
+            node,
+            f"its result's scale {scale_of(result):g} is far below its inputs' product",
+            "calibrate on data like those of use, or drop the layer",
+        )
     low, high = activation_range(node, result)
     return {
         "a_offset": -zero_point_of(a),

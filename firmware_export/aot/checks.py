@@ -28,11 +28,16 @@ def require_types(node: Node, *tensors: Tensor | None, allowed: tuple[str, ...])
 
 
 def require_scales(node: Node, *tensors: Tensor) -> None:
-    """Refuse unless each has one scale above zero; int16 has the zero point 0 besides."""
+    """Refuse unless each has one scale above zero."""
     for tensor in tensors:
         if len(tensor.scales) != 1 or not tensor.scales[0] > 0:
             raise refuse(node, f"'{tensor.name}' has not one scale", CONVERT_AGAIN)
-        if tensor.dtype == "int16" and tensor.zero_points[0] != 0:
+
+
+def require_symmetric(node: Node, *tensors: Tensor) -> None:
+    """Refuse unless the zero point of each that is int16 is 0."""
+    for tensor in tensors:
+        if tensor.dtype == "int16" and any(tensor.zero_points):
             raise refuse(node, f"int16 '{tensor.name}' has a zero point", CONVERT_AGAIN)
 
 

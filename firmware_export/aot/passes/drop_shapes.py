@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Loop, Node, View
-from firmware_export.aot.lower.shape import contiguous_view
+from firmware_export.aot.lower.shape import contiguous_view, view_source
 from kd_edge.convert.flatbuffer import Tensor
 
 
@@ -17,10 +17,11 @@ def drop_shapes(graph: Graph) -> Graph:
     constants: dict[int, Tensor] = {}
     gone: set[int] = set()
     for node in graph.nodes():
-        source = constants.get(node.inputs[0].index, node.inputs[0]) if node.inputs else None
         offsets = contiguous_view(node)
-        if offsets is None or source is None:
+        if offsets is None:
             continue
+        source = view_source(node)
+        source = constants.get(source.index, source)
         for tensor, offset in zip(node.outputs, offsets, strict=True):
             if source.data is not None:
                 constants[tensor.index] = _part(source, tensor, offset)

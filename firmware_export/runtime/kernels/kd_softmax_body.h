@@ -1,0 +1,85 @@
+/* The text of kd_softmax_s8() and kd_softmax_s8_s16(). Before it: KD_SOFTMAX, KD_RESULT, KD_BITS. */
+
+#define KD_LEAST_RESULT (-(1 << (KD_BITS - 1)))
+
+/* x / 2^right, halves up, of x >= 0; right is at least 1. */
+static inline int32_t kd_halves_up(int32_t x, int32_t right)
+{
+    return ((x >> (right - 1)) + 1) >> 1;
+}
+
+/* exp(a) in 2^-31, of a <= 0 in 2^-26: gemmlowp's fixed-point function with 5 integer bits. */
+static int32_t kd_exp(int32_t a)
+{
+    /* exp(-1/4), exp(-1/2), exp(-1), ... exp(-16) in 2^-31. */
+    static const int32_t powers[] = {1672461947, 1302514674, 790015084, 290630308,
+                                     39332535,   720401,     242};
+    const int32_t quarter = 1 << 24;
+    if (a == 0) {
+        return INT32_MAX;
+    }
+    const int32_t in_quarter = (a & (quarter - 1)) - quarter;
+    /* Taylor around -1/8. */
+    const int32_t x = in_quarter * 32 + (1 << 28);
+    const int32_t x2 = kd_high_mul(x, x);
+    const int32_t x3 = kd_high_mul(x2, x);
+    const int32_t x4 = kd_high_mul(x2, x2);
+    const int32_t third = kd_high_mul(kd_halves_up(x4, 2) + x3, 715827883);
+    int32_t result = 1895147668 + kd_high_mul(x + kd_halves_up(third + x2, 1), 1895147668);
+    int32_t remainder = (in_quarter - a) >> 24;
+    for (int32_t i = 0; i < 7; i++) {
+        if ((remainder & 1) != 0) {
+            result = kd_high_mul(result, powers[i]);
+        }
+        remainder >>= 1;
+    }
+    return result;
+}
+
+/* 1 / (1 + a) in 2^-31, of a in [0, 1) in 2^-31: three steps after Newton. */
+static int32_t kd_one_over_one_plus(int32_t a)
+{
+    const int32_t half = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
+    int32_t x = 1515870810 + kd_high_mul(half, -1010580540); /* 48/17 - 32/17 half, in 2^-29 */
+    for (int32_t i = 0; i < 3; i++) {
+        x += kd_high_mul(x, (1 << 29) - kd_high_mul(half, x)) * 4;
+    }
+    return x >= 1 << 30 ? INT32_MAX : x * 2;
+}
+
+/* How much a value that is `difference` away from its row's largest one counts, in 2^-31. */
+static int32_t kd_share(const kd_softmax_params *p, int32_t difference)
+{
+    if (difference < p->least) {
+        return 0;
+    }
+    return kd_exp(kd_high_mul(kd_shift_left(difference, (uint32_t)p->left), p->multiplier));
+}
+
+void KD_SOFTMAX(const kd_softmax_params *p, const int8_t *in, KD_RESULT *out)
+{
+    for (int32_t row = 0; row < p->rows; row++) {
+        int32_t most = -128;
+        for (int32_t c = 0; c < p->depth; c++) {
+            most = kd_max(most, in[c]);
+        }
+        int32_t sum = 0;
+        for (int32_t c = 0; c < p->depth; c++) {
+            sum += kd_halves_up(kd_share(p, in[c] - most), 12);
+        }
+        uint32_t top = (uint32_t)sum; /* its highest bit at 31 */
+        int32_t right = 12 + 31 - KD_BITS;
+        while (top < 0x80000000u) {
+            top <<= 1;
+            right--;
+        }
+        const int32_t scale = kd_one_over_one_plus((int32_t)(top - 0x80000000u));
+        for (int32_t c = 0; c < p->depth; c++) {
+            const int32_t share = kd_high_mul(kd_share(p, in[c] - most), scale);
+            const int32_t result = right > 31 ? 0 : kd_halves_up(share, right);
+            out[c] = (KD_RESULT)kd_min(result + KD_LEAST_RESULT, -1 - KD_LEAST_RESULT);
+        }
+        in += p->depth;
+        out += p->depth;
+    }
+}

@@ -1,0 +1,184 @@
+"""ADD, SUB, MUL, MAXIMUM, MINIMUM, tables and type changes against the TFLite Micro interpreter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aot_harness import check_exact
+from aot_models import OperatorModel, Quantised, nodes_of
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from tflite_samples import options_of
+
+from firmware_export.aot.cores import CORES
+from firmware_export.aot.lower import LOWERINGS
+from kd_edge.errors import KdEdgeError
+
+BINARY = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")
+OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}
+few = settings(max_examples=5, derandomize=True, deadline=None, phases=[Phase.generate])
+scales = st.floats(2.0**-10, 2.0, width=32)
+zero_points = st.integers(-128, 127)
+
+
+def quantised(draw, shape, dtype="int8"):
+    return Quantised(tuple(shape), draw(scales), draw(zero_points) if dtype == "int8" else 0, dtype)
+
+
+def add_operand(draw, model, of, *, constant):
+    if not constant:
+        return model.input(of)
+    seed = draw(st.integers(0, 1000))
+    limits = np.iinfo(of.dtype)
+    values = np.random.default_rng(seed).integers(limits.min, limits.max + 1, of.shape, of.dtype)
+    return model.constant(values, scale=of.scale, zero_point=of.zero_point)
+
+
+def add_binary(draw, model, dtype="int8"):
+    """One operator on two shapes that broadcast, one of them a constant now and then."""
+    op = draw(st.sampled_from(BINARY))
+    shapes = draw(mutually_broadcastable_shapes(num_shapes=2, max_dims=5, max_side=4))
+    fixed = draw(st.sampled_from([None, None, 0, 1]))
+    operands = [
+        add_operand(draw, model, quantised(draw, shape, dtype), constant=i == fixed)
+        for i, shape in enumerate(shapes.input_shapes)
+    ]
+    result = model.output(quantised(draw, shapes.result_shape, dtype))
+    kind = OPTIONS.get(op)
+    activation = draw(st.integers(0, 3))
+    options = options_of(kind, fusedActivationFunction=activation) if kind else None
+    model.operator(op, operands, (result,), options)
+
+
+@given(st.data())
+@few
+def test_operators_on_two_tensors_of_any_shapes_that_broadcast_are_exact(data):
+    model = OperatorModel()
+    for _ in range(10):
+        add_binary(data.draw, model)
+    check_exact([model.content()], n_windows=5)
+
+
+def same_shape_model(op, shape=(1, 6, 5), other=None):
+    model = OperatorModel()
+    operands = [model.input(Quantised(s, 0.05, 3)) for s in (shape, other or shape)]
+    result = model.output(Quantised(shape, 0.07, -9))
+    kind = OPTIONS.get(op)
+    model.operator(op, operands, (result,), options_of(kind) if kind else None)
+    return model.content()
+
+
+@pytest.mark.parametrize("core", ["m4", "m55"])
+def test_they_are_exact_on_emulated_cores(core):
+    models = [same_shape_model(op) for op in BINARY]
+    models += [same_shape_model("ADD", (1, 4, 3), (3,)), same_shape_model("MUL", (2, 4, 3), (4, 1))]
+    check_exact(models, core=core)
+
+
+def test_a_table_behind_an_operator_is_folded_into_it():
+    model = OperatorModel()
+    for op in ("ADD", "SUB", "MUL"):
+        operands = [model.input(Quantised((1, 3, 40), 0.05, 3)) for _ in range(2)]
+        between = model.inner(Quantised((1, 3, 40), 0.06, 7))
+        model.operator(op, operands, (between,), options_of(OPTIONS[op]))
+        model.operator(
+            "LOGISTIC", (between,), (model.output(Quantised((1, 3, 40), 1 / 256, -128)),)
+        )
+    (compiled,) = check_exact([model.content()])
+    assert {node.op for node in compiled.graph.nodes()} == {"ADD", "SUB", "MUL"}
+
+
+def test_unary_operators_on_inputs_are_tables_in_c():
+    model = OperatorModel()
+    cases = {
+        "LOGISTIC": ((0.05, 4), (1 / 256, -128)),
+        "TANH": ((0.03, -4), (1 / 128, 0)),
+        "RELU": ((0.05, 4), (0.04, -128)),
+        "RELU6": ((0.05, -100), (0.05, -100)),
+        "HARD_SWISH": ((0.05, 4), (0.04, -100)),
+        "LEAKY_RELU": ((0.05, 4), (0.04, -10)),
+        "ABS": ((0.05, 4), (0.04, -128)),
+        "QUANTIZE": ((0.05, 4), (0.07, 12)),
+    }
+    for op, (source, result) in cases.items():
+        options = options_of("LeakyReluOptions", alpha=0.2) if op == "LEAKY_RELU" else None
+        tensors = (
+            model.input(Quantised((1, 300), *source)),
+            model.output(Quantised((1, 300), *result)),
+        )
+        model.operator(op, tensors[:1], tensors[1:], options)
+    check_exact([model.content()])
+
+
+# --- QUANTIZE and DEQUANTIZE ---
+
+
+def test_quantize_and_dequantize_between_float_and_integers_are_exact():
+    model = OperatorModel()
+    rng = np.random.default_rng(8)
+    pairs = [("int8", "int16"), ("int16", "int8"), ("int16", "int16"), ("int8", "int8")]
+    pairs += [("float32", "int8"), ("float32", "int16"), ("int8", "float32"), ("int16", "float32")]
+    for source, result in pairs * 3:
+        tensors = []
+        for make, dtype in ((model.input, source), (model.output, result)):
+            scale = 10 ** rng.uniform(-3, 0) * (1 / 256 if dtype == "int16" else 1)
+            zero_point = int(rng.integers(-128, 128)) if dtype == "int8" else 0
+            quantisation = (scale, zero_point) if dtype != "float32" else (None, 0)
+            tensors.append(make(Quantised((1, 200), *quantisation, dtype)))
+        op = "DEQUANTIZE" if result == "float32" else "QUANTIZE"
+        model.operator(op, tensors[:1], tensors[1:])
+    check_exact([model.content()])
+
+
+def test_floats_halfway_between_two_integers_round_away_from_zero():
+    """The interpreter rounds 0.5 steps away from zero; 0.25 is a power of two, so they occur."""
+    steps = np.arange(-40, 41, dtype=np.float32) / 8
+    model = OperatorModel()
+    source = model.constant(steps)
+    model.operator("QUANTIZE", (source,), (model.output(Quantised((81,), 0.25, 0)),))
+    other = model.input(Quantised((1,), 1.0))
+    model.operator("RELU", (other,), (model.output(Quantised((1,), 1.0)),))
+    check_exact([model.content()])
+
+
+# --- refusals ---
+
+
+def refusal_of(content) -> KdEdgeError:
+    (node,) = nodes_of(content)
+    with pytest.raises(KdEdgeError) as caught:
+        LOWERINGS[node.op](node, CORES["host"])
+    assert caught.value.code == "KD_UNSUPPORTED_OP"
+    assert node.op in caught.value.message
+    return caught.value
+
+
+def binary_model(op, a, b, result, **options):
+    model = OperatorModel()
+    operands = [model.input(a), model.input(b)]
+    model.operator(op, operands, (model.output(result),), options_of(OPTIONS[op], **options))
+    return model.content()
+
+
+int8 = Quantised((1, 4), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        # TFLite Micro ends the process: its output multiplier must be below 1.
+        (binary_model("ADD", int8, int8, Quantised((1, 4), 1e-8)), "far below"),
+        (binary_model("SUB", int8, int8, Quantised((1, 4), 1e-8)), "far below"),
+        # There the product wraps around.
+        (binary_model("MUL", int8, int8, Quantised((1, 4), 1e-8)), "far below"),
+        # TFLite Micro leaves out a fused TANH (4) without a word.
+        (binary_model("ADD", int8, int8, int8, fusedActivationFunction=4), "TANH"),
+        (binary_model("ADD", int8, Quantised((1, 3), 0.1), int8), "broadcast"),
+        (binary_model("ADD", int8, int8, Quantised((1, 5), 0.1)), r"(1, 5)"),
+        (binary_model("MUL", int8, int8, Quantised((1, 4))), "scale"),
+        (binary_model("ADD", *[Quantised((1, 4), None, 0, "int32")] * 3), "int32"),
+    ],
+)
+def test_what_tflite_micro_does_not_compute_is_refused(content, says):
+    assert says in refusal_of(content).message
