@@ -30,8 +30,10 @@ def summary(report: CompileReport) -> str:
 
 
 def short_place(place: str) -> str:
-    """'operator 3 (CONV_2D)' as '3 CONV_2D'."""
-    return place.removeprefix("operator ").replace("(", "").replace(")", "")
+    """'operator 3 (CONV_2D)' as '3 CONV_2D'; the LSTM by its common name."""
+    for long in ("operator ", "(", ")", "UNIDIRECTIONAL_SEQUENCE_"):
+        place = place.replace(long, "")
+    return place
 
 
 def pass_did(effect: PassEffect) -> str:
