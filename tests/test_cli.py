@@ -91,6 +91,22 @@ def test_a_reader_that_goes_early_is_no_error(recording, form):
     assert (done.returncode, done.stderr) == (ExitStatus.OK, b"")
 
 
+def test_work_goes_on_where_nobody_reads_its_progress(tmp_path):
+    """Oracle: the files that are there in the end, with a closed pipe for standard error."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    numbers = ["--signs", "1", "--subjects", "1", "--repetitions", "1", "--sessions", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "kd_edge", "data", "simulate", str(tmp_path / "signs"), *numbers],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == ExitStatus.OK
+    assert (tmp_path / "signs" / "labels.csv").exists()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_output_that_cannot_be_written_is_an_error_of_the_output(recording, form):

@@ -97,10 +97,12 @@ def test_a_file_outside_the_folder_that_labels_name_is_read_again_when_it_change
 
 
 def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
+    """They are the same recordings: what was trained on them stays (the key is the stages')."""
     asked = recipe('["a", "b"]')
-    load_dataset(asked, folder)
-    moved = folder.rename(folder.parent / "moved")
-    assert all("moved" in name for name in load_dataset(asked, moved).windows.recording_names)
+    before = load_dataset(asked, folder)
+    after = load_dataset(asked, folder.rename(folder.parent / "moved"))
+    assert all("moved" in name for name in after.windows.recording_names)
+    assert after.key == before.key
 
 
 def test_the_same_recordings_come_from_the_cache(folder):
@@ -115,14 +117,14 @@ def test_the_cache_deletes_what_was_used_longest_ago(folder, monkeypatch):
     """Oracle: room for two datasets; the first is used again before the third is kept."""
     asked = [recipe('["a", "b"]').model_copy(update={"windows": w}) for w in _windows(3)]
     first, second = (load_dataset(one, folder) for one in asked[:2])
-    files = [cache.cache_folder() / f"{found.key}.npz" for found in (first, second)]
+    files = [cache._path(found.key, folder) for found in (first, second)]
     for age, file in zip((200, 100), files, strict=True):
         os.utime(file, (1e9 - age, 1e9 - age))
     monkeypatch.setattr(cache, "LARGEST_BYTES", 2.5 * files[0].stat().st_size)
     load_dataset(asked[0], folder)
     third = load_dataset(asked[2], folder)
-    kept = {path.stem for path in cache.cache_folder().glob("*.npz")}
-    assert kept == {first.key, third.key}
+    kept = set(cache.cache_folder().glob("*.npz"))
+    assert kept == {files[0], cache._path(third.key, folder)}
 
 
 def _windows(n):

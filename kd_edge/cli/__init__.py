@@ -15,7 +15,7 @@ from kd_edge.cli.build import build
 from kd_edge.cli.compile import compile_command
 from kd_edge.cli.data import data
 from kd_edge.cli.doctor import doctor
-from kd_edge.cli.printing import discard_output
+from kd_edge.cli.printing import discard
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 STANDARD_OUTPUT = "standard output"
@@ -66,14 +66,14 @@ def run(arguments: list[str]) -> int:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is not an error of ours.
-        discard_output()
+        discard(sys.stdout)
         return ExitStatus.OK
     except Exception as error:
         told = _told(error)
         if debug and not isinstance(error, click.ClickException):
             raise
         if told.where == STANDARD_OUTPUT:
-            discard_output()
+            discard(sys.stdout)
         _show(told, error, as_json=as_json and told.where != STANDARD_OUTPUT)
         return told.exit_status
 

@@ -85,14 +85,13 @@ def _read_baseline(path: Path):
 
 
 def _compare(old, new) -> int:
-    from rich.console import Console
-
+    from kd_edge.cli.printing import console
     from kd_edge.report.baseline import compare, other_bundle, print_changes
 
     changes = compare(old, new)
     if other := other_bundle(old, new):
         click.echo(f"note: {other}", err=True)
-    print_changes(changes, Console(stderr=True))
+    print_changes(changes, console(stderr=True))
     worse = [change for change in changes if change.worse]
     if not worse:
         return ExitStatus.OK

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kd_edge.cli.printing import console
 from kd_edge.pipeline.watch import Watch
 
 # Seconds between two epoch lines where lines stay (a log file).
@@ -17,7 +17,7 @@ class TerminalWatch(Watch):
     """One live bar for the work at hand, and a line for each stage."""
 
     def __init__(self):
-        self._console = Console(stderr=True)
+        self._console = console(stderr=True)
         self._live = self._console.is_terminal
         self._bar = Progress(
             TextColumn("{task.description}"),

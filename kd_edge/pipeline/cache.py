@@ -14,6 +14,7 @@ import platformdirs
 
 from kd_edge.files import atomic_path
 from kd_edge.frontend import StreamConstants
+from kd_edge.pipeline.stages import key_of
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.windows import WindowSet
 
@@ -43,13 +44,16 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("kd-edge")) / "windows"
 
 
-def save(dataset: Dataset) -> None:
+def save(dataset: Dataset, place: Path | None) -> None:
     """Keep a dataset, and delete the ones used longest ago while all together are too large.
+
+    Args:
+        place: where its recordings lie, by which they are named; no part of what they are.
 
     Raises:
         KdEdgeError KD_OUTPUT: the folder cannot be written.
     """
-    path = _path(dataset.key)
+    path = _path(dataset.key, place)
     windows = dataset.windows
     meta = {
         "key": dataset.key,
@@ -70,11 +74,11 @@ def save(dataset: Dataset) -> None:
     _make_room(path)
 
 
-def load(key: str) -> Dataset | None:
-    """The cached dataset, or None where there is none that can be read."""
+def load(key: str, place: Path | None) -> Dataset | None:
+    """The dataset that `save` kept, or None where there is none that can be read."""
     from pydantic import TypeAdapter
 
-    path = _path(key)
+    path = _path(key, place)
     try:
         with np.load(path) as kept:
             meta = json.loads(str(kept["meta"]))
@@ -99,8 +103,8 @@ def load(key: str) -> Dataset | None:
     return Dataset(windows, designs, recordings, key)
 
 
-def _path(key: str) -> Path:
-    return cache_folder() / f"{key}.npz"
+def _path(key: str, place: Path | None) -> Path:
+    return cache_folder() / f"{key_of(key, place and str(place.resolve()))}.npz"
 
 
 def _make_room(newest: Path) -> None:

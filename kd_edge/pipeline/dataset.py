@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def load_dataset(
         recipe.windows.model_dump(mode="json"),
         class_names,
     )
-    cached = cache.load(key)
+    cached = cache.load(key, data)
     if cached is not None:
         tell("windows from the cache", len(cached.windows), len(cached.windows))
         return cached
@@ -71,7 +72,7 @@ def load_dataset(
     )
     dataset = Dataset(windows, designs, tuple(r.info() for r in recordings), key)
     try:
-        cache.save(dataset)
+        cache.save(dataset, data)
     except KdEdgeError as error:
         # The cache only saves time: a folder that cannot be written costs nothing else.
         tell(f"windows are not kept: {error.message}", None, None)
@@ -160,8 +161,7 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
     files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
     if recipe.dataset.reader == "folder":
         files += [p for p in named_files(data) if p not in files]
-    # The place itself counts too: recordings are named by it in messages and reports.
-    return [str(data), [[str(p), sha256_file(p)] for p in files]]
+    return [[os.path.relpath(p, data), sha256_file(p)] for p in files]
 
 
 def _installed_data(reader: Reader) -> Path:
