@@ -294,7 +294,6 @@ def padded(amounts, result, dtype="int8", value=None):
         (strided((4,), (2,), [0], [2], [1], ellipsisMask=1), "ellipsis"),
         (strided((4,), (), [3], [2], [-1], shrinkAxisMask=1), "stride"),
         (strided((4,), (3,), [0], [2], [1]), "(3,)"),
-        (strided((4,), (0,), [2], [2], [1]), "result is (0,)"),
         (joined(of((1, 2)), Quantised((1, 2), 0.2), whole=of((1, 4)), axis=1), "scales"),
         (joined(of((1, 2)), whole=of((1, 2)), axis=1, fusedActivationFunction=1), "activation"),
         (joined(of((1, 2)), of((2, 2)), whole=of((1, 4)), axis=1), "inputs give"),
