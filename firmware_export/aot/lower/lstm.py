@@ -63,9 +63,9 @@ def lower_lstm(node: Node, core: Core) -> tuple[Call, ...]:
         _part(node, source, node.inputs[_INPUT_WEIGHTS], node.inputs[_BIASES]),
         _part(node, hidden, node.inputs[_RECURRENT_WEIGHTS], (None,) * 4),
     )
-    multiplier, shift = quantize_multiplier(_GATE_OUTPUT_SCALE**2 / scale_of(hidden))
+    multiplier, shift = _hidden_factor(node, hidden)
     dsp = core.dsp and not core.mve
-    packed = dsp and shift <= 0 and all(_packs(part) for part in parts)
+    packed = dsp and shift < 0 and all(_packs(part) for part in parts)
     params = {
         **(_packed_arrays(parts) if packed else _plain_arrays(parts)),
         "scales": np.concatenate([part.scales for part in parts]).astype(np.int32),
@@ -199,6 +199,18 @@ def _packed_arrays(parts: tuple[_Part, ...]) -> dict[str, np.ndarray]:
     """The same with the biases among the weights, packed."""
     rows = [pack_rows(part.weights.transpose(1, 0, 2), part.bias.T) for part in parts]
     return {"weights": np.concatenate(rows, axis=1)}
+
+
+def _hidden_factor(node: Node, hidden: Tensor) -> tuple[int, int]:
+    """Multiplier and shift from the product of tanh and output gate to the hidden state."""
+    multiplier, shift = quantize_multiplier(_GATE_OUTPUT_SCALE**2 / scale_of(hidden))
+    if shift > 0:
+        raise refuse(
+            node,
+            f"its hidden state's scale {scale_of(hidden):g} is below 2^-30",
+            "calibrate on data like those of use",
+        )
+    return multiplier, shift
 
 
 def _cell_exponent(node: Node, cell: Tensor) -> int:

@@ -4,12 +4,13 @@
 
 #include <stdint.h>
 
-/* As kd_dot_rows(), 16 columns a round: 10 instructions for 64 multiply-accumulates, the last round
- * with as many columns as are left. */
+/* sums[i] = bias[i] + row . x for the rows a, b, c, d, over n (at least 1) columns. 16 columns a round:
+ * 10 instructions for 64 multiply-accumulates, the last round with as many columns as are left. */
 static inline void kd_dot_rows_helium(const int8_t *a, const int8_t *b, const int8_t *c,
-                                      const int8_t *d, const int8_t *x, uint32_t n, int32_t sums[4])
+                                      const int8_t *d, const int8_t *x, uint32_t n,
+                                      const int32_t bias[4], int32_t sums[4])
 {
-    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+    int32_t s0 = bias[0], s1 = bias[1], s2 = bias[2], s3 = bias[3];
     /* VMLADAVA takes even registers only: "Te". */
     __asm__("dlstp.8 lr, %[n]\n"
             "1:\n\t"

@@ -18,7 +18,7 @@ typedef struct {
     uint8_t by_row;
 } kd_fc_packed_s8_params;
 
-/* As kd_fc_s8. scratch: 8-aligned, KD_WIDENED_WORDS(columns) words. Never fails. Stack: 150 bytes. */
+/* As kd_fc_s8. scratch: 8-aligned, KD_WIDENED_WORDS(columns) words. Never fails. Stack: 160 bytes. */
 void kd_fc_packed_s8(const kd_fc_packed_s8_params *p, const int8_t *x, int8_t *out,
                      uint32_t *scratch);
 

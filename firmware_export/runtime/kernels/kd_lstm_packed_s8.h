@@ -10,7 +10,7 @@ typedef struct {
     const int32_t *scales;   /* shift at most 7; a sum times 2^shift is within 2^30 */
     const int16_t *sigmoid;
     int32_t hidden_multiplier;
-    int32_t hidden_shift; /* -31 to 0 */
+    int32_t hidden_shift; /* -31 to -1 */
     int32_t zero_point;
     int32_t cell_clip;
     int8_t cell_exponent;
@@ -19,7 +19,7 @@ typedef struct {
 } kd_lstm_packed_s8_params;
 
 /* As kd_lstm_s8. scratch: 8-aligned, KD_WIDENED_WORDS() of n_input and of units. Never fails.
- * Stack: 350 bytes. */
+ * Stack: 380 bytes. */
 void kd_lstm_packed_s8(const kd_lstm_packed_s8_params *p, const int8_t *x, int8_t *out,
                        int8_t *hidden, int16_t *cell, uint32_t *scratch);
 

@@ -11,7 +11,7 @@ typedef struct {
     const int32_t *scales;  /* [2][4][2]: multiplier and shift (-31 to 30) of x's and hidden gates */
     const int16_t *sigmoid; /* see kd_sigmoid_table.h */
     int32_t hidden_multiplier;
-    int32_t hidden_shift; /* -31 to 30 */
+    int32_t hidden_shift; /* -31 to 0 */
     int32_t zero_point;   /* of the hidden state and the output */
     int32_t cell_clip;    /* 0 to 32767 in units of the cell; negative: no clipping */
     int8_t cell_exponent; /* the cell's scale is 2^cell_exponent; -15 to 0 */
@@ -21,7 +21,7 @@ typedef struct {
 
 /* x: n_input values of this step. out: units values, memory of its own. hidden: units values, the
  * zero point at the start; cell: units values, 0 at the start; both are carried to the next step.
- * Never fails. Stack: 100 bytes; with Helium 300. */
+ * Never fails. Stack: 210 bytes; with Helium 600. */
 void kd_lstm_s8(const kd_lstm_s8_params *p, const int8_t *x, int8_t *out, int8_t *hidden,
                 int16_t *cell);
 

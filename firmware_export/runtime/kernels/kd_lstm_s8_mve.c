@@ -58,45 +58,36 @@ static inline int32x4_t tanh_q15(const int16_t *table, int32x4_t x)
     return vrshrq_n_s32(veorq_s32(LOOK_UP(table, a, 8), vshrq_n_s32(x, 31)), 8);
 }
 
-/* The products of a unit's eight rows into column `unit` of sums[8][4]. Returns the next unit's. */
-static inline const int8_t *add_rows(const kd_lstm_s8_params *p, const int8_t *rows,
-                                     const int8_t *const inputs[2], const int32_t *bias,
-                                     int32_t *sums)
+/* The sums of four gate rows of n columns. Returns what follows the rows. */
+static inline const int8_t *add_rows(const int8_t *rows, const int8_t *x, uint32_t n,
+                                     const int32_t bias[4], int32_t sums[4])
 {
-    uint32_t n = p->n_input;
-    for (uint32_t part = 0; part < 2u; part++) {
-        int32_t own[4];
-        memcpy(own, bias + 4u * part, sizeof own);
-        kd_dot_rows_helium(rows, rows + n, rows + 2u * n, rows + 3u * n, inputs[part], n, own);
-        for (uint32_t gate = 0; gate < 4u; gate++) {
-            sums[4u * (4u * part + gate)] = own[gate];
-        }
-        rows += 4u * n;
-        n = p->units;
-    }
-    return rows;
+    kd_dot_rows_helium(rows, rows + n, rows + 2u * n, rows + 3u * n, x, n, bias, sums);
+    return rows + 4u * n;
 }
 
-/* A gate of four units, in 2^-12 / 3, from rows `gate` and `gate + 4` of the sums. */
-static inline int32x4_t gate_of(const int32_t sums[8][4], const int32_t *scales, uint32_t gate)
+/* A gate of four units, in 2^-12 / 3, from its sums over the input and over the hidden state. */
+static inline int32x4_t gate_of(int32x4_t x, int32x4_t h, const int32_t *scale)
 {
-    const int32_t *scale = scales + 2u * gate;
-    const int32x4_t x = requant(vld1q_s32(sums[gate]), scale[0], scale[1]);
-    const int32x4_t h = requant(vld1q_s32(sums[gate + 4u]), scale[8], scale[9]);
-    const int32x4_t sum = vqaddq_s32(upper_int16(x), upper_int16(h));
-    return vmulq_n_s32(vshrq_n_s32(sum, 16), 3);
+    x = upper_int16(requant(x, scale[0], scale[1]));
+    h = upper_int16(requant(h, scale[8], scale[9]));
+    return vmulq_n_s32(vshrq_n_s32(vqaddq_s32(x, h), 16), 3);
 }
 
-/* The arithmetic of up to four units behind their sums; lanes that `live` excludes are not stored. */
-static void finish(const kd_lstm_s8_params *p, const int32_t sums[8][4], int16_t *cell,
-                   int8_t *out, mve_pred16_t live)
+/* The arithmetic of up to four units behind their sums, [part][unit][gate]; what `live` excludes is not
+ * stored. */
+static void finish(const kd_lstm_s8_params *p, const int32_t *sums, int16_t *cell, int8_t *out,
+                   mve_pred16_t live)
 {
+    const int32x4x4_t x = vld4q_s32(sums);
+    const int32x4x4_t h = vld4q_s32(sums + 16);
+    const int32_t *scales = p->scales;
     const int16_t *table = p->sigmoid;
     const int32_t exponent = p->cell_exponent;
-    const int32x4_t input = sigmoid(table, gate_of(sums, p->scales, 0u));
-    const int32x4_t update = tanh_q15(table, gate_of(sums, p->scales, 2u));
+    const int32x4_t input = sigmoid(table, gate_of(x.val[0], h.val[0], scales));
+    const int32x4_t update = tanh_q15(table, gate_of(x.val[2], h.val[2], scales + 4));
     const int32x4_t added = halve(vmulq_s32(input, update), 29 + exponent);
-    const int32x4_t forget = sigmoid(table, gate_of(sums, p->scales, 1u));
+    const int32x4_t forget = sigmoid(table, gate_of(x.val[1], h.val[1], scales + 2));
     const int32x4_t kept = halve(vmulq_s32(forget, vldrhq_z_s32(cell, live)), 14);
     int32x4_t state = vshrq_n_s32(upper_int16(vaddq_s32(kept, added)), 16);
     if (p->cell_clip >= 0) {
@@ -106,7 +97,7 @@ static void finish(const kd_lstm_s8_params *p, const int32_t sums[8][4], int16_t
 
     const int32x4_t zoomed = vmulq_n_s32(state, 3 * (1 << kd_max(12 + exponent, 0)));
     const int32x4_t squashed = tanh_q15(table, vrshlq_n_s32(zoomed, kd_min(12 + exponent, 0)));
-    const int32x4_t output = sigmoid(table, gate_of(sums, p->scales, 3u));
+    const int32x4_t output = sigmoid(table, gate_of(x.val[3], h.val[3], scales + 6));
     const int32x4_t hidden =
         requant(vmulq_s32(squashed, output), p->hidden_multiplier, p->hidden_shift);
     const int32x4_t shifted = vqshlq_n_s32(vaddq_n_s32(hidden, p->zero_point), 24);
@@ -116,18 +107,19 @@ static void finish(const kd_lstm_s8_params *p, const int32_t sums[8][4], int16_t
 void kd_lstm_s8(const kd_lstm_s8_params *p, const int8_t *x, int8_t *out, int8_t *hidden,
                 int16_t *cell)
 {
-    const int8_t *const inputs[2] = {x, hidden};
     const int8_t *rows = p->weights;
     const int32_t *bias = p->bias;
-    int32_t sums[8][4] = {{0}};
+    const uint32_t n_input = p->n_input;
     const uint32_t units = p->units;
+    int32_t sums[2][4][4] = {{{0}}};
     for (uint32_t unit = 0; unit < units; unit += 4u) {
         const uint32_t left = units - unit;
         for (uint32_t lane = 0; lane < 4u && lane < left; lane++) {
-            rows = add_rows(p, rows, inputs, bias, &sums[0][lane]);
+            rows = add_rows(rows, x, n_input, bias, sums[0][lane]);
+            rows = add_rows(rows, hidden, units, bias + 4, sums[1][lane]);
             bias += 8;
         }
-        finish(p, (const int32_t(*)[4])sums, cell + unit, out + unit, vctp32q(left));
+        finish(p, &sums[0][0][0], cell + unit, out + unit, vctp32q(left));
     }
     memcpy(hidden, out, units);
 }
