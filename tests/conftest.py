@@ -13,7 +13,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 # Programs that a mark asks for.
-TOOLS_OF_MARKS = {"qemu": ("qemu-system-arm", "arm-none-eabi-gcc")}
+TOOLS_OF_MARKS = {
+    "qemu": ("qemu-system-arm", "arm-none-eabi-gcc"),
+    "cross_compilers": ("gcc", "clang", "arm-none-eabi-gcc", "riscv64-unknown-elf-gcc"),
+}
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from aot_layers import branch_model, join_model
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.memory import Buffer, most_live_bytes, plan_memory
 
 
@@ -60,9 +62,7 @@ def best_arena_bytes(buffers: list[Buffer]) -> float:
     Alignment is left out, so the optimum here is a lower bound of the aligned one.
     """
     n = len(buffers)
-    pairs = [
-        (i, j) for i in range(n) for j in range(i + 1, n) if together(buffers[i], buffers[j])
-    ]
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n) if together(buffers[i], buffers[j])]
     big = sum(b.n_bytes for b in buffers)
     columns = n + 1 + len(pairs)
     rows, lower = [], []
@@ -92,6 +92,14 @@ def best_arena_bytes(buffers: list[Buffer]) -> float:
     )
     assert result.status == 0
     return float(result.fun)
+
+
+@pytest.mark.parametrize("name", ["branch", "join"])
+@pytest.mark.parametrize("core", ["host", "m4", "m55"])
+def test_the_arena_of_a_model_is_within_five_percent_of_the_integer_programme(name, core):
+    content = branch_model(second_table=True) if name == "branch" else join_model(shared=True)
+    plan = compile_model(content, CompileSettings(core=core)).schedule
+    assert plan.plan.arena_bytes <= 1.05 * best_arena_bytes(list(plan.buffers)) + 8
 
 
 @pytest.mark.parametrize("seed", range(12))
