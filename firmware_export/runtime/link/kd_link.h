@@ -60,7 +60,7 @@ typedef struct kd_link_memory {
 typedef struct kd_link_device {
     void *user;
 
-    /* Sends n bytes, waiting while the transmitter is full. */
+    /* Sends n bytes, at least 1, waiting while the transmitter is full. */
     void (*write)(void *user, const uint8_t *bytes, size_t n);
     /* Microseconds since some start; wraps around. */
     uint32_t (*now_us)(void *user);

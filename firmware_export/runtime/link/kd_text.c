@@ -8,7 +8,10 @@
 
 static void say(kd_link *link, const char *text)
 {
-    link->device->write(link->device->user, (const uint8_t *)text, strlen(text));
+    const size_t n = strlen(text);
+    if (n > 0u) {
+        link->device->write(link->device->user, (const uint8_t *)text, n);
+    }
 }
 
 /* value in decimal with at least `digits` digits, 1 to 10. */

@@ -1,0 +1,198 @@
+/* libFuzzer target for the board's end of the link.
+ *
+ * The first byte chooses: even: the rest goes to kd_link_receive as it is; odd: the rest is read as
+ * (type, length, payload) items, each sent in a sound frame with the right number, so that what
+ * stands behind the CRC is reached too; a length of 255 repeats the last number. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kd_bytes.h"
+#include "kd_crc32.h"
+#include "kd_link.h"
+
+enum { INT8_BYTES = 48, RAW_BYTES = 20, OUTPUT = 6, LAYERS = 300 };
+
+static kd_link *link_;
+static uint8_t *window;
+static kd_frame_reader *other_end;
+static int8_t scores[OUTPUT];
+static unsigned runs;
+
+static void check(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+/* Everything that leaves the board is a sound frame of a known kind, or text. */
+static void fuzz_write(void *user, const uint8_t *bytes, size_t n)
+{
+    (void)user;
+    check(n > 0u);
+    if (bytes[0] != 0u) {
+        check(memchr(bytes, 0, n) == NULL);
+        return;
+    }
+    kd_status status = KD_STATUS_MORE;
+    for (size_t i = 0; i < n; i++) {
+        status = kd_frame_push(other_end, bytes[i]);
+        check(status == (i + 1u < n ? KD_STATUS_MORE : KD_STATUS_FRAME));
+    }
+    check(other_end->bytes[0] == KD_PROTOCOL_VERSION);
+    check((other_end->bytes[1] & KD_MSG_ANSWERS) != 0u);
+}
+
+static uint32_t fuzz_now(void *user)
+{
+    static uint32_t now;
+    (void)user;
+    now += 1000u;
+    return now;
+}
+
+static void fuzz_reset(void *user)
+{
+    (void)user;
+}
+
+static kd_status fuzz_run(void *user, uint8_t kind, uint8_t flags, kd_link_run *run)
+{
+    (void)user;
+    (void)flags;
+    const uint32_t sum = kd_crc32(window, kind == KD_KIND_RAW ? RAW_BYTES : INT8_BYTES);
+    memset(scores, (int)(sum & 0xFFu), sizeof scores);
+    run->scores = scores;
+    /* A command may ask for millions of runs, which would prove nothing more. */
+    return (sum & 0xF00u) != 0u && ++runs < 40u ? KD_STATUS_OK : KD_STATUS_ENGINE;
+}
+
+static kd_status fuzz_selftest(void *user, uint16_t index, kd_link_selftest *result)
+{
+    (void)user;
+    check(index < 3u);
+    result->differing = index;
+    return KD_STATUS_OK;
+}
+
+static kd_status fuzz_profile(void *user)
+{
+    (void)user;
+    return KD_STATUS_OK;
+}
+
+static const char *fuzz_layer(void *user, uint16_t index, uint64_t *ticks)
+{
+    static char name[400];
+    (void)user;
+    check(index < LAYERS);
+    memset(name, 'x', sizeof name);
+    name[index % sizeof name] = 0;
+    *ticks = index;
+    return name;
+}
+
+static void fuzz_memory(void *user, kd_link_memory *memory)
+{
+    (void)user;
+    memory->overruns = 1;
+}
+
+static kd_status fuzz_stream(void *user, bool on, uint32_t windows, uint8_t flags)
+{
+    (void)user;
+    (void)flags;
+    return on && windows == 7u ? KD_STATUS_BUSY : KD_STATUS_OK;
+}
+
+static void fuzz_speed(void *user, uint32_t baud)
+{
+    (void)user;
+    check(baud > 0u && baud <= 921600u);
+}
+
+static const uint8_t hello[KD_HELLO_ANSWER_FIXED + 6u];
+
+static const kd_link_device device_template = {
+    .write = fuzz_write,
+    .now_us = fuzz_now,
+    .reset = fuzz_reset,
+    .run = fuzz_run,
+    .selftest = fuzz_selftest,
+    .profile = fuzz_profile,
+    .layer = fuzz_layer,
+    .memory = fuzz_memory,
+    .stream = fuzz_stream,
+    .speed = fuzz_speed,
+    .hello = hello,
+    .hello_bytes = sizeof hello,
+    .golden_count = 3,
+    .layer_count = LAYERS,
+    .boot = 1,
+    .receive_bytes = 2048,
+    .baud = 115200,
+    .max_baud = 921600,
+    .window_bytes = {INT8_BYTES, RAW_BYTES},
+    .output_bytes = OUTPUT,
+    .name = "fuzz",
+    .model = "checksum",
+    .score_micro = 7999999,
+    .score_zero = -128,
+};
+
+static void send_sound(uint8_t type, uint16_t sequence, const uint8_t *payload, size_t n)
+{
+    static uint8_t buffer[KD_FRAME_SEND_BYTES];
+    memcpy(buffer + KD_FRAME_PAYLOAD_AT, payload, n);
+    const size_t coded = kd_frame_seal(buffer, type, sequence, n);
+    kd_link_receive(link_, buffer, coded);
+}
+
+static void send_items(const uint8_t *data, size_t size)
+{
+    uint16_t sequence = 65530;
+    send_sound((uint8_t)KD_MSG_HELLO, sequence++, (const uint8_t *)"abcd", 4);
+    while (size >= 2u) {
+        const uint8_t type = data[0];
+        size_t n = data[1];
+        data += 2;
+        size -= 2u;
+        if (n == 255u) {
+            sequence--;
+            n = 6;
+        }
+        n = n < size ? n : size;
+        n = n < KD_LINK_MAX_PAYLOAD ? n : KD_LINK_MAX_PAYLOAD;
+        send_sound(type, sequence++, data, n);
+        data += n;
+        size -= n;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* Each on the heap and exactly as large as needed, so that the sanitizers see its ends. */
+    link_ = malloc(sizeof *link_);
+    window = malloc(INT8_BYTES);
+    other_end = calloc(1, sizeof *other_end);
+    kd_link_device device = device_template;
+    device.window = window;
+    memset(window, 0, INT8_BYTES);
+    kd_link_init(link_, &device);
+    runs = 0;
+    if (size > 0u) {
+        if (data[0] % 2u != 0u) {
+            send_items(data + 1, size - 1u);
+        } else {
+            kd_link_receive(link_, data + 1, size - 1u);
+        }
+        kd_link_poll(link_);
+        check(link_->position <= INT8_BYTES);
+    }
+    free(other_end);
+    free(window);
+    free(link_);
+    return 0;
+}

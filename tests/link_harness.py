@@ -1,0 +1,169 @@
+"""The real C link as a process of this machine, reached through pipes or a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import tty
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_export import wire
+from firmware_export.c_text import byte_lines
+from firmware_export.link_header import LINK_SOURCES
+from kd_edge.errors import KdEdgeError
+
+HERE = Path(__file__).resolve().parent
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
+SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+# Small payloads, so that a window takes several frames.
+MAX_PAYLOAD = 384
+MODEL_SHA256 = bytes(range(32))
+OUTPUT_BYTES = 5
+
+
+def hello_values(**changes):
+    """The test board's HELLO_ANSWER; int8 windows of 900 bytes, raw ones of 300."""
+    tensor = {"scale": 0.25, "zero_point": -1}
+    values = {
+        "session": 0, "boot": 0, "receive_bytes": 0, "max_payload": 0, "depth": 0,
+        "ticks_kind": 1, "firmware": (0, 1, 2), "ticks_per_thousand": 2000,
+        "clock_hz": 25_000_000, "max_baud": 0, "golden_count": 7, "layer_count": 40,
+        "int8_bytes": 900, "raw_bytes": 300, "output_bytes": OUTPUT_BYTES,
+        "model_sha256": tuple(MODEL_SHA256), "board": "test board", "core": "host",
+        "engine": "checksum",
+        "inputs": [
+            {"name": "emg", "shape": (1, 200, 3), **tensor},
+            {"name": "imu", "shape": (1, 50, 6), **tensor},
+        ],
+        "outputs": [{"name": "scores", "shape": (1, OUTPUT_BYTES), **tensor}],
+        "streams": [
+            {"name": "emg", "channels": 3, "rate": 1111.11, "samples": 40},
+            {"name": "imu", "channels": 2, "rate": 148.0, "samples": 15},
+        ],
+    }  # fmt: skip
+    return values | changes
+
+
+def write_hello(folder: Path, values) -> None:
+    payload = wire.encode("HELLO_ANSWER", values)
+    (folder / "link_board_hello.h").write_text(
+        f"#define BOARD_INT8_BYTES {values['int8_bytes']}\n"
+        f"#define BOARD_RAW_BYTES {values['raw_bytes']}\n"
+        f"#define BOARD_OUTPUT_BYTES {values['output_bytes']}\n"
+        f"static const uint8_t board_hello[] = {{\n{byte_lines(payload)}\n}};\n"
+    )
+
+
+def need(*tools: str) -> None:
+    for tool in tools:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+
+
+def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") -> Path:
+    """The test board's program."""
+    need(compiler)
+    write_hello(folder, values or hello_values())
+    program = folder / "board"
+    subprocess.run(
+        [
+            compiler, *STRICT, "-D_DEFAULT_SOURCE", *flags, f"-DKD_LINK_MAX_PAYLOAD={MAX_PAYLOAD}u",
+            f"-I{LINK_SOURCES}", f"-I{folder}", HERE / "link_board.c",
+            *sorted(LINK_SOURCES.glob("*.c")), "-o", program,
+        ],
+        check=True,
+    )  # fmt: skip
+    return program
+
+
+class PipeTransport:
+    """A program's standard input and output as a port."""
+
+    def __init__(self, *command):
+        self.name = "pipe"
+        self.program = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self.speeds = []
+
+    def write(self, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self.program.stdin.write(view) :]
+        except (OSError, ValueError) as error:
+            raise self._gone() from error
+
+    def read(self, timeout: float) -> bytes:
+        try:
+            ready, _, _ = select.select([self.program.stdout], [], [], timeout)
+            if not ready:
+                return b""
+            data = os.read(self.program.stdout.fileno(), 65536)
+        except (OSError, ValueError) as error:
+            raise self._gone() from error
+        if not data:
+            raise self._gone()
+        return data
+
+    def set_speed(self, baud: int) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.program.kill()
+        self.program.stdin.close()
+        self.program.stdout.close()
+        self.program.wait()
+
+    def _gone(self) -> KdEdgeError:
+        return KdEdgeError("KD_PORT_CLOSED", "the program has ended", hint="start it")
+
+
+class Terminal:
+    """A program behind a pseudo-terminal; `name` is a port that pyserial opens."""
+
+    def __init__(self, *command):
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        self.name = os.ttyname(slave)
+        self._slave = slave  # held, so that what the program says first is kept
+        self.program = subprocess.Popen(
+            [str(part) for part in command], stdin=master, stdout=master, close_fds=True
+        )
+        os.close(master)
+
+    def unplug(self) -> None:
+        """The cable is pulled: whoever holds the port loses it."""
+        self.program.kill()
+        self.program.wait()
+
+    def close(self) -> None:
+        self.unplug()
+        os.close(self._slave)
+
+
+def windows(n: int, seed: int):
+    """n int8 windows for the test board, each a tuple of its two inputs."""
+    rng = np.random.default_rng(seed)
+    return [
+        (
+            rng.integers(-128, 128, (1, 200, 3)).astype(np.int8),
+            rng.integers(-128, 128, (1, 50, 6)).astype(np.int8),
+        )
+        for _ in range(n)
+    ]
+
+
+def expected_scores(arrays, *, state: int = 0) -> list[int]:
+    """What the test board's model says: nibbles of zlib's CRC-32 of the window's bytes."""
+    total = zlib.crc32(b"".join(array.tobytes() for array in arrays)) + state
+    return [(total >> (4 * i) & 15) - 8 for i in range(OUTPUT_BYTES)]

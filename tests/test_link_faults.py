@@ -1,0 +1,105 @@
+"""Ten thousand faults on the wire: no wrong answer, and every window answered or reported."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from faulty_transport import FaultyTransport
+from link_harness import PipeTransport, build_board, expected_scores
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+from kd_edge.link.stream import WindowAssembler
+
+FAULTS = 10_000
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return build_board(tmp_path_factory.mktemp("board"))
+
+
+def endless_windows(seed):
+    rng = np.random.default_rng(seed)
+    while True:
+        yield (
+            rng.integers(-128, 128, (1, 200, 3)).astype(np.int8),
+            rng.integers(-128, 128, (1, 50, 6)).astype(np.int8),
+        )
+
+
+@pytest.mark.xdist_group("link_faults")
+def test_no_wrong_answer_is_accepted_under_ten_thousand_faults(program):
+    """Oracle: zlib's CRC-32 of each window and, with kept state, how many ran before it.
+
+    The state makes a window that ran twice, or not at all, change every later answer.
+    """
+    transport = FaultyTransport(PipeTransport(program), one_in=1000, seed=1)
+    answered = 0
+    with Device(transport, patience=Patience(timeout=0.01, retries=100)) as device:
+        sent: list = []
+
+        def until_enough():
+            for window in endless_windows(seed=2):
+                if transport.total >= FAULTS:
+                    return
+                sent.append(window)
+                yield window
+
+        for answer in device.run_many(until_enough(), keep_state=True):
+            assert answer.index == answered
+            wanted = expected_scores(sent[answer.index], state=answer.index)
+            assert answer.scores.tolist() == wanted
+            answered += 1
+        counted = device.statistics
+    assert transport.total >= FAULTS
+    assert min(transport.faults.values()) > FAULTS / 10
+    assert answered == len(sent)
+    assert counted.restarts == 0
+    assert counted.dropped > 0
+
+
+@pytest.mark.xdist_group("link_faults")
+@pytest.mark.parametrize("one_in", [150, 60, 20])
+def test_a_line_that_lets_little_through_answers_rightly_or_says_so(program, one_in):
+    transport = FaultyTransport(PipeTransport(program), one_in=one_in, seed=one_in)
+    windows = list(itertools.islice(endless_windows(seed=3), 5))
+    done = []
+    try:
+        with Device(transport, patience=Patience(timeout=0.01, retries=20)) as device:
+            done.extend(device.run_many(windows))
+    except KdEdgeError as error:
+        assert error.code in (
+            "KD_BOARD_TIMEOUT",
+            "KD_BOARD_SPEED",
+            "KD_BOARD_NO_FIRMWARE",
+        )
+        assert error.hint
+    else:
+        assert len(done) == 5
+    for answer in done:
+        assert answer.scores.tolist() == expected_scores(windows[answer.index])
+
+
+@pytest.mark.xdist_group("link_faults")
+def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
+    transport = FaultyTransport(PipeTransport(program), one_in=5000, seed=4)
+    whole = missing = 0
+    with Device(transport, patience=Patience(timeout=0.05, retries=20)) as device:
+        assembler = WindowAssembler(device.hello)
+        for event in device.stream(windows=2000):
+            window = assembler.take(event)
+            if window is None:
+                continue
+            if window.arrays is None:
+                missing += 1
+                continue
+            whole += 1
+            assert window.answer.scores.tolist() == expected_scores(window.arrays)
+        lost = device.statistics.stream_lost
+    assert lost > 0
+    assert 0 < missing <= 2 * lost
+    assert whole + missing >= 2000 - lost

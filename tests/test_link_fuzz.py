@@ -1,0 +1,46 @@
+"""The board's parser under libFuzzer, with the address and undefined-behaviour sanitizers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from link_harness import need
+
+from firmware_export.link_header import LINK_SOURCES
+
+HERE = Path(__file__).resolve().parent / "fuzz"
+SECONDS = int(os.environ.get("KD_EDGE_FUZZ_SECONDS", "60"))
+
+
+@pytest.fixture(scope="module")
+def fuzzer(tmp_path_factory):
+    need("clang")
+    program = tmp_path_factory.mktemp("fuzz") / "fuzz_link"
+    built = subprocess.run(
+        ["clang", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1",
+         "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
+         "-DKD_LINK_MAX_PAYLOAD=128u", "-DKD_LINK_OUTPUT_BYTES=20u", f"-I{LINK_SOURCES}",
+         HERE / "fuzz_link.c", *sorted(LINK_SOURCES.glob("*.c")), "-o", program],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "libclang_rt.fuzzer" in built.stderr:
+        pytest.skip("clang has no libFuzzer here: its runtime package is not installed")
+    assert built.returncode == 0, built.stderr
+    return program
+
+
+@pytest.mark.xdist_group("link_fuzz")
+def test_no_bytes_break_the_boards_end(fuzzer, tmp_path):
+    """Oracle: the sanitizers, and what fuzz_link.c checks of all that the board sends."""
+    (tmp_path / "found").mkdir()
+    run = subprocess.run(
+        [fuzzer, f"-max_total_time={SECONDS}", "-max_len=4096", "-timeout=20", "-print_final_stats=1",
+         tmp_path / "found", HERE / "corpus_link"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    crashes = [path.read_bytes() for path in tmp_path.glob("*-*") if path.is_file()]
+    assert run.returncode == 0, f"keep this input in tests/fuzz/corpus_link: {crashes}\n{run.stderr}"
+    print(run.stderr.splitlines()[-5:])
