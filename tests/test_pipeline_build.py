@@ -284,6 +284,9 @@ def test_a_limit_that_is_not_held_fails_the_build_and_leaves_the_bundle(
     assert "KD_GATE_SIZE" in capsys.readouterr().err
     findings = from_json((copied / "report.json").read_text()).findings
     assert "KD_GATE_SIZE" in {finding.code for finding in findings}
+    assert run(["build", str(strict), "--out", str(copied)]) == ExitStatus.GATE
+    assert "kept  limits and lints" in (err := capsys.readouterr().err)
+    assert "KD_GATE_SIZE" in err
     load_manifest(copied)
 
 

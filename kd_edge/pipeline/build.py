@@ -13,7 +13,7 @@ from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import sha256_file, write_text
 from kd_edge.measure.host import host
-from kd_edge.pipeline.answers import Answers, answer
+from kd_edge.pipeline.answers import VALIDATION_FILE, Answers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     RECIPE_FILE,
@@ -30,7 +30,7 @@ from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.dataset import load_dataset
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
-from kd_edge.pipeline.gates import check_gates, too_few_for_agreement
+from kd_edge.pipeline.gates import Gates, check_gates, too_few_for_agreement
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part, fold_windows
@@ -88,7 +88,7 @@ def _build(context: Context) -> Built:
     answers = answer(context, [*students, *teachers])
     manifest = _manifest(context, models)
     proven = _prove(context, manifest, answers)
-    gates = check_gates(recipe, manifest, out, held_out=answers.held_out, parity=proven.parity)
+    gates = _gates(context, manifest, answers, proven)
     flash, unexported = export_firmware(context, manifest, answers.stored, proven)
     report = Report(
         schema_version=REPORT_SCHEMA_VERSION,
@@ -185,15 +185,9 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
 
 
 def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
-    """Measure once for the same files, windows, settings and runtimes."""
-    models = [
-        [asdict(model), [sha256_file(context.out / f.file) for f in model.formats]]
-        for model in manifest.models
-    ]
+    """Measure once for the same files, windows, settings, runtimes and host."""
     proof = context.recipe.proof
-    runtimes = {name: version(name) for name in RUNTIMES}
-    windows_and_answers = sha256_file(context.out / WINDOWS_FILE)
-    key = key_of(models, windows_and_answers, proof.model_dump(mode="json"), runtimes, host())
+    key = key_of(_evidence(context, manifest), proof.model_dump(mode="json"), host())
     adapter = TypeAdapter(Proven)
 
     def make():
@@ -201,6 +195,38 @@ def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
         return adapter.dump_python(prover.prove(), mode="json")
 
     return adapter.validate_python(context.stages.run("prove", key, [], make))
+
+
+def _gates(context: Context, manifest: Manifest, answers: Answers, proven: Proven) -> Gates:
+    """Hold the models against the limits once for the same files, windows, limits and parity."""
+    recipe = context.recipe
+    key = key_of(
+        _evidence(context, manifest),
+        sha256_file(context.out / VALIDATION_FILE),
+        manifest.product,
+        recipe.conversion.model_dump(mode="json"),
+        recipe.proof.model_dump(mode="json"),
+        [asdict(parity) for parity in proven.parity],
+    )
+
+    def make():
+        held_out = answers.held_out
+        found = check_gates(recipe, manifest, context.out, held_out=held_out, parity=proven.parity)
+        return found.to_json()
+
+    return Gates.from_json(context.stages.run("limits and lints", key, [], make))
+
+
+def _evidence(context: Context, manifest: Manifest) -> list:
+    """What every figure rests on: the files, the windows with Keras's answers, the runtimes."""
+    return [
+        [
+            [asdict(model), [sha256_file(context.out / f.file) for f in model.formats]]
+            for model in manifest.models
+        ],
+        sha256_file(context.out / WINDOWS_FILE),
+        {name: version(name) for name in RUNTIMES},
+    ]
 
 
 def _parts(context: Context) -> tuple[Part, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,24 @@ class Gates:
 
     findings: tuple[Finding, ...]
     failures: tuple[KdEdgeError, ...]
+
+    def to_json(self) -> dict:
+        """As JSON can hold it."""
+        return {
+            "findings": [asdict(finding) for finding in self.findings],
+            "failures": [failure.to_json() for failure in self.failures],
+        }
+
+    @classmethod
+    def from_json(cls, kept: dict) -> Gates:
+        """What `to_json` gave."""
+        return cls(
+            tuple(Finding(**finding) for finding in kept["findings"]),
+            tuple(
+                KdEdgeError(f["code"], f["message"], where=f["where"], hint=f["hint"])
+                for f in kept["failures"]
+            ),
+        )
 
 
 def check_gates(
