@@ -178,7 +178,7 @@ def cases(draw, op: str, *, max_depth: int = 9) -> Case:
         source=(
             draw(st.sampled_from([1, 1, 1, 2])),
             draw(st.integers(1, 9)),
-            draw(st.integers(1, 12)),
+            draw(st.one_of(st.integers(1, 12), st.integers(13, 40))),
             depth,
         ),
         kernel=kernel,

@@ -10,7 +10,13 @@ from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.lower.conv_geometry import MAX_SIZE, Geometry, geometry_of
-from firmware_export.aot.lower.conv_layout import VECTOR, folded_bias, packed_stream, padded
+from firmware_export.aot.lower.conv_layout import (
+    VECTOR,
+    folded_bias,
+    packed_stream,
+    padded,
+    row_stream,
+)
 from firmware_export.aot.lower.conv_quantisation import (
     Narrowing,
     check_sums,
@@ -78,7 +84,8 @@ def lower_conv(node: Node, core: Core) -> tuple[Call, ...]:
     geometry = geometry_of(node, weights.shape[1:3])
     channels, deep = weights.shape[0], weights.shape[3]
     if node.outputs[0].shape[3] != channels or geometry.in_channels % deep:
-        raise refuse(node, f"its weights {weights.shape} do not fit its input and output", "")
+        what = f"its weights {weights.shape} do not fit its input and output"
+        raise refuse(node, what, "export it again")
     if channels % (geometry.in_channels // deep):
         raise refuse(node, "its groups do not divide its output channels", "export it again")
     conv = Convolution(source, node.outputs[0], geometry, weights.data, narrowing, note=node.place)
@@ -91,7 +98,12 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
     variant = kernel_variant("kd_conv_s8", core)
     if conv.groups > 1 or (variant == "_dsp" and not fits_packed(conv.rows, conv.narrowing)):
         return _general_call(conv)
-    return _dense_call(conv, variant)
+    walk = _walk(_flat(conv))
+    if variant == "_dsp" and conv.placement is None:
+        tile = _row_tile(walk, len(conv.weights))
+        if tile:
+            return _row_call(conv, walk, tile)
+    return _dense_call(conv, walk, variant)
 
 
 # --- kd_conv_s8_general ---
@@ -160,19 +172,22 @@ class _Walk:
     def window_bytes(self) -> int:
         return self.kernel_rows * self.runs * self.run_bytes
 
+    @property
+    def one_run(self) -> bool:
+        """Whether each window is a single run of a row of the input, but for padding beside it."""
+        inside = self.pad_rows == 0 and self.stride_rows * (self.out_rows - 1) < self.in_rows
+        return self.kernel_rows == 1 == self.runs and inside
+
     def last_direct(self, read_bytes: int) -> int:
         """Last place in a row where `read_bytes` may be read as a window; -1 if nowhere."""
-        whole = self.kernel_rows == 1 == self.runs and self.pad_rows == 0
-        inside = self.stride_rows * (self.out_rows - 1) < self.in_rows
-        return max(self.row_bytes - read_bytes, -1) if whole and inside else -1
+        return max(self.row_bytes - read_bytes, -1) if self.one_run else -1
 
     def all_direct(self, read_bytes: int) -> bool:
         last_x = self.first_x + (self.out_columns - 1) * self.x_bytes
         return self.first_x >= 0 and last_x <= self.last_direct(read_bytes)
 
 
-def _dense_call(conv: Convolution, variant: str) -> Call:
-    walk = _walk(_flat(conv))
+def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
     narrowing, placed, rows = conv.narrowing, conv.placed, conv.rows
     if variant == "_dsp":
         read_bytes = -(-walk.window_bytes // 4) * 4
@@ -201,6 +216,52 @@ def _dense_call(conv: Convolution, variant: str) -> Call:
     return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
 
 
+# --- kd_conv_s8_row ---
+
+_ROW_CHANNELS = 8  # with more, widening windows anew for each pixel costs less than it saves
+_ROW_SCRATCH = 1024
+_ROW_PIXELS = 3  # that the kernel computes at a time
+
+
+def _row_tile(walk: _Walk, channels: int) -> int:
+    """Pixels that kd_conv_s8_row widens at a time; 0 where it does not serve."""
+    even = walk.batches == 1 or walk.in_rows == walk.stride_rows * walk.out_rows
+    if not (
+        walk.one_run and even and channels <= _ROW_CHANNELS and walk.out_columns >= _ROW_PIXELS
+    ):
+        return 0
+    fitting = (_ROW_SCRATCH // 2 - 1 - walk.window_bytes) // walk.x_bytes + 1
+    tile = fitting - fitting % _ROW_PIXELS
+    return max(min(tile, walk.out_columns), 0)
+
+
+def _row_call(conv: Convolution, walk: _Walk, tile: int) -> Call:
+    narrowing = conv.narrowing
+    params = {
+        "weights": row_stream(conv.rows, narrowing),
+        "table": narrowing.table,
+        "row_bytes": walk.row_bytes,
+        "in_step_bytes": walk.stride_rows * walk.row_bytes,
+        "first_x": walk.first_x,
+        "x_bytes": walk.x_bytes,
+        "window_bytes": walk.window_bytes,
+        "tile_pixels": tile,
+        "out_rows": walk.batches * walk.out_rows,
+        "out_columns": walk.out_columns,
+        "out_channels": len(conv.weights),
+        "in_zero": narrowing.in_zero,
+        "out_zero": narrowing.out_zero,
+        "low": narrowing.low,
+        "high": narrowing.high,
+    }
+    scratch = Scratch(2 * ((tile - 1) * walk.x_bytes + walk.window_bytes + 1))
+    args = (conv.source, scratch, conv.result)
+    return Call("kd_conv_s8_row", params, args, (2,), macs=conv.macs, note=conv.note)
+
+
+# --- constants ---
+
+
 def _stream_constants(rows: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
     stream = packed_stream(rows, narrowing)
     return {"weights": stream, "bias": None, "multiplier": None, "shift": None}
@@ -222,8 +283,9 @@ def _flat(conv: Convolution) -> Geometry:
     g = conv.geometry
     if conv.placement is not None:
         return g
+    pixel_by_pixel = (g.out_rows, g.out_columns) == (g.in_rows, g.in_columns)
     unpadded = g.pad_rows == 0 == g.pad_columns
-    if unpadded and g.taps == 1 and g.stride_rows == g.stride_columns == 1:
+    if pixel_by_pixel and unpadded and g.taps == 1 and g.stride_rows == g.stride_columns == 1:
         columns = g.batches * g.in_rows * g.in_columns
         if columns <= MAX_SIZE:
             return replace(

@@ -29,7 +29,7 @@ def padded(values: np.ndarray, multiple: int) -> np.ndarray:
 
 
 def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
-    """The DSP kernel's stream, described in kd_conv_s8_dsp.c.
+    """The stream of kd_conv_s8_dsp.c: words of columns 0, 2 and 1, 3 of each four.
 
     Args:
         weights: int8 (channels, window), for which `fits_packed` holds.
@@ -39,12 +39,20 @@ def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
         window, padded to a multiple of four columns; an odd last channel has a partner of zeros.
     """
     columns = padded(weights.T, 4).T
-    pairs = padded(columns, 2).reshape(-1, 2, columns.shape[1] // 4, 4).astype(np.int32)
-    halves = 256 * pairs[:, 0] + pairs[:, 1]  # (pairs, quads, columns)
-    words = (halves[..., (2, 3)] << 16) | (halves[..., (0, 1)] & 0xFFFF)
-    return np.concatenate(
-        [doubled_header(narrowing, 2), words.reshape(len(words), -1)], axis=1
-    ).reshape(-1)
+    quads = columns.reshape(len(columns), -1, 4)[..., (0, 2, 1, 3)]
+    return row_stream(quads.reshape(columns.shape), narrowing)
+
+
+def row_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
+    """The stream of kd_conv_s8_row_dsp.c: words of columns in their order.
+
+    Args and returns as `packed_stream`, but columns are padded to a multiple of two.
+    """
+    columns = padded(weights.T, 2).T
+    pairs = padded(columns, 2).reshape(-1, 2, columns.shape[1] // 2, 2).astype(np.int32)
+    halves = 256 * pairs[:, 0] + pairs[:, 1]  # (channel pairs, words, columns)
+    words = (halves[..., 1] << 16) | (halves[..., 0] & 0xFFFF)
+    return np.concatenate([doubled_header(narrowing, 2), words], axis=1).reshape(-1)
 
 
 def quad_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
