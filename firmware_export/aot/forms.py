@@ -33,6 +33,9 @@ _POOL = Form(1, (4,), (*_WINDOW, "filter_height", "filter_width"))
 _PAIR = Form(2)
 _STRIDED = tuple(f"{name}_mask" for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis"))
 
+# Products and ratios of two scales below it stay within float32.
+_MOST_SCALE = 2.0**60
+
 # An operator that is not here has one input, and no option that it could not do without.
 FORMS: Mapping[str, Form] = {
     "CONV_2D": Form(2, (4, 4), _WINDOW),
@@ -81,10 +84,15 @@ def check_form(node: Node) -> None:
             raise _bad(node, f"'{tensor.name}' has the shape {tensor.shape}: no values")
     for tensor in (*node.inputs, *node.outputs):
         if tensor is not None:
-            _check_zero_points(node, tensor)
+            _check_quantisation(node, tensor)
 
 
-def _check_zero_points(node: Node, tensor: Tensor) -> None:
+def _check_quantisation(node: Node, tensor: Tensor) -> None:
+    least = 0 if tensor.data is not None else 1 / _MOST_SCALE
+    if any(scale and not 1 / _MOST_SCALE < scale < _MOST_SCALE for scale in tensor.scales):
+        raise _bad(node, f"the scale of '{tensor.name}' is none that a calibration gives")
+    if any(scale < least for scale in tensor.scales):
+        raise _bad(node, f"the scale of '{tensor.name}' is 0")
     if not np.issubdtype(np.dtype(tensor.dtype), np.integer):
         return
     limits = np.iinfo(tensor.dtype)

@@ -59,9 +59,9 @@ def narrowing_of(
         KdEdgeError KD_UNSUPPORTED_OP: other types than int8 with int32 bias, weights that are not
             constant, or quantisation that the operator cannot have.
     """
-    _check_types(node, source, weights, bias)
-    computed = node.computed
     channels = weights.shape[axis]
+    _check_types(node, source, weights, bias, channels)
+    computed = node.computed
     if len(weights.scales) > 1 and weights.quantized_axis != axis:
         raise refuse(node, "its weights' scales do not go by output channel", "export it again")
     scales = np.broadcast_to(np.asarray(weights.scales, np.float32), (channels,))
@@ -85,7 +85,9 @@ def narrowing_of(
     )
 
 
-def _check_types(node: Node, source: Tensor, weights: Tensor, bias: Tensor | None) -> None:
+def _check_types(
+    node: Node, source: Tensor, weights: Tensor, bias: Tensor | None, channels: int
+) -> None:
     types = source.dtype, weights.dtype, node.computed.dtype
     if types != ("int8", "int8", "int8"):
         raise refuse(node, f"its types are {', '.join(types)}", "convert the model to int8")
@@ -93,6 +95,8 @@ def _check_types(node: Node, source: Tensor, weights: Tensor, bias: Tensor | Non
         raise refuse(node, "its weights or biases are computed", "make them constants")
     if bias is not None and bias.dtype != "int32":
         raise refuse(node, f"its biases are {bias.dtype}", "convert the model to int8")
+    if bias is not None and bias.data.size != channels:
+        raise refuse(node, f"it has {bias.data.size} biases", f"its weights need {channels}")
     if len(source.scales) != 1 or len(node.computed.scales) != 1 or not weights.scales:
         raise refuse(node, "a tensor has no scale of its own", "convert the model to int8")
 

@@ -37,8 +37,10 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
     narrowing = narrowing_of(node, source, weights, bias, axis=3)
     g = geometry_of(node, weights.shape[1:3])
     channels = weights.shape[3]
-    if node.outputs[0].shape[3] != channels or channels % g.in_channels:
-        raise refuse(node, f"its weights {weights.shape} do not fit its input and output", "")
+    fitting = weights.shape[0] == 1 and node.outputs[0].shape[3] == channels
+    if not fitting or channels % g.in_channels:
+        what = f"its weights {weights.shape} do not fit its input and output"
+        raise refuse(node, what, "export it again")
     variant = kernel_variant("kd_depthwise_s8", core)
     by_channel = weights.data.reshape(g.taps, channels).T
     if channels > g.in_channels or channels == 1 or not _exact(by_channel, narrowing, variant):
