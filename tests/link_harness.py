@@ -33,7 +33,7 @@ def hello_values(**changes):
     values = {
         "session": 0, "boot": 0, "receive_bytes": 0, "max_payload": 0, "depth": 0,
         "ticks_kind": 1, "firmware": (0, 1, 2), "ticks_per_thousand": 2000,
-        "clock_hz": 25_000_000, "max_baud": 0, "golden_count": 7, "layer_count": 40,
+        "clock_hz": 25_000_000, "max_baud": 0, "golden_count": 0, "layer_count": 0,
         "int8_bytes": 900, "raw_bytes": 300, "output_bytes": OUTPUT_BYTES,
         "model_sha256": tuple(MODEL_SHA256), "board": "test board", "core": "host",
         "engine": "checksum",

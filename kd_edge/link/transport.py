@@ -98,7 +98,11 @@ class SerialTransport:
         return True
 
     def close(self) -> None:
+        inner = getattr(self._port, "_socket", None)
         self._port.close()
+        if inner is not None:
+            # pyserial 3.5 leaves its socket open where the other side has closed first.
+            inner.close()
 
     def _file_descriptor(self) -> int | None:
         try:

@@ -98,6 +98,12 @@ static kd_status on_hello(kd_link *link, exchange *x)
     kd_put32(x->out + KD_HELLO_ANSWER_RECEIVE_BYTES, device->receive_bytes);
     kd_put16(x->out + KD_HELLO_ANSWER_MAX_PAYLOAD, KD_LINK_MAX_PAYLOAD);
     x->out[KD_HELLO_ANSWER_DEPTH] = (uint8_t)KD_LINK_DEPTH;
+    kd_put32(x->out + KD_HELLO_ANSWER_MAX_BAUD, device->speed != NULL ? device->max_baud : 0u);
+    kd_put16(x->out + KD_HELLO_ANSWER_GOLDEN_COUNT, device->golden_count);
+    kd_put16(x->out + KD_HELLO_ANSWER_LAYER_COUNT, device->layer_count);
+    kd_put32(x->out + KD_HELLO_ANSWER_INT8_BYTES, device->window_bytes[KD_KIND_INT8]);
+    kd_put32(x->out + KD_HELLO_ANSWER_RAW_BYTES, device->window_bytes[KD_KIND_RAW]);
+    kd_put32(x->out + KD_HELLO_ANSWER_OUTPUT_BYTES, device->output_bytes);
     x->n_out = device->hello_bytes;
     return KD_STATUS_OK;
 }

@@ -85,8 +85,9 @@ typedef struct kd_link_device {
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);
 
-    /* The HELLO answer as firmware_export.wire encodes it, at most KD_LINK_MAX_PAYLOAD bytes;
-     * session, boot, receive_bytes, max_payload and depth in it are overwritten. */
+    /* The HELLO answer as firmware_export.wire encodes it, at most KD_LINK_MAX_PAYLOAD bytes. What
+     * the link knows better is overwritten in what is sent: session, boot, receive_bytes,
+     * max_payload, depth, and all that stands below. */
     const uint8_t *hello;
     uint16_t hello_bytes;
     uint16_t golden_count;
