@@ -27,6 +27,7 @@ from firmware_export.aot.lower.shape import (
     lower_part,
 )
 from firmware_export.aot.lower.softmax import lower_softmax
+from firmware_export.aot.lower.transpose_conv import lower_transpose_conv
 from firmware_export.aot.program import Call
 
 Lowering = Callable[[Node, Core], tuple[Call, ...]]
@@ -35,6 +36,7 @@ Lowering = Callable[[Node, Core], tuple[Call, ...]]
 LOWERINGS: dict[str, Lowering] = {
     "FULLY_CONNECTED": lower_dense,
     "CONV_2D": lower_conv,
+    "TRANSPOSE_CONV": lower_transpose_conv,
     "DEPTHWISE_CONV_2D": lower_depthwise,
     "AVERAGE_POOL_2D": lower_pool,
     "MAX_POOL_2D": lower_pool,

@@ -118,7 +118,12 @@ class _Along:
 
 def _along(padding: str, size: int, kernel: int, stride: int, step: int) -> _Along:
     reach = (kernel - 1) * step + 1
-    if padding == "SAME":
-        out = -(-size // stride)
-        return _Along(out, max((out - 1) * stride + reach - size, 0) // 2)
-    return _Along((size - reach + stride) // stride, 0)
+    out = -(-size // stride) if padding == "SAME" else (size - reach + stride) // stride
+    return _Along(out, padding_before(padding, size, reach, stride))
+
+
+def padding_before(padding: str, size: int, reach: int, stride: int) -> int:
+    """Pixels that the scheme 'SAME' or 'VALID' adds before `size` pixels; `reach` is a window's."""
+    if padding != "SAME":
+        return 0
+    return max((-(-size // stride) - 1) * stride + reach - size, 0) // 2

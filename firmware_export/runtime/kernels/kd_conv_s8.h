@@ -30,7 +30,7 @@ typedef struct {
     uint16_t runs;
     uint16_t row_step;         /* dilation down the rows */
     uint16_t stride_rows;
-    uint16_t pad_rows;         /* above the first input row */
+    int16_t pad_rows;          /* above the first input row; negative: rows left out */
     uint16_t out_rows;
     uint16_t out_columns;
     uint16_t out_channels;

@@ -25,8 +25,8 @@ typedef struct {
     uint16_t stride_columns;
     uint16_t row_step;         /* dilation */
     uint16_t column_step;
-    uint16_t pad_rows;         /* above and left of the first input pixel */
-    uint16_t pad_columns;
+    int16_t pad_rows;           /* above and left of the first input pixel; */
+    int16_t pad_columns;        /* negative: pixels left out */
     uint16_t out_rows;
     uint16_t out_columns;
     uint16_t out_channels;
