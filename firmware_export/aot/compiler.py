@@ -19,6 +19,7 @@ from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.passes.stream_steps import stream_steps
+from firmware_export.aot.prefix import check_prefix
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
@@ -86,9 +87,10 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: no model there, or a broken one.
         KdEdgeError KD_UNSUPPORTED_OP: an operator, or a form of one, that the engine does not
             compute exactly; the error names it and its place.
-        KdEdgeError KD_UNKNOWN_NAME: no such core.
+        KdEdgeError KD_UNKNOWN_NAME: no such core. KD_USAGE: the prefix is none.
     """
     core = find_core(settings.core)
+    check_prefix(settings.prefix)
     model = read_tflite(source)
     graph, effects = simplify(read_graph(model))
     if settings.stream:

@@ -23,6 +23,7 @@ class LayerFigure:
         times: runs a window; more than 1 inside a loop over steps.
         macs: multiply-accumulates a window, all runs together.
         elements: values a window that the kernel goes through: of its largest activation, all runs.
+        results: values a window that it writes, all runs.
         constant_bytes: weights, tables and factors that it adds to flash; what an earlier call
             brought already is counted there.
         output_bytes: of one run's results.
@@ -34,6 +35,7 @@ class LayerFigure:
     times: int
     macs: int
     elements: int
+    results: int
     constant_bytes: int
     output_bytes: int
 
@@ -67,6 +69,7 @@ def _figure(call: Call, times: int, constant_bytes: int, core: Core) -> LayerFig
         times=times,
         macs=call.macs * times,
         elements=max((prod(tensor.shape) for tensor in activations), default=0) * times,
+        results=sum(prod(tensor.shape) for tensor in written) * times,
         constant_bytes=constant_bytes,
         output_bytes=sum(tensor_bytes(tensor) for tensor in written),
     )

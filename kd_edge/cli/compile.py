@@ -71,7 +71,7 @@ def compile_command(
         generator=f"kd-edge {__version__}",
     )
     content = read_model(model)
-    compiled = compile_model(content, settings)
+    compiled = compile_model(model, settings)
     files = build_files(compiled, optimize=optimize)
     report = compile_report(
         model.name, compiled, content, optimize=optimize, with_boards=with_report

@@ -1,0 +1,34 @@
+"""The name before every file and function of a model."""
+
+from __future__ import annotations
+
+import re
+
+from firmware_export.aot.kernels import KERNELS
+from kd_edge.errors import KdEdgeError
+
+_FORM = re.compile(r"[a-z][a-z0-9_]{0,31}")
+# Headers that sources include by name: a file of ours must not stand in their place.
+_HEADERS = frozenset({"stdint", "stddef", "stdbool", "string", "arm_acle", "arm_mve", "limits"})
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that C, the file system or a kernel could take for something else.
+
+    Raises:
+        KdEdgeError KD_USAGE: saying which.
+    """
+    if not _FORM.fullmatch(prefix):
+        raise _bad(prefix, "is no lower-case C name of at most 32 characters")
+    if prefix in _HEADERS:
+        raise _bad(prefix, f"would put {prefix}.h in the place of a standard header")
+    if any(path.stem == prefix for path in KERNELS.iterdir()):
+        raise _bad(prefix, "is the name of a kernel's file")
+
+
+def _bad(prefix: str, why: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_USAGE",
+        f"the prefix {prefix!r} {why}",
+        hint="name another one, such as kd_model",
+    )
