@@ -60,7 +60,9 @@ def geometry_of(node: Node, kernel: tuple[int, int]) -> Geometry:
     """
     source, result = node.inputs[0], node.outputs[0]
     if len(source.shape) != 4 or len(result.shape) != 4:
-        raise refuse(node, f"its input is {source.shape}, not (batch, rows, columns, channels)", "")
+        shapes = f"{source.shape} and {result.shape}"
+        what = f"its input and result are {shapes}, not both (batch, rows, columns, channels)"
+        raise refuse(node, what, "export it again")
     options = node.options
     strides = int(options["stride_h"]), int(options["stride_w"])
     steps = _dilation(options)
