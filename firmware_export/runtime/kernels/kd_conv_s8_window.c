@@ -51,7 +51,8 @@ static void collect(const kd_conv_s8_params *p, const kd_conv_s8_walk *walk, int
     }
 }
 
-const int8_t *kd_conv_s8_window(const kd_conv_s8_params *p, kd_conv_s8_walk *walk, int8_t *copy)
+const int8_t *kd_conv_s8_any_window(
+    const kd_conv_s8_params *p, kd_conv_s8_walk *walk, int8_t *copy)
 {
     const int8_t *window = copy;
     if (walk->x >= 0 && walk->x <= p->last_direct) {

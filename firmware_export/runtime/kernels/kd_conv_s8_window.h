@@ -21,10 +21,24 @@ static inline kd_conv_s8_walk kd_conv_s8_begin(const kd_conv_s8_params *p, const
     return walk;
 }
 
+/* kd_conv_s8_window() in all cases. Stack: under 64 bytes. */
+const int8_t *kd_conv_s8_any_window(
+    const kd_conv_s8_params *p, kd_conv_s8_walk *walk, int8_t *copy);
+
 /* The window of the walk's pixel, and on to the next pixel. Returns a place in the input where the
  * window lies there in one piece, else `copy`, where it is collected with in_zero for what is
- * outside of the input. Stack: under 64 bytes. */
-const int8_t *kd_conv_s8_window(
-    const kd_conv_s8_params *p, kd_conv_s8_walk *walk, int8_t *copy);
+ * outside of the input. */
+static inline const int8_t *kd_conv_s8_window(
+    const kd_conv_s8_params *p, kd_conv_s8_walk *walk, int8_t *copy)
+{
+    if (walk->x < 0 || walk->x > p->last_direct || walk->columns == 1u) {
+        return kd_conv_s8_any_window(p, walk, copy);
+    }
+    const int8_t *window = walk->image + walk->y * p->row_bytes + walk->x;
+    walk->out += p->out_step;
+    walk->x += p->x_bytes;
+    walk->columns--;
+    return window;
+}
 
 #endif /* KD_CONV_S8_WINDOW_H */
