@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from link_harness import (
     MODEL_SHA256,
-    OUTPUT_BYTES,
     PipeTransport,
     build_board,
     expected_scores,
-    hello_values,
     windows,
 )
 
@@ -121,7 +119,7 @@ def test_windows_are_taken_no_faster_than_they_are_answered(connect):
     taken = itertools.count()
     many = windows(50, seed=3)
     with connect() as device:
-        answers = device.run_many((many[next(taken)] for _ in range(50)))
+        answers = device.run_many(many[next(taken)] for _ in range(50))
         next(answers)
         assert next(taken) <= 1 + device.hello.depth
 
@@ -222,10 +220,9 @@ def test_a_frame_longer_than_the_limit_is_dropped_and_counted(connect):
 def test_text_commands_in_the_middle_of_frames_change_no_answer(connect):
     many = windows(40, seed=6)
     with connect() as device:
-        transport, texts = device._channel.transport, itertools.cycle(
-            [b"name%", b"\r\n", b"results%", b"infer 1 1%", b"%", b"what", b"db load 900%db 00ff00%"]
-            + [b"timestamp%"] * 10
-        )  # fmt: skip
+        transport = device._channel.transport
+        once = [b"name%", b"\r\n", b"results%", b"infer 1 1%", b"%", b"what", b"db load 9%db 00%"]
+        texts = itertools.cycle(once + [b"timestamp%"] * 10)
         write = transport.write
         transport.write = lambda data: write(next(texts) + data + next(texts))
         answers = list(device.run_many(many))
@@ -273,11 +270,15 @@ def test_an_unplugged_board_leaves_what_it_answered(connect):
     many = windows(30, seed=10)
     device = connect("hang-after", 12)
     done = []
-    with pytest.raises(KdEdgeError) as error:
+
+    def run_and_unplug():
         for answer in device.run_many(many):
             done.append(answer)
             if answer.index == 11:
                 device._channel.transport.program.kill()
+
+    with pytest.raises(KdEdgeError) as error:
+        run_and_unplug()
     assert code_of(error) == "KD_PORT_CLOSED"
     assert scores(done) == [expected_scores(window) for window in many[:12]]
 
@@ -307,10 +308,9 @@ def test_another_model_on_the_board_is_refused(program):
 
 
 def test_another_protocol_version_is_named(connect):
-    """The same C, made to believe that its version is 2."""
     device = connect()
+    device._channel.transport.write(encode_frame(Frame(7, 0, b"", version=2)))
     with pytest.raises(KdEdgeError) as error:
-        device._channel.transport.write(encode_frame(Frame(7, 0, b"", version=2)))
         device.memory()
     assert code_of(error) == "KD_BOARD_PROTOCOL"
 

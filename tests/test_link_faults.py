@@ -7,11 +7,14 @@ import itertools
 import numpy as np
 import pytest
 from faulty_transport import FaultyTransport
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from link_harness import PipeTransport, build_board, expected_scores
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
+from kd_edge.link.framing import Frame, encode_frame
 from kd_edge.link.stream import WindowAssembler
 
 FAULTS = 10_000
@@ -29,6 +32,17 @@ def endless_windows(seed):
             rng.integers(-128, 128, (1, 200, 3)).astype(np.int8),
             rng.integers(-128, 128, (1, 50, 6)).astype(np.int8),
         )
+
+
+def outcome(transport, windows, patience):
+    """The answers that came, and the error that ended the run, if one did."""
+    done = []
+    try:
+        with Device(transport, patience=patience) as device:
+            done.extend(device.run_many(windows))
+    except KdEdgeError as error:
+        return done, error
+    return done, None
 
 
 @pytest.mark.xdist_group("link_faults")
@@ -67,19 +81,12 @@ def test_no_wrong_answer_is_accepted_under_ten_thousand_faults(program):
 def test_a_line_that_lets_little_through_answers_rightly_or_says_so(program, one_in):
     transport = FaultyTransport(PipeTransport(program), one_in=one_in, seed=one_in)
     windows = list(itertools.islice(endless_windows(seed=3), 5))
-    done = []
-    try:
-        with Device(transport, patience=Patience(timeout=0.01, retries=20)) as device:
-            done.extend(device.run_many(windows))
-    except KdEdgeError as error:
-        assert error.code in (
-            "KD_BOARD_TIMEOUT",
-            "KD_BOARD_SPEED",
-            "KD_BOARD_NO_FIRMWARE",
-        )
-        assert error.hint
-    else:
+    done, error = outcome(transport, windows, Patience(timeout=0.01, retries=20))
+    if error is None:
         assert len(done) == 5
+    else:
+        assert error.code in ("KD_BOARD_TIMEOUT", "KD_BOARD_SPEED", "KD_BOARD_NO_FIRMWARE")
+        assert error.hint
     for answer in done:
         assert answer.scores.tolist() == expected_scores(windows[answer.index])
 
@@ -103,3 +110,60 @@ def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
     assert lost > 0
     assert 0 < missing <= 2 * lost
     assert whole + missing >= 2000 - lost
+
+
+class Insertions:
+    """Puts given bytes into what is written and read, one piece a call."""
+
+    def __init__(self, inner, written, read):
+        self.inner = inner
+        self.name = inner.name
+        self._written = iter(written)
+        self._read = iter(read)
+
+    def write(self, data: bytes) -> None:
+        extra = next(self._written, b"")
+        at = len(data) * len(extra) // 64 % (len(data) + 1)
+        self.inner.write(data[:at] + extra + data[at:])
+
+    def read(self, timeout: float) -> bytes:
+        return next(self._read, b"") + self.inner.read(timeout)
+
+    def set_speed(self, baud: int) -> bool:
+        return self.inner.set_speed(baud)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from([b"", b"\0", b"\0\0", b"name%", b"m-ready\r\n", b"\0\3\1\xff\2\1\0"]),
+        st.builds(
+            lambda kind, sequence, payload: encode_frame(Frame(kind, sequence, payload)),
+            st.integers(0, 255),
+            st.integers(0, 65535),
+            st.binary(max_size=40),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.xdist_group("link_faults")
+@settings(deadline=None, max_examples=40)
+@given(written=PIECES, read=PIECES)
+def test_whatever_gets_onto_the_wire_no_answer_is_wrong(program, written, read):
+    """Noise, text and even sound frames of any kind and number that nobody sent.
+
+    A forged frame can carry a number that is awaited; a real line makes one in four milliards. What
+    may happen then is an error that is named. Oracle: zlib's CRC-32 of each window.
+    """
+    transport = Insertions(PipeTransport(program), written, read)
+    windows = list(itertools.islice(endless_windows(seed=5), 4))
+    done, error = outcome(transport, windows, Patience(timeout=0.02, retries=6))
+    transport.close()
+    assert error is None or error.exit_status == ExitStatus.BOARD
+    for answer in done:
+        assert answer.scores.tolist() == expected_scores(windows[answer.index])

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from link_harness import need
+from link_harness import STRICT, need
 
 from firmware_export.link_header import LINK_SOURCES
 
@@ -20,7 +20,7 @@ def fuzzer(tmp_path_factory):
     need("clang")
     program = tmp_path_factory.mktemp("fuzz") / "fuzz_link"
     built = subprocess.run(
-        ["clang", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-g", "-O1",
+        ["clang", *STRICT, "-g", "-O1",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
          "-DKD_LINK_MAX_PAYLOAD=128u", "-DKD_LINK_OUTPUT_BYTES=20u", f"-I{LINK_SOURCES}",
          HERE / "fuzz_link.c", *sorted(LINK_SOURCES.glob("*.c")), "-o", program],
@@ -37,10 +37,12 @@ def test_no_bytes_break_the_boards_end(fuzzer, tmp_path):
     """Oracle: the sanitizers, and what fuzz_link.c checks of all that the board sends."""
     (tmp_path / "found").mkdir()
     run = subprocess.run(
-        [fuzzer, f"-max_total_time={SECONDS}", "-max_len=4096", "-timeout=20", "-print_final_stats=1",
-         tmp_path / "found", HERE / "corpus_link"],
+        [fuzzer, f"-max_total_time={SECONDS}", "-max_len=4096", "-timeout=20",
+         "-print_final_stats=1", tmp_path / "found", HERE / "corpus_link"],
         cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     crashes = [path.read_bytes() for path in tmp_path.glob("*-*") if path.is_file()]
-    assert run.returncode == 0, f"keep this input in tests/fuzz/corpus_link: {crashes}\n{run.stderr}"
+    assert run.returncode == 0, (
+        f"keep this input in tests/fuzz/corpus_link: {crashes}\n{run.stderr}"
+    )
     print(run.stderr.splitlines()[-5:])

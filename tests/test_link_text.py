@@ -1,0 +1,139 @@
+"""The MLPerf Tiny text commands, as the public runner's device class sends and reads them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from link_harness import PipeTransport, build_board, expected_scores, windows
+
+from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+
+BYTES_A_COMMAND = 31  # as the runner cuts a window
+
+
+class Runner:
+    """What the runner does: a command and '%', then lines until one holds 'm-ready'."""
+
+    def __init__(self, transport):
+        self.transport = transport
+        self.received = ""
+        self.until_ready()
+
+    def until_ready(self) -> list[str]:
+        while "m-ready\r\n" not in self.received:
+            data = self.transport.read(5.0)
+            assert data, f"no m-ready after {self.received!r}"
+            self.received += data.decode("ascii")
+        answer, _, self.received = self.received.partition("m-ready\r\n")
+        return answer.split("\r\n")[:-1]
+
+    def send(self, command: str) -> list[str]:
+        self.transport.write(command.encode() + b"%")
+        return self.until_ready()
+
+    def load(self, content: bytes) -> list[str]:
+        lines = self.send(f"db load {len(content)}")
+        for start in range(0, len(content), BYTES_A_COMMAND):
+            lines += self.send(f"db {content[start : start + BYTES_A_COMMAND].hex()}")
+        return lines
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return build_board(tmp_path_factory.mktemp("board"))
+
+
+@pytest.fixture
+def runner(program):
+    transport = PipeTransport(program)
+    yield Runner(transport)
+    transport.close()
+
+
+def test_the_board_starts_with_what_the_runner_waits_for(program):
+    transport = PipeTransport(program)
+    said = ""
+    while "m-ready" not in said:
+        said += transport.read(5.0).decode()
+    transport.close()
+    assert re.fullmatch(
+        r"m-timestamp-mode-performance\r\nm-lap-us-\d+\r\nm-init-done\r\nm-ready\r\n", said
+    )
+
+
+def test_name_and_profile_match_the_runners_patterns(runner):
+    (name,) = runner.send("name")
+    assert re.match(r"^m-(name)-dut-\[([^]]+)]$", name).group(2) == "test board"
+    found = [re.match(r"^m-(model|profile)-\[([^]]+)]$", line) for line in runner.send("profile")]
+    assert [match.group(1) for match in found] == ["profile", "model"]
+    assert found[1].group(2) == "checksum"
+
+
+def test_timestamps_run_on(runner):
+    first, second = (int(runner.send("timestamp")[0].removeprefix("m-lap-us-")) for _ in range(2))
+    assert second > first
+
+
+def test_a_window_is_loaded_run_and_answered(runner):
+    """Oracle: the scores of the window, as real numbers with scale 0.25 and zero point -1."""
+    window = windows(1, seed=1)[0]
+    content = b"".join(array.tobytes() for array in window)
+    lines = runner.load(content)
+    assert lines == ["m-[Expecting 900 bytes]", "m-load-done"]
+    answer = runner.send("infer 3 2")
+    assert answer[:3] == ["m-warmup-start-2", "m-warmup-done", "m-infer-start-3"]
+    assert [line[:9] for line in answer[3:5]] == ["m-lap-us-"] * 2
+    assert answer[5] == "m-infer-done"
+    results = re.match(r"^m-results-\[([^]]+)\]$", answer[6]).group(1)
+    wanted = [0.25 * (score + 1) for score in expected_scores(window)]
+    assert [float(value) for value in results.split(",")] == wanted
+    assert runner.send("results") == [answer[6]]
+    assert runner.send("infer 1")[0] == "m-warmup-start-10"
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("what now", "e-[Unknown command: what]"),
+        ("", "e-[Unknown command: ]"),
+        ("db", "e-[Command 'db' requires a subcommand]"),
+        ("db load", "e-[Command 'db load' requires the # of bytes]"),
+        ("db load 0", "e-[Command 'db load' must be >0 bytes]"),
+        ("db load 901", "e-[Supplied buffer size 901 exceeds maximum of 900]"),
+        ("db abc", "e-[Insufficent number of hex digits]"),
+        ("db 0g", "e-[Invalid hex digit '0g']"),
+        ("infer 0", "e-[Inference iterations must be >0]"),
+        ("infer -1", "e-[Inference iterations must be >0]"),
+        ("infer 1 -1", "e-[Inference warmup must be >=0]"),
+        ("infer", "e-[Input db has 0 bytes, expected 900]"),
+    ],
+)
+def test_errors_are_worded_as_the_protocol_words_them(runner, command, answer):
+    assert runner.send(command) == [answer]
+
+
+def test_the_results_are_empty_before_the_first_run(runner):
+    assert runner.send("results") == ["m-results-[]"]
+
+
+def test_help_names_every_command(runner):
+    text = " ".join(runner.send("help"))
+    for command in ("name", "profile", "timestamp", "db load N", "db HH", "infer N", "results"):
+        assert command in text
+
+
+def test_line_ends_after_a_command_do_no_harm(runner):
+    runner.transport.write(b"\r\nname%\r\n")
+    assert runner.until_ready() == ["m-name-dut-[test board]"]
+    assert runner.send("\r\n  name") == ["m-name-dut-[test board]"]
+
+
+def test_both_languages_share_one_port(runner):
+    window = windows(1, seed=2)[0]
+    device = Device(runner.transport, patience=Patience(timeout=0.2, retries=3))
+    assert device.run(window).scores.tolist() == expected_scores(window)
+    assert runner.send("name") == ["m-name-dut-[test board]"]
+    assert device.run(window).scores.tolist() == expected_scores(window)
+    assert device.memory().bad_cobs == 0
