@@ -1,35 +1,27 @@
-"""Instructions as measured on emulated cores, and the cycles that they may take: an estimate."""
+"""Instructions as measured on emulated cores, and the cycles that they may take: an estimate.
+
+Cycles rest on what Arm's technical reference manuals say of each core's issue, loads and branches,
+applied to the mix of instructions that the kernels execute:
+
+- Cortex-M3, DDI 0337, and Cortex-M4, DDI 0439, "Instruction set summary" and "Load/store timings":
+  one instruction at a time; a load takes two cycles, less one where another load or store stands
+  before it; a taken branch refills the pipeline in one to three more cycles. On the M3 MLA takes
+  two cycles and a multiplication to 64 bits three to seven, on the M4 one.
+- Cortex-M7, DDI 0489: in-order issue of up to two instructions a cycle, branches predicted; the
+  manual has no table of timings.
+- Cortex-M33, 100230: as the M4, but pairs of some 16-bit instructions issue together; no table.
+- Cortex-M55, 101051: the same, and a vector instruction occupies its 64-bit data path for two
+  cycles, over which one of another kind may overlap.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from firmware_export.aot.cores import Core
 from firmware_export.aot.figures import LayerFigure
-
-
-@dataclass(frozen=True)
-class InstructionRate:
-    """Instructions of a kernel, fitted to counts on QEMU's emulated cores (gcc 12.2, -O2)."""
-
-    per_mac: float
-    per_element: float
-    per_run: float
-
-
-@dataclass(frozen=True)
-class CoreTiming:
-    """Cycles an instruction of these kernels may take on a core.
-
-    Attributes:
-        low, high: cycles an instruction, all instructions of a window together.
-        basis: why, with the manual.
-    """
-
-    low: float
-    high: float
-    basis: str
+from firmware_export.aot.rates import MIXES, RATES
 
 
 @dataclass(frozen=True)
@@ -38,30 +30,85 @@ class CycleEstimate:
 
     Attributes:
         core: its name.
-        instructions: estimated from the rates.
-        low_cycles, high_cycles: between which the core's manual puts them; None where it says
-            nothing that helps.
+        instructions: estimated from rates that were measured with -O2.
+        low_cycles, high_cycles: between which the core's manual puts them.
         basis: of the cycles.
         not_counted: kernels without a measured rate, which the estimate leaves out.
     """
 
     core: str
     instructions: int
-    low_cycles: int | None
-    high_cycles: int | None
+    low_cycles: int
+    high_cycles: int
     basis: str
     not_counted: tuple[str, ...]
 
 
-# (kernel, variant) -> rate; filled from benchmarks/fit_instructions.py.
-RATES: dict[tuple[str, str], InstructionRate] = {}
+@dataclass(frozen=True)
+class _Timing:
+    """Cycles an instruction.
 
-TIMINGS: dict[str, CoreTiming] = {}
+    Attributes:
+        mix: core whose measured mix of instructions stands for this one's.
+        low, high: cycles an instruction, of that mix.
+        basis: the manual and what was taken from it.
+    """
+
+    mix: str
+    low: Callable[[Mapping[str, float]], float]
+    high: Callable[[Mapping[str, float]], float]
+    basis: str
+
+
+def _single_issue(mix: Mapping[str, float]) -> float:
+    return 1 + mix["taken"]
+
+
+def _single_issue_stalled(mix: Mapping[str, float]) -> float:
+    return 1 + mix["load"] + 3 * mix["taken"]
+
+
+_TIMINGS: Mapping[str, _Timing] = {
+    "m3": _Timing(
+        "m3",
+        lambda mix: _single_issue(mix) + mix["mla"] + 2 * mix["long"],
+        lambda mix: _single_issue_stalled(mix) + mix["mla"] + 6 * mix["long"],
+        "Arm DDI 0337: one instruction a cycle; loads 1 to 2, taken branches 2 to 4, MLA 2, "
+        "64-bit products 3 to 7 cycles",
+    ),
+    "m4": _Timing(
+        "m4",
+        _single_issue,
+        _single_issue_stalled,
+        "Arm DDI 0439: one instruction a cycle; loads 1 to 2, taken branches 2 to 4 cycles",
+    ),
+    "m7": _Timing(
+        "m4",
+        lambda mix: 0.5,
+        lambda mix: 1.0,
+        "Arm DDI 0489: up to two instructions a cycle, branches predicted, caches hit; the manual "
+        "has no timings",
+    ),
+    "m33": _Timing(
+        "m4",
+        lambda mix: 1 - mix["narrow"] / 2,
+        _single_issue_stalled,
+        "Arm 100230: as Cortex-M4, but pairs of 16-bit instructions may issue together; the manual "
+        "has no timings",
+    ),
+    "m55": _Timing(
+        "m55",
+        lambda mix: 1 - mix["narrow"] / 2,
+        lambda mix: _single_issue_stalled(mix) + mix["vector"],
+        "Arm 101051: pairs of 16-bit instructions may issue together, a vector instruction takes "
+        "two cycles less what overlaps; the manual has no timings",
+    ),
+}
 
 
 def estimate_cycles(layers: Sequence[LayerFigure], core: Core) -> CycleEstimate | None:
-    """What a window may take; None for a core on which no rates were measured."""
-    timing = TIMINGS.get(core.name)
+    """What a window may take; None for a core of whose kernels nothing was measured."""
+    timing = _TIMINGS.get(core.name)
     if timing is None:
         return None
     counted, missing = 0.0, []
@@ -70,14 +117,14 @@ def estimate_cycles(layers: Sequence[LayerFigure], core: Core) -> CycleEstimate 
         if rate is None:
             missing.append(layer.kernel)
             continue
-        counted += rate.per_mac * layer.macs + rate.per_element * layer.elements
-        counted += rate.per_run * layer.times
-    instructions = round(counted)
+        work = (layer.macs, layer.elements, layer.results, layer.times)
+        counted += sum(each * n for each, n in zip(rate, work, strict=True))
+    mix = MIXES[timing.mix]
     return CycleEstimate(
         core=core.name,
-        instructions=instructions,
-        low_cycles=round(instructions * timing.low),
-        high_cycles=round(instructions * timing.high),
+        instructions=round(counted),
+        low_cycles=round(counted * timing.low(mix)),
+        high_cycles=round(counted * timing.high(mix)),
         basis=timing.basis,
         not_counted=tuple(dict.fromkeys(missing)),
     )

@@ -51,7 +51,5 @@ def board_verdict(fit: BoardFit) -> str:
 
 
 def cycle_range(estimate: CycleEstimate) -> str:
-    """'120,000–180,000', or the word for nothing."""
-    if estimate.low_cycles is None or estimate.high_cycles is None:
-        return "no basis"
+    """'120,000–180,000'."""
     return f"{words.count(estimate.low_cycles)}–{words.count(estimate.high_cycles)}"
