@@ -23,7 +23,9 @@ zero_points = st.integers(-128, 127)
 
 
 def quantised(draw, shape, dtype="int8"):
-    return Quantised(tuple(shape), draw(scales), draw(zero_points) if dtype == "int8" else 0, dtype)
+    if dtype == "int16":
+        return Quantised(tuple(shape), draw(scales) / 256, 0, dtype)
+    return Quantised(tuple(shape), draw(scales), draw(zero_points), dtype)
 
 
 def add_operand(draw, model, of, *, constant):
@@ -51,13 +53,17 @@ def add_binary(draw, model, dtype="int8"):
     model.operator(op, operands, (result,), options)
 
 
-@given(st.data())
-@few
-def test_operators_on_two_tensors_of_any_shapes_that_broadcast_are_exact(data):
-    model = OperatorModel()
-    for _ in range(10):
-        add_binary(data.draw, model)
-    check_exact([model.content()], n_windows=5)
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_operators_on_two_tensors_of_any_shapes_that_broadcast_are_exact(dtype):
+    @given(st.data())
+    @few
+    def run(data):
+        model = OperatorModel()
+        for _ in range(10):
+            add_binary(data.draw, model, dtype)
+        check_exact([model.content()], n_windows=5)
+
+    run()
 
 
 def same_shape_model(op, shape=(1, 6, 5), other=None):
@@ -109,6 +115,34 @@ def test_unary_operators_on_inputs_are_tables_in_c():
         )
         model.operator(op, tensors[:1], tensors[1:], options)
     check_exact([model.content()])
+
+
+def wide_model(op, cases, options=None):
+    model = OperatorModel()
+    for scale_in, scale_out in cases:
+        source = model.input(Quantised((1, 900), scale_in, 0, "int16"))
+        result = model.output(Quantised((1, 900), scale_out, 0, "int16"))
+        model.operator(op, (source,), (result,), options)
+    return model.content()
+
+
+@pytest.mark.parametrize("op", ["LOGISTIC", "TANH"])
+def test_logistic_and_tanh_of_any_int16_scale_are_exact(op):
+    """2^-12 and 2^-11 have a way of their own in TFLite Micro, and what is near a power of two."""
+    powers = [2.0**-12, 2.0**-11, 2.0**-12 * 1.0003, 2.0**-13, 2.0**-9]
+    any_scale = 10 ** np.random.default_rng(7).uniform(-6, 0.3, 8)
+    cases = [(scale, 2.0**-15) for scale in (*powers, *any_scale)]
+    check_exact([wide_model(op, cases)])
+
+
+@pytest.mark.parametrize(
+    ("op", "alpha"), [("RELU", None), ("RELU6", None), *(("LEAKY_RELU", a) for a in (0.3, -0.2))]
+)
+def test_rectifiers_of_any_int16_scale_are_exact(op, alpha):
+    options = options_of("LeakyReluOptions", alpha=alpha) if alpha else None
+    rng = np.random.default_rng(9)
+    cases = 10 ** rng.uniform(-5, -2, (6, 2))
+    check_exact([wide_model(op, [*cases, (3e-4, 3e-4)], options)])
 
 
 # --- QUANTIZE and DEQUANTIZE ---
@@ -178,6 +212,11 @@ int8 = Quantised((1, 4), 0.1)
         (binary_model("ADD", int8, int8, Quantised((1, 5), 0.1)), r"(1, 5)"),
         (binary_model("MUL", int8, int8, Quantised((1, 4))), "scale"),
         (binary_model("ADD", *[Quantised((1, 4), None, 0, "int32")] * 3), "int32"),
+        (binary_model("ADD", *[Quantised((1, 4), 0.1, 5, "int16")] * 3), "zero point"),
+        (binary_model("MUL", *[Quantised((1, 4), 4.0, 0, "int16")] * 3), "far below"),
+        (wide_model("HARD_SWISH", [(0.1, 0.1)]), "int8 alone"),
+        (wide_model("LOGISTIC", [(0.1, 0.1)]), "1/32768"),
+        (wide_model("LOGISTIC", [(30.0, 2.0**-15)]), "above"),
     ],
 )
 def test_what_tflite_micro_does_not_compute_is_refused(content, says):

@@ -23,27 +23,35 @@ def int32(values):
     return np.array(values, np.int32)
 
 
-def add_reduction(draw, model):
-    shape = tuple(draw(st.lists(st.integers(1, 7), min_size=1, max_size=5)))
+def add_reduction(draw, model, dtype):
+    shape = tuple(draw(st.lists(st.integers(1, 7), min_size=1, max_size=4)))
     rank = len(shape)
     over = draw(st.sets(st.integers(0, rank - 1), min_size=1))
     keep = draw(st.booleans())
     result = [1 if i in over else n for i, n in enumerate(shape) if keep or i not in over]
     axes = [axis - draw(st.sampled_from([0, rank])) for axis in over]
-    source = model.input(Quantised(shape, draw(scales), draw(zero_points)))
-    target = model.output(Quantised(tuple(result), draw(scales), draw(zero_points)))
+    zeros = [draw(zero_points) if dtype == "int8" else draw(st.integers(-9, 9)) for _ in "io"]
+    scale = draw(scales)
+    # More than this and a sum of int16 does not fit TFLite Micro's 32 bits.
+    other = draw(scales) if dtype == "int8" else scale * draw(st.floats(0.3, 9.0))
+    source = model.input(Quantised(shape, scale, zeros[0], dtype))
+    target = model.output(Quantised(tuple(result), other, zeros[1], dtype))
     inputs = (source, model.constant(int32(axes)))
     op = draw(st.sampled_from(["MEAN", "SUM"]))
     model.operator(op, inputs, (target,), options_of("ReducerOptions", keepDims=keep))
 
 
-@given(st.data())
-@few
-def test_sums_and_means_over_any_axes_are_exact(data):
-    model = OperatorModel()
-    for _ in range(14):
-        add_reduction(data.draw, model)
-    check_exact([model.content()])
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_sums_and_means_over_any_axes_are_exact(dtype):
+    @given(st.data())
+    @few
+    def run(data):
+        model = OperatorModel()
+        for _ in range(14):
+            add_reduction(data.draw, model, dtype)
+        check_exact([model.content()])
+
+    run()
 
 
 def add_mean(model, shape, axes, result):
@@ -67,6 +75,20 @@ def test_softmax_of_any_scale_and_beta_is_exact(dtype):
         for _ in range(3):
             scale, beta = 10 ** rng.uniform(-3, 1), 10 ** rng.uniform(-0.5, 0.5)
             add_softmax(model, (2, 3, depth), scale, beta=beta, dtype=dtype)
+    check_exact([model.content()], n_windows=12)
+
+
+def test_softmax_of_int16_is_exact():
+    """The rows hold far and near values alike, so that all of both tables is asked."""
+    model = OperatorModel()
+    rng = np.random.default_rng(5)
+    for depth in (1, 2, 3, 10, 50, 700):
+        for _ in range(3):
+            scale, beta = 10 ** rng.uniform(-6, -2), 10 ** rng.uniform(-0.5, 0.5)
+            source = model.input(Quantised((5, depth), scale, 0, "int16"))
+            result = model.output(Quantised((5, depth), 2.0**-15, 0, "int16"))
+            options = options_of("SoftmaxOptions", beta=beta)
+            model.operator("SOFTMAX", (source,), (result,), options)
     check_exact([model.content()], n_windows=12)
 
 

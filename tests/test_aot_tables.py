@@ -62,6 +62,19 @@ def test_a_table_holds_what_tflite_micro_computes(op, tmp_path):
     assert_tables_are_tflm_s(tmp_path, unary_model(op, cases))
 
 
+@pytest.mark.parametrize(
+    ("op", "scale_in", "scale_out"),
+    [
+        ("ABS", 0.0002675, 0.0004494),
+        ("HARD_SWISH", 0.099627, 0.097587),
+    ],
+)
+def test_scales_are_divided_in_double_precision(op, scale_in, scale_out, tmp_path):
+    """Scales whose quotient in single precision gives another table."""
+    cases = [(scale_in, 0, scale_out, 0)]
+    assert_tables_are_tflm_s(tmp_path, unary_model(op, cases))
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.01, 0.3, 1.0, 1.7, -0.2])
 def test_leaky_relu_takes_any_slope_below_zero(alpha, tmp_path):
     rng = np.random.default_rng(4)

@@ -1,7 +1,7 @@
 """ADD, SUB, MUL, MAXIMUM and MINIMUM in integers: their constants, and the values that they give.
 
-The constants are computed as TFLite Micro prepares them: ADD and MUL in double precision, SUB in
-single precision. The values serve where one operand is a constant and the operator a table.
+The constants are computed in double precision, as TFLite Micro prepares them. The values serve
+where one operand is a constant and the operator a table.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
     if name not in _ACTIVATION_LIMITS:
         raise refuse(node, f"it has {name} fused into it", "keep the activation a layer of its own")
 
+    scale = np.float32(tensor.scales[0])
+
     def quantised(real: float) -> int:
-        return zero_point_of(tensor) + round_half_away(np.float32(real) / _single(tensor))
+        # In single precision, which decides where a quotient is half.
+        return zero_point_of(tensor) + round_half_away(np.float32(real) / scale)
 
     least, most = _ACTIVATION_LIMITS[name]
     return max(low, quantised(least)), high if most is None else min(high, quantised(most))
@@ -53,9 +56,10 @@ def sum_members(node: Node) -> dict[str, int]:
     """
     a, b, result = node.inputs[0], node.inputs[1], node.computed
     bits = _SUM_BITS[result.dtype]
-    first, second, last = (_sub_factors if node.op == "SUB" else _add_factors)(a, b, result, bits)
+    both = 2 * max(scale_of(a), scale_of(b))
+    factors = scale_of(a) / both, scale_of(b) / both, both / ((1 << bits) * scale_of(result))
     members = {"a_offset": -zero_point_of(a), "b_offset": -zero_point_of(b)}
-    for name, real in (("a_", first), ("b_", second), ("", last)):
+    for name, real in zip(("a_", "b_", ""), factors, strict=True):
         multiplier, shift = quantize_multiplier(real)
         if real >= 1 or shift > 0:
             raise refuse(
@@ -71,21 +75,6 @@ def sum_members(node: Node) -> dict[str, int]:
         "high": high,
         "sign": -1 if node.op == "SUB" else 1,
     }
-
-
-def _add_factors(a: Tensor, b: Tensor, result: Tensor, bits: int) -> tuple[float, float, float]:
-    both = 2 * max(scale_of(a), scale_of(b))
-    return scale_of(a) / both, scale_of(b) / both, both / ((1 << bits) * scale_of(result))
-
-
-def _sub_factors(a: Tensor, b: Tensor, result: Tensor, bits: int) -> tuple[float, float, float]:
-    both = np.float32(2) * max(_single(a), _single(b))
-    last = both / (np.float32(1 << bits) * _single(result))
-    return float(_single(a) / both), float(_single(b) / both), float(last)
-
-
-def _single(tensor: Tensor) -> np.float32:
-    return np.float32(tensor.scales[0])
 
 
 def sum_values(members: Mapping[str, int], a, b, *, bits: int) -> np.ndarray:

@@ -103,7 +103,7 @@ def _tanh(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
 
 def relu_members(source: Tensor, result: Tensor) -> dict[str, int]:
     """Constants of RELU: requantised, then cut off below zero."""
-    multiplier, shift = quantize_multiplier(_single_ratio(source, result))
+    multiplier, shift = quantize_multiplier(scale_of(source) / scale_of(result))
     return {"multiplier": multiplier, "shift": shift, "low": zero_point_of(result)}
 
 
@@ -129,9 +129,9 @@ def _relu6(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
 def leaky_relu_factors(node: Node) -> tuple[tuple[int, int], tuple[int, int]]:
     """(multiplier, shift) for values above zero and for those below; the latter may be negative."""
     source, result = node.inputs[0], node.computed
-    alpha = np.float32(node.options["alpha"])
-    below = np.float32(source.scales[0]) * alpha / np.float32(result.scales[0])
-    return quantize_multiplier(_single_ratio(source, result)), quantize_multiplier(float(below))
+    above = scale_of(source) / scale_of(result)
+    below = scale_of(source) * float(node.options["alpha"]) / scale_of(result)
+    return quantize_multiplier(above), quantize_multiplier(below)
 
 
 def _leaky_relu(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
@@ -152,21 +152,19 @@ def _requantised(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
 def _absolute(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
     size = np.abs(_CODES - zero_point_of(source))
     if source.scales[0] != result.scales[0]:
-        size = fixedpoint.requantize(size, *quantize_multiplier(_single_ratio(source, result)))
+        size = fixedpoint.requantize(
+            size, *quantize_multiplier(scale_of(source) / scale_of(result))
+        )
     return size + zero_point_of(result)
-
-
-def _single_ratio(source: Tensor, result: Tensor) -> float:
-    return float(np.float32(source.scales[0]) / np.float32(result.scales[0]))
 
 
 # --- HARD_SWISH, in 16 bits ---
 
 
 def _hard_swish(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
-    fine = np.float32(1 / 128) * np.float32(source.scales[0])
-    out, out_shift = quantize_multiplier(float(fine / np.float32(result.scales[0])))
-    relu, relu_shift = quantize_multiplier(float(fine / np.float32(3 / 32768)))
+    fine = scale_of(source) / 128
+    out, out_shift = quantize_multiplier(fine / scale_of(result))
+    relu, relu_shift = quantize_multiplier(fine / (3 / 32768))
     if out_shift > 0:
         raise refuse(
             node,

@@ -8,16 +8,18 @@ from firmware_export.aot.checks import (
     require_same_size,
     require_scales,
     require_shape,
+    require_symmetric,
     require_types,
 )
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.moves import Axis, joined, rows_member, strides
+from firmware_export.aot.lower.wide import lower_wide
 from firmware_export.aot.program import Call
 from firmware_export.aot.tables import table_of
 from kd_edge.convert.flatbuffer import Tensor
 
-_TYPES = ("int8",)
+_TYPES = ("int8", "int16")
 
 
 def lower_sum(node: Node, core: Core) -> tuple[Call, ...]:
@@ -40,7 +42,8 @@ def lower_extremum(node: Node, core: Core) -> tuple[Call, ...]:
 def _binary(node: Node, kernel: str, members_of) -> tuple[Call, ...]:
     require_types(node, *_operands(node), node.outputs[0], allowed=_TYPES)
     require_scales(node, *_operands(node), node.computed, node.outputs[0])
-    table = table_of(node) if node.outputs[0].dtype == "int8" else None
+    require_symmetric(node, *_operands(node), node.outputs[0])
+    table = table_of(node)
     if table is not None:
         return (_table_call(node, table),)
     return (_walk(node, kernel, {**members_of(node), "table": node.table}),)
@@ -82,7 +85,9 @@ _SUFFIXES = {"int8": "s8", "int16": "s16"}
 
 
 def lower_table(node: Node, core: Core) -> tuple[Call, ...]:
-    """LOGISTIC, TANH, RELU and their like on int8."""
+    """LOGISTIC, TANH, RELU and their like: on int8 a table, on int16 computed."""
+    if node.inputs[0].dtype == "int16":
+        return lower_wide(node)
     table = table_of(node)
     if table is None:
         types = " to ".join(t.dtype for t in (node.inputs[0], node.outputs[0]))

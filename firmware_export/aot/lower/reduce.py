@@ -22,7 +22,7 @@ from firmware_export.aot.program import Call
 def lower_reduce(node: Node, core: Core) -> tuple[Call, ...]:
     """MEAN and SUM over constant axes."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8",))
+    require_types(node, source, result, allowed=("int8", "int16"))
     require_scales(node, source, result)
     rank = len(source.shape)
     over = {axis_of(node, axis, rank) for axis in constant_of(node, 1, "axes")}
@@ -36,7 +36,7 @@ def lower_reduce(node: Node, core: Core) -> tuple[Call, ...]:
     _check_sum(node, count, shift)
     walked = [Axis(n, step, 0) for n, step in zip(source.shape, strides(source.shape), strict=True)]
     call = Call(
-        kernel="kd_reduce_s8",
+        kernel="kd_reduce_s8" if result.dtype == "int8" else "kd_reduce_s16",
         params={
             "kept": rows_member(joined([a for i, a in enumerate(walked) if i not in over])),
             "reduced": rows_member(joined([a for i, a in enumerate(walked) if i in over])),

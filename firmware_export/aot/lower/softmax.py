@@ -11,6 +11,7 @@ from firmware_export.aot.checks import (
 from firmware_export.aot.cores import Core
 from firmware_export.aot.fixedpoint import input_radius
 from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.lower.wide import lower_wide_softmax
 from firmware_export.aot.numbers import quantize_multiplier, scale_of
 from firmware_export.aot.program import Call
 from kd_edge.convert.flatbuffer import Tensor
@@ -21,14 +22,18 @@ _MAX_DEPTH = 4095
 
 
 def lower_softmax(node: Node, core: Core) -> tuple[Call, ...]:
-    """int8 to int8 or int16."""
+    """int8 to int8 or int16, int16 to int16."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, allowed=("int8",))
+    require_types(node, source, allowed=("int8", "int16"))
     require_types(node, result, allowed=("int8", "int16"))
     require_same_size(node, source, result)
+    if not source.shape:
+        raise refuse(node, "it has no axis to go along", "make the file again")
+    if source.dtype == "int16":
+        return lower_wide_softmax(node)
     require_scales(node, source)
     _check_result(node, result)
-    depth = source.shape[-1] if source.shape else 0
+    depth = source.shape[-1]
     if not 1 <= depth <= _MAX_DEPTH:
         raise refuse(node, f"over {depth} values", f"use 1 to {_MAX_DEPTH} values")
     multiplier, left = _difference_scale(node, source)
