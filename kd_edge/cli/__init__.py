@@ -15,7 +15,11 @@ from kd_edge.cli.build import build
 from kd_edge.cli.compile import compile_command
 from kd_edge.cli.data import data
 from kd_edge.cli.doctor import doctor
+from kd_edge.cli.eval import evaluate
+from kd_edge.cli.live import live
 from kd_edge.cli.printing import discard
+from kd_edge.cli.profile import profile
+from kd_edge.cli.selftest import selftest
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 STANDARD_OUTPUT = "standard output"
@@ -39,10 +43,22 @@ def cli() -> None:
       kd-edge build recipes/demo.toml --out build/demo
       kd-edge bench build/demo                        size, latency, accuracy
       kd-edge compile model.tflite --out DIR          plain C from any int8 model
+      kd-edge eval build/demo --board qemu-an386      the same answers on a board
     """
 
 
-for command in (build, bench, board, compile_command, data, doctor):
+for command in (
+    build,
+    bench,
+    compile_command,
+    board,
+    evaluate,
+    selftest,
+    profile,
+    live,
+    data,
+    doctor,
+):
     cli.add_command(command)
 
 

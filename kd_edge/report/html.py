@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kd_edge.measure.results import Accuracy
-from kd_edge.report import choose, plots, plots_cost, words
+from kd_edge.report import board_table, choose, plots, plots_cost, words
 from kd_edge.report.choose import Headline, ShownPart
+from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
 from kd_edge.report.tree import Report, Row, SampleWindow
 
@@ -55,6 +56,8 @@ def render_html(report: Report) -> str:
         subjects=_per_subject(report, headline, tested),
         class_names=tuple(dict.fromkeys(c for part in report.parts for c in part.class_counts)),
         words=words,
+        board_words=board_table,
+        board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],
     )
 
 
@@ -150,12 +153,12 @@ def _sample_pictures(
     return tuple((found[0][0], tuple(p for _, p in found)) for found in groups.values())
 
 
-def page_template(name: str):
-    """A page of `templates/`, to be rendered."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_template(name: str, package: str = "kd_edge.report"):
+    """A page of a package's `templates/`, to be rendered; it may include the report's."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("kd_edge.report"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("kd_edge.report")]),
         autoescape=True,  # labels, paths and names come from users' files
         undefined=StrictUndefined,
         trim_blocks=True,

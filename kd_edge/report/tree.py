@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kd_edge.measure.results import Accuracy, Arena, Latency, Size
+from kd_edge.report.board_tree import BoardSection
 from kd_edge.runtimes.results import Parity
 
 SCHEMA_VERSION = 1
@@ -158,6 +159,7 @@ class Report:
         product: name of the student that ships (the recipe's first).
         synthetic: any data behind the figures was made by a generator.
         caveats: sentences that belong beside the figures.
+        boards: what boards answered, one entry an evaluation.
     """
 
     schema_version: int
@@ -174,3 +176,4 @@ class Report:
     flash: tuple[FlashSection, ...]
     samples: tuple[SampleWindow, ...]
     folds: tuple[FoldResult, ...] = ()
+    boards: tuple[BoardSection, ...] = ()

@@ -1,0 +1,1 @@
+"""A bundle's model on boards: reach them, share windows out, compare their answers."""

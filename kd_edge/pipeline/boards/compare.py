@@ -1,0 +1,89 @@
+"""A board's answers beside the host's: agreement, disagreements and distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kd_edge.report.board_tree import Agreement, Disagreement, Spread
+
+# The runtime whose scores a board gives bit for bit.
+ORACLE = "tflm"
+_BINS = 24
+
+
+def agreement(runtime: str, board: np.ndarray, host: np.ndarray) -> Agreement:
+    """How often the scores are the same.
+
+    Args:
+        board, host: (n, classes) int8 scores of the same windows.
+    """
+    steps = _steps(board, host)
+    return Agreement(
+        runtime=runtime,
+        n_windows=len(board),
+        same_scores=int(np.sum(steps == 0)),
+        same_class=int(np.sum(_classes(board) == _classes(host))),
+        largest_step=int(steps.max(initial=0)),
+    )
+
+
+def disagreements(
+    runtime: str,
+    board: np.ndarray,
+    host: np.ndarray,
+    described: Sequence[tuple[str, int, str, str]],
+    class_names: Sequence[str],
+) -> tuple[Disagreement, ...]:
+    """Every window that the host decides otherwise, or where it is the oracle scores otherwise.
+
+    LiteRT's int8 answers differ by a step here and there from TFLite Micro's, which a board must
+    give: only other decisions than its are worth a line.
+
+    Args:
+        described: a window's part, number in it, recording and label.
+    """
+    steps, mine, theirs = _steps(board, host), _classes(board), _classes(host)
+    return tuple(
+        Disagreement(
+            runtime,
+            *described[i],
+            board_class=class_names[mine[i]],
+            host_class=class_names[theirs[i]],
+            largest_step=int(steps[i]),
+            same_class=bool(mine[i] == theirs[i]),
+        )
+        for i in np.flatnonzero(steps if runtime == ORACLE else mine != theirs)
+    )
+
+
+def spread(values: Sequence[float], unit: str) -> Spread | None:
+    """The distribution of a figure over windows; None without any."""
+    if not len(values):
+        return None
+    array = np.asarray(values, dtype=np.float64)
+    p5, median, p95, p99 = (float(v) for v in np.percentile(array, (5, 50, 95, 99)))
+    counts, edges = np.histogram(array, bins=_BINS if np.ptp(array) else 1)
+    return Spread(
+        unit=unit,
+        n=len(array),
+        smallest=float(array.min()),
+        p5=p5,
+        median=median,
+        p95=p95,
+        p99=p99,
+        largest=float(array.max()),
+        histogram=tuple(
+            (float(low), float(high), int(n))
+            for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
+        ),
+    )
+
+
+def _steps(board: np.ndarray, host: np.ndarray) -> np.ndarray:
+    return np.abs(board.astype(np.int32) - host.astype(np.int32)).max(axis=1, initial=0)
+
+
+def _classes(scores: np.ndarray) -> np.ndarray:
+    return np.argmax(scores, axis=1)

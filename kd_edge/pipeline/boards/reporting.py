@@ -1,0 +1,98 @@
+"""`eval` as a whole: open boards, evaluate, write the report, and say whether all was well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.pipeline.boards.compare import ORACLE
+from kd_edge.pipeline.boards.evaluate import EvalSettings, evaluate
+from kd_edge.pipeline.boards.targets import Reach, open_targets
+from kd_edge.pipeline.bundle import REPORT_FILE
+from kd_edge.pipeline.reporting import provenance, write_report
+from kd_edge.pipeline.watch import Watch
+from kd_edge.report.board_tree import BoardSection
+from kd_edge.report.json import from_json
+from kd_edge.report.tree import Report
+
+EVAL_FOLDER = "eval"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation that is written down.
+
+    Attributes:
+        folder: has report.json and report.html.
+        error: what a script must know of: a board that failed, or answers that differ.
+    """
+
+    report: Report
+    section: BoardSection
+    folder: Path
+    error: KdEdgeError | None
+
+
+def evaluate_bundle(
+    folder: Path,
+    reach: Reach,
+    settings: EvalSettings,
+    *,
+    out: Path | None,
+    command: str,
+    watch: Watch,
+) -> Evaluated:
+    """Evaluate a bundle on boards; the report is written whatever the boards did.
+
+    Args:
+        out: for the report; None: a folder named after the board, beside the bundle's own report,
+            which stays as it was built.
+
+    Raises:
+        KdEdgeError: no bundle, no board, or a board that never answered.
+    """
+    bundle = load_board_bundle(folder)
+    with open_targets(bundle, reach, tell=lambda what: watch.step(what, None, None)) as targets:
+        section, fault = evaluate(bundle, targets, settings, progress=watch.step)
+    built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    report = replace(
+        built,
+        provenance=provenance(command, bundle.manifest.recipe_sha256),
+        boards=(section,),
+        caveats=(*built.caveats, "All but the board's figures are the build's."),
+    )
+    out = out or folder / EVAL_FOLDER / section.board
+    write_report(out, report)
+    return Evaluated(report, section, out, fault or _differs(section))
+
+
+def _differs(section: BoardSection) -> KdEdgeError | None:
+    """Answers that are not TFLite Micro's, where they must be."""
+    oracle = next((a for a in section.agreement if a.runtime == ORACLE), None)
+    if section.golden_passed not in (None, section.golden_count):
+        wrong = section.golden_count - section.golden_passed
+        return KdEdgeError(
+            "KD_GATE_PARITY",
+            f"{wrong} of {section.golden_count} golden vectors failed on the board",
+            where=section.board,
+            hint="compiler flags or a kernel are wrong: try -O1, and see kd-edge selftest",
+        )
+    # Raw windows may differ by one int8 step at the model's input, and so in its scores.
+    if section.windows == "int8" and oracle and oracle.same_scores < oracle.n_windows:
+        return KdEdgeError(
+            "KD_GATE_PARITY",
+            f"{oracle.n_windows - oracle.same_scores} of {oracle.n_windows} answers of the board "
+            "differ from TFLite Micro's",
+            where=section.board,
+            hint="the report lists them window by window",
+        )
+    if section.unsteady:
+        return KdEdgeError(
+            "KD_GATE_PARITY",
+            f"{section.unsteady} windows were answered differently from time to time",
+            where=section.board,
+            hint="state is carried from window to window, or memory is overwritten",
+        )
+    return None

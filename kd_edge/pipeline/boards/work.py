@@ -1,0 +1,133 @@
+"""Windows shared out among boards; what a board leaves unanswered, another one takes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.device import Device
+from kd_edge.link.messages import Answer
+
+# How long the main thread sleeps between looks for Ctrl-C.
+_TICK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One window to be answered: its number and repetition, and what goes over the wire."""
+
+    window: int
+    repeat: int
+    arrays: tuple
+
+
+@dataclass
+class Done:
+    """What boards have answered.
+
+    Attributes:
+        answers: job -> answer, as (window, repeat).
+        answered: board -> how many.
+        faults: board -> the error that ended its work.
+        interrupted: Ctrl-C came; boards finished what was under way.
+    """
+
+    answers: dict[tuple[int, int], Answer] = field(default_factory=dict)
+    answered: list[int] = field(default_factory=list)
+    faults: dict[int, KdEdgeError] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def share_out(
+    devices: Sequence[Device],
+    jobs: Sequence[Job],
+    *,
+    kind: str,
+    progress: Callable[[int, int], None],
+) -> Done:
+    """Answers to the jobs from several boards at once, each as fast as it can.
+
+    A board that fails ends its own work; the others take over what it leaves. Ctrl-C stops asking,
+    waits for what is under way and keeps every answer.
+    """
+    pool = _Pool(jobs)
+    done = Done(answered=[0] * len(devices))
+    alive = set(range(len(devices)))
+    while pool.waiting and alive and not done.interrupted:
+        threads = [
+            threading.Thread(target=_serve, args=(i, devices[i], pool, done, kind), daemon=True)
+            for i in alive
+        ]
+        for thread in threads:
+            thread.start()
+        _watch(threads, pool, done, lambda: progress(len(done.answers), len(jobs)))
+        alive -= done.faults.keys()
+    if pool.defect is not None:
+        raise pool.defect
+    return done
+
+
+class _Pool:
+    """Jobs that wait, behind a lock."""
+
+    def __init__(self, jobs: Sequence[Job]):
+        self._jobs = deque(jobs)
+        self._lock = threading.Lock()
+        self._stopped = False
+        self.defect: BaseException | None = None
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._jobs) and not self._stopped
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def take(self, taken: list[Job]) -> Iterator[tuple]:
+        """The windows of jobs, each noted in `taken` before it is given."""
+        while True:
+            with self._lock:
+                if self._stopped or not self._jobs:
+                    return
+                taken.append(self._jobs.popleft())
+            yield taken[-1].arrays
+
+    def give_back(self, jobs: Sequence[Job]) -> None:
+        with self._lock:
+            self._jobs.extendleft(reversed(jobs))
+
+
+def _serve(index: int, device: Device, pool: _Pool, done: Done, kind: str) -> None:
+    taken: list[Job] = []
+    answered: set[int] = set()
+    try:
+        for answer in device.run_many(pool.take(taken), kind=kind):
+            job = taken[answer.index]
+            answered.add(answer.index)
+            done.answers[job.window, job.repeat] = answer
+            done.answered[index] += 1
+    except KdEdgeError as error:
+        done.faults[index] = error
+    except BaseException as error:
+        # A defect of ours: the main thread raises it.
+        pool.defect = error
+        pool.stop()
+    pool.give_back([job for i, job in enumerate(taken) if i not in answered])
+
+
+def _watch(threads, pool: _Pool, done: Done, tell: Callable[[], None]) -> None:
+    """Wait for the threads; Ctrl-C stops the pool, a second one is for the caller."""
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                thread.join(_TICK_S)
+            tell()
+        except KeyboardInterrupt:
+            if done.interrupted:
+                raise
+            done.interrupted = True
+            pool.stop()
+    tell()
