@@ -118,7 +118,7 @@ def _emulated(
     image = bundle_image(bundle, board, folder, engine=reach.engine)
     tell(f"booting {name}")
     emulator = stack.enter_context(
-        start(board, image.elf, count_instructions=board.counts_instructions, skip_idle=True)
+        start(board, image.elf, count_instructions=board.counts_instructions)
     )
     device = Device.open(
         emulator.url,
