@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kd_edge.frontend import Biquads, FrontEndConstants, InputLayout, StreamConstants
 
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
+SIGNAL_BLOCK = 32  # KD_SIGNAL_BLOCK of kd_signal.h
 
 
 def front_end_files(
@@ -52,7 +53,7 @@ def front_end_files(
             for layout in used.inputs
         ],
         "raw_values": sum(samples[name] * channels[name] for name in names),
-        "work_floats": max(max(map(_work_floats, used.streams)), 1),
+        "work_floats": max(map(_work_floats, used.streams)),
     }
     files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
     return files | {path.name: path.read_text(encoding="utf-8") for path in SOURCES.glob("*.[ch]")}
@@ -61,7 +62,7 @@ def front_end_files(
 def model_front_end(
     constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> FrontEndConstants:
-    """The part of a front end that feeds a model: inputs in the model's order, streams in their own.
+    """The part of a front end that feeds a model: inputs in its order, streams in their own.
 
     Raises:
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
@@ -93,7 +94,7 @@ def _check_causal(streams: tuple[StreamConstants, ...]) -> None:
 
 
 def _check_precision(stream: StreamConstants, n_samples: int) -> None:
-    """Whether noise that fills int8 comes out of float32 filters within half a step of float64's."""
+    """Whether float32 filters, fed noise that fills int8, stay within half a step of float64's."""
     from scipy import signal
 
     x = np.random.default_rng(0).normal(size=n_samples)
@@ -108,8 +109,8 @@ def _check_precision(stream: StreamConstants, n_samples: int) -> None:
         if steps > 0.5:
             raise KdEdgeError(
                 "KD_PRECISION",
-                f"a board's float32 is too short for a filter of '{stream.name}': its answers would "
-                f"be {steps:.2g} int8 steps off",
+                f"a board's float32 is too short for a filter of '{stream.name}': its answers "
+                f"would be {steps:.2g} int8 steps off",
                 where=f"front_end.{stream.name}, sampled at {stream.source_rate_hz:g} Hz",
                 hint="choose a higher edge frequency or a lower order",
             )
@@ -171,4 +172,5 @@ def _cascade(sections: Biquads) -> dict[str, object]:
 def _work_floats(stream: StreamConstants) -> int:
     """KD_SIGNAL_WORK_FLOATS of kd_signal.h."""
     sections = len(stream.sos) + len(stream.envelope_sos)
-    return 2 * sections + -(-len(stream.fir) // stream.up)
+    past = (len(stream.fir) - 1) // stream.up if stream.fir else 0
+    return 2 * sections + past + SIGNAL_BLOCK

@@ -16,8 +16,12 @@ Files = dict[str, str]
 Renderer = Callable[..., str]
 
 
-def renderer(settings: FirmwareSettings, model: TfliteModel) -> Renderer:
-    """A function that fills one template; the same arguments give the same text."""
+def renderer(settings: FirmwareSettings, model: TfliteModel, *, engine: str = "tflm") -> Renderer:
+    """A function that fills one template; the same arguments give the same text.
+
+    Args:
+        engine: what runs the model, 'tflm' or 'aot'.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("firmware_export"),
         undefined=jinja2.StrictUndefined,
@@ -30,6 +34,7 @@ def renderer(settings: FirmwareSettings, model: TfliteModel) -> Renderer:
         name=c_text.comment(settings.name),
         generator=c_text.comment(settings.generator),
         synthetic=settings.synthetic,
+        engine=engine,
         sha256=model.sha256,
         model_bytes=model.n_bytes,
     )

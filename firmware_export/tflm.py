@@ -82,7 +82,7 @@ def render_files(content: bytes, model: TfliteModel, settings: FirmwareSettings)
     files |= settings_files(render, settings, ports, labels)
     files |= resolver_files(render, model)
     if settings.front_end is not None:
-        files |= front_end_files(render, settings.front_end, _specs(model))
+        files |= front_end_files(render, settings.front_end, input_specs(model))
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     files["README.md"] = render(
@@ -100,7 +100,7 @@ def render_files(content: bytes, model: TfliteModel, settings: FirmwareSettings)
     return files
 
 
-def _specs(model: TfliteModel) -> tuple[TensorSpec, ...]:
+def input_specs(model: TfliteModel) -> tuple[TensorSpec, ...]:
     """The inputs as the runtimes describe them, so that windows are matched by the same rule."""
     tensors = [model.tensors[index] for index in model.inputs]
     return tuple(

@@ -9,8 +9,13 @@ import pytest
 from firmware_samples import STRICT, T, need, run, settings_for, write_model
 
 from firmware_export.aot.cores import CORES
+from firmware_export.boards import find_board
+from firmware_export.boards.emulator import run_image
+from firmware_export.boards.toolchain import build_image
 from firmware_export.front_end import model_front_end
 from firmware_export.raw_window import pack_raw, quantised_window, raw_bytes, unpack_raw
+from firmware_export.render import renderer
+from firmware_export.sensors import StreamSettings, replay_values
 from firmware_export.tflm import export_tflm
 from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.errors import KdEdgeError
@@ -158,7 +163,7 @@ def windows_of(constants, rng) -> list[dict[str, np.ndarray]]:
         lambda shape: (
             np.where(np.arange(shape[0])[:, None] * 2 < shape[0], -20000, 20000) + np.zeros(shape)
         ),
-        lambda shape: np.zeros(shape),
+        np.zeros,
     )
     return [{name: kind(s).astype(np.int16) for name, s in shapes.items()} for kind in kinds]
 
@@ -187,7 +192,11 @@ def built(request, tmp_path_factory):
 
 
 SOURCES = (
-    "host.c", "kd_front_end.c", "kd_front_end_run.c", "kd_signal.c", "kd_quantize.c", "kd_settings.c",
+    "host.c", "kd_front_end.c", "kd_front_end_run.c", "kd_signal.c", "kd_quantize.c",
+    "kd_settings.c",
+)  # fmt: skip
+HEADERS = (
+    "kd_front_end.h", "kd_front_end_run.h", "kd_signal.h", "kd_quantize.h", "kd_settings.h",
 )  # fmt: skip
 
 
@@ -226,6 +235,61 @@ def test_a_filter_that_float32_cannot_compute_is_refused():
     assert caught.value.code == "KD_PRECISION"
 
 
+ON_BOARD = r"""
+#include "kd_board.h"
+#include "kd_front_end_run.h"
+#include "kd_replay.h"
+#include "kd_settings.h"
+/* the one raw window of kd_replay -> its int8 inputs, as two hexadecimal digits each */
+int main(void)
+{
+    static int16_t raw[KD_RAW_VALUES];
+    static int8_t values[KD_INPUT_COUNT][KD_INPUT_LARGEST_SIZE];
+    int8_t *inputs[KD_INPUT_COUNT];
+    uint32_t at = 0;
+    for (uint32_t s = 0; s < KD_STREAM_COUNT; s++) {
+        for (uint32_t i = 0; i < kd_replay[s].samples * kd_replay[s].channels; i++) {
+            raw[at++] = kd_replay[s].values[i];
+        }
+    }
+    for (uint32_t i = 0; i < KD_INPUT_COUNT; i++) {
+        inputs[i] = values[i];
+    }
+    kd_front_end_run(raw, inputs);
+    for (uint32_t i = 0; i < KD_INPUT_COUNT; i++) {
+        for (uint32_t k = 0; k < kd_inputs[i].size; k++) {
+            const unsigned v = (unsigned char)values[i][k];
+            const char pair[2] = {"0123456789abcdef"[v >> 4], "0123456789abcdef"[v & 15u]};
+            kd_board_write(pair, 2);
+        }
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.gcc_arm
+@pytest.mark.parametrize("name", ["qemu-an385", "qemu-an386", "qemu-an547"])
+def test_a_board_and_python_differ_by_one_step_at_most(built, tmp_path, name):
+    """Without FPU, with fused multiply-add, with Helium. Oracle: as on the host."""
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    constants, specs, folder = built
+    front_end = model_front_end(constants, specs)
+    counts = windows_of(front_end, np.random.default_rng(8))[2]
+    path = folder.parent / "m.tflite"
+    render = renderer(settings_for(path, golden=None, front_end=constants), read_tflite(path))
+    replay = replay_values(front_end, [counts], StreamSettings(hop_s=1.0))
+    sources = {source: (folder / source).read_text() for source in (*SOURCES[1:], *HEADERS)}
+    sources |= {n: render(n, replay=replay) for n in ("kd_replay.h", "kd_replay.c")}
+    board = find_board(name)
+    image = build_image(board, {**sources, "main.c": ON_BOARD}, out=tmp_path)
+    found = np.frombuffer(bytes.fromhex(run_image(board, image.elf).output), np.int8)
+    expected = np.concatenate([a.ravel() for a in quantised_window(counts, front_end, specs)])
+    steps = np.abs(found.astype(int) - expected.astype(int))
+    assert steps.max() <= 1
+    assert (steps > 0).mean() < 1e-3
+
+
 @pytest.mark.gcc_arm
 @pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m55"])
 def test_the_code_compiles_for_every_core_without_libm(built, tmp_path, core):
@@ -240,7 +304,7 @@ def test_the_code_compiles_for_every_core_without_libm(built, tmp_path, core):
     allowed = {"U", "kd_quantize_input"}
     if core in ("m0plus", "m3"):  # no FPU: the compiler's own float routines
         allowed |= {name for name in undefined if name.startswith(("__aeabi_f", "__aeabi_i2f"))}
-        allowed |= {"__aeabi_uidiv"}
+        allowed |= {"__aeabi_uidiv", "__aeabi_uidivmod"}
     assert set(undefined) <= allowed
 
 

@@ -1,9 +1,9 @@
 """Windows as a board takes them: 16-bit counts at the sensors' rates, filtered from rest.
 
-A board knows nothing of what came before a window: its filters start as if the window's first sample
-had stood there for ever. Where a recipe's windows start with their recording (`start_s` 0, no
+A board knows nothing of what came before a window: its filters start as if the window's first
+sample had stood there for ever. Where windows start with their recording (`start_s` 0, no
 `hop_s`) that is what `cut_windows` does too, and the answers are the same. Elsewhere `cut_windows`
-filters through the recording, and a window's first samples differ by what its filters still remember.
+filters through the recording, and a window's first samples differ by what its filters remember.
 """
 
 from __future__ import annotations

@@ -55,6 +55,9 @@ uint32_t kd_board_stack_used(void);
 /* Bytes of stack that the linker has set aside. */
 uint32_t kd_board_stack_size(void);
 
+/* Bytes of variables with a fixed place, without the stack. */
+uint32_t kd_board_static_bytes(void);
+
 /// Console and end ///
 
 /* Write to the developer's console: standard output of the emulator or process. Not the serial

@@ -47,6 +47,10 @@ uint32_t kd_board_stack_used(void) {
     return (uint32_t)((uintptr_t)kd_stack_top - (uintptr_t)word);
 }
 
+uint32_t kd_board_static_bytes(void) {
+    return (uint32_t)((uintptr_t)kd_bss_end - (uintptr_t)kd_data_start);
+}
+
 /// Start ///
 
 /* Never returns. */

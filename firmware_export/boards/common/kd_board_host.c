@@ -112,6 +112,10 @@ uint32_t kd_board_stack_size(void) {
     return KD_BOARD_UNKNOWN;
 }
 
+uint32_t kd_board_static_bytes(void) {
+    return KD_BOARD_UNKNOWN;
+}
+
 void kd_board_write(const char *text, size_t size) {
     write_all(STDOUT_FILENO, text, size);
 }

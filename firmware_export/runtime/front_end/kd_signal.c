@@ -4,6 +4,15 @@
 
 #include "kd_quantize.h"
 
+#define BLOCK KD_SIGNAL_BLOCK
+
+/* a * b + c, in one instruction where the core has it. */
+#ifdef __FP_FAST_FMAF
+#define MULTIPLY_ADD(a, b, c) __builtin_fmaf(a, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
 /// filter ///
 
 typedef struct running {
@@ -25,101 +34,190 @@ static running start(const kd_cascade *cascade, float *state, float first)
     return filter;
 }
 
-static float filtered(const running *filter, float x)
+static void run_biquad(const kd_biquad *biquad, float *state, float *x, uint32_t n)
 {
-    const kd_cascade *cascade = filter->cascade;
-    float *state = filter->state;
+    const float b0 = biquad->b0, b1 = biquad->b1, b2 = biquad->b2;
+    const float a1 = -biquad->a1, a2 = -biquad->a2;
+    float s0 = state[0], s1 = state[1];
     uint32_t i;
-    if (cascade->count == 0u) {
-        return x;
+    for (i = 0; i < n; i++) {
+        const float in = x[i];
+        const float y = MULTIPLY_ADD(b0, in, s0);
+        s0 = MULTIPLY_ADD(a1, y, MULTIPLY_ADD(b1, in, s1));
+        s1 = MULTIPLY_ADD(a2, y, b2 * in);
+        x[i] = y;
     }
-    x -= filter->first;
-    for (i = 0; i < cascade->count; i++) {
-        const kd_biquad *biquad = &cascade->biquads[i];
-        const float y = biquad->b0 * x + state[0];
-        state[0] = biquad->b1 * x - biquad->a1 * y + state[1];
-        state[1] = biquad->b2 * x - biquad->a2 * y;
-        state += 2;
-        x = y;
+    state[0] = s0;
+    state[1] = s1;
+}
+
+static void filter_block(const running *filter, float *x, uint32_t n)
+{
+    const float level = filter->cascade->gain * filter->first;
+    uint32_t i;
+    if (filter->cascade->count == 0u) {
+        return;
     }
-    return x + cascade->gain * filter->first;
+    for (i = 0; i < n; i++) {
+        x[i] -= filter->first;
+    }
+    for (i = 0; i < filter->cascade->count; i++) {
+        run_biquad(&filter->cascade->biquads[i], filter->state + 2u * i, x, n);
+    }
+    for (i = 0; i < n; i++) {
+        x[i] += level;
+    }
+}
+
+static void rectify(float *x, uint32_t n)
+{
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        x[i] = x[i] < 0.0f ? -x[i] : x[i];
+    }
+}
+
+/// output ///
+
+/* Values on their way out, quantised a block at a time. */
+typedef struct outgoing {
+    const kd_signal_output *output;
+    float lsb, mean, scale;
+    uint32_t done; /* quantised already */
+    uint32_t n;    /* in `values` */
+    float values[BLOCK];
+} outgoing;
+
+static void flush(outgoing *out)
+{
+    int8_t q[BLOCK];
+    int8_t *to = out->output->out + (size_t)out->done * out->output->stride;
+    uint32_t i;
+    for (i = 0; i < out->n; i++) {
+        /* Rounded at each step, as Python does. */
+        const float units = out->values[i] * out->lsb;
+        out->values[i] = (units - out->mean) * out->scale;
+    }
+    kd_quantize_input(out->values, out->n, out->output->scale, out->output->zero_point, q);
+    for (i = 0; i < out->n; i++) {
+        *to = q[i];
+        to += out->output->stride;
+    }
+    out->done += out->n;
+    out->n = 0;
+}
+
+static void put(outgoing *out, float value)
+{
+    if (out->done + out->n < out->output->count) {
+        out->values[out->n++] = value;
+        if (out->n == BLOCK) {
+            flush(out);
+        }
+    }
 }
 
 /// resampling ///
 
-/* The last `size` values that went in; the newest stands at `newest`. */
-typedef struct history {
+/* The values that taps reach back to, oldest first, and behind them the block that comes now. */
+typedef struct resampler {
+    const kd_stream *stream;
     float *values;
-    uint32_t size;
-    uint32_t newest;
-} history;
-
-static void remember(history *past, float x)
-{
-    past->newest = past->newest + 1u == past->size ? 0u : past->newest + 1u;
-    past->values[past->newest] = x;
-}
+    uint32_t past; /* values before the block */
+    uint32_t due;  /* `up` times the place of the next output, from the block's start */
+} resampler;
 
 /* Every up-th tap from `phase` on, against the newest value, the one before it and so on. */
-static float resampled(const kd_stream *stream, const history *past, uint32_t phase)
+static float resampled(const kd_stream *stream, const float *newest, uint32_t phase)
 {
-    uint32_t at = past->newest;
-    float sum = 0.0f;
-    uint32_t tap;
-    for (tap = phase; tap < stream->tap_count; tap += stream->up) {
-        sum += stream->taps[tap] * past->values[at];
-        at = at == 0u ? past->size - 1u : at - 1u;
+    const uint32_t up = stream->up;
+    const float *tap = stream->taps + phase;
+    uint32_t left = (stream->tap_count - phase + up - 1u) / up;
+    float even = 0.0f, odd = 0.0f;
+    for (; left >= 4u; left -= 4u) {
+        even = MULTIPLY_ADD(tap[0], newest[0], even);
+        odd = MULTIPLY_ADD(tap[up], newest[-1], odd);
+        even = MULTIPLY_ADD(tap[2u * up], newest[-2], even);
+        odd = MULTIPLY_ADD(tap[3u * up], newest[-3], odd);
+        tap += 4u * up;
+        newest -= 4;
     }
-    return sum;
+    for (; left > 0u; left--) {
+        even = MULTIPLY_ADD(*tap, *newest, even);
+        newest--;
+        tap += up;
+    }
+    return even + odd;
+}
+
+/* Takes the n values that stand behind the past ones. */
+static void resample(resampler *state, uint32_t n, outgoing *out)
+{
+    const uint32_t up = state->stream->up;
+    uint32_t i;
+    while (state->due < n * up) {
+        const uint32_t at = state->due / up;
+        put(out, resampled(state->stream, state->values + state->past + at, state->due - at * up));
+        state->due += state->stream->down;
+    }
+    state->due -= n * up;
+    for (i = 0; i < state->past; i++) {
+        state->values[i] = state->values[i + n];
+    }
 }
 
 /// one channel ///
-
-static void put(const kd_stream *stream, uint32_t channel, const kd_signal_output *output,
-                uint32_t position, float y)
-{
-    const float value = (y * stream->lsb - stream->mean[channel]) * stream->scale[channel];
-    kd_quantize_input(&value, 1, output->scale, output->zero_point,
-                      output->out + (size_t)position * output->stride);
-}
 
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                        const kd_signal_output *output)
 {
     const int16_t *sample = window + channel;
     const float first = (float)*sample;
-    const float first_out = stream->filter.count ? stream->filter.gain * first : first;
+    const float after = stream->filter.count > 0u ? stream->filter.gain * first : first;
     const running filter = start(&stream->filter, work, first);
     const running envelope = start(&stream->envelope, work + 2u * stream->filter.count,
-                                   first_out < 0.0f ? -first_out : first_out);
-    history past;
-    uint32_t due = 0; /* up times the input that the next output falls on */
-    uint32_t now = 0; /* up times this input */
-    uint32_t i = 0;
+                                   after < 0.0f ? -after : after);
+    resampler state;
+    outgoing out;
+    float *block;
+    uint32_t left = stream->samples;
+    uint32_t i;
 
-    past.values = work + 2u * (stream->filter.count + stream->envelope.count);
-    past.size = (stream->tap_count + stream->up - 1u) / stream->up;
-    past.newest = 0;
-    for (; i < output->count; now += stream->up, sample += stream->channel_count) {
-        float x = filtered(&filter, (float)*sample);
+    out.output = output;
+    out.lsb = stream->lsb;
+    out.mean = stream->mean[channel];
+    out.scale = stream->scale[channel];
+    out.done = 0;
+    out.n = 0;
+    state.stream = stream;
+    state.values = work + 2u * (stream->filter.count + stream->envelope.count);
+    state.past = stream->tap_count > 0u ? (stream->tap_count - 1u) / stream->up : 0u;
+    state.due = 0;
+    block = state.values + state.past;
+    while (left > 0u) {
+        const uint32_t n = left < BLOCK ? left : BLOCK;
+        for (i = 0; i < n; i++) {
+            block[i] = (float)*sample;
+            sample += stream->channel_count;
+        }
+        filter_block(&filter, block, n);
         if (stream->rectify) {
-            x = filtered(&envelope, x < 0.0f ? -x : x);
+            rectify(block, n);
+            filter_block(&envelope, block, n);
         }
-        if (stream->tap_count == 0u) {
-            put(stream, channel, output, i++, x);
-            continue;
-        }
-        if (now == 0u) {
-            uint32_t k;
-            for (k = 0; k < past.size; k++) {
-                past.values[k] = x;
+        if (left == stream->samples) {
+            for (i = 0; i < state.past; i++) {
+                state.values[i] = block[0];
             }
         }
-        remember(&past, x);
-        /* An output falls between this input and the next one, or on this one. */
-        if (due < now + stream->up) {
-            put(stream, channel, output, i++, resampled(stream, &past, due - now));
-            due += stream->down;
+        if (stream->tap_count > 0u) {
+            resample(&state, n, &out);
+        } else {
+            for (i = 0; i < n; i++) {
+                put(&out, block[i]);
+            }
         }
+        left -= n;
     }
+    flush(&out);
 }

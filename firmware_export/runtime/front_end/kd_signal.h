@@ -62,15 +62,18 @@ typedef struct kd_signal_output {
     int32_t zero_point;
 } kd_signal_output;
 
-/* Floats of work that kd_signal_channel needs for a stream. */
+/* Samples that go through each step together. */
+#define KD_SIGNAL_BLOCK 32u
+
+/* Floats of work that kd_signal_channel needs for a stream, where taps is at least 1. */
 #define KD_SIGNAL_WORK_FLOATS(biquads, envelope_biquads, taps, up) \
-    (2u * ((biquads) + (envelope_biquads)) + ((taps) + (up) - 1u) / (up))
+    (2u * ((biquads) + (envelope_biquads)) + ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK)
 
 /* Computes one channel of a window, from rest.
  * channel: below channel_count. window: stream->samples times channel_count values, the channels of
  * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
- * Never fails. Stack: 120 bytes. */
+ * Never fails. Stack: 350 bytes. */
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                        const kd_signal_output *output);
 

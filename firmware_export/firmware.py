@@ -1,0 +1,234 @@
+"""Everything that a firmware image is made of: engine, front end, link, sensors and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export import c_text
+from firmware_export.aot.compiler import CompileSettings, compile_model
+from firmware_export.boards.board import Board
+from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
+from firmware_export.constants import Ports, PortTensor, read_labels, read_ports, settings_files
+from firmware_export.front_end import front_end_files, model_front_end
+from firmware_export.golden import golden_files
+from firmware_export.hello import HelloFacts, hello_bytes
+from firmware_export.raw_window import raw_bytes
+from firmware_export.render import Files, Renderer, renderer
+from firmware_export.sensors import StreamSettings, replay_values, stream_plans
+from firmware_export.settings import FirmwareSettings
+from firmware_export.tflm import input_specs, render_files
+from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.windows.raw import Counts, lsb_of
+
+RUNTIME = Path(__file__).parent / "runtime"
+ENGINES = ("aot", "tflm")
+# Bytes that wait for the firmware: some frames of the largest size, so that the host can have the
+# next window under way while one is computed.
+RECEIVE_BYTES = 4096
+_SMALLEST_KEPT_OUTPUT = 64
+_UART_OVERSAMPLING = 16
+_SENSORS = {"replay": "kd_sensor_replay.c", "stub": "kd_sensor_stub.c"}
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """Sources of an image without the board's own layer.
+
+    Attributes:
+        files: name -> text; every `.c` (and `.cc`) is to be compiled.
+        defines: macro -> value, for all of them and the board's layer alike.
+        raw_bytes: of a raw window; 0 where the board takes int8 windows only.
+        front_end: the part that the board runs, or None.
+    """
+
+    files: Mapping[str, str]
+    defines: Mapping[str, str | int]
+    raw_bytes: int
+    front_end: FrontEndConstants | None
+
+
+def firmware_sources(
+    model_path: Path,
+    board: Board,
+    settings: FirmwareSettings,
+    *,
+    engine: str = "aot",
+    stream: StreamSettings | None = None,
+    replay: Sequence[Counts] = (),
+    profile: bool = True,
+) -> Firmware:
+    """The sources of a model's firmware for a board.
+
+    Args:
+        settings: with the front end that the board is to run, or None for int8 windows alone, and
+            golden vectors or None. The arena's figures matter to TFLite Micro only.
+        engine: 'aot', plain C, or 'tflm', whose library the project brings.
+        stream: how the board streams its sensors, or None for none.
+        replay: raw windows that emulated sensors play; () leaves a stub for the user's own sensors.
+        profile: time every layer on request ('aot' only).
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_BAD_TFLITE, KD_UNSUPPORTED_OP: as `compile_model`, `export_tflm`.
+        KdEdgeError KD_COUNTS: a stream's units a count are unknown.
+        KdEdgeError KD_LABELS, KD_SHAPE, KD_NOT_CAUSAL, KD_PRECISION: as `export_tflm`.
+        KdEdgeError KD_USAGE: no such engine; a stream without a front end.
+    """
+    _check(settings, engine, stream)
+    model = read_tflite(Path(model_path))
+    ports = read_ports(model)
+    front_end = None
+    if settings.front_end is not None:
+        front_end = model_front_end(settings.front_end, input_specs(model))
+        for each in front_end.streams:
+            lsb_of(each)
+    render = renderer(settings, model, engine=engine)
+    layers = 0
+    if engine == "aot":
+        files, layers = _aot_files(model_path, board, settings, model, ports, render)
+    else:
+        files = render_files(Path(model_path).read_bytes(), model, settings)
+        del files["README.md"]
+    facts = HelloFacts(
+        board=board,
+        engine=engine,
+        model=model,
+        max_baud=_max_baud(board),
+        golden_count=min(settings.golden_count, len(settings.golden.labels))
+        if settings.golden
+        else 0,
+        layer_count=layers if profile else 0,
+        front_end=front_end,
+    )
+    files |= _config_files(render, settings, ports, facts, stream)
+    files |= _runtime_files(stream, replay, profile=facts.layer_count > 0)
+    if stream is not None and replay:
+        values = replay_values(front_end, replay, stream)
+        files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
+    defines = {
+        "KD_BOARD_RECEIVE_BYTES": f"{RECEIVE_BYTES}u",
+        "KD_LINK_OUTPUT_BYTES": f"{max(ports.output.size, _SMALLEST_KEPT_OUTPUT)}u",
+    }
+    if facts.layer_count:
+        defines["KD_MODEL_PROFILE"] = 1
+    return Firmware(
+        dict(sorted(files.items())), defines, raw_bytes(front_end) if front_end else 0, front_end
+    )
+
+
+def build_firmware(
+    firmware: Firmware,
+    board: Board,
+    out: Path,
+    *,
+    optimize: str = "-O2",
+    stack_bytes: int = STACK_BYTES,
+) -> Image:
+    """Compile and link the firmware for an emulated board. Raises as `build_image`."""
+    return build_image(
+        board,
+        firmware.files,
+        out=out,
+        defines=firmware.defines,
+        optimize=optimize,
+        stack_bytes=stack_bytes,
+    )
+
+
+def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | None) -> None:
+    if engine not in ENGINES:
+        raise KdEdgeError(
+            "KD_USAGE", f"no engine is called {engine!r}", hint=f"one of {', '.join(ENGINES)}"
+        )
+    if stream is not None and settings.front_end is None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "a board that streams needs a front end",
+            hint="leave the stream out, or give the front end that the model was built with",
+        )
+
+
+def _aot_files(
+    model_path: Path,
+    board: Board,
+    settings: FirmwareSettings,
+    model: TfliteModel,
+    ports: Ports,
+    render: Renderer,
+) -> tuple[Files, int]:
+    """The plain-C engine with its settings, and how many layers it has."""
+    compiled = compile_model(
+        Path(model_path),
+        # State that lives on, because the host may ask for it.
+        CompileSettings(core=board.core, carry_state=True, generator=settings.generator),
+    )
+    files: Files = dict(compiled.files)
+    files["kd_run.h"] = render("kd_run.h")
+    files["kd_run.c"] = render("kd_run.c", inputs=ports.inputs)
+    files |= settings_files(render, settings, ports, read_labels(settings, ports))
+    if settings.front_end is not None:
+        files |= front_end_files(render, settings.front_end, input_specs(model))
+    if settings.golden is not None:
+        files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
+    return files, len(compiled.layers)
+
+
+def _max_baud(board: Board) -> int:
+    """The fastest that the board's UART can go; 0 where there is nothing to change."""
+    if board.uart is not None and board.uart.kind == "cmsdk":
+        return board.clock_hz // _UART_OVERSAMPLING
+    return 0
+
+
+def _config_files(
+    render: Renderer,
+    settings: FirmwareSettings,
+    ports: Ports,
+    facts: HelloFacts,
+    stream: StreamSettings | None,
+) -> Files:
+    hello = hello_bytes(facts)
+    plans = stream_plans(facts.front_end, stream) if stream is not None else ()
+    values = {
+        "has_golden": settings.golden is not None,
+        "has_front_end": facts.front_end is not None,
+        "layer_count": facts.layer_count,
+        "max_baud": facts.max_baud,
+        "int8_bytes": sum(port.size for port in ports.inputs),
+        "raw_bytes": raw_bytes(facts.front_end) if facts.front_end else 0,
+        "text_name": c_text.string(_ascii(facts.board.name)),
+        "text_model": c_text.string(_ascii(settings.name)),
+        "score_micro": _score_micro(ports.output),
+        "score_zero": ports.output.zero_point,
+        "hello_bytes": len(hello),
+        "hello_rows": c_text.byte_lines(hello),
+        "plans": plans,
+        "sensor_values": max((16 * plan.channels for plan in plans), default=0),
+    }
+    names = ("kd_firmware_config.h", "kd_firmware_config.c")
+    return {name: render(name, **values) for name in names}
+
+
+def _score_micro(output: PortTensor) -> int:
+    return round(float(output.scale.removesuffix("f")) * 1e6)
+
+
+def _ascii(text: str) -> str:
+    """Printable ASCII without what the text commands use as marks."""
+    return "".join(c if " " <= c <= "~" and c not in "[]%" else "?" for c in text)
+
+
+def _runtime_files(
+    stream: StreamSettings | None, replay: Sequence[Counts], *, profile: bool
+) -> Files:
+    """Link and main program, with the parts that this image uses."""
+    left_out = set(_SENSORS.values())
+    if stream is None:
+        left_out |= {"kd_stream.c", "kd_stream.h", "kd_ring.c", "kd_ring.h", "kd_sensor.h"}
+    else:
+        left_out.remove(_SENSORS["replay" if replay else "stub"])
+    paths = [*(RUNTIME / "link").glob("*.[ch]"), *(RUNTIME / "firmware").glob("*.[ch]")]
+    return {p.name: p.read_text(encoding="utf-8") for p in paths if p.name not in left_out}

@@ -1,0 +1,319 @@
+#include "kd_firmware.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kd_board.h"
+#include "kd_firmware_config.h"
+#include "kd_link.h"
+#include "kd_profile.h"
+#include "kd_run.h"
+#include "kd_text.h"
+
+#if KD_HAS_GOLDEN
+#include "kd_golden.h"
+#endif
+#if KD_HAS_FRONT_END
+#include "kd_front_end_run.h"
+#endif
+#if KD_HAS_SENSORS
+#include "kd_stream.h"
+#endif
+#if KD_LAYER_COUNT > 0
+#include "kd_model.h"
+#endif
+
+/* One window as it comes, int8 or raw. */
+static union {
+    uint8_t bytes[KD_WINDOW_BYTES];
+    int16_t counts[(KD_WINDOW_BYTES + 1u) / 2u];
+} window;
+
+static kd_link serial;
+
+#if KD_HAS_SENSORS
+static struct {
+    bool on;
+    uint8_t flags;
+    bool endless;
+    uint32_t left; /* predictions, unless endless */
+} stream;
+#endif
+
+/// running windows ///
+
+static kd_status failed(kd_run_status status, kd_link_run *run)
+{
+    run->engine_code = (uint32_t)status;
+    return KD_STATUS_ENGINE;
+}
+
+/* Runs the model on what stands in its inputs; front_end_ticks stand in *run already. */
+static kd_status run_model(uint8_t flags, kd_link_run *run)
+{
+    const uint64_t start = kd_board_ticks();
+    kd_run_status status = (flags & KD_FLAG_KEEP_STATE) != 0u ? KD_RUN_OK : kd_reset_state();
+    if (status == KD_RUN_OK) {
+        status = kd_invoke();
+    }
+    run->ticks = kd_profile_since(start);
+    if (status != KD_RUN_OK) {
+        return failed(status, run);
+    }
+    run->scores = kd_scores();
+    run->microseconds = kd_profile_us(run->ticks + run->front_end_ticks);
+    return KD_STATUS_OK;
+}
+
+/* values: of input after input. */
+static void set_inputs(const uint8_t *values)
+{
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        memcpy(kd_input(i), values, kd_inputs[i].size);
+        values += kd_inputs[i].size;
+    }
+}
+
+/* Runs the window that stands in `window`. */
+static kd_status run_window(uint8_t kind, uint8_t flags, kd_link_run *run)
+{
+    const kd_run_status ready = kd_init();
+    if (ready != KD_RUN_OK) {
+        return failed(ready, run);
+    }
+#if KD_HAS_FRONT_END
+    if (kind == KD_KIND_RAW) {
+        int8_t *inputs[KD_INPUT_COUNT];
+        for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+            inputs[i] = kd_input(i);
+        }
+        const uint64_t start = kd_board_ticks();
+        kd_front_end_run(window.counts, inputs);
+        run->front_end_ticks = kd_profile_since(start);
+        return run_model(flags, run);
+    }
+#else
+    (void)kind;
+#endif
+    set_inputs(window.bytes);
+    return run_model(flags, run);
+}
+
+/// what the link asks for ///
+
+static void on_write(void *user, const uint8_t *bytes, size_t n)
+{
+    (void)user;
+    kd_board_send(bytes, n);
+}
+
+static uint32_t on_now_us(void *user)
+{
+    (void)user;
+    return (uint32_t)kd_profile_now_us();
+}
+
+static void on_reset(void *user)
+{
+    (void)user;
+    (void)kd_reset_state();
+}
+
+static kd_status on_run(void *user, uint8_t kind, uint8_t flags, kd_link_run *run)
+{
+    (void)user;
+#if KD_HAS_SENSORS
+    if (stream.on) {
+        return KD_STATUS_BUSY;
+    }
+#endif
+    return run_window(kind, flags, run);
+}
+
+#if KD_HAS_GOLDEN
+static kd_status on_selftest(void *user, uint16_t index, kd_link_selftest *result)
+{
+    (void)user;
+#if KD_HAS_SENSORS
+    if (stream.on) {
+        return KD_STATUS_BUSY;
+    }
+#endif
+    const kd_run_status ready = kd_init();
+    if (ready != KD_RUN_OK) {
+        return failed(ready, &result->run);
+    }
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        memcpy(kd_input(i), kd_golden_inputs[i] + (size_t)index * kd_inputs[i].size,
+               kd_inputs[i].size);
+    }
+    const kd_status status = run_model(0, &result->run);
+    if (status != KD_STATUS_OK) {
+        return status;
+    }
+    result->differing = 0;
+    for (size_t i = 0; i < KD_OUTPUT_SIZE; i++) {
+        result->differing += result->run.scores[i] != kd_golden_outputs[index][i];
+    }
+    return KD_STATUS_OK;
+}
+#endif
+
+#if KD_LAYER_COUNT > 0
+/* A window of zero points: what layers cost depends on the data by a few percent at most. */
+static kd_status on_profile(void *user)
+{
+    (void)user;
+    kd_link_run run = {0};
+#if KD_HAS_SENSORS
+    if (stream.on) {
+        return KD_STATUS_BUSY;
+    }
+#endif
+    if (kd_init() != KD_RUN_OK) {
+        return KD_STATUS_ENGINE;
+    }
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        memset(kd_input(i), (int)kd_inputs[i].zero_point, kd_inputs[i].size);
+    }
+    if (kd_reset_state() != KD_RUN_OK) {
+        return KD_STATUS_ENGINE;
+    }
+    kd_profile_begin();
+    const kd_status status = run_model((uint8_t)KD_FLAG_KEEP_STATE, &run);
+    kd_profile_end();
+    (void)kd_reset_state();
+    return status;
+}
+
+static const char *on_layer(void *user, uint16_t index, uint64_t *ticks)
+{
+    (void)user;
+    *ticks = kd_profile_layer(index);
+    return kd_model_layer_name(index);
+}
+#endif
+
+static void on_memory(void *user, kd_link_memory *memory)
+{
+    (void)user;
+    memory->stack_used = kd_board_stack_used();
+    memory->stack_size = kd_board_stack_size();
+    memory->static_bytes = kd_board_static_bytes();
+    memory->arena_bytes = (uint32_t)kd_arena_used_bytes();
+    memory->overruns = kd_board_overruns();
+}
+
+static void on_speed(void *user, uint32_t baud)
+{
+    (void)user;
+    /* The link has checked it against max_baud, which the board can do. */
+    (void)kd_board_set_speed(baud);
+}
+
+#if KD_HAS_SENSORS
+static kd_status on_stream(void *user, bool on, uint32_t windows, uint8_t flags)
+{
+    (void)user;
+    kd_stream_stop();
+    stream.on = false;
+    if (!on) {
+        return KD_STATUS_OK;
+    }
+    if (kd_init() != KD_RUN_OK) {
+        return KD_STATUS_ENGINE;
+    }
+    (void)kd_reset_state();
+    stream.flags = flags;
+    stream.endless = windows == 0u;
+    stream.left = windows;
+    stream.on = kd_stream_start();
+    return stream.on ? KD_STATUS_OK : KD_STATUS_REFUSED;
+}
+
+static void move_stream(void)
+{
+    uint32_t ends[KD_STREAM_COUNT];
+    uint32_t number;
+    if (!kd_stream_poll(&serial, window.counts, &number, ends)) {
+        return;
+    }
+    const uint64_t complete_us = kd_profile_now_us();
+    kd_link_run run = {0};
+    if (run_window((uint8_t)KD_KIND_RAW, stream.flags, &run) != KD_STATUS_OK) {
+        /* The host sees that nothing follows; a RUN tells it why. */
+        (void)on_stream(NULL, false, 0, 0);
+        return;
+    }
+    (void)kd_link_send_prediction(&serial, number, complete_us, ends,
+                                  (uint8_t)KD_STREAM_COUNT, &run);
+    if (!stream.endless && --stream.left == 0u) {
+        (void)on_stream(NULL, false, 0, 0);
+    }
+}
+#endif
+
+/// start and main loop ///
+
+static kd_link_device device = {
+    .write = on_write,
+    .now_us = on_now_us,
+    .reset = on_reset,
+    .run = on_run,
+#if KD_HAS_GOLDEN
+    .selftest = on_selftest,
+    .golden_count = KD_GOLDEN_COUNT,
+#endif
+#if KD_LAYER_COUNT > 0
+    .profile = on_profile,
+    .layer = on_layer,
+    .layer_count = KD_LAYER_COUNT,
+#endif
+    .memory = on_memory,
+#if KD_HAS_SENSORS
+    .stream = on_stream,
+#endif
+    .speed = on_speed,
+    .hello = kd_hello,
+    .hello_bytes = KD_HELLO_BYTES,
+    .receive_bytes = KD_BOARD_RECEIVE_BYTES,
+    .baud = 115200,
+    .max_baud = KD_MAX_BAUD,
+    .window = window.bytes,
+    .window_bytes = {KD_INT8_BYTES, KD_RAW_BYTES},
+    .output_bytes = KD_OUTPUT_SIZE,
+    .name = KD_TEXT_NAME,
+    .model = KD_TEXT_MODEL,
+    .score_micro = KD_SCORE_MICRO,
+    .score_zero = KD_SCORE_ZERO,
+};
+
+void kd_firmware_start(void)
+{
+    (void)kd_init(); /* a failure is told to whoever asks for a run */
+    device.boot = (uint32_t)kd_board_ticks();
+    kd_link_init(&serial, &device);
+    kd_text_banner(&serial);
+}
+
+void kd_firmware_poll(void)
+{
+    uint8_t bytes[64];
+    size_t n = kd_board_receive(bytes, sizeof bytes);
+    while (n > 0u) {
+        kd_link_receive(&serial, bytes, n);
+        n = kd_board_receive(bytes, sizeof bytes);
+    }
+    kd_link_poll(&serial);
+#if KD_HAS_SENSORS
+    if (stream.on) {
+        move_stream();
+        return;
+    }
+#endif
+    /* Asleep, it would not go back to the first speed where nothing comes at the new one. */
+    if (!serial.speed_unproven) {
+        kd_board_wait();
+    }
+}

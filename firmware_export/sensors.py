@@ -1,0 +1,120 @@
+"""How a board streams its sensors: rings, hops, and windows that emulated sensors play."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from firmware_export import c_text
+from firmware_export.protocol import BY_NAME
+from firmware_export.wire import fixed_bytes
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.windows.raw import Counts, raw_samples
+
+# KD_LINK_MAX_PAYLOAD of kd_frame.h.
+MAX_PAYLOAD = 1024
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """Times of a stream.
+
+    Attributes:
+        hop_s: from window to window; longer than the board takes for one.
+        frame_s: of samples that go into one frame.
+        slack_s: of samples that a ring holds beside a window.
+        fifo_s: of samples that a replayed sensor keeps for the firmware.
+    """
+
+    hop_s: float
+    frame_s: float = 0.05
+    slack_s: float = 0.25
+    fifo_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """One sensor as the C sources have it; see kd_firmware_config.h."""
+
+    comment: str
+    channels: int
+    capacity: int
+    hop_q24: int
+    period_q20_us: int
+    chunk: int
+
+
+@dataclass(frozen=True)
+class ReplayStream:
+    """One sensor's samples as the C sources have them; see kd_replay.h."""
+
+    rows: str
+    samples: int
+    channels: int
+    rate_uhz: int
+    fifo_samples: int
+
+
+def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tuple[StreamPlan, ...]:
+    """A plan a stream, in the order of a raw window.
+
+    Raises:
+        KdEdgeError KD_USAGE: a hop is below one sample.
+    """
+    samples = raw_samples(front_end)
+    plans = []
+    for stream in front_end.streams:
+        rate_hz = stream.source_rate_hz
+        hop = settings.hop_s * rate_hz
+        if hop < 1:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"a hop of {settings.hop_s:g} s is less than one sample of '{stream.name}'",
+                hint=f"name {1 / rate_hz:.3g} s or more",
+            )
+        slack = max(ceil(settings.slack_s * rate_hz), 1)
+        plans.append(
+            StreamPlan(
+                comment=c_text.comment(f"{stream.name}, every {hop:.6g} samples"),
+                channels=len(stream.channels),
+                capacity=samples[stream.name] + slack,
+                hop_q24=round(hop * 2**24),
+                period_q20_us=round(1e6 / rate_hz * 2**20),
+                chunk=_chunk(settings.frame_s * rate_hz, len(stream.channels)),
+            )
+        )
+    return tuple(plans)
+
+
+def _chunk(samples: float, channels: int) -> int:
+    """Samples of a frame: at least one, at most what fits."""
+    fitting = (MAX_PAYLOAD - fixed_bytes(BY_NAME["SAMPLES"])) // (2 * channels)
+    return max(min(round(samples), fitting), 1)
+
+
+def window_ends(plan: StreamPlan, n_samples: int, window: int) -> int:
+    """The number after the last sample of a window, as the board counts."""
+    return (plan.hop_q24 * window >> 24) + n_samples
+
+
+def replay_values(
+    front_end: FrontEndConstants, windows: Sequence[Counts], settings: StreamSettings
+) -> tuple[ReplayStream, ...]:
+    """The windows one after the other, a stream each."""
+    streams = []
+    for stream in front_end.streams:
+        counts = np.concatenate([window[stream.name] for window in windows])
+        streams.append(
+            ReplayStream(
+                rows=c_text.rows(str(value) for value in counts.reshape(-1).tolist()),
+                samples=len(counts),
+                channels=counts.shape[1],
+                rate_uhz=round(stream.source_rate_hz * 1e6),
+                fifo_samples=ceil(settings.fifo_s * stream.source_rate_hz),
+            )
+        )
+    return tuple(streams)
