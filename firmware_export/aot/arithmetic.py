@@ -19,8 +19,8 @@ from kd_edge.convert.flatbuffer import Tensor
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 # Bits by which operands of a sum are shifted up before they are brought to one scale.
 _SUM_BITS = {"int8": 20, "int16": 15}
-# Bits by which a product may be shifted up and still fit 32 bits.
-_PRODUCT_SHIFT = {"int8": 15, "int16": 0}
+# Bits by which a product may be shifted up and stay within 2^30.
+_PRODUCT_SHIFT = {"int8": 13, "int16": 0}
 _ACTIVATION_LIMITS = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
 

@@ -53,7 +53,7 @@ def _of_integer(node: Node) -> Call:
     source, result = node.inputs[0], node.outputs[0]
     multiplier, shift = quantize_multiplier(scale_of(source) / scale_of(result))
     bits = 8 if source.dtype == "int8" else 16
-    if shift + bits >= 31:
+    if shift + bits >= 30:
         raise refuse(node, "its result's scale is far below its input's", "calibrate again")
     return Call(
         kernel="kd_requantize",

@@ -59,9 +59,9 @@ def _divided(multiplier: int, shift: int, count: int) -> tuple[int, int]:
 
 
 def _check_sum(node: Node, count: int, shift: int) -> None:
-    """Refuse sums that TFLite Micro's 32 bits do not hold."""
+    """Refuse sums that might not fit TFLite Micro's 32 bits."""
     largest = count * (1 << (8 if node.inputs[0].dtype == "int8" else 16))
-    if largest << max(shift, 0) >= 1 << 31:
+    if largest << max(shift, 0) > 1 << 30:
         raise refuse(
             node,
             f"a sum of {count} values at these scales does not fit 32 bits",

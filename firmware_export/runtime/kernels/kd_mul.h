@@ -11,7 +11,7 @@ typedef struct {
     int32_t a_offset;    /* minus the zero point */
     int32_t b_offset;
     int32_t multiplier;  /* of 2^31 */
-    int32_t shift;       /* left where positive; -31 to 30 */
+    int32_t shift;       /* left where positive; -31 to 13 */
     int32_t offset;      /* the result's zero point */
     int32_t low;         /* clamp, both ends included */
     int32_t high;

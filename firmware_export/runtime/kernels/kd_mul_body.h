@@ -8,7 +8,7 @@ void KD_MUL(const kd_mul_params *p, const KD_VALUE *a, const KD_VALUE *b, KD_VAL
         const KD_VALUE *y = b + at.b;
         for (int32_t i = 0; i < p->rows.count; i++) {
             const int32_t product = (*x + p->a_offset) * (*y + p->b_offset);
-            const int32_t raw = kd_requant(product, p->multiplier, p->shift) + p->offset;
+            const int32_t raw = kd_rescale(product, p->multiplier, p->shift) + p->offset;
             const int32_t value = kd_clamp(raw, p->low, p->high);
 #ifdef KD_MUL_TABLE
             *out++ = p->table != NULL ? p->table[value + 128] : (KD_VALUE)value;

@@ -11,7 +11,7 @@ typedef struct {
     kd_rows reduced;     /* over the input from there, the values that are added up */
     int32_t sum_offset;  /* minus the zero point of all of them */
     int32_t multiplier;  /* of 2^31; a mean's holds its division */
-    int32_t shift;       /* left where positive; -31 to 30 */
+    int32_t shift;       /* left where positive */
     int32_t offset;      /* the result's zero point */
 } kd_reduce_params;
 

@@ -21,7 +21,7 @@ void KD_REDUCE(const kd_reduce_params *p, const KD_VALUE *in, KD_VALUE *out)
         const KD_VALUE *x = in + at.a;
         for (int32_t i = 0; i < p->kept.count; i++) {
             const int32_t sum = kd_sum_of(&p->reduced, x) + p->sum_offset;
-            const int32_t raw = kd_requant(sum, p->multiplier, p->shift) + p->offset;
+            const int32_t raw = kd_rescale(sum, p->multiplier, p->shift) + p->offset;
             *out++ = (KD_VALUE)kd_clamp(raw, KD_LOW, KD_HIGH);
             x += p->kept.a_step;
         }

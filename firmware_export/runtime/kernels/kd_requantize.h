@@ -10,7 +10,7 @@ typedef struct {
     int32_t out_wide;
     int32_t in_offset;  /* minus the zero point */
     int32_t multiplier; /* of 2^31 */
-    int32_t shift;      /* left where positive; -31 to 30 */
+    int32_t shift;      /* left where positive */
     int32_t offset;     /* the result's zero point */
 } kd_requantize_params;
 

@@ -2,6 +2,18 @@
 
 #define KD_LEAST_RESULT (-(1 << (KD_BITS - 1)))
 
+#if defined(__GNUC__)
+#define KD_ONCE __attribute__((noinline))
+#else
+#define KD_ONCE
+#endif
+
+/* kd_high_mul(), called and not repeated: inline, the products would be a quarter of the code. */
+KD_ONCE static int32_t kd_product(int32_t a, int32_t b)
+{
+    return kd_high_mul(a, b);
+}
+
 /* x / 2^right, halves up, of x >= 0; right is at least 1. */
 static inline int32_t kd_halves_up(int32_t x, int32_t right)
 {
@@ -21,15 +33,15 @@ static int32_t kd_exp(int32_t a)
     const int32_t in_quarter = (a & (quarter - 1)) - quarter;
     /* Taylor around -1/8. */
     const int32_t x = in_quarter * 32 + (1 << 28);
-    const int32_t x2 = kd_high_mul(x, x);
-    const int32_t x3 = kd_high_mul(x2, x);
-    const int32_t x4 = kd_high_mul(x2, x2);
-    const int32_t third = kd_high_mul(kd_halves_up(x4, 2) + x3, 715827883);
-    int32_t result = 1895147668 + kd_high_mul(x + kd_halves_up(third + x2, 1), 1895147668);
+    const int32_t x2 = kd_product(x, x);
+    const int32_t x3 = kd_product(x2, x);
+    const int32_t x4 = kd_product(x2, x2);
+    const int32_t third = kd_product(kd_halves_up(x4, 2) + x3, 715827883);
+    int32_t result = 1895147668 + kd_product(x + kd_halves_up(third + x2, 1), 1895147668);
     int32_t remainder = (in_quarter - a) >> 24;
     for (int32_t i = 0; i < 7; i++) {
         if ((remainder & 1) != 0) {
-            result = kd_high_mul(result, powers[i]);
+            result = kd_product(result, powers[i]);
         }
         remainder >>= 1;
     }
@@ -40,9 +52,9 @@ static int32_t kd_exp(int32_t a)
 static int32_t kd_one_over_one_plus(int32_t a)
 {
     const int32_t half = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
-    int32_t x = 1515870810 + kd_high_mul(half, -1010580540); /* 48/17 - 32/17 half, in 2^-29 */
+    int32_t x = 1515870810 + kd_product(half, -1010580540); /* 48/17 - 32/17 half, in 2^-29 */
     for (int32_t i = 0; i < 3; i++) {
-        x += kd_high_mul(x, (1 << 29) - kd_high_mul(half, x)) * 4;
+        x += kd_product(x, (1 << 29) - kd_product(half, x)) * 4;
     }
     return x >= 1 << 30 ? INT32_MAX : x * 2;
 }
@@ -53,7 +65,7 @@ static int32_t kd_share(const kd_softmax_params *p, int32_t difference)
     if (difference < p->least) {
         return 0;
     }
-    return kd_exp(kd_high_mul(kd_shift_left(difference, (uint32_t)p->left), p->multiplier));
+    return kd_exp(kd_product(kd_shift_left(difference, (uint32_t)p->left), p->multiplier));
 }
 
 void KD_SOFTMAX(const kd_softmax_params *p, const int8_t *in, KD_RESULT *out)
@@ -75,7 +87,7 @@ void KD_SOFTMAX(const kd_softmax_params *p, const int8_t *in, KD_RESULT *out)
         }
         const int32_t scale = kd_one_over_one_plus((int32_t)(top - 0x80000000u));
         for (int32_t c = 0; c < p->depth; c++) {
-            const int32_t share = kd_high_mul(kd_share(p, in[c] - most), scale);
+            const int32_t share = kd_product(kd_share(p, in[c] - most), scale);
             const int32_t result = right > 31 ? 0 : kd_halves_up(share, right);
             out[c] = (KD_RESULT)kd_min(result + KD_LEAST_RESULT, -1 - KD_LEAST_RESULT);
         }

@@ -1,6 +1,6 @@
 #include "kd_softmax_s16.h"
 
-#include "kd_math.h"
+#include "kd_rescale.h"
 
 /* A table of 513 points over the int16 range at x, between two points on a straight line. */
 static int32_t kd_on_line(const int16_t *table, int32_t x)
@@ -18,7 +18,7 @@ void kd_softmax_s16(const kd_softmax_s16_params *p, const int16_t *in, int16_t *
         }
         int32_t sum = 0;
         for (int32_t c = 0; c < p->depth; c++) {
-            const int32_t difference = kd_requant(in[c] - most, p->multiplier, p->shift);
+            const int32_t difference = kd_rescale(in[c] - most, p->multiplier, p->shift);
             out[c] = (int16_t)kd_on_line(p->exp, kd_clamp(difference + 32767, -32768, 32767));
             sum += out[c];
         }

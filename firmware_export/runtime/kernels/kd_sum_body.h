@@ -1,12 +1,5 @@
 /* The text of kd_sum_s8() and kd_sum_s16(). Before it: KD_SUM, KD_VALUE, KD_SUM_BITS, KD_HIGH_MUL and,
- * for int8, KD_SUM_TABLE. */
-
-/* x / 2^right, halves away from zero; |x| is at most 2^30. */
-static inline int32_t kd_round_right(int32_t x, int32_t right)
-{
-    const int32_t half = (int32_t)((1u << right) >> 1);
-    return (x + half + ((x >> 31) & -(int32_t)(right > 0))) >> right;
-}
+ * for int8, KD_SUM_TABLE; kd_rescale.h. */
 
 void KD_SUM(const kd_sum_params *p, const KD_VALUE *a, const KD_VALUE *b, KD_VALUE *out)
 {

@@ -1,6 +1,6 @@
 #include "kd_sum_s16.h"
 
-#include "kd_math.h"
+#include "kd_rescale.h"
 
 #define KD_SUM kd_sum_s16
 #define KD_VALUE int16_t

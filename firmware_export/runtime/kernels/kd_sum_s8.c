@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "kd_math.h"
+#include "kd_rescale.h"
 
 #define KD_SUM kd_sum_s8
 #define KD_VALUE int8_t

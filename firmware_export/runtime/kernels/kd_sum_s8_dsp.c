@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "kd_high_mul_dsp.h"
-#include "kd_math.h"
+#include "kd_rescale.h"
 #include "kd_sum_s8.h"
 
 #define KD_SUM kd_sum_s8
