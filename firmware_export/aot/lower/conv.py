@@ -11,7 +11,7 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.lower.conv_geometry import MAX_SIZE, Geometry, geometry_of
 from firmware_export.aot.lower.conv_layout import (
-    VECTOR,
+    CONV_VECTOR,
     folded_bias,
     packed_stream,
     padded,
@@ -195,7 +195,7 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
         scratch = read_bytes * (4 if walk.all_direct(read_bytes) else 5)
     else:
         read_bytes = walk.window_bytes
-        constants = _row_constants(rows, narrowing, VECTOR if variant == "_mve" else 1)
+        constants = _row_constants(rows, narrowing, CONV_VECTOR if variant == "_mve" else 1)
         scratch = 0 if walk.all_direct(read_bytes) else read_bytes
     params = {
         **constants,

@@ -6,7 +6,9 @@ import numpy as np
 
 from firmware_export.aot.lower.conv_quantisation import Narrowing
 
-VECTOR = 4  # output channels that the Helium kernels narrow at a time
+# Output channels whose constants the Helium kernels load at a time.
+CONV_VECTOR = 4
+DEPTHWISE_VECTOR = 8
 
 
 def folded_bias(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:

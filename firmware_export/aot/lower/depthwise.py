@@ -9,7 +9,7 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.lower.conv import Convolution, convolution_call
 from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
-from firmware_export.aot.lower.conv_layout import VECTOR, folded_bias, padded, quad_stream
+from firmware_export.aot.lower.conv_layout import DEPTHWISE_VECTOR, folded_bias, padded, quad_stream
 from firmware_export.aot.lower.conv_quantisation import (
     Narrowing,
     check_sums,
@@ -95,7 +95,9 @@ def _portable(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndar
 
 def _vectors(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:
     """Tap after tap, so that a vector of channels adjoins."""
-    return _folded(by_channel, narrowing, VECTOR) | {"weights": np.ascontiguousarray(by_channel.T)}
+    return _folded(by_channel, narrowing, DEPTHWISE_VECTOR) | {
+        "weights": np.ascontiguousarray(by_channel.T)
+    }
 
 
 def _folded(by_channel: np.ndarray, narrowing: Narrowing, multiple: int) -> dict[str, np.ndarray]:

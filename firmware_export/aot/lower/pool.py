@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.arithmetic import RANGES, activation_range
 from firmware_export.aot.checks import require_scales
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
-from firmware_export.aot.lower.conv_geometry import geometry_of
+from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
 from firmware_export.aot.numbers import scale_of, zero_point_of
 from firmware_export.aot.program import Call
 
@@ -33,6 +33,8 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     if result.shape[3] != g.in_channels:
         raise refuse(node, f"its output is {result.shape}", "export the model again")
     low, high = activation_range(node, result)
+    if node.op == "AVERAGE_POOL_2D" and (low, high) == RANGES["int8"] and _in_pairs(g):
+        return (_pairs_call(node, g),)
     params = {
         "batches": g.batches,
         "in_rows": g.in_rows,
@@ -53,3 +55,20 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     in_place = ((0, 1),) if g.pad_rows == 0 == g.pad_columns else ()
     args = (source, result)
     return (Call(_KERNELS[node.op], params, args, (1,), in_place=in_place, note=node.place),)
+
+
+def _in_pairs(g: Geometry) -> bool:
+    """Whether each output pixel is the mean of the next two of a row, none of them padding."""
+    windows = g.kernel_rows, g.kernel_columns, g.stride_rows, g.stride_columns
+    return windows == (1, 2, 1, 2) and 2 * g.out_columns <= g.in_columns
+
+
+def _pairs_call(node: Node, g: Geometry) -> Call:
+    params = {
+        "rows": g.batches * g.in_rows,
+        "pairs": g.out_columns,
+        "channels": g.in_channels,
+        "behind": g.in_columns - 2 * g.out_columns,
+    }
+    args = (node.inputs[0], node.outputs[0])
+    return Call("kd_avg_pool_s8_pairs", params, args, (1,), in_place=((0, 1),), note=node.place)

@@ -6,6 +6,10 @@
  * 256 * weight_a + weight_b. With SMLAD over whole words giving S = 256 * A + B and SMLAD over the
  * sign-extended low bytes giving B, A is (S - B) >> 8, exact in wrapping arithmetic while
  * |A| < 2^23. The lowering sees to that, to |accumulator| < 2^30 and to right shifts of 1 and more. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#pragma GCC optimize("O1") /* without optimisation the assembly does not get all registers */
+#endif
+
 #include <stddef.h>
 #include <string.h>
 

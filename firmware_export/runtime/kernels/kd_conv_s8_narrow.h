@@ -25,6 +25,28 @@ static inline int32_t kd_narrow(
     return value;
 }
 
+/* kd_narrow(), then the value that `table` has for it, if there is one: of value 0, or NULL. In one
+ * piece, because compilers otherwise write all that follows twice. */
+static inline int32_t kd_narrow_looked_up(int32_t doubled, int32_t multiplier,
+                                          int32_t shift_less_one, int32_t rounding,
+                                          const int8_t *table)
+{
+    int32_t value;
+    __asm__("smmulr %[v], %[x], %[m]\n\t"
+            "add    %[v], %[v], %[v], asr #31\n\t"
+            "asr    %[v], %[v], %[s]\n\t"
+            "add    %[v], %[v], %[r]\n\t"
+            "ssat   %[v], #8, %[v], asr #1\n\t"
+            "cbz    %[t], 1f\n\t"
+            "ldrsb  %[v], [%[t], %[v]]\n"
+            "1:"
+            : [v] "=&r"(value)
+            : [x] "r"(doubled), [m] "r"(multiplier), [s] "r"(shift_less_one), [r] "r"(rounding),
+              [t] "l"(table)
+            : "memory");
+    return value;
+}
+
 /* Clamp and table for n values in place. */
 static inline void kd_narrow_finish(
     int8_t *values, uint32_t n, int32_t low, int32_t high, const int8_t *table)

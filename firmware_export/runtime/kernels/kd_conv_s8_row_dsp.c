@@ -3,6 +3,10 @@
  * The weights' stream holds for each two channels a, b: 2 * bias of a and b, their multipliers,
  * their right shifts less one (a byte each, then two of nothing), then a word for each two columns
  * of the window, in which each halfword is 256 * weight_a + weight_b: see kd_conv_s8_dsp.c. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#pragma GCC optimize("O1") /* without optimisation the assembly does not get all registers */
+#endif
+
 #include "kd_conv_s8_row.h"
 
 #include <string.h>
@@ -51,71 +55,66 @@ static void widen(
     "smlad %[s0], %[w], %[y], %[s0]\n\t"                                                           \
     "smlad %[b0], %[v], %[y], %[b0]\n\t"
 
-/* Value of one output before the clamp that no table has taken in. */
-static inline int8_t value_of(
-    int32_t doubled, int32_t multiplier, int32_t shift, int32_t rounding, const int8_t *table)
+/* All channels of `pixels` pixels, of which the first reads from `wide` on. */
+static void tile(const kd_conv_s8_row_params *p, const int16_t *wide, int32_t pixels, int8_t *out)
 {
-    const int32_t value = kd_narrow(doubled, multiplier, shift, rounding);
-    return table != NULL ? table[value] : (int8_t)value;
-}
-
-/* Three pixels from `wide` on, for the two channels (or the last one) of `channel`. */
-static inline void three_pixels(const kd_conv_s8_row_params *p, const int32_t *channel,
-                                const int16_t *wide, int8_t *out, int two)
-{
-    const int32_t *weights = channel + 5;
-    const int16_t *x = wide;
-    uint32_t n = ((uint32_t)p->window_bytes + 1u) / 2u;
-    int32_t s0 = 0, b0 = 0, s1 = 0, b1 = 0, s2 = 0, b2 = 0; /* S and B of each pixel */
-    uint32_t v, w, y;
-    /* Two words a turn; an odd number begins with the second. */
-    __asm__ volatile("adds  %[n], %[n], #1\n\t"
-                     "lsrs  %[n], %[n], #1\n\t"
-                     "bcc   2f\n"
-                     "1:\n\t" COLUMNS
-                     "2:\n\t" COLUMNS
-                     "subs  %[n], %[n], #1\n\t"
-                     "bne   1b"
-                     : [s0] "+r"(s0), [b0] "+r"(b0), [s1] "+r"(s1), [b1] "+r"(b1), [s2] "+r"(s2),
-                       [b2] "+r"(b2), [weights] "+r"(weights), [x] "+r"(x), [n] "+r"(n),
-                       [v] "=&r"(v), [w] "=&r"(w), [y] "=&r"(y)
-                     : [step] "r"(2u * p->x_bytes)
-                     : "cc", "memory");
     const int32_t rounding = kd_narrow_rounding(p->out_zero);
     const int8_t *table = p->table == NULL ? NULL : p->table + 128;
     const uint32_t step = p->out_channels;
-    int32_t bias = channel[0], multiplier = channel[2], shift = (uint8_t)channel[4];
-    out[0] = value_of(bias + ((s0 - b0) >> 7), multiplier, shift, rounding, table);
-    out[step] = value_of(bias + ((s1 - b1) >> 7), multiplier, shift, rounding, table);
-    out[2u * step] = value_of(bias + ((s2 - b2) >> 7), multiplier, shift, rounding, table);
-    if (two) {
-        out++;
-        bias = channel[1];
-        multiplier = channel[3];
-        shift = channel[4] >> 8;
-        out[0] = value_of(bias + 2 * b0, multiplier, shift, rounding, table);
-        out[step] = value_of(bias + 2 * b1, multiplier, shift, rounding, table);
-        out[2u * step] = value_of(bias + 2 * b2, multiplier, shift, rounding, table);
-    }
-}
-
-/* All channels of `pixels` pixels, of which the first reads from `wide` on. */
-static void tile(const kd_conv_s8_row_params *p, const int16_t *wide, uint32_t pixels, int8_t *out)
-{
+    const uint32_t step_bytes = 2u * p->x_bytes;
+    const uint32_t words = ((uint32_t)p->window_bytes + 1u) / 2u;
     const int32_t *channel = p->weights;
-    for (uint32_t c = 0; c < p->out_channels; c += 2u) {
-        const int two = c + 1u < p->out_channels;
-        for (uint32_t left = pixels;;) {
-            const uint32_t pixel = pixels - left;
-            three_pixels(p, channel, wide + pixel * p->x_bytes, out + pixel * p->out_channels + c,
-                         two);
-            if (left <= 3u) {
-                break;
+    for (uint32_t channels = step; channels > 0u; channel += 5u + words, out += 2) {
+        const int odd = channels == 1u;
+        int32_t pixel = 0;
+        for (;;) {
+            const int32_t *weights = channel + 5;
+            const int8_t *x = (const int8_t *)wide + (uint32_t)pixel * step_bytes;
+            int8_t *to = out + (uint32_t)pixel * step;
+            uint32_t n = words;
+            int32_t s0 = 0, b0 = 0, s1 = 0, b1 = 0, s2 = 0, b2 = 0; /* S and B of each pixel */
+            uint32_t v, w, y;
+            /* Two words a turn; an odd number begins with the second. */
+            __asm__ volatile("adds  %[n], %[n], #1\n\t"
+                             "lsrs  %[n], %[n], #1\n\t"
+                             "bcc   2f\n"
+                             "1:\n\t" COLUMNS
+                             "2:\n\t" COLUMNS
+                             "subs  %[n], %[n], #1\n\t"
+                             "bne   1b"
+                             : [s0] "+r"(s0), [b0] "+r"(b0), [s1] "+r"(s1), [b1] "+r"(b1),
+                               [s2] "+r"(s2), [b2] "+r"(b2), [weights] "+r"(weights), [x] "+r"(x),
+                               [n] "+r"(n), [v] "=&r"(v), [w] "=&r"(w), [y] "=&r"(y)
+                             : [step] "r"(step_bytes)
+                             : "cc", "memory");
+            int32_t bias = channel[0], by = channel[2], shift = (uint8_t)channel[4];
+            s0 = kd_narrow_looked_up(bias + ((s0 - b0) >> 7), by, shift, rounding, table);
+            s1 = kd_narrow_looked_up(bias + ((s1 - b1) >> 7), by, shift, rounding, table);
+            s2 = kd_narrow_looked_up(bias + ((s2 - b2) >> 7), by, shift, rounding, table);
+            to[0] = (int8_t)s0;
+            to[step] = (int8_t)s1;
+            to[2u * step] = (int8_t)s2;
+            if (!odd) {
+                bias = channel[1];
+                by = channel[3];
+                shift = channel[4] >> 8;
+                s0 = kd_narrow_looked_up(bias + 2 * b0, by, shift, rounding, table);
+                s1 = kd_narrow_looked_up(bias + 2 * b1, by, shift, rounding, table);
+                s2 = kd_narrow_looked_up(bias + 2 * b2, by, shift, rounding, table);
+                to++;
+                to[0] = (int8_t)s0;
+                to[step] = (int8_t)s1;
+                to[2u * step] = (int8_t)s2;
             }
-            /* A rest is computed with pixels before it once more. */
-            left = left < 6u ? 3u : left - 3u;
+            pixel += 3;
+            if (pixel + 3 > pixels) {
+                if (pixel == pixels) {
+                    break;
+                }
+                pixel = pixels - 3; /* a rest is computed with pixels before it once more */
+            }
         }
-        channel += 5u + ((uint32_t)p->window_bytes + 1u) / 2u;
+        channels -= odd ? 1u : 2u;
     }
 }
 
@@ -131,7 +130,7 @@ void kd_conv_s8_row(const kd_conv_s8_row_params *p, const int8_t *in, void *scra
             }
             const int32_t x = p->first_x + (int32_t)(column * p->x_bytes);
             widen(p, in, x, (int32_t)((pixels - 1u) * p->x_bytes) + p->window_bytes, scratch);
-            tile(p, scratch, pixels, out + column * p->out_channels);
+            tile(p, scratch, (int32_t)pixels, out + column * p->out_channels);
             column += pixels;
             if (column == p->out_columns) {
                 break;

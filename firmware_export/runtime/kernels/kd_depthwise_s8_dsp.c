@@ -5,6 +5,10 @@
  * weights for each tap. Where channels are no multiple of four, the last four begin earlier and are
  * computed again. The lowering sees to four channels and more, |accumulator| < 2^30, and right
  * shifts of 1 and more. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#pragma GCC optimize("O1") /* without optimisation the assembly does not get all registers */
+#endif
+
 #include "kd_conv_s8_narrow.h"
 #include "kd_depthwise_s8_taps.h"
 
