@@ -58,11 +58,14 @@ class Session(abc.ABC):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    def run(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Answers to one window, from a fresh state.
+    def run(
+        self, arrays: Sequence[np.ndarray], *, keep_state: bool = False
+    ) -> tuple[np.ndarray, ...]:
+        """Answers to one window, from a fresh state unless asked otherwise.
 
         Args:
             arrays: one a model input, of that input's shape (batch of 1 in front) and type.
+            keep_state: the model's state runs on from the call before.
 
         Returns:
             One array a model output, in the output's own type.
@@ -71,14 +74,15 @@ class Session(abc.ABC):
             KdEdgeError KD_SHAPE: an array of another shape or type, or another number of arrays.
             KdEdgeError KD_UNSUPPORTED_OP: the runtime refuses an operator when it comes to run it.
         """
-        self.load(arrays)
+        self.load(arrays, keep_state=keep_state)
         self.invoke()
         return self.answers()
 
-    def load(self, arrays: Sequence[np.ndarray]) -> None:
+    def load(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> None:
         """Reset the model's state (an LSTM keeps it between calls) and set its inputs."""
         check_arrays(self.inputs, arrays)
-        self.reset()
+        if not keep_state:
+            self.reset()
         self._set_inputs(arrays)
 
     @abc.abstractmethod

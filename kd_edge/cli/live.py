@@ -1,0 +1,254 @@
+"""`kd-edge live`: a board's stream, shown while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from kd_edge.cli.options import PATH, common, path_option
+from kd_edge.errors import ExitStatus, KdEdgeError
+
+EPILOG = """
+\b
+Examples:
+  kd-edge live build/isl --port /dev/ttyACM0 --open
+  kd-edge live build/isl --board qemu-an386 --plain
+  kd-edge live --port /dev/ttyACM0 --record RECORDINGS --label house --subject S1
+  kd-edge live --port /dev/ttyACM0 --json --windows 100
+
+BUNDLE gives names, units and the host's own answers; without it classes are numbers and samples
+counts. Ctrl-C ends the stream; what was recorded is kept.
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command's options that say what is shown and kept."""
+
+    plain: bool
+    as_json: bool
+    http_port: int | None
+    open_page: bool
+    record: Path | None
+    label: str | None
+    subject: str
+    session: str
+    keep_state: bool
+
+    @property
+    def page(self) -> bool:
+        """Whether a page is served: asked for, or nothing else is."""
+        return self.open_page or self.http_port is not None or not (self.plain or self.as_json)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("bundle", type=PATH, required=False)
+@click.option("--port", help="Where the board is: anything that pyserial opens.")
+@click.option("--board", help="An emulated board instead, which plays the bundle's own windows.")
+@click.option(
+    "--baud", type=click.IntRange(min=1), help="The port's speed; the usual ones otherwise."
+)
+@click.option("--reset", default="none", help="How the board is reset first; none by default.")
+@click.option(
+    "--hop",
+    "hop_s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds from window to window of an emulated board; a quarter of a window.",
+)
+@click.option("--runtime", default="tflm", help="What answers on the host: tflm, litert.")
+@click.option("--plain", is_flag=True, help="Show it in the terminal; a line a window in a pipe.")
+@click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
+@click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
+@path_option("--record", help="A folder, or NAME.npz: keep the samples as a recording.")
+@click.option("--label", help="What is performed; 'unlabelled' otherwise.")
+@click.option("--subject", default="", help="Who performs it.")
+@click.option("--session", default="", help="On which day, or how mounted.")
+@click.option("--windows", type=click.IntRange(min=1), help="End after so many predictions.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@click.option("--keep-state", is_flag=True, help="Let the model's state run on between windows.")
+@path_option("--recover", help="Finish a recording that a crash left as NAME.npz.part, and end.")
+@common
+def live(
+    bundle, port, board, baud, reset, hop_s, runtime, windows, seconds, recover, **asked
+) -> int:
+    """Show what a board streams: signals, predictions, the host's answers, losses, latency."""
+    from kd_edge.live.session import Limits
+    from kd_edge.pipeline.live_board import LiveReach
+
+    if recover is not None:
+        return _recover(recover, as_json=asked["as_json"])
+    options = Asked(**asked)
+    _check(options)
+    reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s)
+    limits = Limits(windows=windows, seconds=seconds)
+    with _ended_by_signals():
+        if not options.as_json:
+            return _run(bundle, reach, runtime, options, limits)
+        try:
+            return _run(bundle, reach, runtime, options, limits)
+        except KdEdgeError as error:
+            # One object a line, the error too.
+            _print_json({"event": "error", "error": error.to_json()})
+            return error.exit_status
+
+
+def _check(options: Asked) -> None:
+    named = options.label or options.subject or options.session
+    if named and options.record is None:
+        raise click.UsageError("--label, --subject and --session are of a recording: add --record")
+    if options.plain and options.as_json:
+        raise click.UsageError("--plain and --json both fill the terminal: take one")
+
+
+def _run(bundle_path, reach, runtime: str, options: Asked, limits) -> int:
+    from kd_edge.live.facts import facts_of
+    from kd_edge.live.host import Host
+    from kd_edge.live.session import Session
+    from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+    from kd_edge.pipeline.live_board import open_live
+
+    bundle = None if bundle_path is None else load_board_bundle(bundle_path)
+    host, known = None, {}
+    if bundle is not None:
+        host = Host(bundle.model_path, bundle.manifest.front_end, runtime=runtime)
+        known = {
+            "classes": bundle.manifest.class_names,
+            "front_end": host.front_end,
+            "title": bundle.manifest.title,
+            "host": host.name,
+            "synthetic": bundle.manifest.synthetic,
+        }
+    with open_live(bundle, reach, tell=_tell) as (device, port):
+        facts = facts_of(device.hello, reach.board or port, **known)
+        with _recording(options, facts) as recorder:
+            if recorder is not None:
+                facts = replace(facts, recording=str(recorder.target))
+            with _views(options, facts) as views:
+                session = Session(
+                    device, facts, host=host, recorder=recorder, views=views,
+                    keep_state=options.keep_state,
+                )  # fmt: skip
+                summary = session.run(limits)
+    if not options.as_json:
+        _print_summary(summary, facts)
+    if summary.error is not None:
+        raise summary.error
+    return ExitStatus.OK
+
+
+@contextlib.contextmanager
+def _recording(options: Asked, facts) -> Iterator:
+    """A recorder that is finished however the block ends; None where nothing is recorded."""
+    from kd_edge.live.recorder import UNLABELLED, Recorder
+
+    if options.record is None:
+        yield None
+        return
+    recorder = Recorder(
+        options.record,
+        facts,
+        label=options.label or UNLABELLED,
+        subject=options.subject,
+        session=options.session,
+    )
+    try:
+        yield recorder
+    finally:
+        _print_recorded(recorder.finish(), as_json=options.as_json)
+
+
+@contextlib.contextmanager
+def _views(options: Asked, facts) -> Iterator[list]:
+    """What shows the session, for as long as the block lasts."""
+    from kd_edge.cli.printing import console
+    from kd_edge.live.plain import JsonLines, Lines, Picture
+
+    with contextlib.ExitStack() as stack:
+        views: list = []
+        url = None
+        if options.page:
+            url = _serve(stack, views, facts, options)
+        if options.as_json:
+            views.append(JsonLines(_print_line))
+            views[-1].start(facts, page=url)
+        elif options.plain and console().is_terminal:
+            views.append(stack.enter_context(Picture(facts, console())))
+        elif options.plain:
+            views.append(Lines(facts, _print_line))
+        if url is not None and not options.as_json:
+            click.echo(f"page: {url}\nCtrl-C ends the stream.")
+        if options.open_page:
+            click.launch(url)
+        yield views
+
+
+def _serve(stack: contextlib.ExitStack, views: list, facts, options: Asked) -> str:
+    from kd_edge.live.feed import Feed
+    from kd_edge.live.server import PageServer
+
+    feed = Feed(facts)
+    server = PageServer(feed, facts, port=options.http_port or 0)
+    stack.callback(server.close)
+    views.append(feed)
+    return server.url
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does: the board is stopped, the recording finished."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _recover(folder: Path, *, as_json: bool) -> int:
+    from kd_edge.live.recorder import recover
+
+    _print_recorded(recover(folder), as_json=as_json)
+    return ExitStatus.OK
+
+
+def _print_recorded(recorded, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"event": "recorded"} | recorded.to_json())
+    elif recorded.path is None:
+        click.echo("recorded nothing: no sample came")
+    else:
+        rows = f", {recorded.rows} rows in labels.csv" if recorded.rows else ""
+        gaps = "no gap" if not recorded.gaps else f"{recorded.gaps} gaps"
+        click.echo(f"recorded {recorded.seconds:.1f} s to {recorded.path}: {gaps}{rows}")
+
+
+def _print_summary(summary, facts) -> None:
+    from kd_edge.live.plain import figure_lines
+
+    click.echo(f"{facts.board} on {facts.port}: {summary.why}")
+    for line in figure_lines(summary.figures, facts):
+        click.echo(line)
+
+
+def _print_json(content: dict) -> None:
+    import json
+
+    _print_line(json.dumps(content, ensure_ascii=False))
+
+
+def _print_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _tell(what: str) -> None:
+    click.echo(what, err=True)

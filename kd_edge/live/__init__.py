@@ -1,0 +1,1 @@
+"""A board's stream while it runs: shown, compared with the host, recorded."""

@@ -1,0 +1,52 @@
+"""The host's own answers to the windows of a stream: Python's front end and a runtime's model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export.front_end import model_front_end
+from firmware_export.raw_window import quantised_window
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.runtimes.registry import RUNTIMES, open_session
+
+
+class Host:
+    """A bundle's model and front end in this process.
+
+    Args:
+        model: an int8 `.tflite`.
+        front_end: the bundle's.
+        runtime: a key of `RUNTIMES`; TFLite Micro answers bit for bit as a board does.
+
+    Attributes:
+        name: the runtime's title.
+        front_end: the part that feeds the model, streams in the board's order.
+
+    Raises:
+        KdEdgeError: as `open_session` and `model_front_end`.
+    """
+
+    def __init__(self, model: Path, front_end: FrontEndConstants, *, runtime: str = "tflm"):
+        self._session = open_session(runtime, model)
+        self.name = RUNTIMES[runtime].title
+        self.front_end = model_front_end(front_end, self._session.inputs)
+
+    def answer(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> np.ndarray:
+        """Every output in order, (bytes,) int8, for one raw window.
+
+        Args:
+            arrays: (samples, channels) int16 counts, one a stream of `front_end`.
+            keep_state: the model's state runs on from the window before.
+        """
+        counts = {
+            stream.name: array for stream, array in zip(self.front_end.streams, arrays, strict=True)
+        }
+        specs = self._session.inputs
+        windows = quantised_window(counts, self.front_end, specs)
+        # The batch of 1 in front.
+        inputs = [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
+        outputs = self._session.run(inputs, keep_state=keep_state)
+        return np.concatenate([output.reshape(-1) for output in outputs])

@@ -1,0 +1,108 @@
+"""The board of a live session: booted here from a bundle, or behind a port."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export.boards import find_board
+from firmware_export.boards.emulator import start
+from firmware_export.sensors import StreamSettings
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.device import Device
+from kd_edge.pipeline.boards.bundle_image import BoardBundle, bundle_image
+from kd_edge.windows.raw import raw_samples
+
+# Windows overlap so much where nobody says otherwise.
+_HOPS_A_WINDOW = 4
+
+
+@dataclass(frozen=True)
+class LiveReach:
+    """How the board is reached: by the name of an emulated one, or by a port.
+
+    Attributes:
+        baud, reset: of a port; as `Device.open`.
+        hop_s: from window to window of an emulated board; None: a quarter of a window.
+    """
+
+    board: str | None = None
+    port: str | None = None
+    baud: int | None = None
+    reset: str = "none"
+    hop_s: float | None = None
+
+
+@contextlib.contextmanager
+def open_live(
+    bundle: BoardBundle | None, reach: LiveReach, *, tell: Callable[[str], None]
+) -> Iterator[tuple[Device, str]]:
+    """An open board that can stream, and how it is reached; closed when the block ends.
+
+    Args:
+        bundle: None takes a port with whatever model is on it.
+
+    Raises:
+        KdEdgeError KD_USAGE: not one of board and port; an emulated board without a bundle.
+        KdEdgeError KD_COUNTS: the bundle has no raw windows that a board could play.
+        KdEdgeError: as `bundle_image`, `start` and `Device.open`.
+    """
+    if (reach.board is None) == (reach.port is None):
+        raise KdEdgeError(
+            "KD_USAGE",
+            "name one board" if reach.board is None else "a board is reached by one way only",
+            where="--board, --port",
+            hint="--port /dev/ttyACM0 for a real board, --board qemu-an386 for an emulated one; "
+            "`kd-edge board list` shows both",
+        )
+    with contextlib.ExitStack() as stack:
+        sha256 = bundle.model_sha256 if bundle else None
+        url = reach.port or _boot(stack, bundle, reach, tell)
+        tell(f"opening {url}")
+        device = Device.open(url, baud=reach.baud, reset=reach.reset, model_sha256=sha256)
+        yield stack.enter_context(device), url
+
+
+def _boot(
+    stack: contextlib.ExitStack,
+    bundle: BoardBundle | None,
+    reach: LiveReach,
+    tell: Callable[[str], None],
+) -> str:
+    board = find_board(reach.board)
+    if bundle is None or not board.emulated:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"{board.name} runs a bundle's model, and none is named"
+            if board.emulated
+            else f"{board.name} is a real board: it is reached through its port",
+            where="BUNDLE" if board.emulated else "--board",
+            hint="kd-edge live BUNDLE --board NAME" if board.emulated else "--port",
+        )
+    if bundle.front_end is None or not bundle.raw:
+        raise KdEdgeError(
+            "KD_COUNTS",
+            "the bundle has no raw windows that an emulated board could play",
+            where=str(bundle.folder),
+            hint="the front end must be causal, and the recordings or the recipe must name each "
+            "sensor's units a count; then build again",
+        )
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kd-edge-")))
+    tell(f"building for {board.name}")
+    stream = StreamSettings(hop_s=reach.hop_s or _usual_hop_s(bundle))
+    image = bundle_image(bundle, board, folder, stream=stream, replay=bundle.raw)
+    tell(f"booting {board.name}")
+    # Idle time is waited for: the sensors then play as fast as real ones.
+    emulator = start(
+        board, image.elf, count_instructions=board.counts_instructions, skip_idle=False
+    )
+    return stack.enter_context(emulator).url
+
+
+def _usual_hop_s(bundle: BoardBundle) -> float:
+    samples = raw_samples(bundle.front_end)
+    longest = max(samples[s.name] / s.source_rate_hz for s in bundle.front_end.streams)
+    return longest / _HOPS_A_WINDOW
