@@ -1,0 +1,8 @@
+#include "kd_avg_pool_s16.h"
+
+#define KD_AVG_POOL kd_avg_pool_s16
+#define KD_VALUE int16_t
+#define KD_LEAST INT16_MIN
+#define KD_MOST INT16_MAX
+
+#include "kd_avg_pool_body.h"

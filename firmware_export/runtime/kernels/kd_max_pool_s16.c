@@ -1,0 +1,7 @@
+#include "kd_max_pool_s16.h"
+
+#define KD_MAX_POOL kd_max_pool_s16
+#define KD_VALUE int16_t
+#define KD_MOST INT16_MAX
+
+#include "kd_max_pool_body.h"
