@@ -125,6 +125,15 @@ def test_a_second_build_does_nothing_again(bundle, recipe, capfd):
     assert all(path.read_bytes() == content for path, content in models.items())
 
 
+def test_firmware_holds_both_engines_and_the_report_their_parity(bundle):
+    """Oracle: the golden vectors, which are TFLite Micro's answers."""
+    files = load_manifest(bundle).files
+    assert {"firmware/kd_run.cc", "firmware/aot/kd_run.c", "firmware/aot/kd_model.c"} <= set(files)
+    report = from_json((bundle / "report.json").read_text())
+    (parity,) = [p for p in report.parity if p.kind == "engines"]
+    assert (parity.n_windows, parity.max_steps) == (4, 0)
+
+
 def test_a_changed_setting_redoes_only_what_rests_on_it(copied, recipe, tmp_path, capfd):
     changed = tmp_path / "changed.toml"
     changed.write_text(recipe.read_text().replace("alpha = 0.5", "alpha = 0.6"))

@@ -63,14 +63,25 @@ def read_model(path: Path) -> bytes:
         ) from error
 
 
-def build_files(compiled: Compiled, *, optimize: str) -> dict[str, str]:
+def build_files(
+    compiled: Compiled,
+    *,
+    optimize: str,
+    beside: Mapping[str, str] | None = None,
+    title: str = "An int8 model",
+) -> dict[str, str]:
     """Every file for a project but the manifest: name -> text.
 
     Args:
         optimize: a key of `OPTIMIZE`; decides the options in Makefile and CMakeLists.txt.
+        beside: sources that go with the model, `kd_run.c` among them; name -> text.
+        title: of the README, before 'as plain C'.
     """
-    sources = sorted(name for name in compiled.files if name.endswith(".c"))
+    files = {**compiled.files, **(beside or {})}
+    sources = sorted(name for name in files if name.endswith(".c"))
     values = {
+        "title": c_text.comment(title),
+        "has_run": beside is not None,
         "prefix": compiled.settings.prefix,
         "PREFIX": compiled.settings.prefix.upper(),
         "generator": c_text.comment(compiled.settings.generator),
@@ -80,7 +91,6 @@ def build_files(compiled: Compiled, *, optimize: str) -> dict[str, str]:
         "optimize": optimize,
         "flags": (*compiled.core.flags, OPTIMIZE[optimize], *SECTION_FLAGS),
         "sources": sources,
-        "headers": sorted(name for name in compiled.files if name.endswith(".h")),
         "kernels": _kernels(compiled),
         "inputs": [_port(tensor) for tensor in compiled.graph.inputs],
         "outputs": [_port(tensor) for tensor in compiled.graph.outputs],
@@ -96,7 +106,7 @@ def build_files(compiled: Compiled, *, optimize: str) -> dict[str, str]:
         autoescape=False,  # C, Make and Markdown, not HTML
     )
     written = ("README.md", "Makefile", "CMakeLists.txt")
-    return compiled.files | {
+    return files | {
         name: environment.get_template(f"aot_{name}.j2").render(values) for name in written
     }
 

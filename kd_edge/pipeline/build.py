@@ -89,13 +89,13 @@ def _build(context: Context) -> Built:
     manifest = _manifest(context, models)
     proven = _prove(context, manifest, answers)
     gates = _gates(context, manifest, answers, proven)
-    flash, unexported = export_firmware(context, manifest, answers.stored, proven)
+    firmware = export_firmware(context, manifest, answers.stored, proven)
     report = Report(
         schema_version=REPORT_SCHEMA_VERSION,
         title=recipe.name,
         product=manifest.product,
         synthetic=manifest.synthetic,
-        caveats=(*refused, *unexported, *_caveats(context)),
+        caveats=(*refused, *firmware.caveats, *_caveats(context)),
         provenance=provenance(context.command, recipe.sha256),
         parts=_parts(context),
         rows=(
@@ -103,10 +103,10 @@ def _build(context: Context) -> Built:
             *ensemble_rows(context, teachers, answers),
             *baseline_rows(context),
         ),
-        parity=proven.parity,
+        parity=(*proven.parity, *firmware.parity),
         curves=tuple(model.curve for model in (*students, *teachers)),
         findings=gates.findings,
-        flash=flash,
+        flash=firmware.flash,
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
         folds=fold_results(context, students, answers),
     )
@@ -114,7 +114,7 @@ def _build(context: Context) -> Built:
     _clear(context)
     written = (RECIPE_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)
     write_manifest(out, manifest, (*context.stages.files, *written))
-    return Built(report, gates.failures)
+    return Built(report, (*gates.failures, *firmware.failures))
 
 
 def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: Watch) -> Context:

@@ -1,33 +1,59 @@
-"""The bundle's golden vectors and firmware/."""
+"""The bundle's golden vectors and firmware/, for both engines."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from firmware_export.aot.engine import HOST_COMPILERS, export_engine, run_golden_here
 from firmware_export.flash import measure_flash
 from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge import __version__
+from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.errors import KdEdgeError
 from kd_edge.files import atomic_path
 from kd_edge.pipeline.bundle import Manifest, StoredWindows
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.proof import Proven
 from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
+from kd_edge.runtimes.parity import compare_forms
+from kd_edge.runtimes.results import Parity
 
 GOLDEN_FILE = "golden.npz"
 FIRMWARE_FOLDER = "firmware"
+PLAIN_C_FOLDER = "aot"  # in firmware/
+PLAIN_C, ORACLE = "int8 as plain C", "int8 on TFLite Micro"
+_HOW = "golden vectors; the portable sources, compiled and run on this host"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What was written for boards, and what its proof found.
+
+    Attributes:
+        flash: by section.
+        caveats: what was not written or not proved, and why.
+        parity: the plain-C engine against TFLite Micro, on the golden vectors.
+        failures: answers that are not TFLite Micro's.
+    """
+
+    flash: tuple[FlashSection, ...] = ()
+    caveats: tuple[str, ...] = ()
+    parity: tuple[Parity, ...] = ()
+    failures: tuple[KdEdgeError, ...] = ()
 
 
 def export_firmware(
     context: Context, manifest: Manifest, stored: StoredWindows, proven: Proven
-) -> tuple[tuple[FlashSection, ...], tuple[str, ...]]:
-    """Write golden.npz and firmware/ for the product.
+) -> Firmware:
+    """Write golden.npz, firmware/ for TFLite Micro and firmware/aot/ as plain C for the product.
 
-    Returns:
-        flash by section, and caveats. A front end that is not causal cannot run on a board: then
-        no firmware is written, and a caveat says so.
+    A front end that is not causal cannot run on a board: then no firmware is written, and a caveat
+    says so; likewise no plain C of a model that the engine refuses.
     """
     model = manifest.model(manifest.product)
     int8 = context.out / model.format("int8").file
@@ -37,31 +63,86 @@ def export_firmware(
     folder = context.out / FIRMWARE_FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     if not manifest.front_end.causal:
-        return (), (
-            "The front end is not causal (causal = false): it cannot run on a board, so no "
-            "firmware/ is written.",
+        return Firmware(
+            caveats=(
+                "The front end is not causal (causal = false): it cannot run on a board, so no "
+                "firmware/ is written.",
+            )
         )
     arena = next(
         r.arena
         for r in proven.rows
         if r.model == model.name and r.format == "int8" and r.runtime == "tflm"
     )
-    export_tflm(
-        int8,
-        folder,
-        FirmwareSettings(
-            name=manifest.title,
-            labels=manifest.class_names,
-            arena_bytes=arena.smallest_bytes or arena.used_bytes,
-            arena_how=f"{arena.how} ABI: {arena.abi}.",
-            front_end=manifest.front_end,
-            golden=Golden(golden.inputs, golden.outputs, tuple(int(v) for v in golden.labels)),
-            synthetic=manifest.synthetic,
-            generator=f"kd-edge {__version__}",
-            golden_count=context.recipe.firmware.golden_vectors,
-        ),
+    settings = FirmwareSettings(
+        name=manifest.title,
+        labels=manifest.class_names,
+        arena_bytes=arena.smallest_bytes or arena.used_bytes,
+        arena_how=f"{arena.how} ABI: {arena.abi}.",
+        front_end=manifest.front_end,
+        golden=Golden(golden.inputs, golden.outputs, tuple(int(v) for v in golden.labels)),
+        synthetic=manifest.synthetic,
+        generator=f"kd-edge {__version__}",
+        golden_count=context.recipe.firmware.golden_vectors,
     )
-    return tuple(FlashSection(f.name, f.bytes, f.how) for f in measure_flash(folder)), ()
+    export_tflm(int8, folder, settings)
+    plain_c = prove_plain_c(
+        int8, folder / PLAIN_C_FOLDER, context.recipe.firmware.core, settings, model.name
+    )
+    flash = tuple(FlashSection(f.name, f.bytes, f.how) for f in measure_flash(folder))
+    return replace(plain_c, flash=flash)
+
+
+def prove_plain_c(
+    int8: Path, folder: Path, core: str, settings: FirmwareSettings, model: str
+) -> Firmware:
+    """Write the plain-C engine and hold its answers, on this machine, against the golden ones.
+
+    Args:
+        int8: the model. folder: of the engine's sources. core: a key of `CORES`.
+        model: its name, for people.
+    """
+    try:
+        export_engine(int8, folder, core, settings)
+    except KdEdgeError as error:
+        if error.code != "KD_UNSUPPORTED_OP":
+            raise
+        where = f" at {error.where}" if error.where else ""
+        return Firmware(caveats=(f"No plain C of '{model}': {error.message}{where}.",))
+    answers = run_golden_here(int8, settings)
+    if answers is None:
+        return Firmware(
+            caveats=(
+                "The plain-C engine was not run here: none of "
+                f"{', '.join(HOST_COMPILERS)} is installed.",
+            )
+        )
+    return _compared(answers, int8, settings, model)
+
+
+def _compared(answers: np.ndarray, int8: Path, settings: FirmwareSettings, model: str) -> Firmware:
+    read = read_tflite(int8)
+    scale = read.tensors[read.outputs[0]].scales[0]
+    expected = settings.golden.outputs.reshape(len(settings.golden.labels), -1)[: len(answers)]
+    parity = compare_forms(
+        scale * answers.astype(np.float64),
+        scale * expected.astype(np.float64),
+        PLAIN_C,
+        ORACLE,
+        step=scale,
+    )
+    parity = replace(parity, kind="engines", model=model, note=_HOW)
+    wrong = int((answers != expected).any(axis=1).sum())
+    if wrong == 0:
+        return Firmware(parity=(parity,))
+    failure = KdEdgeError(
+        "KD_GATE_PARITY",
+        f"the plain C of '{model}' answers otherwise than TFLite Micro in {wrong} of "
+        f"{len(answers)} golden windows",
+        where=f"{FIRMWARE_FOLDER}/{PLAIN_C_FOLDER}",
+        hint="this is a defect of the plain-C engine; use the TFLite Micro engine, and report it",
+    )
+    return Firmware(parity=(parity,), failures=(failure,))
 
 
 def _write_golden(context: Context, inputs: dict[str, np.ndarray], golden) -> None:

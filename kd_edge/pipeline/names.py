@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firmware_export.aot.cores import CORES
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
@@ -14,7 +15,7 @@ from kd_edge.windows import WindowSet
 
 
 def check_names(recipe: Recipe) -> None:
-    """Look up the reader and every model, option, loss, ensemble and baseline that a recipe names.
+    """Look up the reader and every model, option, loss, ensemble, baseline and core in a recipe.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY (an option): with the nearest names,
@@ -32,6 +33,7 @@ def check_names(recipe: Recipe) -> None:
             where = f"{kind}.{position}"
             _check(model.model, MODELS, "model", f"{where}.model")
             _check_options(model, model_options(model.model), f"{where}.options")
+    _check(recipe.firmware.core, CORES, "core", "firmware.core")
     for name in recipe.proof.baselines:
         _check(name, BASELINES, "baseline", "proof.baselines")
     if recipe.distillation is None:

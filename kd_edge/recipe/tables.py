@@ -276,9 +276,11 @@ class Firmware(_Table):
     """What goes into the bundle's firmware/.
 
     golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test.
+    core: of the plain-C engine in firmware/aot/; 'host' is portable C99, which builds anywhere.
     """
 
     golden_vectors: PositiveInt = 16
+    core: str = "host"
 
 
 class Recipe(_Table):

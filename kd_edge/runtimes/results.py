@@ -32,7 +32,8 @@ class Parity:
 
     Attributes:
         left, right: e.g. 'int8 on LiteRT', 'int8 on TFLite Micro'.
-        kind: 'runtimes' (same file, two runtimes) or 'forms' (float against int8).
+        kind: 'runtimes' (same file, two runtimes), 'forms' (float against int8) or 'engines'
+            (the same file as plain C and on its interpreter).
         n_windows: compared.
         class_agreement: fraction of windows with the same class, 0 to 1.
         max_steps: largest difference in int8 steps of the output, None for float outputs.

@@ -1,0 +1,123 @@
+"""The plain-C engine behind the same functions as TFLite Micro's: a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.export import Exported, build_files, write_export
+from firmware_export.constants import read_labels, read_ports, settings_files
+from firmware_export.front_end import front_end_files
+from firmware_export.golden import golden_files
+from firmware_export.render import Files, renderer
+from firmware_export.settings import FirmwareSettings
+from firmware_export.tflm import input_specs
+from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.errors import KdEdgeError
+
+HOST_COMPILERS = ("gcc", "cc", "clang")
+
+
+def engine_files(model_path: Path, core: str, settings: FirmwareSettings) -> tuple[Compiled, Files]:
+    """The compiled model, and `kd_run`, settings, quantiser, front end and golden vectors with it.
+
+    Raises as `compile_model` and `export_tflm`.
+    """
+    compiled = compile_model(
+        model_path,
+        # `kd_run` resets the state itself, and lets those who ask keep it.
+        CompileSettings(core=core, carry_state=True, generator=settings.generator),
+    )
+    model = read_tflite(model_path)
+    ports = read_ports(model)
+    render = renderer(settings, model, engine="aot")
+    files = {
+        "kd_run.h": render("kd_run.h"),
+        "kd_run.c": render("kd_run.c", inputs=ports.inputs),
+        **settings_files(render, settings, ports, read_labels(settings, ports)),
+    }
+    if settings.front_end is not None:
+        files |= front_end_files(render, settings.front_end, input_specs(model))
+    if settings.golden is not None:
+        files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
+    return compiled, files
+
+
+def export_engine(
+    model_path: Path, out: Path, core: str, settings: FirmwareSettings
+) -> tuple[Compiled, Exported]:
+    """Write the engine's folder: everything that `kd_run.h` promises, for one core.
+
+    Raises as `engine_files` and `write_export`.
+    """
+    compiled, beside = engine_files(model_path, core, settings)
+    files = build_files(compiled, optimize="size", beside=beside, title=settings.name)
+    return compiled, write_export(out, compiled, files, optimize="size")
+
+
+def run_golden_here(model_path: Path, settings: FirmwareSettings) -> np.ndarray | None:
+    """Outputs of the portable sources for the golden vectors, compiled and run on this machine.
+
+    Returns:
+        (n, outputs) int8; None where no compiler is installed.
+
+    Raises:
+        KdEdgeError KD_COMPILE: the compiler refuses the sources, or the program fails.
+    """
+    compiler = next((name for name in HOST_COMPILERS if shutil.which(name)), None)
+    if compiler is None:
+        return None
+    compiled, beside = engine_files(model_path, "host", settings)
+    files = {**compiled.files, **beside, "main.c": _MAIN}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        sources = sorted(name for name in files if name.endswith(".c"))
+        _run(folder, compiler, "-std=c99", "-O1", "-I.", *sources, "-o", "golden")
+        said = _run(folder, "./golden")
+    count = min(settings.golden_count, len(settings.golden.labels))
+    return np.frombuffer(said, np.int8).reshape(count, -1)
+
+
+def _run(folder: str, *command: str) -> bytes:
+    program = command[0] if "/" not in command[0] else str(Path(folder, command[0]).resolve())
+    done = subprocess.run([program, *command[1:]], cwd=folder, capture_output=True, check=False)
+    if done.returncode:
+        raise KdEdgeError(
+            "KD_COMPILE",
+            f"{command[0]} fails on the plain-C sources, with status {done.returncode}",
+            where=done.stderr.decode("utf-8", "replace").strip()[:800] or None,
+            hint="this is a defect of the sources; report it with the model's operators",
+        )
+    return done.stdout
+
+
+_MAIN = """#include <stdio.h>
+
+#include "kd_golden.h"
+#include "kd_run.h"
+
+int main(void)
+{
+    static int8_t output[KD_OUTPUT_SIZE];
+    if (kd_init() != KD_RUN_OK) {
+        return 1;
+    }
+    for (uint32_t window = 0; window < KD_GOLDEN_COUNT; window++) {
+        const int8_t *inputs[KD_INPUT_COUNT];
+        for (uint32_t i = 0; i < KD_INPUT_COUNT; i++) {
+            inputs[i] = kd_golden_inputs[i] + window * kd_inputs[i].size;
+        }
+        if (kd_run(inputs, output) != KD_RUN_OK ||
+            fwrite(output, 1, KD_OUTPUT_SIZE, stdout) != KD_OUTPUT_SIZE) {
+            return 2;
+        }
+    }
+    return 0;
+}
+"""
