@@ -216,6 +216,7 @@ static void stream_window(void)
     (void)kd_link_send_prediction(&board.link, board.windows_done, 5000ull * board.windows_done,
                                   ends, N_STREAMS, &run);
     board.windows_done++;
+    board.runs++;
     board.streaming = --board.windows_left > 0u;
 }
 

@@ -166,6 +166,16 @@ def test_a_stream_ends_when_nobody_wants_more(connect):
         assert device.memory().stack_size == 222
 
 
+def test_a_board_that_resets_while_it_streams_is_reported(connect):
+    device = connect("reset-after", 10, "resets", 1000)
+    with pytest.raises(KdEdgeError) as error:
+        list(device.stream())
+    assert code_of(error) == "KD_BOARD_RESET"
+    assert device.statistics.restarts > 0
+    window = windows(1, seed=1)[0]
+    assert scores([device.run(window)]) == [expected_scores(window)]
+
+
 def test_samples_that_were_lost_take_only_their_own_windows_with_them(connect):
     with connect() as device:
         events = list(device.stream(windows=10))

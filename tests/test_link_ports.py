@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from link_harness import PipeTransport, Terminal, build_board, expected_scores, windows
+from serial.urlhandler.protocol_loop import Serial as LoopBack
 
 from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
@@ -194,19 +196,37 @@ def test_a_reset_strategy_that_is_not_known_is_named():
     assert "dtr-pulse" in error.value.message
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_each_strategy_opens_a_port_that_has_no_control_lines(name, terminal, program, monkeypatch):
-    """A pseudo-terminal has none; what it can prove is that opening and waiting go through."""
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("none", [("dtr", True), ("rts", True)]),
+        ("dtr-pulse", [("dtr", True), ("rts", True), ("dtr", False), ("dtr", True)]),
+        ("rts-to-reset", [("dtr", False), ("rts", True), ("rts", False)]),
+        ("touch-1200", [("dtr", False), ("rts", True), ("dtr", True), ("rts", True)]),
+    ],
+)
+def test_each_strategy_moves_the_lines_that_it_says(name, wanted, monkeypatch):
+    """On pyserial's own loop://, with its control lines recorded."""
+    record = []
+    monkeypatch.setattr(
+        LoopBack, "_update_dtr_state", lambda port: record.append(("dtr", port._dtr_state))
+    )
+    monkeypatch.setattr(
+        LoopBack, "_update_rts_state", lambda port: record.append(("rts", port._rts_state))
+    )
     strategy = reset_strategy(name)
     for span in ("pulse_s", "boot_s", "leave_s"):
         if hasattr(strategy, span):
             monkeypatch.setattr(type(strategy), span, 0.01)
+    strategy.open("loop://", 9_600).close()
+    lines = [step for step, _ in itertools.groupby(record)]
+    assert lines == wanted
+    assert set(STRATEGIES) >= {name}
+
+
+def test_a_port_without_control_lines_cannot_reset_a_board(terminal, program):
     port = terminal(program)
-    if name != "none":
-        try:
-            strategy.open("loop://", 9_600).close()
-        except OSError as error:  # loop:// takes every line; anything else is a fault
-            pytest.fail(str(error))
-        return
-    with Device.open(port.name, reset=name, patience=QUICK) as device:
-        assert device.hello.board == "test board"
+    with pytest.raises(KdEdgeError) as error:
+        Device.open(port.name, reset="dtr-pulse", patience=QUICK)
+    assert error.value.code == "KD_USAGE"
+    assert "--reset none" in error.value.hint

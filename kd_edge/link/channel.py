@@ -201,7 +201,7 @@ class Channel:
         self.statistics.dropped_length = drops[Drop.LENGTH]
 
     def _look_for_start(self) -> None:
-        if self.in_session and _START_TEXT in self.reader.text:
+        if self.in_session and self.reader.has_heard(_START_TEXT):
             self.reader.take_text()
             raise BoardRestarted
 

@@ -85,6 +85,10 @@ class FrameReader:
         self._append(rest)
         return frames
 
+    def has_heard(self, words: str) -> bool:
+        """Whether these words came as text since the last `take_text`."""
+        return words in self.text or words.encode("ascii") in self._pending
+
     def take_text(self) -> str:
         """What text came since the last call; the unfinished end of it stays."""
         if self._pending and not self._too_long and all(byte in _TEXT for byte in self._pending):

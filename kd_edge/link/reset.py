@@ -23,6 +23,19 @@ def _open(url: str, baud: int, **lines: bool) -> serial.Serial:
     return port
 
 
+def _steps(port: serial.Serial, *steps: tuple[str | None, bool, float]) -> serial.Serial:
+    """Sets one control line after another (None: none), each followed by its seconds of waiting."""
+    try:
+        for line, state, seconds in steps:
+            if line is not None:
+                setattr(port, line, state)
+            time.sleep(seconds)
+    except OSError:
+        port.close()
+        raise
+    return port
+
+
 class NoReset:
     """Leaves the board as it runs."""
 
@@ -37,12 +50,8 @@ class DtrPulse:
     boot_s = 1.0
 
     def open(self, url: str, baud: int) -> serial.Serial:
-        port = _open(url, baud)
-        port.dtr = False
-        time.sleep(self.pulse_s)
-        port.dtr = True
-        time.sleep(self.boot_s)
-        return port
+        steps = ("dtr", False, self.pulse_s), ("dtr", True, self.boot_s)
+        return _steps(_open(url, baud), *steps)
 
 
 class RtsToReset:
@@ -55,11 +64,8 @@ class RtsToReset:
     boot_s = 0.5
 
     def open(self, url: str, baud: int) -> serial.Serial:
-        port = _open(url, baud, dtr=False, rts=True)
-        time.sleep(self.pulse_s)
-        port.rts = False
-        time.sleep(self.boot_s)
-        return port
+        steps = (None, True, self.pulse_s), ("rts", False, self.boot_s)
+        return _steps(_open(url, baud, dtr=False, rts=True), *steps)
 
 
 class Touch1200:

@@ -52,6 +52,7 @@ class SerialTransport:
 
     Raises:
         KdEdgeError KD_PORT_ABSENT, KD_PORT_BUSY, KD_PORT_DENIED: it cannot be opened.
+        KdEdgeError KD_USAGE: the reset strategy needs control lines that it has not.
     """
 
     def __init__(self, url: str, *, baud: int = 115_200, reset: str = "none"):
@@ -135,6 +136,13 @@ def _cannot_open(url: str, error: Exception) -> KdEdgeError:
             f"this user may not open {url}",
             where=words,
             hint="on Linux: sudo usermod -aG dialout $USER, then log in again",
+        )
+    if number in (errno.ENOTTY, errno.EINVAL):
+        return KdEdgeError(
+            "KD_USAGE",
+            f"{url} has no control lines, so a board behind it cannot be started anew through it",
+            where=words,
+            hint="--reset none, and press the board's reset button",
         )
     return KdEdgeError(
         "KD_PORT_ABSENT",
