@@ -196,6 +196,7 @@ def binary_model(op, a, b, result, **options):
 
 
 int8 = Quantised((1, 4), 0.1)
+steep = options_of("LeakyReluOptions", alpha=np.inf)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,10 @@ int8 = Quantised((1, 4), 0.1)
         (binary_model("ADD", *[Quantised((1, 4), None, 0, "int32")] * 3), "int32"),
         (binary_model("ADD", *[Quantised((1, 4), 0.1, 5, "int16")] * 3), "zero point"),
         (binary_model("MUL", *[Quantised((1, 4), 4.0, 0, "int16")] * 3), "far below"),
+        (
+            wide_model("LEAKY_RELU", [(0.1, 0.1)], options_of("LeakyReluOptions", alpha=np.inf)),
+            "inf",
+        ),
         (wide_model("HARD_SWISH", [(0.1, 0.1)]), "int8 alone"),
         (wide_model("LOGISTIC", [(0.1, 0.1)]), "1/32768"),
         (wide_model("LOGISTIC", [(30.0, 2.0**-15)]), "above"),

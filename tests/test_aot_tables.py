@@ -102,6 +102,21 @@ def test_an_operator_with_one_constant_is_a_table(op, constant_first, tmp_path):
     assert_tables_are_tflm_s(tmp_path, model.content())
 
 
+@pytest.mark.parametrize("op", ["RELU6", "ADD"])
+def test_a_limit_far_beyond_the_type_cuts_nothing_off(op):
+    """Six is 600 million steps."""
+    model = OperatorModel()
+    tiny = Quantised((1, 256), 1e-8, 0)
+    operands = [model.input(tiny)]
+    options = None
+    if op == "ADD":
+        operands.append(model.constant(np.zeros((1,), np.int8), scale=1e-8))
+        options = options_of("AddOptions", fusedActivationFunction=3)
+    model.operator(op, operands, (model.output(tiny),), options)
+    (node,) = nodes_of(model.content())
+    np.testing.assert_array_equal(table_of(node), np.maximum(CODES, 0))
+
+
 def test_a_table_behind_a_table_is_one_table():
     (node,) = nodes_of(unary_model("RELU", [(0.1, 3, 0.1, -5)]))
     mirrored = CODES[::-1]

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from firmware_export.aot.checks import RANGES
 from firmware_export.aot.fixedpoint import requantize
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from kd_edge.convert.flatbuffer import Tensor
 
-RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 # Bits by which operands of a sum are shifted up before they are brought to one scale.
 _SUM_BITS = {"int8": 20, "int16": 15}
 # Bits by which a product may be shifted up and stay within 2^30.
@@ -32,15 +32,18 @@ def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
         return low, high
     if name not in _ACTIVATION_LIMITS:
         raise refuse(node, f"it has {name} fused into it", "keep the activation a layer of its own")
-
-    scale = np.float32(tensor.scales[0])
-
-    def quantised(real: float) -> int:
-        # In single precision, which decides where a quotient is half.
-        return zero_point_of(tensor) + round_half_away(np.float32(real) / scale)
-
     least, most = _ACTIVATION_LIMITS[name]
-    return max(low, quantised(least)), high if most is None else min(high, quantised(most))
+    return (
+        max(low, quantised(least, tensor)),
+        high if most is None else min(high, quantised(most, tensor)),
+    )
+
+
+def quantised(real: float, tensor: Tensor) -> int:
+    """A real number in a tensor's units; beyond 2^31 it stays there."""
+    steps = min(max(real / scale_of(tensor), -(2.0**31)), 2.0**31)
+    # In single precision, which decides where a quotient is half.
+    return zero_point_of(tensor) + round_half_away(np.float32(steps))
 
 
 def round_half_away(value: float) -> int:

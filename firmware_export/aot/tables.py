@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from firmware_export.aot import fixedpoint
-from firmware_export.aot.arithmetic import binary_values, round_half_away
+from firmware_export.aot.arithmetic import binary_values, quantised
 from firmware_export.aot.checks import elements, require_same_size, require_scales
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
@@ -116,9 +116,7 @@ def _relu(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
 
 def relu6_limits(source: Tensor, limits: tuple[int, int]) -> tuple[int, int]:
     """Quantised 0 and 6 of RELU6, which keeps its input's quantisation whatever its result says."""
-    zero = zero_point_of(source)
-    six = round_half_away(np.float32(6) / np.float32(source.scales[0])) + zero
-    return zero, min(max(six, limits[0]), limits[1])
+    return zero_point_of(source), min(max(quantised(6.0, source), limits[0]), limits[1])
 
 
 def _relu6(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
@@ -129,8 +127,11 @@ def _relu6(node: Node, source: Tensor, result: Tensor) -> np.ndarray:
 def leaky_relu_factors(node: Node) -> tuple[tuple[int, int], tuple[int, int]]:
     """(multiplier, shift) for values above zero and for those below; the latter may be negative."""
     source, result = node.inputs[0], node.computed
+    alpha = float(node.options["alpha"])
+    if not math.isfinite(alpha):
+        raise refuse(node, f"its slope is {alpha}", "make the file again")
     above = scale_of(source) / scale_of(result)
-    below = scale_of(source) * float(node.options["alpha"]) / scale_of(result)
+    below = scale_of(source) * alpha / scale_of(result)
     return quantize_multiplier(above), quantize_multiplier(below)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from firmware_export.aot.checks import (
     elements,
     require_same_size,
@@ -27,8 +29,8 @@ def lower_softmax(node: Node, core: Core) -> tuple[Call, ...]:
     require_types(node, source, allowed=("int8", "int16"))
     require_types(node, result, allowed=("int8", "int16"))
     require_same_size(node, source, result)
-    if not source.shape:
-        raise refuse(node, "it has no axis to go along", "make the file again")
+    if not source.shape or not math.isfinite(float(node.options["beta"])):
+        raise refuse(node, "it has no axis to go along, or no beta", "make the file again")
     if source.dtype == "int16":
         return lower_wide_softmax(node)
     require_scales(node, source)
