@@ -93,7 +93,9 @@ typedef struct kd_link_device {
     uint16_t golden_count;
     uint16_t layer_count;
     uint32_t boot;          /* differs after each start, as far as the board can tell */
-    uint32_t receive_bytes; /* of the receive buffer before kd_link_receive; more than one frame */
+    /* What the receive buffer in front of kd_link_receive holds while the model runs, less one
+     * frame, which the host may send again meanwhile; at least KD_FRAME_CODED_BYTES + 2. */
+    uint32_t receive_bytes;
     uint32_t baud;          /* the first speed */
     uint32_t max_baud;
 
