@@ -196,7 +196,6 @@ def binary_model(op, a, b, result, **options):
 
 
 int8 = Quantised((1, 4), 0.1)
-steep = options_of("LeakyReluOptions", alpha=np.inf)
 
 
 @pytest.mark.parametrize(
