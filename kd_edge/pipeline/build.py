@@ -36,6 +36,7 @@ from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part, fold_windows
 from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
+from kd_edge.pipeline.raw_windows import keep_raw_windows
 from kd_edge.pipeline.reporting import (
     HTML_FILE,
     provenance,
@@ -110,6 +111,7 @@ def _build(context: Context) -> Built:
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
         folds=fold_results(context, students, answers),
     )
+    keep_raw_windows(context, manifest.front_end)
     write_report(out, report)
     _clear(context)
     written = (RECIPE_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)
@@ -135,6 +137,7 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
         out=out,
         command=command,
         watch=watch,
+        source=data,
     )
     check_networks(context)
     # From here the folder is no finished bundle, until the manifest is written again.

@@ -21,6 +21,7 @@ class Context:
         folds: the first is the one whose models ship.
         data: the first fold's windows.
         command: as typed, for the report's provenance.
+        source: where the recordings are; None where they are generated.
     """
 
     recipe: Recipe
@@ -31,6 +32,7 @@ class Context:
     out: Path
     command: str
     watch: Watch
+    source: Path | None
 
     @property
     def input_rates_hz(self) -> dict[str, float]:

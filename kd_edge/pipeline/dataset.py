@@ -22,7 +22,14 @@ from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
 from kd_edge.windows import cut_windows
 
-__all__ = ["Dataset", "cache_folder", "check_reader", "indices_sha256", "load_dataset"]
+__all__ = [
+    "Dataset",
+    "cache_folder",
+    "check_reader",
+    "indices_sha256",
+    "load_dataset",
+    "read_recordings",
+]
 
 
 def load_dataset(
@@ -77,6 +84,20 @@ def load_dataset(
         # The cache only saves time: a folder that cannot be written costs nothing else.
         tell(f"windows are not kept: {error.message}", None, None)
     return dataset
+
+
+def read_recordings(
+    recipe: Recipe,
+    data: Path | None,
+    *,
+    progress: Callable[[str, int | None, int | None], None],
+) -> list[Recording]:
+    """The recordings behind a recipe's windows, in the order of `WindowSet.recordings`.
+
+    Raises:
+        KdEdgeError: whatever reading finds.
+    """
+    return _of_classes(_read(recipe.dataset, data, progress), recipe.dataset.classes, None)[0]
 
 
 def check_reader(dataset: DatasetTable) -> None:

@@ -17,11 +17,11 @@ from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
 from kd_edge.pipeline.bundle import REPORT_FILE, Manifest, load_manifest
+from kd_edge.pipeline.raw_windows import RAW_FILE
 from kd_edge.report.json import from_json
 from kd_edge.windows.raw import Counts
 
 GOLDEN_FILE = "golden.npz"
-_RAW = "raw/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +72,19 @@ def load_board_bundle(folder: Path) -> BoardBundle:
             arrays["int8_outputs"],
             tuple(int(label) for label in arrays["labels"]),
         )
-        streams = [name.removeprefix(_RAW) for name in arrays.files if name.startswith(_RAW)]
-        counts = {name: arrays[_RAW + name] for name in streams}
-    raw = tuple(
-        {name: values[i] for name, values in counts.items()}
-        for i in range(len(golden.labels) if counts else 0)
-    )
     path = folder / int8.file
-    return BoardBundle(folder, manifest, path, manifest.files[int8.file], golden, raw)
+    return BoardBundle(
+        folder, manifest, path, manifest.files[int8.file], golden, _raw_windows(folder)
+    )
+
+
+def _raw_windows(folder: Path) -> tuple[Counts, ...]:
+    if not (folder / RAW_FILE).is_file():
+        return ()
+    with np.load(folder / RAW_FILE, allow_pickle=False) as arrays:
+        counts = {name: arrays[name] for name in arrays.files}
+    n_windows = min(len(values) for values in counts.values())
+    return tuple({name: v[i] for name, v in counts.items()} for i in range(n_windows))
 
 
 def bundle_firmware(

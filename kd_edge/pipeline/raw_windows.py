@@ -1,0 +1,47 @@
+"""The golden windows as sensors gave them: 16-bit counts, for boards that filter by themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kd_edge.files import atomic_path
+from kd_edge.frontend import FrontEndConstants
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.dataset import read_recordings
+from kd_edge.pipeline.stages import key_of
+from kd_edge.windows import spread_evenly
+from kd_edge.windows.raw import cut_counts
+from kd_edge.windows.selecting import Selection
+
+RAW_FILE = "raw.npz"
+
+
+def keep_raw_windows(context: Context, front_end: FrontEndConstants) -> None:
+    """Write raw.npz: stream -> (n, samples, channels) int16, in the order of the golden vectors.
+
+    Nothing is written where a board could not use it: a front end that is not causal, or a sensor
+    whose units a count are unknown.
+    """
+    if not front_end.causal or any(stream.lsb is None for stream in front_end.streams):
+        return
+    wanted = context.recipe.firmware.golden_vectors
+    key = key_of(context.data.key, wanted, context.recipe.seed, "counts")
+    context.stages.run("raw windows", key, [RAW_FILE], lambda: _write(context, front_end, wanted))
+
+
+def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
+    windows = next(iter(context.data.tests.values()))
+    chosen = spread_evenly(windows.labels, windows.subjects, wanted, context.recipe.seed)
+    recordings = read_recordings(context.recipe, context.source, progress=context.watch.step)
+    settings = context.recipe.windows
+    taken = {stream.name: context.recipe.front_end[stream.name] for stream in front_end.streams}
+    selection = Selection(taken, recordings[0])
+    cuts = []
+    for index in chosen:
+        owner = windows.recordings[index]
+        # A recording's windows stand together, in the order of time.
+        earlier = int(np.sum(windows.recordings[:index] == owner))
+        start_s = settings.start_s + earlier * (settings.hop_s or 0.0)
+        cuts.append(cut_counts(selection.samples(recordings[owner]), front_end, start_s))
+    with atomic_path(context.out / RAW_FILE) as temporary:
+        np.savez_compressed(temporary, **{n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]})
