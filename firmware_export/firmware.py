@@ -1,4 +1,4 @@
-"""Everything that a firmware image is made of: engine, front end, link, sensors and their settings."""
+"""Everything that an image is made of: engine, front end, link, sensors and their settings."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export import c_text
-from firmware_export.aot.compiler import CompileSettings, compile_model
+from firmware_export.aot.engine import engine_files
 from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
-from firmware_export.constants import Ports, PortTensor, read_labels, read_ports, settings_files
-from firmware_export.front_end import front_end_files, model_front_end
-from firmware_export.golden import golden_files
+from firmware_export.constants import Ports, PortTensor, read_ports
+from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes
 from firmware_export.raw_window import raw_bytes
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
 from firmware_export.settings import FirmwareSettings
 from firmware_export.tflm import input_specs, render_files
-from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
+from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
 from kd_edge.windows.raw import Counts, lsb_of
@@ -41,12 +40,14 @@ class Firmware:
     Attributes:
         files: name -> text; every `.c` (and `.cc`) is to be compiled.
         defines: macro -> value, for all of them and the board's layer alike.
+        model_sha256: of the `.tflite`, in hexadecimal.
         raw_bytes: of a raw window; 0 where the board takes int8 windows only.
         front_end: the part that the board runs, or None.
     """
 
     files: Mapping[str, str]
     defines: Mapping[str, str | int]
+    model_sha256: str
     raw_bytes: int
     front_end: FrontEndConstants | None
 
@@ -88,7 +89,8 @@ def firmware_sources(
     render = renderer(settings, model, engine=engine)
     layers = 0
     if engine == "aot":
-        files, layers = _aot_files(model_path, board, settings, model, ports, render)
+        compiled, beside = engine_files(model_path, board.core, settings)
+        files, layers = {**compiled.files, **beside}, len(compiled.layers)
     else:
         files = render_files(Path(model_path).read_bytes(), model, settings)
         del files["README.md"]
@@ -115,7 +117,11 @@ def firmware_sources(
     if facts.layer_count:
         defines["KD_MODEL_PROFILE"] = 1
     return Firmware(
-        dict(sorted(files.items())), defines, raw_bytes(front_end) if front_end else 0, front_end
+        files=dict(sorted(files.items())),
+        defines=defines,
+        model_sha256=model.sha256,
+        raw_bytes=raw_bytes(front_end) if front_end else 0,
+        front_end=front_end,
     )
 
 
@@ -149,31 +155,6 @@ def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | Non
             "a board that streams needs a front end",
             hint="leave the stream out, or give the front end that the model was built with",
         )
-
-
-def _aot_files(
-    model_path: Path,
-    board: Board,
-    settings: FirmwareSettings,
-    model: TfliteModel,
-    ports: Ports,
-    render: Renderer,
-) -> tuple[Files, int]:
-    """The plain-C engine with its settings, and how many layers it has."""
-    compiled = compile_model(
-        Path(model_path),
-        # State that lives on, because the host may ask for it.
-        CompileSettings(core=board.core, carry_state=True, generator=settings.generator),
-    )
-    files: Files = dict(compiled.files)
-    files["kd_run.h"] = render("kd_run.h")
-    files["kd_run.c"] = render("kd_run.c", inputs=ports.inputs)
-    files |= settings_files(render, settings, ports, read_labels(settings, ports))
-    if settings.front_end is not None:
-        files |= front_end_files(render, settings.front_end, input_specs(model))
-    if settings.golden is not None:
-        files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
-    return files, len(compiled.layers)
 
 
 def _max_baud(board: Board) -> int:

@@ -1,0 +1,416 @@
+"""The whole firmware, behind a serial port, answers as TFLite Micro and Python do."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_samples import STRICT, need, run
+from tflite_samples import write_conv_model
+
+from firmware_export.boards import BOARDS, find_board
+from firmware_export.boards.board import Board
+from firmware_export.boards.emulator import start
+from firmware_export.boards.toolchain import Image
+from firmware_export.firmware import RUNTIME, Firmware, build_firmware, firmware_sources
+from firmware_export.raw_window import quantised_window
+from firmware_export.sensors import StreamSettings, stream_plans, window_ends
+from firmware_export.settings import FirmwareSettings, Golden
+from kd_edge.errors import KdEdgeError
+from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.link.device import Device
+from kd_edge.link.messages import Prediction
+from kd_edge.link.stream import WindowAssembler
+from kd_edge.recipe import StreamFrontEnd
+from kd_edge.runtimes.registry import open_session
+from kd_edge.windows.raw import Counts, raw_samples
+
+N_GOLDEN = 32
+EMULATED = [
+    pytest.param(name, marks=pytest.mark.qemu if board.emulator else ())
+    for name, board in BOARDS.items()
+    if board.emulated
+]
+STREAM = StreamSettings(hop_s=0.1)  # a core without FPU takes 84 ms
+
+
+def front_end() -> FrontEndConstants:
+    """Every step for the sEMG, none for the accelerometer."""
+    emg = StreamFrontEnd(
+        band_pass_hz=(20, 300), notch_hz=(50,), envelope_hz=20, rate_hz=400
+    )  # fmt: skip
+    streams = (
+        replace(
+            design_stream("emg", emg, channels=("a", "b", "c"), source_rate_hz=800.0, lsb=2e-4),
+            mean=(0.3, 0.31, 0.29),
+            scale=(4.0, 3.5, 4.5),
+        ),
+        replace(
+            design_stream(
+                "acc", StreamFrontEnd(), channels=("x", "y"), source_rate_hz=40.0, lsb=2.0**-14
+            ),
+            mean=(0.01, -0.02),
+            scale=(1.5, 1.25),
+        ),
+    )
+    layouts = (InputLayout("emg", ("emg",), (4, 12, 3)), InputLayout("acc", ("acc",), (2,)))
+    return FrontEndConstants(streams, layouts)
+
+
+def counts(rng) -> Counts:
+    samples = raw_samples(front_end())
+    return {
+        "emg": np.clip(rng.normal(500, 3000, (samples["emg"], 3)), -32768, 32767).astype(np.int16),
+        "acc": rng.integers(-32768, 32768, (samples["acc"], 2)).astype(np.int16),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A model with what it answers, and windows that sensors play."""
+
+    path: Path
+    session: object
+    settings: FirmwareSettings
+    replay: tuple[Counts, ...]
+
+    def answer(self, arrays) -> np.ndarray:
+        return self.session.run([a[None] for a in arrays])[0][0]
+
+    def raw_answer(self, window: Counts) -> np.ndarray:
+        quantised = quantised_window(window, front_end(), self.session.inputs)
+        return self.answer(quantised)
+
+    def firmware(self, board: Board, **more) -> Firmware:
+        more = {"stream": STREAM, "replay": self.replay} | more
+        return firmware_sources(self.path, board, self.settings, **more)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Sample:
+    path = write_conv_model(tmp_path_factory.mktemp("model") / "conv.tflite", quantised=True)
+    session = open_session("tflm", path)
+    rng = np.random.default_rng(3)
+    inputs = tuple(
+        rng.integers(-128, 128, (N_GOLDEN, *spec.shape[1:])).astype(np.int8)
+        for spec in session.inputs
+    )
+    outputs = [session.run([array[i : i + 1] for array in inputs])[0] for i in range(N_GOLDEN)]
+    settings = FirmwareSettings(
+        name="two inputs [100 %]",
+        labels=tuple("abcde"),
+        arena_bytes=0,
+        arena_how="",
+        front_end=front_end(),
+        golden=Golden(inputs, np.concatenate(outputs), (0,) * N_GOLDEN),
+        synthetic=True,
+        generator="kd-edge test",
+        golden_count=N_GOLDEN,
+    )
+    return Sample(path, session, settings, tuple(counts(rng) for _ in range(3)))
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    board: Board
+    image: Image
+
+
+@pytest.fixture(scope="module", params=EMULATED)
+def built(request, sample, tmp_path_factory) -> Built:
+    board = find_board(request.param)
+    need(board.core_facts.compiler or "cc")
+    firmware = sample.firmware(board)
+    return Built(board, build_firmware(firmware, board, tmp_path_factory.mktemp("image")))
+
+
+@pytest.fixture
+def device(built):
+    counting = built.board.counts_instructions
+    with (
+        start(built.board, built.image.elf, count_instructions=counting) as emulator,
+        Device.open(emulator.url) as opened,
+    ):
+        yield opened
+        assert not emulator.errors
+
+
+def test_int8_windows_are_answered_as_tflite_micro_does(device, sample):
+    """Oracle: the TFLite Micro interpreter, 8 windows, bit for bit."""
+    golden = sample.settings.golden
+    windows = [tuple(array[i : i + 1] for array in golden.inputs) for i in range(8)]
+    for i, answer in enumerate(device.run_many(windows)):
+        np.testing.assert_array_equal(answer.scores, golden.outputs[i])
+        assert answer.ticks > 0
+        assert answer.microseconds > 0
+        assert answer.front_end_ticks == 0
+
+
+def test_raw_windows_are_answered_as_python_and_tflite_micro_do(device, sample):
+    """Oracle: Python's front end, then the TFLite Micro interpreter; 4 windows, bit for bit."""
+    rng = np.random.default_rng(21)
+    windows = [counts(rng) for _ in range(4)]
+    sent = [(window["emg"], window["acc"]) for window in windows]
+    for window, answer in zip(windows, device.run_many(sent, kind="raw"), strict=True):
+        np.testing.assert_array_equal(answer.scores, sample.raw_answer(window))
+        assert answer.front_end_ticks > 0
+
+
+def test_every_golden_vector_passes_on_the_board(device):
+    result = device.selftest()
+    assert len(result.vectors) == N_GOLDEN
+    assert not result.failures
+    assert all(vector.ticks > 0 for vector in result.vectors)
+
+
+def test_the_board_says_what_it_is(device, built, sample):
+    hello = device.hello
+    assert (hello.board, hello.core, hello.engine) == (built.board.name, built.board.core, "aot")
+    assert hello.model_sha256 == sample.firmware(built.board).model_sha256
+    assert [(s.name, s.channels, s.rate, s.samples) for s in hello.streams] == [
+        ("emg", 3, 800.0, 95),
+        ("acc", 2, 40.0, 1),
+    ]
+    assert [t.shape for t in hello.inputs] == [(1, 4, 12, 3), (1, 2)]
+    assert hello.golden_count == N_GOLDEN
+
+
+def test_layers_take_what_the_whole_takes(device):
+    """Oracle: the run itself, within what marking each layer and copying costs."""
+    layers = device.profile()
+    assert len(layers) == device.hello.layer_count > 3
+    assert any("CONV_2D" in layer.name for layer in layers)
+    whole = device.selftest().vectors[0].ticks
+    if device.hello.ticks_kind == "instructions":
+        assert sum(layer.ticks for layer in layers) == pytest.approx(whole, rel=0.15)
+
+
+def test_memory_is_told(device, built):
+    memory = device.memory()
+    assert memory.arena_bytes > 0
+    assert memory.overruns == memory.bad_crc == 0
+    if built.board.emulator:
+        assert 200 < memory.stack_used < memory.stack_size == 16384
+        variables = sum(built.image.sections[name] for name in (".data", ".bss"))
+        assert memory.static_bytes == variables
+
+
+def test_runs_of_one_window_take_the_same_instructions(device, sample):
+    window = tuple(array[:1] for array in sample.settings.golden.inputs)
+    # One at a time: bytes of the next one would interrupt the model, and be counted.
+    ticks = [answer.ticks for answer in device.run_many([window] * 3, depth=1)]
+    if device.hello.ticks_kind == "instructions":
+        assert max(ticks) - min(ticks) <= 2
+
+
+def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
+    """Oracle: Python's front end and TFLite Micro, on the samples that the board itself sent."""
+    assembler = WindowAssembler(device.hello)
+    plans = stream_plans(front_end(), STREAM)
+    found = []
+    for event in device.stream(windows=6):
+        window = assembler.take(event)
+        if window is None:
+            continue
+        assert isinstance(event, Prediction)
+        samples = [stream.samples for stream in device.hello.streams]
+        number = len(found)
+        ends = [window_ends(p, n, number) for p, n in zip(plans, samples, strict=True)]
+        assert (window.answer.index, list(event.ends)) == (number, ends)
+        arrays = dict(zip(("emg", "acc"), window.arrays, strict=True))
+        np.testing.assert_array_equal(window.answer.scores, sample.raw_answer(arrays))
+        found.append((window, arrays))
+    assert len(found) == 6
+    assert device.statistics.stream_lost == 0
+    # The first window is the first one that is played.
+    np.testing.assert_array_equal(found[0][1]["emg"], sample.replay[0]["emg"])
+    stamps_us = np.diff([window.stamp_us for window, _ in found])
+    if device.hello.ticks_kind == "instructions":
+        assert stamps_us == pytest.approx(100_000, abs=3000)  # hops, by the board's clock
+
+
+@pytest.mark.qemu
+def test_a_window_with_a_lost_sample_is_left_out_and_all_others_are_right(sample, tmp_path):
+    """A sensor that keeps one sample loses some each time the model runs."""
+    board = find_board("qemu-an386")
+    stream = replace(STREAM, hop_s=0.2, fifo_s=1e-6)
+    image = build_firmware(sample.firmware(board, stream=stream), board, tmp_path)
+    with (
+        start(board, image.elf, count_instructions=True) as emulator,
+        Device.open(emulator.url) as device,
+    ):
+        assembler = WindowAssembler(device.hello)
+        answered, holes, expected = [], 0, [0, 0]
+        for event in device.stream(windows=8):
+            if not isinstance(event, Prediction):
+                holes += event.first != expected[event.stream]
+                expected[event.stream] = event.first + len(event.values)
+            window = assembler.take(event)
+            if window is not None:
+                arrays = dict(zip(("emg", "acc"), window.arrays, strict=True))
+                np.testing.assert_array_equal(window.answer.scores, sample.raw_answer(arrays))
+                answered.append(window.answer.index)
+    assert holes > 0
+    assert answered == sorted(set(answered))
+    assert device.statistics.stream_lost == 0
+
+
+def test_a_firmware_without_front_end_takes_int8_alone(sample, tmp_path):
+    board = find_board("host")
+    need("cc")
+    plain = replace(sample, settings=replace(sample.settings, front_end=None, golden=None))
+    firmware = plain.firmware(board, stream=None, replay=(), profile=False)
+    image = build_firmware(firmware, board, tmp_path)
+    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+        assert (device.hello.raw_bytes, device.hello.golden_count, device.hello.layer_count) == (
+            0,
+            0,
+            0,
+        )
+        golden = sample.settings.golden
+        answer = device.run(tuple(array[:1] for array in golden.inputs))
+        np.testing.assert_array_equal(answer.scores, golden.outputs[0])
+        with pytest.raises(KdEdgeError) as caught:
+            device.run([np.zeros((95, 3), np.int16)], kind="raw")
+        assert caught.value.code == "KD_BOARD_REFUSED"
+
+
+def test_sensors_that_nobody_wrote_refuse_the_stream(sample, tmp_path):
+    board = find_board("host")
+    need("cc")
+    image = build_firmware(sample.firmware(board, replay=()), board, tmp_path)
+    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+        with pytest.raises(KdEdgeError) as caught:
+            next(iter(device.stream(windows=1)))
+        assert caught.value.code == "KD_BOARD_REFUSED"
+        assert not device.selftest().failures
+
+
+def test_a_stream_without_front_end_is_refused(sample):
+    plain = replace(sample, settings=replace(sample.settings, front_end=None))
+    with pytest.raises(KdEdgeError) as caught:
+        plain.firmware(find_board("host"))
+    assert caught.value.code == "KD_USAGE"
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_sources_compile_without_a_warning(sample, tmp_path, compiler):
+    need(compiler)
+    firmware = sample.firmware(find_board("host"))
+    for name, text in firmware.files.items():
+        (tmp_path / name).write_text(text)
+    defines = [f"-D{name}={value}" for name, value in firmware.defines.items()]
+    common = RUNTIME.parent / "boards" / "common"
+    config = tmp_path / "kd_board_config.h"
+    config.write_text('#define KD_BOARD_NAME "x"\n#define KD_BOARD_CORE "y"\n')
+    sources = [tmp_path / name for name in firmware.files if name.endswith(".c")]
+    run(compiler, "-std=c99", *STRICT, "-I", tmp_path, "-I", common, *defines,
+        "-fsyntax-only", *sources)  # fmt: skip
+
+
+RING = r"""
+#include <stdio.h>
+#include "kd_ring.h"
+/* lines of: p N (push N), r N (release below N), l N (lose N), c (resume), g (go through all)
+ * -> what a sample's values are: its number and its number times 3 */
+int main(void)
+{
+    static int16_t values[7 * 2];
+    static int16_t samples[64 * 2];
+    kd_ring ring = { .values = values, .capacity = 7, .channels = 2 };
+    char what;
+    unsigned n;
+    kd_ring_start(&ring);
+    while (scanf(" %c %u", &what, &n) == 2) {
+        if (what == 'p') {
+            for (unsigned i = 0; i < n; i++) {
+                samples[2 * i] = (int16_t)(ring.count + i);
+                samples[2 * i + 1] = (int16_t)(3 * (ring.count + i));
+            }
+            kd_ring_push(&ring, samples, n);
+        } else if (what == 'l') {
+            kd_ring_lose(&ring, n);
+        } else if (what == 'r') {
+            kd_ring_release(&ring, n);
+        } else if (what == 'c') {
+            kd_ring_resume(&ring);
+        }
+        for (uint32_t at = ring.kept; at < ring.end;) {
+            uint32_t some;
+            const int16_t *first = kd_ring_at(&ring, at, &some);
+            for (uint32_t i = 0; i < some; i++, at++) {
+                if (first[2 * i] != (int16_t)at || first[2 * i + 1] != (int16_t)(3 * at)) {
+                    return 1;
+                }
+            }
+        }
+        printf("%u %u %u %u %d\n", ring.kept, ring.end, ring.count, ring.lost, ring.broken);
+    }
+    return 0;
+}
+"""
+
+
+def test_a_ring_gives_back_what_was_put_in_or_says_what_is_lost(tmp_path):
+    """Oracle: a list of numbers in Python, over 3,000 random steps; sanitizers."""
+    need("gcc")
+    (tmp_path / "ring.c").write_text(RING)
+    folder = RUNTIME / "firmware"
+    run(
+        "gcc", "-std=c99", *STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+        "-I", folder, tmp_path / "ring.c", folder / "kd_ring.c", "-o", tmp_path / "ring",
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    kept = end = count = lost = broken = 0
+    lines, expected = [], []
+    for _ in range(3000):
+        what = rng.choice(list("pppprrlc"), p=[0.14, 0.14, 0.14, 0.13, 0.14, 0.13, 0.08, 0.1])
+        n = int(rng.integers(0, 6))
+        if what == "p":
+            room = 0 if broken else 7 - (end - kept)
+            broken |= n > room
+            end, count = end + min(n, room), count + n
+        elif what == "l":
+            count, broken = count + n, 1
+        elif what == "r":
+            n = min(kept + n, end)
+            kept = n
+        elif broken:
+            lost, kept, end, broken = lost + count - end, count, count, 0
+        else:
+            what, n = "p", 0
+        lines.append(f"{what} {n}")
+        expected.append(f"{kept} {end} {count} {lost} {int(broken)}")
+    out = run(tmp_path / "ring", stdin="\n".join(lines).encode())
+    assert out.decode().split("\n")[:-1] == expected
+
+
+@pytest.mark.gcc_arm
+def test_link_front_end_and_quantisation_keep_to_their_sizes(sample, tmp_path):
+    """Oracle: the linked image, Cortex-M4, -Os: 8 kB of flash, 3 kB of RAM besides buffers."""
+    need("arm-none-eabi-gcc", "arm-none-eabi-nm")
+    board = find_board("qemu-an386")
+    image = build_firmware(sample.firmware(board), board, tmp_path, optimize="-Os")
+    sizes = symbol_sizes(image.elf)
+    flash = sum(n for kind, n in sizes.values() if kind in "tTrR")
+    ram = sum(n for kind, n in sizes.values() if kind in "bBdD")
+    assert 3000 < flash <= 8 * 1024
+    assert ram <= 3 * 1024
+
+
+def symbol_sizes(elf: Path) -> dict[str, tuple[str, int]]:
+    """name -> (kind, bytes) of what the link, front end and quantisation brought to the image."""
+    done = subprocess.run(
+        ["arm-none-eabi-nm", "-S", "-l", str(elf)], capture_output=True, text=True, check=True
+    )
+    parts = {p.name for d in ("link", "front_end") for p in (RUNTIME / d).glob("*.[ch]")}
+    sizes = {}
+    for line in done.stdout.splitlines():
+        cells, _, place = line.partition("\t")
+        if len(cells.split()) == 4 and Path(place.split(":")[0]).name in parts | {"kd_quantize.c"}:
+            _, size, kind, name = cells.split()
+            sizes[name] = (kind, int(size, 16))
+    return sizes
