@@ -30,6 +30,11 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return fixed, shift
 
 
+def wide_multiplier(multiplier: int, shift: int) -> tuple[int, int]:
+    """The 15-bit multiplier and the right shift that TFLite takes for sums of 64 bits."""
+    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF, 15 - shift
+
+
 def saturating_rounding_doubling_high_mul(a: int, b: int) -> int:
     """gemmlowp's: (a * b * 2 rounded) >> 32, saturated at the one case that overflows."""
     if a == b == -(1 << 31):

@@ -23,60 +23,17 @@ from firmware_export.aot.lower.conv_quantisation import (
     fits_packed,
     narrowing_of,
 )
+from firmware_export.aot.lower.conv_s16 import wide_convolution_call
+from firmware_export.aot.lower.convolution import Convolution
 from firmware_export.aot.program import Call, Scratch
-from kd_edge.convert.flatbuffer import Tensor
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where output pixels go, in bytes: the first, from one to the next, and more behind a row."""
-
-    first: int
-    step: int
-    row_gap: int
-
-
-@dataclass(frozen=True, eq=False)
-class Convolution:
-    """One convolution, whatever operator it comes from.
-
-    Attributes:
-        weights: int8 (output channels, kernel rows, kernel columns, channels of a group).
-        placement: of the output's pixels; None where they follow each other.
-    """
-
-    source: Tensor
-    result: Tensor
-    geometry: Geometry
-    weights: np.ndarray
-    narrowing: Narrowing
-    placement: Placement | None = None
-    note: str = ""
-
-    @property
-    def groups(self) -> int:
-        return self.geometry.in_channels // self.weights.shape[3]
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The weights as int8 (output channels, window)."""
-        return self.weights.reshape(len(self.weights), -1)
-
-    @property
-    def macs(self) -> int:
-        return self.geometry.pixels * self.weights.size
-
-    @property
-    def placed(self) -> Placement:
-        return self.placement or Placement(0, len(self.weights), 0)
 
 
 def lower_conv(node: Node, core: Core) -> tuple[Call, ...]:
     """CONV_2D: (batch, rows, columns, channels) with weights (out, rows, columns, in / groups).
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, computed weights, or shapes and
-            quantisation that do not fit each other.
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8 and int16, computed weights, or
+            shapes and quantisation that do not fit each other.
     """
     source, weights = node.inputs[0], node.inputs[1]
     bias = node.inputs[2] if len(node.inputs) > 2 else None
@@ -94,6 +51,8 @@ def lower_conv(node: Node, core: Core) -> tuple[Call, ...]:
 
 def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
     """The call of the fastest kernel that computes it exactly."""
+    if conv.source.dtype == "int16":
+        return wide_convolution_call(node, conv)
     check_sums(node, conv.rows, conv.narrowing)
     variant = kernel_variant("kd_conv_s8", core)
     if conv.groups > 1 or (variant == "_dsp" and not fits_packed(conv.rows, conv.narrowing)):

@@ -1,4 +1,4 @@
-"""What turns a convolution's sums into int8: TFLite's per-channel multipliers, bias and clamp."""
+"""What narrows a convolution's sums: TFLite's per-channel multipliers, bias and clamp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.checks import require_symmetric
 from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.lower.sums_s16 import WIDE_BIASES
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from kd_edge.convert.flatbuffer import Tensor
 
@@ -16,12 +18,12 @@ _INT8 = (-128, 127)
 
 @dataclass(frozen=True, eq=False)
 class Narrowing:
-    """From sums to int8, by output channel.
+    """From sums to int8 or int16, by output channel.
 
     Attributes:
         multiplier: int32 (channels,).
         shift: int32 (channels,), left where positive.
-        bias: int32 (channels,).
+        bias: int32 (channels,); for int16 values mostly int64.
         in_zero, out_zero: zero points; the output's is the one before a table.
         low, high: the clamp, both included; the whole range where there is a table.
         table: int8 (256,) with the clamp worked in, or None.
@@ -35,6 +37,11 @@ class Narrowing:
     low: int
     high: int
     table: np.ndarray | None
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Multiplier and shift of each channel."""
+        return list(zip(self.multiplier.tolist(), self.shift.tolist(), strict=True))
 
     def select(self, channels: np.ndarray) -> Narrowing:
         """The same for these channels, in this order."""
@@ -56,8 +63,8 @@ def narrowing_of(
     """Constants for a node whose output channels lie along `axis` of the weights.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: other types than int8 with int32 bias, weights that are not
-            constant, or quantisation that the operator cannot have.
+        KdEdgeError KD_UNSUPPORTED_OP: types that TFLite Micro does not take together, weights
+            that are not constant, or quantisation that the operator cannot have.
     """
     channels = weights.shape[axis]
     _check_types(node, source, weights, bias, channels)
@@ -89,16 +96,18 @@ def _check_types(
     node: Node, source: Tensor, weights: Tensor, bias: Tensor | None, channels: int
 ) -> None:
     types = source.dtype, weights.dtype, node.computed.dtype
-    if types != ("int8", "int8", "int8"):
+    if types not in (("int8", "int8", "int8"), ("int16", "int8", "int16")):
         raise refuse(node, f"its types are {', '.join(types)}", "convert the model to int8")
     if weights.data is None or (bias is not None and bias.data is None):
         raise refuse(node, "its weights or biases are computed", "make them constants")
-    if bias is not None and bias.dtype != "int32":
+    bias_types = ("int32",) if source.dtype == "int8" else WIDE_BIASES[node.op]
+    if bias is not None and bias.dtype not in bias_types:
         raise refuse(node, f"its biases are {bias.dtype}", "convert the model to int8")
     if bias is not None and bias.data.size != channels:
         raise refuse(node, f"it has {bias.data.size} biases", f"its weights need {channels}")
     if len(source.scales) != 1 or len(node.computed.scales) != 1 or not weights.scales:
         raise refuse(node, "a tensor has no scale of its own", "convert the model to int8")
+    require_symmetric(node, source, node.computed)
 
 
 def sum_bounds(weights: np.ndarray, in_zero: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED in int8, with one scale or one for each row."""
+"""FULLY_CONNECTED in int8 or int16, with one scale or one for each row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.aot.arithmetic import activation_range
-from firmware_export.aot.checks import CONVERT_AGAIN, elements, require_scales, require_types
+from firmware_export.aot.checks import (
+    CONVERT_AGAIN,
+    elements,
+    require_scales,
+    require_symmetric,
+    require_types,
+)
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.layout import (
@@ -18,6 +24,7 @@ from firmware_export.aot.layout import (
     widened_bytes,
 )
 from firmware_export.aot.lower.conv_quantisation import sum_bounds
+from firmware_export.aot.lower.sums_s16 import WIDE_BIASES, wide_matrix
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from firmware_export.aot.program import Call, Scratch
 from kd_edge.convert.flatbuffer import Tensor
@@ -47,11 +54,14 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
     """One call for all rows of the batch.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: other types than int8, computed weights, or quantisation
-            that TFLite Micro does not compute.
+        KdEdgeError KD_UNSUPPORTED_OP: other types than int8 and int16, computed weights, or
+            quantisation that TFLite Micro does not compute.
     """
-    source, result = node.inputs[0], node.outputs[0]
-    matrix = _rows(node)
+    source, weights, bias = _checked_inputs(node)
+    result = node.outputs[0]
+    if source.dtype == "int16":
+        return (_wide_call(node, weights, bias),)
+    matrix = _rows(node, source, weights, bias)
     n_rows, columns = matrix.weights.shape
     batches = elements(result) // n_rows
     packed = core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most)
@@ -80,11 +90,35 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
     )
 
 
-def _rows(node: Node) -> _Rows:
-    source, weights, bias = _checked_inputs(node)
-    matrix = weights.data
-    own = np.zeros(len(matrix), np.int64) if bias is None else bias.data.reshape(-1)
-    own = own.astype(np.int64)
+def _wide_call(node: Node, weights: Tensor, bias: Tensor | None) -> Call:
+    """kd_fc_s16."""
+    source, result = node.inputs[0], node.outputs[0]
+    n_rows, columns = weights.shape
+    batches = elements(result) // n_rows
+    pairs = [quantize_multiplier(real) for real in _factors(node, source, weights)]
+    params = {
+        "matrix": wide_matrix(node, weights.data, _own_bias(weights, bias), pairs),
+        "rows": n_rows,
+        "batches": batches,
+    }
+    return Call(
+        kernel="kd_fc_s16",
+        params=params,
+        args=(source, result),
+        writes=(1,),
+        macs=batches * n_rows * columns,
+        note=f"fully connected, {columns} to {n_rows}",
+    )
+
+
+def _own_bias(weights: Tensor, bias: Tensor | None) -> np.ndarray:
+    if bias is None:
+        return np.zeros(len(weights.data), np.int64)
+    return bias.data.reshape(-1).astype(np.int64)
+
+
+def _rows(node: Node, source: Tensor, weights: Tensor, bias: Tensor | None) -> _Rows:
+    matrix, own = weights.data, _own_bias(weights, bias)
     zero_point = zero_point_of(source)
     low, high = sum_bounds(matrix, zero_point)
     scales = np.array([quantize_multiplier(real) for real in _factors(node, source, weights)])
@@ -117,11 +151,14 @@ def _factors(node: Node, source: Tensor, weights: Tensor) -> list[float]:
 
 def _checked_inputs(node: Node) -> tuple[Tensor, Tensor, Tensor | None]:
     source, weights, bias = (*node.inputs, None, None)[:3]
-    require_types(node, source, weights, node.computed, node.outputs[0], allowed=("int8",))
+    require_types(node, source, node.computed, node.outputs[0], allowed=("int8", "int16"))
+    require_types(node, weights, allowed=("int8",))
     require_scales(node, source, node.computed)
+    require_symmetric(node, source, node.computed)
     if weights.data is None or (bias is not None and bias.data is None):
         raise refuse(node, "its weights or biases are computed", "make them constants")
-    if bias is not None and bias.dtype != "int32":
+    bias_types = ("int32",) if source.dtype == "int8" else WIDE_BIASES[node.op]
+    if bias is not None and bias.dtype not in bias_types:
         raise refuse(node, f"its biases are {bias.dtype}", CONVERT_AGAIN)
     _check_weights(node, weights)
     rows, columns = weights.shape

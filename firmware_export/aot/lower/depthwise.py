@@ -7,7 +7,7 @@ import numpy as np
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
-from firmware_export.aot.lower.conv import Convolution, convolution_call
+from firmware_export.aot.lower.conv import convolution_call
 from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
 from firmware_export.aot.lower.conv_layout import DEPTHWISE_VECTOR, folded_bias, padded, quad_stream
 from firmware_export.aot.lower.conv_quantisation import (
@@ -16,6 +16,8 @@ from firmware_export.aot.lower.conv_quantisation import (
     fits_doubled,
     narrowing_of,
 )
+from firmware_export.aot.lower.conv_s16 import DEPTHWISE_COLUMNS, wide_depthwise_call
+from firmware_export.aot.lower.convolution import Convolution
 from firmware_export.aot.program import Call, Scratch
 
 _QUAD = 4  # channels that the DSP kernel computes at a time
@@ -29,8 +31,8 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
     channel is an ordinary one.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, computed weights, or shapes and
-            quantisation that do not fit each other.
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8 and int16, computed weights, or
+            shapes and quantisation that do not fit each other.
     """
     source, weights = node.inputs[0], node.inputs[1]
     bias = node.inputs[2] if len(node.inputs) > 2 else None
@@ -41,12 +43,18 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
     if not fitting or channels % g.in_channels:
         what = f"its weights {weights.shape} do not fit its input and output"
         raise refuse(node, what, "export it again")
+    wide = source.dtype == "int16"
     variant = kernel_variant("kd_depthwise_s8", core)
     by_channel = weights.data.reshape(g.taps, channels).T
-    if channels > g.in_channels or channels == 1 or not _exact(by_channel, narrowing, variant):
+    exact = (
+        g.kernel_columns <= DEPTHWISE_COLUMNS if wide else _exact(by_channel, narrowing, variant)
+    )
+    if channels > g.in_channels or channels == 1 or not exact:
         filters = by_channel.reshape(channels, g.kernel_rows, g.kernel_columns, 1)
         conv = Convolution(source, node.outputs[0], g, filters, narrowing, note=node.place)
         return (convolution_call(node, conv, core),)
+    if wide:
+        return (wide_depthwise_call(node, g, by_channel, narrowing),)
     check_sums(node, by_channel, narrowing)
     return (_call(node, g, by_channel, narrowing, variant),)
 

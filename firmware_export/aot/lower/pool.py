@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from firmware_export.aot.arithmetic import RANGES, activation_range
-from firmware_export.aot.checks import require_scales
+from firmware_export.aot.checks import require_scales, require_types
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
 from firmware_export.aot.numbers import scale_of, zero_point_of
 from firmware_export.aot.program import Call
 
-_KERNELS = {"AVERAGE_POOL_2D": "kd_avg_pool_s8", "MAX_POOL_2D": "kd_max_pool_s8"}
+_KERNELS = {"AVERAGE_POOL_2D": "kd_avg_pool", "MAX_POOL_2D": "kd_max_pool"}
+_SUFFIXES = {"int8": "s8", "int16": "s16"}
 _SCALE_TOLERANCE = 1e-6  # by which TFLite Micro lets the two scales differ
 
 
@@ -18,12 +19,11 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     """AVERAGE_POOL_2D or MAX_POOL_2D over (batch, rows, columns, channels).
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, an output quantised otherwise than
-            the input, or shapes that do not fit each other.
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8 and int16, an output quantised
+            otherwise than the input, or shapes that do not fit each other.
     """
     source, result = node.inputs[0], node.outputs[0]
-    if source.dtype != "int8" or result.dtype != "int8":
-        raise refuse(node, f"its types are {source.dtype}, {result.dtype}", "convert to int8")
+    require_types(node, source, result, allowed=tuple(_SUFFIXES))
     require_scales(node, source, result)
     differ = abs(scale_of(source) - scale_of(result)) > _SCALE_TOLERANCE
     if differ or zero_point_of(source) != zero_point_of(result):
@@ -33,8 +33,10 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     if result.shape[3] != g.in_channels:
         raise refuse(node, f"its output is {result.shape}", "export the model again")
     low, high = activation_range(node, result)
-    if node.op == "AVERAGE_POOL_2D" and (low, high) == RANGES["int8"] and _in_pairs(g):
-        return (_pairs_call(node, g),)
+    if node.op == "AVERAGE_POOL_2D":
+        if source.dtype == "int8" and (low, high) == RANGES["int8"] and _in_pairs(g):
+            return (_pairs_call(node, g),)
+        _check_sum(node, g)
     params = {
         "batches": g.batches,
         "in_rows": g.in_rows,
@@ -54,7 +56,16 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
     # Without padding in front, a pixel is written at or before the first that is still to be read.
     in_place = ((0, 1),) if g.pad_rows == 0 == g.pad_columns else ()
     args = (source, result)
-    return (Call(_KERNELS[node.op], params, args, (1,), in_place=in_place, note=node.place),)
+    kernel = f"{_KERNELS[node.op]}_{_SUFFIXES[source.dtype]}"
+    return (Call(kernel, params, args, (1,), in_place=in_place, note=node.place),)
+
+
+def _check_sum(node: Node, g: Geometry) -> None:
+    """Refuse windows whose sums can leave 32 bits."""
+    largest = min(g.kernel_rows, g.in_rows) * min(g.kernel_columns, g.in_columns)
+    largest *= -RANGES[node.inputs[0].dtype][0]
+    if largest >= 1 << 31:
+        raise refuse(node, "its sums can leave 32 bits", "pool in two layers")
 
 
 def _in_pairs(g: Geometry) -> bool:

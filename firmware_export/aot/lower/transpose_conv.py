@@ -8,9 +8,10 @@ import numpy as np
 
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
-from firmware_export.aot.lower.conv import Convolution, Placement, convolution_call
+from firmware_export.aot.lower.conv import convolution_call
 from firmware_export.aot.lower.conv_geometry import Geometry, check_sizes, padding_before
 from firmware_export.aot.lower.conv_quantisation import narrowing_of
+from firmware_export.aot.lower.convolution import Convolution, Placement
 from firmware_export.aot.program import Call
 
 
@@ -21,8 +22,8 @@ def lower_transpose_conv(node: Node, core: Core) -> tuple[Call, ...]:
     each such set is an ordinary convolution with stride 1, whose pixels lie a stride apart.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: types other than int8, computed weights, several images, or
-            shapes that do not fit each other.
+        KdEdgeError KD_UNSUPPORTED_OP: types other than int8 and int16, computed weights, several
+            images, or shapes that do not fit each other.
     """
     weights, source = node.inputs[1], node.inputs[2]
     bias = node.inputs[3] if len(node.inputs) > 3 else None

@@ -12,6 +12,8 @@ from kd_edge.convert.flatbuffer import Tensor
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _ROW_OPERATORS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
 _SHAPE_OPERATORS = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+# Value by value; on int16 no table stands for them.
+_WIDE_OPERATORS = frozenset({"LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU"})
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def _by_step(node: Node, steps: int) -> bool:
         return True
     if node.op in _ROW_OPERATORS:
         return _axis(source.shape, steps) == 1 == _axis(result.shape, steps) and _rows_alone(node)
-    return table_of(node) is not None
+    wide = node.op in _WIDE_OPERATORS and source.dtype == result.dtype == "int16"
+    return wide or table_of(node) is not None
 
 
 def _rows_alone(node: Node) -> bool:
