@@ -206,3 +206,49 @@ def _channels(draw, op: str) -> int:
     if op == "DEPTHWISE_CONV_2D":
         return draw(st.sampled_from([1, 1, 1, 2, 3]))
     return draw(st.integers(1, 9))
+
+
+def keyword_spotter() -> bytes:
+    """A network of the size and layers of MLPerf Tiny's DS-CNN, with random weights.
+
+    (1, 49, 10, 1), a convolution 10 x 4 in steps of 2 to 64 channels, four times a depthwise 3 x 3
+    and a pointwise convolution, the mean over all pixels, a dense layer of 12: 2.66 million
+    multiply-accumulates.
+    """
+    graph, rng = OperatorModel(), np.random.default_rng(11)
+    at = Quantised((1, 49, 10, 1), 0.05, 3)
+    index = graph.input(at)
+
+    def layer(name, shape, kernel, axis, options):
+        nonlocal at, index
+        weights = np.clip(np.round(rng.normal(0, 45, kernel)), -127, 127).astype(np.int8)
+        scales = rng.uniform(0.002, 0.01, kernel[axis]).astype(np.float32)
+        biases = rng.integers(-500, 500, kernel[axis]).astype(np.int32)
+        window = weights.size // kernel[axis]
+        scale = float(np.float32(at.scale * scales.mean() * 45 * np.sqrt(window)))
+        constants = (
+            graph.constant(weights, scale=scales, axis=axis),
+            graph.constant(biases, scale=scales * np.float32(at.scale)),
+        )
+        result = Quantised(shape, scale, -128 if len(shape) == 4 else 0)
+        made = graph.inner(result) if len(shape) == 4 else graph.output(result)
+        graph.operator(name, (index, *constants), (made,), options)
+        at, index = result, made
+
+    relu = {"fusedActivationFunction": 1, "padding": 0}
+    unit = {"strideH": 1, "strideW": 1, **relu}
+    first = options_of("Conv2DOptions", strideH=2, strideW=2, **relu)
+    layer("CONV_2D", (1, 25, 5, 64), (64, 10, 4, 1), 0, first)
+    for _ in range(4):
+        depthwise = options_of("DepthwiseConv2DOptions", depthMultiplier=1, **unit)
+        layer("DEPTHWISE_CONV_2D", (1, 25, 5, 64), (1, 3, 3, 64), 3, depthwise)
+        layer("CONV_2D", (1, 25, 5, 64), (64, 1, 1, 64), 0, options_of("Conv2DOptions", **unit))
+    pooled = replace(at, shape=(1, 1, 1, 64))
+    made = graph.inner(pooled)
+    pool = options_of(
+        "Pool2DOptions", filterHeight=25, filterWidth=5, strideH=25, strideW=5, padding=1
+    )
+    graph.operator("AVERAGE_POOL_2D", (index,), (made,), pool)
+    at, index = pooled, made
+    layer("FULLY_CONNECTED", (1, 12), (12, 64), 0, options_of("FullyConnectedOptions"))
+    return graph.content()

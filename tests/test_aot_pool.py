@@ -1,0 +1,58 @@
+"""Pooling of the plain-C engine; the oracle is the TFLite Micro interpreter's every byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from aot_harness import check_exact
+from aot_models import OperatorModel, Quantised
+from aot_window_models import Case, cases, fits, model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tflite_samples import options_of
+
+from firmware_export.aot.compiler import CompileSettings, compile_model
+from firmware_export.aot.schedule import item_calls
+from kd_edge.errors import KdEdgeError
+
+_SETTINGS = settings(max_examples=3, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize("core", ["host", pytest.param("m4", marks=pytest.mark.qemu)])
+@pytest.mark.parametrize("op", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+def test_pooling_of_any_shape_answers_as_tflite_micro(op, core):
+    @_SETTINGS
+    @given(st.lists(cases(op).filter(fits), min_size=12, max_size=12))
+    def check(drawn):
+        check_exact([model(case) for case in drawn], core=core, n_windows=6)
+
+    check()
+
+
+_PAIRS = Case(op="AVERAGE_POOL_2D", source=(2, 3, 9, 3), kernel=(1, 2), strides=(1, 2))
+
+
+def test_halving_a_signal_has_a_kernel_of_its_own():
+    compiled = check_exact([model(_PAIRS), model(replace(_PAIRS, source=(1, 1, 296, 4)))])
+    kernels = {call.kernel for one in compiled for call in item_calls(one.schedule.items)}
+    assert kernels == {"kd_avg_pool_s8_pairs"}
+
+
+@pytest.mark.parametrize(
+    "changed", [{"padding": "SAME"}, {"activation": "RELU"}, {"strides": (1, 1)}]
+)
+def test_halving_with_padding_clamp_or_overlap_goes_to_the_general_kernel(changed):
+    (compiled,) = check_exact([model(replace(_PAIRS, **changed, zero_points=(5, 0)))])
+    assert {call.kernel for call in item_calls(compiled.schedule.items)} == {"kd_avg_pool_s8"}
+
+
+def test_a_result_of_another_scale_is_refused():
+    graph = OperatorModel()
+    source = graph.input(Quantised((1, 1, 4, 2), 0.1))
+    result = graph.output(Quantised((1, 1, 2, 2), 0.2))
+    options = options_of("Pool2DOptions", filterHeight=1, filterWidth=2, strideH=1, strideW=2)
+    options.padding = 1
+    graph.operator("MAX_POOL_2D", (source,), (result,), options)
+    with pytest.raises(KdEdgeError, match="quantised otherwise than its input"):
+        compile_model(graph.content(), CompileSettings())
