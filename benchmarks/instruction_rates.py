@@ -1,11 +1,11 @@
-"""Instructions of each kernel a multiply-accumulate and a value, from traces of emulated cores.
+"""Instructions of each kernel a multiply-accumulate and a value, on emulated cores.
 
     python benchmarks/instruction_rates.py [model.int8.tflite ...]  > firmware_export/aot/rates.py
 
-Every instruction that QEMU executes for one window is traced; calls of kernels divide the trace
-into layers. Least squares over all layers of all models give the rates, and the trace's mix of
-loads, taken branches, 16-bit and vector instructions is what an estimate of cycles rests on. Beside
-the models that are named, small ones of every operator take part.
+QEMU counts the instructions of every layer of one window; least squares over all layers of all
+models give the rates. A trace of every instruction gives the mix of loads, taken branches, 16-bit
+and vector instructions that an estimate of cycles rests on. Beside the models that are named, small
+ones of every operator take part; the trace is of these alone.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from aot_rate_models import rate_models
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.figures import LayerFigure
-from firmware_export.aot.program import StepCalls
 from firmware_export.boards import find_board
+from firmware_export.boards.board import Board
+from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import build_image, find_tool
 
 # Core whose kernels are measured -> the board that runs it.
@@ -50,86 +51,129 @@ class Instruction:
 
 
 def main(paths: list[str]) -> None:
-    models = [Path(path).read_bytes() for path in paths] + rate_models()
+    small = rate_models()
+    models = [Path(path).read_bytes() for path in paths] + small
     rates, mixes = {}, {}
     for core in BOARDS:
-        rows: dict[tuple[str, str], list[tuple[LayerFigure, int]]] = defaultdict(list)
-        mix: Counter[str] = Counter()
+        rows: dict[str, list[tuple[LayerFigure, int]]] = defaultdict(list)
         for content in models:
             compiled = compile_model(content, CompileSettings(core=core))
-            for layer, count in traced(compiled, mix):
-                rows[layer.kernel, layer.variant].append((layer, count))
-        for key, found in rows.items():
-            rates.setdefault(key, fit(found))
-        mixes[core] = mix
+            for layer, count in zip(compiled.layers, counted(compiled), strict=True):
+                rows[layer.kernel].append((layer, count))
+        rates[core] = {kernel: fit(found) for kernel, found in sorted(rows.items())}
+        mixes[core] = sum((mix_of(content, core) for content in small), Counter())
     print(module_text(rates, mixes))
 
 
-def traced(compiled: Compiled, mix: Counter[str]) -> Iterator[tuple[LayerFigure, int]]:
-    """Every layer with the instructions of one window; adds to the mix."""
+def counted(compiled: Compiled) -> list[int]:
+    """Instructions of each layer in one window, all turns together."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         board = find_board(BOARDS[compiled.core.name])
-        sources = {**compiled.files, "main.c": _main(compiled)}
+        sources = {**compiled.files, "main.c": _main(compiled, _COUNT, "report();")}
+        image = build_image(
+            board,
+            sources,
+            out=Path(name),
+            optimize=OPTIMIZE,
+            defines={"KD_MODEL_PROFILE": 1},
+        )
+        cells = [int(cell) for cell in run_image(board, image.elf).output.split()]
+    marks, *ticks = cells
+    turns = [layer.times for layer in compiled.layers]
+    return [
+        max(1, board.instructions(tick - n * marks)) for tick, n in zip(ticks, turns, strict=True)
+    ]
+
+
+# Ticks between two marks belong to the layer of the second; two marks in a row tell their own cost.
+_COUNT = """
+static uint64_t before;
+static uint64_t ticks[KD_MODEL_LAYER_COUNT];
+void kd_profile_mark(uint32_t layer)
+{
+    const uint64_t now = kd_board_ticks();
+    ticks[layer] += now - before;
+    before = kd_board_ticks();
+}
+static void write_number(uint64_t value)
+{
+    char digits[21];
+    size_t first = sizeof digits;
+    digits[--first] = ' ';
+    do {
+        digits[--first] = (char)('0' + value % 10u);
+        value /= 10u;
+    } while (value != 0u);
+    kd_board_write(digits + first, sizeof digits - first);
+}
+static void report(void)
+{
+    uint64_t counts[KD_MODEL_LAYER_COUNT];
+    for (uint32_t i = 0; i < KD_MODEL_LAYER_COUNT; i++) {
+        counts[i] = ticks[i];
+    }
+    ticks[0] = 0u;
+    before = kd_board_ticks();
+    kd_profile_mark(0u);
+    write_number(ticks[0]);
+    for (uint32_t i = 0; i < KD_MODEL_LAYER_COUNT; i++) {
+        write_number(counts[i]);
+    }
+}
+"""
+
+
+def fit(found: list[tuple[LayerFigure, int]]) -> tuple[float, ...]:
+    """Instructions a multiply-accumulate, value, result and run, none below 0.
+
+    Values count for kernels without multiply-accumulates alone: elsewhere they only follow these.
+    """
+    rows = np.array(
+        [
+            (layer.macs, 0 if layer.macs else layer.elements, layer.results, layer.times)
+            for layer, _ in found
+        ],
+        float,
+    )
+    # Between absolute errors, where large layers alone count, and relative ones.
+    weights = np.sqrt(np.array([count for _, count in found], float))
+    rates, _ = nnls(rows / weights[:, None], weights)
+    return tuple(float(rate) for rate in rates)
+
+
+def mix_of(content: bytes, core: str) -> Counter[str]:
+    """How many of each class of instructions one window executes."""
+    mix: Counter[str] = Counter()
+    compiled = compile_model(content, CompileSettings(core=core))
+    with tempfile.TemporaryDirectory() as name:
+        folder, board = Path(name), find_board(BOARDS[core])
+        sources = {**compiled.files, "main.c": _main(compiled, "", "window_is_over();")}
         elf = build_image(board, sources, out=folder, optimize=OPTIMIZE).elf
         instructions, symbols = _read_image(elf)
-        counts: Counter[int] = Counter()
-        layers = [*_calls(compiled)]
-        entries = {symbols[layer.kernel] for layer in compiled.layers}
         first, last = symbols["kd_model_invoke"], symbols["window_is_over"]
-        inside, call, before, last_counter = False, -1, None, 0
+        inside, after = False, 0
         for counter in _trace(board, elf, folder):
             inside = (inside or counter == first) and counter != last
-            if not inside:
-                continue
-            if counter in entries and before is not None and before.mnemonic.startswith("b"):
-                # A kernel that another kernel calls belongs to its caller's layer.
-                call += _is_next(layers, call + 1, counter, symbols)
-            if call >= 0:
-                counts[call] += 1
-                _classify(mix, instructions[counter])
-                mix["taken"] += counter != last_counter + before.n_bytes
-            before, last_counter = instructions[counter], counter
-    totals: Counter[int] = Counter()
-    for position, layer_index in enumerate(_order(compiled)):
-        totals[layer_index] += counts[position]
-    for index, layer in enumerate(compiled.layers):
-        yield layer, totals[index]
-
-
-def _order(compiled: Compiled) -> Iterator[int]:
-    """Index of the layer of each executed call, in order."""
-    index = 0
-    for item in compiled.schedule.items:
-        if not isinstance(item, StepCalls):
-            yield index
-            index += 1
-            continue
-        for _ in range(item.steps):
-            yield from range(index, index + len(item.calls))
-        index += len(item.calls)
-
-
-def _calls(compiled: Compiled) -> Iterator[str]:
-    for index in _order(compiled):
-        yield compiled.layers[index].kernel
-
-
-def _is_next(layers: list[str], call: int, counter: int, symbols: dict[str, int]) -> int:
-    return int(call < len(layers) and symbols[layers[call]] == counter)
+            if inside:
+                now = instructions[counter]
+                _classify(mix, now)
+                mix["taken"] += counter != after
+                after = counter + now.n_bytes
+    return mix
 
 
 def _classify(mix: Counter[str], now: Instruction) -> None:
     mix["all"] += 1
     mix["narrow"] += now.n_bytes == 2
     mix["load"] += bool(_LOAD.match(now.mnemonic))
+    mix["store"] += bool(_STORE.match(now.mnemonic))
     mix["mla"] += now.mnemonic in ("mla", "mls")
     mix["long"] += now.mnemonic in ("smull", "umull", "smlal", "umlal")
-    mix["store"] += bool(_STORE.match(now.mnemonic))
     mix["vector"] += now.mnemonic.startswith("v")
 
 
-def _trace(board, elf: Path, folder: Path) -> Iterator[int]:
+def _trace(board: Board, elf: Path, folder: Path) -> Iterator[int]:
+    """The address of every instruction that is executed, in order."""
     log = folder / "trace.log"
     command = [find_tool("qemu-system-arm"), "-M", board.emulator.machine, "-kernel", str(elf)]
     command += ["-display", "none", "-monitor", "none", "-nic", "none", "-serial", "null"]
@@ -157,14 +201,16 @@ def _read_image(elf: Path) -> tuple[dict[int, Instruction], dict[str, int]]:
     return instructions, symbols
 
 
-def _main(compiled: Compiled) -> str:
-    """One window of noise, between two marks that the linker keeps."""
+def _main(compiled: Compiled, functions: str, last: str) -> str:
+    """A program that runs one window of noise."""
     fills = "\n".join(
         f"    fill((uint8_t *)kd_model_input_{i}(), sizeof *kd_model_input_{i}() * "
         f"KD_MODEL_INPUT_{i}_SIZE);"
         for i in range(len(compiled.graph.inputs))
     )
+    begin = "    before = kd_board_ticks();" if functions else ""
     return f"""#include <stddef.h>
+#include "kd_board.h"
 #include "kd_model.h"
 static void fill(uint8_t *bytes, size_t n)
 {{
@@ -179,27 +225,16 @@ void window_is_over(void)
 {{
     __asm__ volatile("");
 }}
+{functions}
 int main(void)
 {{
 {fills}
+{begin}
     kd_model_invoke();
-    window_is_over();
+    {last}
     return 0;
 }}
 """
-
-
-def fit(found: list[tuple[LayerFigure, int]]) -> tuple[float, ...]:
-    """Instructions a multiply-accumulate, value, result and run, none below 0.
-
-    Relative errors count, so that small layers have their say.
-    """
-    rows = np.array(
-        [(layer.macs, layer.elements, layer.results, layer.times) for layer, _ in found], float
-    )
-    counts = np.array([count for _, count in found], float)
-    rates, _ = nnls(rows / counts[:, None], np.ones(len(counts)))
-    return tuple(float(rate) for rate in rates)
 
 
 def module_text(rates: dict, mixes: dict[str, Counter[str]]) -> str:
@@ -208,12 +243,16 @@ def module_text(rates: dict, mixes: dict[str, Counter[str]]) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "# (kernel, variant) -> instructions a MAC, value, result and run; gcc 12.2 -O2.",
-        "RATES: dict[tuple[str, str], tuple[float, float, float, float]] = {",
+        "# Core -> kernel -> instructions a multiply-accumulate, value, result, run; gcc 12.2 -O2.",
+        "# Values count where there are no multiply-accumulates alone.",
+        "RATES: dict[str, dict[str, tuple[float, float, float, float]]] = {",
     ]
-    for (kernel, variant), (*by_value, run) in sorted(rates.items()):
-        cells = ", ".join(f"{rate:.2f}" for rate in by_value)
-        lines.append(f'    ("{kernel}", "{variant}"): ({cells}, {run:.0f}),')
+    for core, kernels in rates.items():
+        lines.append(f'    "{core}": {{')
+        for kernel, (*by_value, run) in kernels.items():
+            cells = ", ".join(f"{rate:.2f}" for rate in by_value)
+            lines.append(f'        "{kernel}": ({cells}, {run:.0f}),')
+        lines.append("    },")
     lines += [
         "}",
         "",

@@ -13,7 +13,7 @@ from kd_edge.convert.flatbuffer import pack, unpack
 STEPS, UNITS = 4, 5
 
 
-def lstm_model() -> bytes:
+def lstm_model(units: int = UNITS, width: int = 8) -> bytes:
     """Convolution by step, LSTM, its last step, a dense layer: as the converter writes them."""
     rng = np.random.default_rng(3)
     graph = GraphBuilder()
@@ -22,8 +22,8 @@ def lstm_model() -> bytes:
         low, high = (-100, 100) if dtype == np.int8 else (-500, 500)
         return graph.constant(name, rng.integers(low, high, shape, dtype=dtype), scale=scale)
 
-    signals = graph.tensor("signals", (1, STEPS, 8, 2), scale=0.04, zero_point=2)
-    conv = graph.tensor("conv", (1, STEPS, 6, 1), scale=0.05, zero_point=-3)
+    signals = graph.tensor("signals", (1, STEPS, width, 2), scale=0.04, zero_point=2)
+    conv = graph.tensor("conv", (1, STEPS, width - 2, 1), scale=0.05, zero_point=-3)
     kernel = constant("kernel", 1, 1, 3, 2)
     bias = constant("bias", 1, dtype=np.int32, scale=0.0004)
     graph.operator(
@@ -33,15 +33,15 @@ def lstm_model() -> bytes:
         options_of("Conv2DOptions", strideW=1, strideH=1, padding=1),
         version=3,
     )
-    rows = graph.tensor("rows", (1, STEPS, 6), scale=0.05, zero_point=-3)
-    shape = graph.constant("shape", np.array([1, STEPS, 6], np.int32))
+    rows = graph.tensor("rows", (1, STEPS, width - 2), scale=0.05, zero_point=-3)
+    shape = graph.constant("shape", np.array([1, STEPS, width - 2], np.int32))
     graph.operator("RESHAPE", (conv, shape), (rows,), options_of("ReshapeOptions"))
-    weights = [constant(f"w_{gate}", UNITS, 6) for gate in "ifco"]
-    recurrent = [constant(f"r_{gate}", UNITS, UNITS) for gate in "ifco"]
-    biases = [constant(f"b_{gate}", UNITS, dtype=np.int32, scale=0.0005) for gate in "ifco"]
-    hidden = graph.tensor("hidden", (1, UNITS), scale=1 / 128, zero_point=1, variable=True)
-    cell = graph.tensor("cell", (1, UNITS), "int16", scale=2.0**-11, variable=True)
-    sequence = graph.tensor("sequence", (1, STEPS, UNITS), scale=1 / 128, zero_point=1)
+    weights = [constant(f"w_{gate}", units, width - 2) for gate in "ifco"]
+    recurrent = [constant(f"r_{gate}", units, units) for gate in "ifco"]
+    biases = [constant(f"b_{gate}", units, dtype=np.int32, scale=0.0005) for gate in "ifco"]
+    hidden = graph.tensor("hidden", (1, units), scale=1 / 128, zero_point=1, variable=True)
+    cell = graph.tensor("cell", (1, units), "int16", scale=2.0**-11, variable=True)
+    sequence = graph.tensor("sequence", (1, STEPS, units), scale=1 / 128, zero_point=1)
     absent = (-1,)
     graph.operator(
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
@@ -53,7 +53,7 @@ def lstm_model() -> bytes:
         options_of("UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4, cellClip=10.0),
         version=3,
     )
-    last = graph.tensor("last", (1, UNITS), scale=1 / 128, zero_point=1)
+    last = graph.tensor("last", (1, units), scale=1 / 128, zero_point=1)
     ends = [np.array(v, np.int32) for v in ([0, -1, 0], [0, 0, 0], [1, 1, 1])]
     graph.operator(
         "STRIDED_SLICE",
@@ -63,7 +63,7 @@ def lstm_model() -> bytes:
         version=2,
     )
     logits = graph.tensor("logits", (1, 3), scale=0.1, zero_point=4)
-    dense = constant("dense", 3, UNITS)
+    dense = constant("dense", 3, units)
     dense_bias = constant("dense_bias", 3, dtype=np.int32, scale=0.01 / 128)
     graph.operator(
         "FULLY_CONNECTED",

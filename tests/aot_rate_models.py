@@ -10,6 +10,7 @@ from tflite_samples import GraphBuilder, options_of
 def rate_models() -> list[bytes]:
     """Each int8 operator that has a kernel, small and larger."""
     models = [image_model(), lstm_model()]
+    models += [lstm_model(units, width) for units, width in ((16, 20), (32, 70), (50, 148))]
     for size, channels in ((8, 4), (12, 16), (16, 8)):
         models += [_chain(size, channels), _element_wise(size, channels)]
     return models

@@ -49,12 +49,12 @@ class _Timing:
     """Cycles an instruction.
 
     Attributes:
-        mix: core whose measured mix of instructions stands for this one's.
+        like: core whose measured rates and mix of instructions stand for this one's.
         low, high: cycles an instruction, of that mix.
         basis: the manual and what was taken from it.
     """
 
-    mix: str
+    like: str
     low: Callable[[Mapping[str, float]], float]
     high: Callable[[Mapping[str, float]], float]
     basis: str
@@ -113,13 +113,13 @@ def estimate_cycles(layers: Sequence[LayerFigure], core: Core) -> CycleEstimate 
         return None
     counted, missing = 0.0, []
     for layer in layers:
-        rate = RATES.get((layer.kernel, layer.variant))
+        rate = RATES[timing.like].get(layer.kernel)
         if rate is None:
             missing.append(layer.kernel)
             continue
-        work = (layer.macs, layer.elements, layer.results, layer.times)
+        work = (layer.macs, 0 if layer.macs else layer.elements, layer.results, layer.times)
         counted += sum(each * n for each, n in zip(rate, work, strict=True))
-    mix = MIXES[timing.mix]
+    mix = MIXES[timing.like]
     return CycleEstimate(
         core=core.name,
         instructions=round(counted),
