@@ -13,6 +13,7 @@ from firmware_export.render import Files, Renderer
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.session import TensorSpec, match_inputs
 from kd_edge.windows.raw import layout_samples, raw_samples
+from kd_edge.windows.single import dc_gain
 
 if TYPE_CHECKING:
     from kd_edge.frontend import Biquads, FrontEndConstants, InputLayout, StreamConstants
@@ -45,7 +46,7 @@ def front_end_files(
         ],
         "layouts": [
             {
-                "name_string": c_text.string(layout.name),
+                "title": c_text.comment(layout.name),
                 "samples": layout_samples(layout),
                 "channel_count": layout.shape[-1],
                 "streams": [names.index(stream) for stream in layout.streams],
@@ -136,22 +137,19 @@ def _stream(
         "index": index,
         "identifier": identifier,
         "title": c_text.comment(stream.name),
-        "name_string": c_text.string(stream.name),
-        "unit_string": c_text.string(stream.unit),
         "unit_comment": c_text.comment(stream.unit) or "units",
-        "source_rate_hz": c_text.float32(stream.source_rate_hz),
-        "rate_hz": c_text.float32(stream.rate_hz),
+        "rates": f"{stream.source_rate_hz:.9g} Hz, then {stream.rate_hz:.9g} Hz",
         "lsb": None if stream.lsb is None else c_text.float32(stream.lsb),
         "samples": samples,
         "channel_count": len(stream.channels),
-        "channel_rows": c_text.rows(c_text.string(channel) for channel in stream.channels),
+        "channels": [c_text.comment(channel) for channel in stream.channels],
         "filter": _cascade(stream.sos),
         "rectify": int(stream.rectify),
         "envelope": _cascade(stream.envelope_sos),
         "up": stream.up,
         "down": stream.down,
         "tap_count": len(stream.fir),
-        "tap_rows": c_text.float_rows(stream.fir),
+        "tap_rows": c_text.float_rows(stream.fir[: len(stream.fir) // 2 + 1]),
         "mean_rows": c_text.float_rows(stream.mean),
         "scale_rows": c_text.float_rows(stream.scale),
     }
@@ -159,13 +157,12 @@ def _stream(
 
 def _cascade(sections: Biquads) -> dict[str, object]:
     """Rows of (b0, b1, b2, 1, a1, a2) without the 1, and their gain for a constant."""
-    gain = np.prod([sum(section[:3]) / sum(section[3:]) for section in sections])
     return {
         "biquads": [
             ", ".join(c_text.float32(value) for value in (*section[:3], *section[4:]))
             for section in sections
         ],
-        "gain": c_text.float32(gain),
+        "gain": c_text.float32(dc_gain(sections)),
     }
 
 

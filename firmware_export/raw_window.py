@@ -60,7 +60,7 @@ def unpack_raw(content: bytes, front_end: FrontEndConstants) -> dict[str, np.nda
 def quantised_window(
     counts: Counts, front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> tuple[np.ndarray, ...]:
-    """The int8 inputs that a raw window becomes: a board's are within one step of them.
+    """The int8 inputs that a raw window becomes: a board's are the same, bit for bit.
 
     Args:
         front_end: as `model_front_end` leaves it for these inputs.

@@ -1,9 +1,11 @@
 """Windows as a board takes them: 16-bit counts at the sensors' rates, filtered from rest.
 
+Boards compute in float32, and `window_from_counts` does so in the same order: bit for bit the same.
 A board knows nothing of what came before a window: its filters start as if the window's first
 sample had stood there for ever. Where windows start with their recording (`start_s` 0, no
-`hop_s`) that is what `cut_windows` does too, and the answers are the same. Elsewhere `cut_windows`
-filters through the recording, and a window's first samples differ by what its filters remember.
+`hop_s`) that is what `cut_windows` does too, and its answers, in float64, are at most one int8 step
+away. Elsewhere `cut_windows` filters through the recording, and a window's first samples differ by
+what its filters remember.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants, InputLayout, StreamConstants, apply_stream
+from kd_edge.frontend import FrontEndConstants, InputLayout, StreamConstants
+from kd_edge.windows.single import single_stream
 
 # What counts of one window are: stream name -> (samples, channels) int16.
 Counts = Mapping[str, np.ndarray]
@@ -59,7 +62,7 @@ def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
 
 
 def from_counts(counts: np.ndarray, lsb: float) -> np.ndarray:
-    """Samples in units, float32, in float32 arithmetic as a board's."""
+    """Samples in units, float32."""
     return counts.astype(np.float32) * np.float32(lsb)
 
 
@@ -93,7 +96,7 @@ def cut_counts(
 
 
 def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str, np.ndarray]:
-    """Filter, resample and normalise one window from rest, as a board does.
+    """Filter, resample and normalise one window from rest, as a board does, bit for bit.
 
     Returns:
         input name -> its layout's shape, float32; not yet quantised.
@@ -104,14 +107,10 @@ def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str
     streams = {stream.name: stream for stream in constants.streams}
     inputs = {}
     for layout in constants.inputs:
+        n = layout_samples(layout)
         joined = [
-            _normalised(counts[name], streams[name])[: layout_samples(layout)]
+            single_stream(counts[name], streams[name], lsb_of(streams[name]), n)
             for name in layout.streams
         ]
         inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
     return inputs
-
-
-def _normalised(counts: np.ndarray, stream: StreamConstants) -> np.ndarray:
-    filtered = apply_stream(from_counts(counts, lsb_of(stream)), stream)
-    return (filtered - np.float32(stream.mean)) * np.float32(stream.scale)

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* Starts all sensors at the same moment, each at kd_streams[stream].source_rate_hz. Called when a
+/* Starts all sensors at the same moment, each at its own rate (kd_front_end.c says which). Called when a
  * stream begins; samples from before are to be thrown away. Returns 0; anything else refuses the
  * stream. */
 int kd_sensor_start(void);
@@ -19,7 +19,7 @@ void kd_sensor_stop(void);
 
 /* Takes samples that have come since the last call, oldest first, none twice and none left out.
  * stream: KD_STREAM_… of kd_front_end.h. samples: room for max_samples, each of
- * kd_streams[stream].channel_count counts side by side, in the order of kd_streams[stream].channels;
+ * kd_streams[stream].channel_count counts side by side, in the order that kd_front_end.c lists;
  * a count is KD_LSB_… units.
  * Returns how many there are, 0 to max_samples, at once. Where samples were lost in the sensor or
  * on the way, *lost is the number of them, between those taken before and these; it is 0 on entry.

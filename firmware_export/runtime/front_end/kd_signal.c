@@ -6,11 +6,11 @@
 
 #define BLOCK KD_SIGNAL_BLOCK
 
-/* a * b + c, in one instruction where the core has it. */
-#ifdef __FP_FAST_FMAF
-#define MULTIPLY_ADD(a, b, c) __builtin_fmaf(a, b, c)
-#else
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+/* Each operation is rounded by itself, as in kd_edge/windows/single.py: no fused multiply-add. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
 #endif
 
 /// filter ///
@@ -37,14 +37,14 @@ static running start(const kd_cascade *cascade, float *state, float first)
 static void run_biquad(const kd_biquad *biquad, float *state, float *x, uint32_t n)
 {
     const float b0 = biquad->b0, b1 = biquad->b1, b2 = biquad->b2;
-    const float a1 = -biquad->a1, a2 = -biquad->a2;
+    const float a1 = biquad->a1, a2 = biquad->a2;
     float s0 = state[0], s1 = state[1];
     uint32_t i;
     for (i = 0; i < n; i++) {
         const float in = x[i];
-        const float y = MULTIPLY_ADD(b0, in, s0);
-        s0 = MULTIPLY_ADD(a1, y, MULTIPLY_ADD(b1, in, s1));
-        s1 = MULTIPLY_ADD(a2, y, b2 * in);
+        const float y = b0 * in + s0;
+        s0 = b1 * in - a1 * y + s1;
+        s1 = b2 * in - a2 * y;
         x[i] = y;
     }
     state[0] = s0;
@@ -94,7 +94,6 @@ static void flush(outgoing *out)
     int8_t *to = out->output->out + (size_t)out->done * out->output->stride;
     uint32_t i;
     for (i = 0; i < out->n; i++) {
-        /* Rounded at each step, as Python does. */
         const float units = out->values[i] * out->lsb;
         out->values[i] = (units - out->mean) * out->scale;
     }
@@ -127,27 +126,37 @@ typedef struct resampler {
     uint32_t due;  /* `up` times the place of the next output, from the block's start */
 } resampler;
 
+/* sum + taps[0] * newest[0] + taps[step] * newest[-1] + taps[2 * step] * newest[-2] …, `count` of
+ * them. */
+static float dot(const float *taps, int32_t step, const float *newest, uint32_t count, float sum)
+{
+    float other = 0.0f;
+    for (; count >= 4u; count -= 4u) {
+        sum += taps[0] * newest[0];
+        other += taps[step] * newest[-1];
+        sum += taps[2 * step] * newest[-2];
+        other += taps[3 * step] * newest[-3];
+        taps += 4 * step;
+        newest -= 4;
+    }
+    for (; count > 0u; count--) {
+        sum += *taps * *newest;
+        taps += step;
+        newest--;
+    }
+    return sum + other;
+}
+
 /* Every up-th tap from `phase` on, against the newest value, the one before it and so on. */
 static float resampled(const kd_stream *stream, const float *newest, uint32_t phase)
 {
     const uint32_t up = stream->up;
-    const float *tap = stream->taps + phase;
-    uint32_t left = (stream->tap_count - phase + up - 1u) / up;
-    float even = 0.0f, odd = 0.0f;
-    for (; left >= 4u; left -= 4u) {
-        even = MULTIPLY_ADD(tap[0], newest[0], even);
-        odd = MULTIPLY_ADD(tap[up], newest[-1], odd);
-        even = MULTIPLY_ADD(tap[2u * up], newest[-2], even);
-        odd = MULTIPLY_ADD(tap[3u * up], newest[-3], odd);
-        tap += 4u * up;
-        newest -= 4;
-    }
-    for (; left > 0u; left--) {
-        even = MULTIPLY_ADD(*tap, *newest, even);
-        newest--;
-        tap += up;
-    }
-    return even + odd;
+    const uint32_t rising = (stream->tap_count / 2u - phase) / up + 1u;
+    const uint32_t next = phase + rising * up;
+    const uint32_t falling = (stream->tap_count - next + up - 1u) / up;
+    const float sum = dot(stream->taps + phase, (int32_t)up, newest, rising, 0.0f);
+    return dot(stream->taps + (stream->tap_count - 1u - next), -(int32_t)up, newest - rising,
+               falling, sum);
 }
 
 /* Takes the n values that stand behind the past ones. */

@@ -2,8 +2,9 @@
  *
  * A window is filtered from rest: as if its first sample had stood there for ever. Nothing is
  * carried from window to window, so the same samples always give the same values, and a lost sample
- * spoils the windows that hold it and no other. These are Python's answers (kd_edge.frontend, in
- * float64) within one int8 step; no two windows differ in how they are computed. */
+ * spoils the windows that hold it and no other. In IEEE 754 float32, in one order of operations on
+ * every core: bit for bit what kd_edge/windows/single.py computes, and within one int8 step of what
+ * the model was trained on, which is float64. Never compile it with -ffast-math. */
 #ifndef KD_SIGNAL_H
 #define KD_SIGNAL_H
 
@@ -33,21 +34,16 @@ typedef struct kd_cascade {
  *     x before the first sample being the first sample;
  * units: y * lsb; last, the normaliser: (y - mean) * scale, a pair a channel. */
 typedef struct kd_stream {
-    const char *name;
-    const char *unit;     /* of a sample times lsb */
-    float source_rate_hz;
-    float rate_hz;        /* after resampling */
     float lsb;            /* units a count of the sensor's 16-bit samples */
     uint32_t samples;     /* of a raw window, each of channel_count values */
     uint32_t channel_count;
-    const char *const *channels; /* names */
     kd_cascade filter;
     uint32_t rectify;
     kd_cascade envelope;
     uint32_t up;          /* at most down */
     uint32_t down;
-    uint32_t tap_count;
-    const float *taps;    /* null where tap_count is 0 */
+    uint32_t tap_count;   /* odd, or 0 */
+    const float *taps;    /* the first half and the middle, for the rest mirrors them; null: none */
     const float *mean;    /* one a channel */
     const float *scale;   /* one a channel */
 } kd_stream;

@@ -1,0 +1,151 @@
+"""Bytes of link, front end and quantisation on a core, symbol by symbol."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export.aot.cores import Core
+from firmware_export.boards.toolchain import find_tool
+from firmware_export.firmware import RUNTIME, Firmware
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import write_text
+
+# Part -> its sources in a firmware.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "link": tuple(sorted(path.name for path in (RUNTIME / "link").glob("*.c"))),
+    "front end": ("kd_front_end.c", "kd_front_end_run.c", "kd_signal.c"),
+    "quantisation": ("kd_quantize.c",),
+}
+_BUFFERS = ("bytes in, as far as a frame", "bytes out", "answers kept", "front end's work")
+_PROBE = """
+#include "kd_front_end.h"
+#include "kd_link.h"
+static kd_link link;
+char in[sizeof link.reader.bytes];
+char out[sizeof link.out];
+char kept[sizeof link.kept];
+char work[4 * KD_FRONT_END_WORK_FLOATS];
+char state[sizeof link - sizeof in - sizeof out - sizeof kept];
+"""
+
+
+@dataclass(frozen=True)
+class SymbolSize:
+    """One function, constant or variable; `strings` and other nameless constants by their source.
+
+    Attributes:
+        part: a key of `PARTS`.
+        flash: it lies in flash; otherwise in RAM.
+    """
+
+    part: str
+    name: str
+    bytes: int
+    flash: bool
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a firmware's link, front end and quantisation.
+
+    Attributes:
+        symbols: the largest first.
+        flash_bytes: of all, constants of the front end among them.
+        state_bytes: RAM besides buffers.
+        buffers: what each holds -> bytes of RAM.
+    """
+
+    symbols: tuple[SymbolSize, ...]
+    flash_bytes: int
+    state_bytes: int
+    buffers: Mapping[str, int]
+
+
+def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> Sizes:
+    """Compile the sources for a core and read what is in the object files, before linking.
+
+    Args:
+        firmware: with a front end; its own numbers (taps, biquads, names) are counted too.
+
+    Raises:
+        KdEdgeError KD_MISSING_TOOL, KD_COMPILE.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in firmware.files.items():
+            write_text(folder / file, text)
+        write_text(folder / "probe.c", _PROBE)
+        symbols = tuple(
+            symbol
+            for part, sources in PARTS.items()
+            for source in sources
+            for symbol in _symbols(part, _compiled(folder, source, firmware, core, optimize), core)
+        )
+        probe = {
+            s.name: s.bytes
+            for s in _symbols("", _compiled(folder, "probe.c", firmware, core, optimize), core)
+        }
+    buffers = dict(zip(_BUFFERS, (probe[n] for n in ("in", "out", "kept", "work")), strict=True))
+    state = sum(s.bytes for s in symbols if not s.flash) - probe["work"] + probe["state"]
+    return Sizes(
+        symbols=tuple(sorted(symbols, key=lambda s: (-s.bytes, s.name))),
+        flash_bytes=sum(s.bytes for s in symbols if s.flash),
+        state_bytes=state,
+        buffers=buffers,
+    )
+
+
+def _compiled(folder: Path, source: str, firmware: Firmware, core: Core, optimize: str) -> Path:
+    target = (folder / source).with_suffix(".o")
+    defines = [f"-D{name}={value}" for name, value in firmware.defines.items()]
+    command = [find_tool(core.compiler or "cc"), "-std=c99", optimize, *core.flags, *defines]
+    command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
+    command += ["-c", str(folder / source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KdEdgeError(
+            "KD_COMPILE",
+            f"{core.compiler} refuses {source}",
+            where=done.stderr.strip(),
+            hint="this is a defect of the sources",
+        )
+    return target
+
+
+def _symbols(part: str, target: Path, core: Core) -> list[SymbolSize]:
+    """Each section of the object file: with -ffunction-sections it is one symbol, or strings."""
+    size = find_tool((core.compiler or "cc").removesuffix("gcc").removesuffix("cc") + "size")
+    listing = subprocess.run([size, "-A", str(target)], capture_output=True, text=True, check=True)
+    found: dict[tuple[str, bool], int] = {}
+    for line in listing.stdout.splitlines():
+        cells = line.split()
+        if len(cells) != 3 or not cells[1].isdigit() or cells[1] == "0":
+            continue
+        kind, _, symbol = cells[0].removeprefix(".").partition(".")
+        if kind not in ("text", "rodata", "data", "bss"):
+            continue
+        strings = not symbol or "str1" in symbol or "cst" in symbol
+        name = f"strings of {target.stem}" if strings else symbol
+        key = (name, kind in ("text", "rodata"))
+        found[key] = found.get(key, 0) + int(cells[1])
+    return [SymbolSize(part, name, n_bytes, flash) for (name, flash), n_bytes in found.items()]
+
+
+def table(sizes: Sizes, *, smallest: int = 100) -> str:
+    """The sizes as Markdown; symbols below `smallest` bytes are summed up by part."""
+    lines = ["| part | symbol | flash |", "|---|---|---|"]
+    for part in PARTS:
+        of_part = [s for s in sizes.symbols if s.part == part and s.flash]
+        large = [s for s in of_part if s.bytes >= smallest]
+        lines += [f"| {part} | `{s.name}` | {s.bytes:,} |" for s in large]
+        rest = [s for s in of_part if s.bytes < smallest]
+        if rest:
+            lines.append(f"| {part} | {len(rest)} smaller | {sum(s.bytes for s in rest):,} |")
+    lines += [f"| all | | {sizes.flash_bytes:,} |", "", "| RAM | bytes |", "|---|---|"]
+    lines += ["| besides buffers | " + f"{sizes.state_bytes:,} |"]
+    lines += [f"| buffer: {what} | {n_bytes:,} |" for what, n_bytes in sizes.buffers.items()]
+    return "\n".join(lines) + "\n"
