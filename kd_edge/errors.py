@@ -91,6 +91,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_BOARD_MODEL",
         "KD_BOARD_RESET",
         "KD_BOARD_REFUSED",
+        "KD_BOARD_FLASH",
     ),
     **_kinds(
         ExitStatus.GATE,

@@ -56,7 +56,7 @@ class Timer:
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["cmsdk", "sse", "posix"]
+    kind: Literal["cmsdk", "sse", "posix", "micros"]
     hz: int
     base: int | None = None
     irq: int | None = None
@@ -64,7 +64,17 @@ class Timer:
 
 @dataclass(frozen=True)
 class Project:
-    """What the board's users build with, and the names that it has there."""
+    """What the board's users build with, and the names that it has there.
+
+    Attributes:
+        kind, platform, board, framework: of the project that its users know best.
+        tools: what writes an image into the board -> what the board is called there; the first
+            one unless told otherwise.
+        boot: how a hand brings the board into its boot loader.
+        usb: its `Serial` is native USB, which has no speed.
+        tflm: TFLite Micro's library for such projects, by name; None where there is none.
+        zephyr: the board's name in Zephyr.
+    """
 
     __pydantic_config__ = _STRICT
 
@@ -72,6 +82,11 @@ class Project:
     platform: str
     board: str
     framework: str
+    tools: dict[str, str]
+    boot: str
+    usb: bool
+    zephyr: str
+    tflm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +102,9 @@ class Board:
         ram: what data, stack and buffers may fill.
         emulated: it is a machine of QEMU, or a process on this one.
         run: images of it have been run by this project's tests; False: they are built only.
-        uart, timer: of emulated boards, whose start-up code is here.
+        uart: of emulated boards, whose start-up code is here.
+        timer: of emulated boards, and of real ones that count microseconds; the others count
+            cycles.
         emulator: of QEMU's boards.
         project: of real boards.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 
+from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import write_text
@@ -36,6 +37,11 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "qemu-system-arm": ("apt install qemu-system-arm", "brew install qemu"),
     "pio": ("pip install platformio", "pip install platformio"),
     "idf.py": ("ESP-IDF's install.sh", "ESP-IDF's install.sh"),
+    "west": ("pip install west", "pip install west"),
+    "esptool": ("pip install esptool", "pip install esptool"),
+    "pyocd": ("pip install pyocd", "pip install pyocd"),
+    "picotool": ("github.com/raspberrypi/picotool, releases", "brew install picotool"),
+    "teensy_loader_cli": ("apt install teensy-loader-cli", "brew install teensy_loader_cli"),
 }
 
 # A real board's project -> the program that builds it.
@@ -48,7 +54,7 @@ _TIMERS = {"cmsdk": "kd_board_timer_cmsdk.c", "sse": "kd_board_timer_sse.c"}
 
 # The bare metal is started by our own code. Newlib, not newlib-nano: its memcpy and memset are made
 # for speed, and nothing else of it is used.
-_QEMU_LINK = ("-nostartfiles", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
+QEMU_LINK = ("-nostartfiles", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,8 @@ class Image:
 def tools_of(board: Board) -> tuple[str, ...]:
     """The programs that building, and for emulated boards running, needs on this machine."""
     if board.emulator:
-        return (_compiler(board), "qemu-system-arm")
-    return (_compiler(board),) if board.project is None else (_BUILDERS[board.project.kind],)
+        return (compiler_of(board), "qemu-system-arm")
+    return (compiler_of(board),) if board.project is None else (_BUILDERS[board.project.kind],)
 
 
 def how_to_get(tool: str) -> str:
@@ -164,14 +170,14 @@ def build_image(
     for name, text in files.items():
         write_text(out / name, text)
     elf = out / "image.elf"
-    command = [find_tool(_compiler(board)), "-std=c99", optimize, "-g", *board.core_facts.flags]
-    command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
+    command = [find_tool(compiler_of(board)), "-std=c99", optimize, "-g", *board.core_facts.flags]
+    command += [*SECTION_FLAGS, "-fno-common"]
     command += [f"-I{folder}" for folder in (out, COMMON, *include_dirs)]
     command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command += [*extra_flags, *map(str, (*sources, *board_sources(board)))]
     command += ["-Wl,--gc-sections", f"-Wl,-Map={out / 'image.map'}", "-o", str(elf)]
     if board.emulator:
-        command += [*_QEMU_LINK, f"-T{out / 'kd_board.ld'}"]
+        command += [*QEMU_LINK, f"-T{out / 'kd_board.ld'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _refused(board, done.stderr)
@@ -187,7 +193,8 @@ def _check_emulated(board: Board) -> None:
         )
 
 
-def _compiler(board: Board) -> str:
+def compiler_of(board: Board) -> str:
+    """Name of the C compiler that builds for the board."""
     return board.core_facts.compiler or _HOST_COMPILER
 
 
@@ -204,14 +211,14 @@ def _refused(board: Board, errors: str) -> KdEdgeError:
     telling = [line for line in lines if "error" in line or "undefined" in line] or lines
     return KdEdgeError(
         "KD_COMPILE",
-        f"{_compiler(board)} refuses the sources",
+        f"{compiler_of(board)} refuses the sources",
         where="\n         ".join(telling[:8]),
         hint="this is a defect of the sources or of the options",
     )
 
 
 def _image(board: Board, elf: Path) -> Image:
-    size = find_tool(_compiler(board).removesuffix("gcc").removesuffix("cc") + "size")
+    size = find_tool(compiler_of(board).removesuffix("gcc").removesuffix("cc") + "size")
     listing = subprocess.run([size, "-A", str(elf)], capture_output=True, text=True, check=True)
     sections, flash, ram = {}, 0, 0
     for line in listing.stdout.splitlines():

@@ -16,6 +16,8 @@ from kd_edge.cli.compile import compile_command
 from kd_edge.cli.data import data
 from kd_edge.cli.doctor import doctor
 from kd_edge.cli.eval import evaluate
+from kd_edge.cli.firmware import firmware
+from kd_edge.cli.flash import flash
 from kd_edge.cli.live import live
 from kd_edge.cli.printing import discard
 from kd_edge.cli.profile import profile
@@ -43,6 +45,7 @@ def cli() -> None:
       kd-edge build recipes/demo.toml --out build/demo
       kd-edge bench build/demo                        size, latency, accuracy
       kd-edge compile model.tflite --out DIR          plain C from any int8 model
+      kd-edge firmware build/demo --board nano33ble --out fw   a project for a board
       kd-edge eval build/demo --board qemu-an386      the same answers on a board
     """
 
@@ -52,6 +55,8 @@ for command in (
     bench,
     compile_command,
     board,
+    firmware,
+    flash,
     evaluate,
     selftest,
     profile,

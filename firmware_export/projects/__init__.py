@@ -1,0 +1,1 @@
+"""Project forms: Makefile, PlatformIO, ESP-IDF, Zephyr, plain CMake."""

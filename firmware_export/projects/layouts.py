@@ -1,0 +1,253 @@
+"""What each kind of project is made of: the firmware's sources, and what its builder needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jinja2
+
+from firmware_export.aot.export import SECTION_FLAGS
+from firmware_export.boards import BOARDS
+from firmware_export.boards.board import Board, Timer
+from firmware_export.boards.compile_check import CHECKED_CORES
+from firmware_export.boards.toolchain import (
+    COMMON,
+    QEMU_LINK,
+    STACK_BYTES,
+    board_files,
+    board_sources,
+    compiler_of,
+)
+from firmware_export.firmware import RUNTIME, Firmware
+
+TEMPLATES = Path(__file__).parent / "templates"
+EXAMPLES = RUNTIME / "examples"
+
+_STUB, _SENSOR = "kd_sensor_stub.c", "kd_sensor.c"
+_MICROSECONDS = Timer(kind="micros", hz=1_000_000)
+# What a project's README owns up to, where its board has never run.
+_UNPROVED = {
+    "platformio": "Our tests compile the board layer against a stand-in for Arduino's header;\n"
+    "PlatformIO has read `platformio.ini` and `library.json`, but built nothing.",
+    "esp-idf": "The board layer has never been compiled. ESP-IDF's component tool has checked\n"
+    "`idf_component.yml`; nothing has been built by ESP-IDF.",
+    "zephyr": "The board layer has never been compiled. `zephyr/module.yml` has been checked\n"
+    "against Zephyr's schema; nothing has been built by Zephyr.",
+    "cmake": "CMake has built the library for emulated boards and for this machine.",
+}
+
+
+@dataclass(frozen=True)
+class ProjectFacts:
+    """What a project says of itself.
+
+    Attributes:
+        title: of the model, for people.
+        synthetic: the model was trained on generated recordings.
+        generator: name and version of what writes.
+        engine: 'aot' or 'tflm'.
+        sensors: 'replay', 'stub', or 'none' for a board that takes int8 windows only.
+    """
+
+    title: str
+    model_sha256: str
+    synthetic: bool
+    generator: str
+    engine: str
+    sensors: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of a project: path below its folder -> text; `yours` are the user's to edit."""
+
+    files: dict[str, str]
+    yours: tuple[str, ...] = ()
+
+
+def as_seen_by(board: Board, kind: str) -> Board:
+    """The board as a kind of project drives it: its clock counts what that kind's glue counts."""
+    if kind in ("zephyr", "cmake", "esp-idf"):
+        return replace(board, timer=_MICROSECONDS, uart=None, emulator=None)
+    return board
+
+
+def _make(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """Makefile and CMakeLists.txt for an emulated board or this machine."""
+    files, yours = _sources(firmware, "src", "src", keep_main=True)
+    layer = {path.name: path.read_text(encoding="utf-8") for path in board_sources(board)}
+    layer |= {path.name: path.read_text(encoding="utf-8") for path in COMMON.glob("*.h")}
+    layer |= board_files(board)
+    files |= {f"board/{name}": text for name, text in layer.items()}
+    render = _renderer("make", files, firmware, board, facts)
+    names = ["Makefile", "README.md"]
+    # TFLite Micro's build is the Makefile's.
+    if facts.engine != "tflm":
+        names += ["CMakeLists.txt", *(["toolchain.cmake"] if board.emulator else [])]
+    return Layout(files | {name: render(name) for name in names}, yours)
+
+
+def _platformio(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """platformio.ini, the main loop on Arduino's calls, all else as a library of the project."""
+    files, yours = _sources(firmware, "lib/kd_firmware/src", "src")
+    render = _renderer("platformio", files, firmware, board, facts)
+    glue = ("main.cpp", "kd_board_arduino.cpp", "kd_board_arduino.h")
+    files |= {f"src/{name}": render(name) for name in glue}
+    files["lib/kd_firmware/library.json"] = render("library.json")
+    return Layout(files | {name: render(name) for name in ("platformio.ini", "README.md")}, yours)
+
+
+def _esp_idf(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """One component, and a project around it."""
+    component = "components/kd_firmware"
+    files, yours = _sources(firmware, f"{component}/src", "main")
+    render = _renderer("esp-idf", files, firmware, board, facts, below=component)
+    for name in ("kd_board_esp.c", "kd_board_esp.h", "idf_component.yml"):
+        files[f"{component}/{name}"] = render(name)
+    files[f"{component}/CMakeLists.txt"] = render("component_CMakeLists.txt")
+    main = ["main.c", *(_SENSOR for path in yours)]
+    files["main/main.c"] = render("main.c")
+    files["main/CMakeLists.txt"] = render("main_CMakeLists.txt", main_sources=main)
+    names = ("CMakeLists.txt", "sdkconfig.defaults", "README.md")
+    return Layout(files | {name: render(name) for name in names}, yours)
+
+
+def _zephyr(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """A module, and a sample application that adds it."""
+    files, yours = _sources(firmware, "src", "app/src")
+    render = _renderer("zephyr", files, firmware, board, facts)
+    files["app/src/main.c"] = firmware.files["main.c"]
+    main = [f"src/{name}" for name in ("main.c", *(_SENSOR for path in yours))]
+    for name in ("module.yml", "Kconfig", "kd_board_zephyr.c"):
+        files[f"zephyr/{name}"] = render(name)
+    files["zephyr/CMakeLists.txt"] = render("module_CMakeLists.txt")
+    files["app/CMakeLists.txt"] = render("app_CMakeLists.txt", main_sources=main)
+    files |= {f"app/{name}": render(name) for name in ("prj.conf", "sample.yaml")}
+    return Layout(files | {"README.md": render("README.md")}, yours)
+
+
+def _cmake(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """A library for a project of any kind, which brings the board's layer itself."""
+    files, yours = _sources(firmware, "src", "port")
+    render = _renderer("cmake", files, firmware, board, facts)
+    return Layout(files | {name: render(name) for name in ("CMakeLists.txt", "README.md")}, yours)
+
+
+# `--project` -> what it is made of.
+LAYOUTS: dict[str, Callable[[Firmware, Board, ProjectFacts], Layout]] = {
+    "make": _make,
+    "platformio": _platformio,
+    "esp-idf": _esp_idf,
+    "zephyr": _zephyr,
+    "cmake": _cmake,
+}
+
+
+def _sources(
+    firmware: Firmware, folder: str, own: str, *, keep_main: bool = False
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The firmware's files in a folder, the user's in their own, and the paths of the latter."""
+    files, yours = {}, []
+    for name, text in firmware.files.items():
+        if name == "main.c" and not keep_main:
+            continue
+        if name == _STUB:
+            yours.append(f"{own}/{_SENSOR}")
+            files[yours[0]] = text
+        else:
+            files[f"{folder}/{name}"] = text
+    # Linker scripts and start-up are the other board's; the contract is every board's.
+    if not keep_main:
+        files[f"{folder}/kd_board.h"] = (COMMON / "kd_board.h").read_text(encoding="utf-8")
+    if "kd_sensor.h" in firmware.files:
+        for path in sorted(EXAMPLES.rglob("*.[ch]")):
+            relative = path.relative_to(EXAMPLES).as_posix()
+            files[f"examples/{relative}"] = path.read_text(encoding="utf-8")
+    return files, tuple(yours)
+
+
+def _renderer(
+    kind: str,
+    files: dict[str, str],
+    firmware: Firmware,
+    board: Board,
+    facts: ProjectFacts,
+    *,
+    below: str = "",
+) -> Callable[..., str]:
+    """A function that fills one template of a kind.
+
+    Args:
+        files: the sources, path -> text.
+        below: folder that the paths of sources are written relative to.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader((TEMPLATES / kind, TEMPLATES / "common")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, Make, YAML and Markdown, not HTML
+    )
+    built = [path for path in files if path.startswith(f"{below}/" if below else "")]
+    built = [path.removeprefix(f"{below}/") for path in built if not path.startswith("examples/")]
+    compiler = compiler_of(board)
+    environment.globals.update(
+        board=board,
+        facts=facts,
+        sources=sorted(path for path in built if path.endswith(".c")),
+        cpp_sources=sorted(path for path in built if path.endswith(".cc")),
+        sensor_file=_sensor_file(files),
+        examples=sorted(path for path in files if path.startswith("examples/")),
+        streams=firmware.front_end.streams if "kd_sensor.h" in firmware.files else (),
+        no_streams="the bundle's front end cannot run on a board, or was left out.",
+        definitions=[f"{name}={value}" for name, value in firmware.defines.items()],
+        defines=[f"-D{name}={value}" for name, value in firmware.defines.items()],
+        receive_bytes=firmware.defines["KD_BOARD_RECEIVE_BYTES"],
+        core_flags=board.core_facts.flags,
+        section_flags=SECTION_FLAGS,
+        link_flags=QEMU_LINK,
+        cross=compiler.removesuffix("gcc"),
+        image="firmware.elf" if board.emulator else "firmware",
+        version=facts.generator.split()[-1],
+        stack_bytes=STACK_BYTES,
+        cycles=board.timer is None,
+        wrap_words=f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
+        engine_words={"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
+        unproved=_UNPROVED.get(kind, ""),
+        core_proof=_core_proof(board),
+    )
+    environment.globals["f"] = environment.get_template("_facts.j2").make_module()
+
+    def render(name: str, **values: object) -> str:
+        return environment.get_template(f"{name}.j2").render(**values)
+
+    return render
+
+
+def _core_proof(board: Board) -> str:
+    """What is known of the C for a board's core, without the board."""
+    core = board.core_facts
+    same = [name for name, other in BOARDS.items() if other.run and other.core == core.name]
+    if same:
+        return (
+            f"The C of engine, link and front end has been run, bit for bit, on an emulated board\n"
+            f"with the same core ({core.title}): `{same[0]}`."
+        )
+    if core.name in CHECKED_CORES:
+        return (
+            f"The C of engine, link and front end compiles for its core ({core.title}) without a\n"
+            "warning, and has been run, bit for bit, on emulated boards with others."
+        )
+    return (
+        f"We had no compiler for its core ({core.title}): the C of engine, link and front end\n"
+        "compiles for eight others without a warning, and has been run, bit for bit, on five."
+    )
+
+
+def _sensor_file(files: dict[str, str]) -> str:
+    """The file of the sensors, the user's or the replay; empty where there is neither."""
+    names = (_SENSOR, "kd_sensor_replay.c")
+    return next((path for path in files if path.rpartition("/")[2] in names), "")

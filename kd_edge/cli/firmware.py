@@ -1,0 +1,98 @@
+"""`kd-edge firmware`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kd_edge.cli.options import PATH, common, path_option
+
+EPILOG = """
+\b
+Examples:
+  kd-edge firmware build/isl --board qemu-an386 --out fw
+  kd-edge firmware build/isl --board nano33ble --out fw
+  kd-edge firmware build/isl --board nano33ble --project zephyr --out fw
+  kd-edge firmware build/isl --board pico --engine tflm --out fw
+
+The project's README.md has the commands that build it; kd-edge is not needed for that.
+docs/boards.md says which boards have been run.
+"""
+
+
+@click.command("firmware", epilog=EPILOG)
+@click.argument("bundle", type=PATH)
+@click.option("--board", "board_name", required=True, help="As `kd-edge board list` names it.")
+@path_option("--out", required=True, help="Folder for the project; made where it is absent.")
+@click.option(
+    "--engine",
+    type=click.Choice(("aot", "tflm")),
+    default="aot",
+    help="Plain C (default), or TFLite Micro, which the project brings.",
+)
+@click.option(
+    "--project",
+    "kind",
+    type=click.Choice(("make", "platformio", "esp-idf", "zephyr", "cmake")),
+    help="Default: what the board's users know best.",
+)
+@click.option(
+    "--sensors",
+    type=click.Choice(("replay", "stub")),
+    help="Play windows of the bundle, or leave a stub for your sensors. Default: replay on "
+    "emulated boards, a stub on others.",
+)
+@click.option(
+    "--hop",
+    "hop_s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds from window to window of a stream; default: half a window.",
+)
+@common
+def firmware(
+    bundle: Path,
+    board_name: str,
+    out: Path,
+    engine: str,
+    kind: str | None,
+    sensors: str | None,
+    hop_s: float | None,
+    as_json: bool,
+) -> None:
+    """Write a firmware project of BUNDLE's product for a board; it builds by itself."""
+    from firmware_export.boards import find_board
+    from kd_edge.cli.printing import printing
+    from kd_edge.pipeline.boards.project import ProjectRequest, export_project
+
+    request = ProjectRequest(find_board(board_name), kind, engine, sensors, hop_s)
+    exported = export_project(bundle, out, request)
+    with printing():
+        if as_json:
+            click.echo(_to_json(out, board_name, exported))
+            return
+        n_files = len(exported.written.files)
+        click.echo(f"{exported.kind} project for {request.board.title}: {n_files} files in {out}")
+        for path in exported.written.kept:
+            click.echo(f"kept, as you have edited it: {path}")
+        for note in exported.notes:
+            click.echo(f"note: {note}")
+        click.echo(f"next: the commands in {out / 'README.md'}")
+
+
+def _to_json(out: Path, board: str, exported) -> str:
+    import json
+
+    content = {
+        "folder": str(out),
+        "board": board,
+        "kind": exported.kind,
+        "engine": exported.facts.engine,
+        "sensors": exported.facts.sensors,
+        "model_sha256": exported.facts.model_sha256,
+        "files": exported.written.files,
+        "kept": exported.written.kept,
+        "removed": exported.written.removed,
+        "notes": exported.notes,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False)
