@@ -50,9 +50,9 @@ $(STAMPS)/tflite-runtime: requirements/tflite-runtime.txt | $(BIN)/python
 	  $(TFLITE_VENV)/bin/python -m pip install --quiet --requirement $<; then touch $@; \
 	else rm -rf $(TFLITE_VENV); echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
 
-# Cross-compilers and the emulator, where this user may install Debian packages; else tests skip.
+# Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm chromium
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \

@@ -85,6 +85,15 @@ class Page:
             self._drain(0.05)
         return value
 
+    def frames(self, n: int) -> None:
+        """Waits until so many pictures have been drawn."""
+        script = f"""new Promise((done) => {{
+            let left = {n};
+            const next = () => left-- ? requestAnimationFrame(next) : done(true);
+            next();
+        }})"""
+        self.call("Runtime.evaluate", expression=script, awaitPromise=True)
+
     def text(self, element: str) -> str:
         return self.run(f"document.getElementById({element!r}).textContent")
 

@@ -23,6 +23,7 @@ ORDER = (
     "firmware_export",
     "kd_edge.link",
     "kd_edge.report",
+    "kd_edge.live",
     "kd_edge.pipeline",
     "kd_edge.cli",
 )

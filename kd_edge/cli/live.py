@@ -234,7 +234,8 @@ def _print_recorded(recorded, *, as_json: bool) -> None:
 def _print_summary(summary, facts) -> None:
     from kd_edge.live.plain import figure_lines
 
-    click.echo(f"{facts.board} on {facts.port}: {summary.why}")
+    where = "" if facts.port == facts.board else f" on {facts.port}"
+    click.echo(f"{facts.board}{where}: {summary.why}")
     for line in figure_lines(summary.figures, facts):
         click.echo(line)
 

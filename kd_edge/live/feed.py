@@ -129,9 +129,9 @@ class Feed:
                 watcher.leave()
 
     def wait_until_read(self, timeout: float) -> None:
-        """Waits until every watcher has gone, which they do after the end."""
+        """Waits until every watcher has gone, which they do after the end; not before it."""
         with self._gone:
-            self._gone.wait_for(lambda: not self._watchers, timeout)
+            self._gone.wait_for(lambda: self._end is None or not self._watchers, timeout)
 
     def _flush(self) -> None:
         self._sent_s = time.monotonic()

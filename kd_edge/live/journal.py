@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -93,7 +94,9 @@ class Journal:
         """Samples of a sensor: (samples, channels) int16, from number `first` on."""
         try:
             if self._ends[stream] != first:
+                # On the disk before its samples are, or a power cut would close the gap.
                 self._runs[stream].write(f"{first} {self._written[stream]}\n".encode())
+                os.fsync(self._runs[stream].fileno())
             self._counts[stream].write(np.ascontiguousarray(values, "<i2").tobytes())
             self._sync()
         except OSError as error:
@@ -109,7 +112,7 @@ class Journal:
 
     def _sync(self) -> None:
         if time.monotonic() - self._synced_s >= _SYNC_S:
-            for file in (*self._runs, *self._counts):
+            for file in self._counts:
                 os.fsync(file.fileno())
             self._synced_s = time.monotonic()
 
@@ -174,8 +177,8 @@ def _read_runs(folder: Path, stream: int, sensor: Sensor) -> tuple[Run, ...]:
     # The text after the last line end is a line that a crash has cut.
     lines = _runs(folder, stream).read_text(encoding="ascii").split("\n")[:-1]
     starts = [tuple(int(word) for word in line.split()) for line in lines]
-    ends = [offset for _, offset in starts[1:]] + [whole]
     runs = (
-        Run(first, counts[offset:end]) for (first, offset), end in zip(starts, ends, strict=True)
+        Run(first, counts[offset:end])
+        for (first, offset), (_, end) in itertools.pairwise([*starts, (0, whole)])
     )
     return tuple(run for run in runs if len(run.counts))

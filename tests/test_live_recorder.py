@@ -1,0 +1,196 @@
+"""A live session as a recording. Oracle: the readers give back the counts that were streamed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_samples import ACC, EMG, FACTS, samples_of
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.live.recorder import Recorder, recover
+from kd_edge.signals import read
+from kd_edge.signals.checks import check
+from kd_edge.windows.raw import to_counts
+
+HERE = Path(__file__).resolve().parent
+
+
+def take(recorder, pieces):
+    """Records the pieces (stream, first, n); returns what was streamed, (numbers, counts) each."""
+    streamed = {0: [], 1: []}
+    for piece in pieces:
+        samples = samples_of(*piece)
+        recorder.take(samples)
+        streamed[piece[0]].append((np.arange(piece[1], piece[1] + piece[2]), samples.values))
+    return {
+        stream: tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        for stream, parts in streamed.items()
+        if parts
+    }
+
+
+# Two seconds of both sensors, in frames.
+WHOLE = [
+    *[(0, first, 55) for first in range(0, 2200, 55)],
+    *[(1, first, 10) for first in range(0, 300, 10)],
+]
+
+
+def without(*lost):
+    return [piece for piece in WHOLE if piece not in lost]
+
+
+def test_every_sample_comes_back_as_it_was_streamed(tmp_path):
+    recorder = Recorder(tmp_path / "a.npz", FACTS, label="house", subject="S1", session="day 2")
+    streamed = take(recorder, WHOLE)
+    recorded = recorder.finish()
+    assert (recorded.path, recorded.gaps) == (tmp_path / "a.npz", 0)
+    assert recorded.samples == (2200, 300)
+    (recording,) = read(recorded.path)
+    assert (recording.label, recording.subject, recording.session) == ("house", "S1", "day 2")
+    assert recording.started
+    for index, (sensor, stream) in enumerate(zip((EMG, ACC), recording.streams, strict=True)):
+        assert (stream.modality, stream.channels) == (sensor.name, sensor.channels)
+        assert (stream.unit, stream.rate_hz, stream.lsb) == (
+            sensor.unit,
+            sensor.rate_hz,
+            sensor.lsb,
+        )
+        assert stream.times_s is None
+        assert stream.start_s == 0
+        np.testing.assert_array_equal(to_counts(stream.samples, sensor.lsb), streamed[index][1])
+    check([recording])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_gap_is_told_by_times_and_by_nothing_made_up(tmp_path):
+    recorder = Recorder(tmp_path / "a.npz", FACTS)
+    streamed = take(recorder, without((0, 550, 55), (0, 605, 55), (1, 0, 10)))
+    recorded = recorder.finish()
+    assert recorded.gaps == 1
+    (recording,) = read(recorded.path)
+    emg, acc = recording.streams
+    np.testing.assert_array_equal(to_counts(emg.samples, EMG.lsb), streamed[0][1])
+    np.testing.assert_allclose(emg.times_s, streamed[0][0] / EMG.rate_hz, atol=1e-12)
+    # The other one only begins later.
+    assert acc.times_s is None
+    assert acc.start_s == pytest.approx(10 / ACC.rate_hz)
+    with pytest.raises(KdEdgeError, match="gap"):
+        check([recording])
+
+
+def test_in_a_folder_each_stretch_between_gaps_is_a_recording_without_gaps(tmp_path):
+    recorder = Recorder(tmp_path / "mine", FACTS, label="tree", subject="S1")
+    streamed = take(recorder, without((0, 770, 55), (1, 200, 10), (1, 210, 10)))
+    recorded = recorder.finish()
+    assert (recorded.gaps, recorded.rows) == (2, 3)
+    recordings = read(tmp_path / "mine")
+    check(recordings, allow_stuck=True)
+    assert [r.trial for r in recordings] == [1, 2, 3]
+    whole = to_counts(np.concatenate([r.streams[0].samples for r in recordings]), EMG.lsb)
+    rows = {
+        row.tobytes(): number for row, number in zip(streamed[0][1], streamed[0][0], strict=True)
+    }
+    numbers = [rows[row.tobytes()] for row in whole]
+    # Nothing stands twice or out of order, and only what the other sensor lacks is left out.
+    assert numbers == sorted(set(numbers))
+    lacking = (200 / ACC.rate_hz, 220 / ACC.rate_hz)
+    left_out = [n for n in streamed[0][0] if n not in set(numbers)]
+    assert all(lacking[0] - 1e-6 <= n / EMG.rate_hz < lacking[1] for n in left_out)
+
+
+def test_a_stretch_shorter_than_a_window_is_not_named(tmp_path):
+    recorder = Recorder(tmp_path / "mine", FACTS)
+    take(recorder, without((0, 110, 55), (0, 1100, 55)))
+    assert recorder.finish().rows == 2  # 0.1 s before the first gap are less than 0.324 s
+
+
+def test_sessions_add_up_to_a_dataset(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "labels.csv").write_text("file,label,subject,session,trial\n")
+    for label in ("tree", "house", "tree"):
+        recorder = Recorder(folder, FACTS, label=label, subject="S1")
+        take(recorder, WHOLE)
+        target = recorder.finish().path
+        moved = target.with_name(f"{len(list(folder.iterdir()))}.npz")
+        target.rename(moved)  # the next one begins within the same second
+        text = (folder / "labels.csv").read_text().replace(target.name, moved.name)
+        (folder / "labels.csv").write_text(text)
+    recordings = read(folder)
+    assert [(r.label, r.trial) for r in recordings] == [("tree", 1), ("house", 1), ("tree", 2)]
+
+
+CRASH = """
+import os, sys
+sys.path[:0] = [sys.argv[1]]
+from live_samples import FACTS, samples_of
+from kd_edge.live.recorder import Recorder
+recorder = Recorder(__import__("pathlib").Path(sys.argv[2]), FACTS, label="house")
+for first in range(0, 1100, 55):
+    recorder.take(samples_of(0, first, 55))
+recorder.take(samples_of(1, 0, 10))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_session_has_taken_is_recovered(tmp_path):
+    target = tmp_path / "a.npz"
+    done = subprocess.run([sys.executable, "-c", CRASH, HERE, target], check=False)
+    assert done.returncode == -9
+    assert not target.exists()
+    part = tmp_path / "a.npz.part"
+    with open(part / "0.counts", "ab") as file:
+        file.write(b"cut")  # as a power cut may leave it
+    with pytest.raises(KdEdgeError, match="there already") as refused:
+        Recorder(target, FACTS)
+    assert f"--recover {part}" in refused.value.hint
+    recorded = recover(part)
+    assert recorded.samples == (1100, 10)
+    (recording,) = read(target)
+    wanted = np.concatenate([samples_of(0, first, 55).values for first in range(0, 1100, 55)])
+    np.testing.assert_array_equal(to_counts(recording.streams[0].samples, EMG.lsb), wanted)
+    assert not part.exists()
+
+
+def test_a_session_without_a_sample_leaves_nothing(tmp_path):
+    recorder = Recorder(tmp_path / "a.npz", FACTS)
+    assert recorder.finish().path is None
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_recording_is_never_overwritten(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"precious")
+    with pytest.raises(KdEdgeError, match="never overwritten"):
+        Recorder(tmp_path / "a.npz", FACTS)
+    assert (tmp_path / "a.npz").read_bytes() == b"precious"
+
+
+def test_a_labels_file_that_is_none_is_refused_before_anything_is_recorded(tmp_path):
+    (tmp_path / "labels.csv").write_text("what,who\n1,2\n")
+    with pytest.raises(KdEdgeError, match="no column file") as refused:
+        Recorder(tmp_path, FACTS)
+    assert refused.value.code == "KD_LABELS"
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def test_what_a_generators_signals_are_recorded_from_says_so(tmp_path):
+    recorder = Recorder(tmp_path / "a.npz", replace(FACTS, synthetic=True))
+    take(recorder, WHOLE[:3])
+    recorder.finish()
+    assert read(tmp_path / "a.npz")[0].synthetic
+
+
+def test_only_a_journal_is_recovered(tmp_path):
+    with pytest.raises(KdEdgeError) as missing:
+        recover(tmp_path)
+    assert missing.value.code == "KD_NO_FILE"
+    (tmp_path / "facts.json").write_text("{}")
+    with pytest.raises(KdEdgeError) as damaged:
+        recover(tmp_path)
+    assert damaged.value.code == "KD_BAD_FORMAT"
