@@ -129,7 +129,9 @@ def _symbols(part: str, target: Path, core: Core) -> list[SymbolSize]:
         if kind not in ("text", "rodata", "data", "bss"):
             continue
         strings = not symbol or "str1" in symbol or "cst" in symbol
-        name = f"strings of {target.stem}" if strings else symbol
+        name = (
+            f"strings of {target.stem}" if strings else symbol.partition(".")[0]
+        )  # without what the optimiser adds
         key = (name, kind in ("text", "rodata"))
         found[key] = found.get(key, 0) + int(cells[1])
     return [SymbolSize(part, name, n_bytes, flash) for (name, flash), n_bytes in found.items()]

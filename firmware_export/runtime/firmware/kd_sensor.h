@@ -1,5 +1,5 @@
 /* What you write for your sensors. kd_sensor_replay.c does it with windows that are compiled in;
- * kd_sensor_stub.c is where to begin, and examples/ has a worked one. */
+ * kd_sensor_stub.c is where to begin, and firmware_export/runtime/examples has a worked one. */
 #ifndef KD_SENSOR_H
 #define KD_SENSOR_H
 
