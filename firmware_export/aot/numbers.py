@@ -31,8 +31,8 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def wide_multiplier(multiplier: int, shift: int) -> tuple[int, int]:
-    """The 15-bit multiplier and the right shift that TFLite takes for sums of 64 bits."""
-    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF, 15 - shift
+    """`kd_requant_wide`'s (multiplier, right): 15 bits, as TFLite has them for sums of 64 bits."""
+    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF, 14 - shift
 
 
 def saturating_rounding_doubling_high_mul(a: int, b: int) -> int:

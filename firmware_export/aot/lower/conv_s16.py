@@ -23,8 +23,10 @@ def wide_convolution_call(node: Node, conv: Convolution) -> Call:
     g, placed = conv.geometry, conv.placed
     channels = conv.weights.shape[3]
     adjoining = g.kernel_columns == 1 or (g.column_step == 1 and conv.groups == 1)
+    bias, pairs = conv.narrowing.bias, conv.narrowing.pairs
+    filters = len(conv.weights) // conv.groups
     params = {
-        "matrix": wide_matrix(node, conv.rows, conv.narrowing.bias, conv.narrowing.pairs),
+        "matrix": wide_matrix(node, conv.rows, bias, pairs, together=filters),
         "out_first": placed.first,
         "out_step": placed.step,
         "out_row_gap": placed.row_gap,
@@ -37,7 +39,7 @@ def wide_convolution_call(node: Node, conv: Convolution) -> Call:
         "runs": 1 if adjoining else g.kernel_columns,
         "groups": conv.groups,
         "group_channels": channels,
-        "group_filters": len(conv.weights) // conv.groups,
+        "group_filters": filters,
         "stride_rows": g.stride_rows,
         "stride_columns": g.stride_columns,
         "row_step": g.row_step,

@@ -97,7 +97,7 @@ def _wide_call(node: Node, weights: Tensor, bias: Tensor | None) -> Call:
     batches = elements(result) // n_rows
     pairs = [quantize_multiplier(real) for real in _factors(node, source, weights)]
     params = {
-        "matrix": wide_matrix(node, weights.data, _own_bias(weights, bias), pairs),
+        "matrix": wide_matrix(node, weights.data, _own_bias(weights, bias), pairs, together=n_rows),
         "rows": n_rows,
         "batches": batches,
     }

@@ -24,16 +24,28 @@ WIDE_BIASES = {
 }
 _INT32 = 2  # of the schema's tensor types
 _LARGEST_VALUE = 1 << 15
+_LEAST_ROWS = 4  # that kd_matvec_s16 reads
 _MOST_LEFT = 7  # that a sum of 64 bits may be shifted
 _SUM_LIMIT = 1 << 47
 
 
 def wide_matrix(
-    node: Node, weights: np.ndarray, bias: np.ndarray, pairs: Sequence[tuple[int, int]]
+    node: Node,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    pairs: Sequence[tuple[int, int]],
+    *,
+    together: int,
 ) -> dict[str, object]:
-    """`kd_matvec_s16_matrix`. Args and raises as `narrow_members`."""
+    """`kd_matvec_s16_matrix`.
+
+    Args:
+        together: rows of the weights that are multiplied with the same values.
+
+    The other args and raises as `narrow_members`.
+    """
     return {
-        "weights": weights,
+        "weights": np.pad(weights, ((0, max(_LEAST_ROWS - together, 0)), (0, 0))),
         "columns": weights.shape[1],
         "narrow": narrow_members(node, weights, bias, pairs),
     }
@@ -84,7 +96,7 @@ def largest_sums(weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def wide_scales(node: Node, sums: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-    """int32 (pairs, 2): multiplier and right shift of `kd_requant_wide`.
+    """int32 (pairs, 2): multiplier and right of `kd_requant_wide`.
 
     Args:
         sums: int64 (channels,), the largest sizes.
@@ -97,7 +109,7 @@ def wide_scales(node: Node, sums: np.ndarray, pairs: Sequence[tuple[int, int]]) 
         if shift > _MOST_LEFT or reach >= _SUM_LIMIT:
             raise _too_large(node)
         reduced, right = wide_multiplier(multiplier, shift)
-        if (reach * reduced + (1 << (right - 1))) >> right >= 1 << 31:
+        if (reach * reduced) >> right >= (1 << 31) - 1:
             raise _too_large(node)
         scales.append((reduced, right))
     return np.array(scales, np.int32)

@@ -7,11 +7,11 @@
 
 #include "kd_math.h"
 
-/* sum * multiplier / 2^right, halves up: what TFLite Micro does with sums of 64 bits.
- * multiplier: 0 to 2^15 - 1; right: 8 to 46; the result fits 32 bits. */
+/* sum * multiplier / 2^(right + 1), halves up: what TFLite Micro does with sums of 64 bits.
+ * multiplier: 0 to 2^15 - 1; right: 7 to 45; the result is within 2^30. */
 static inline int32_t kd_requant_wide(int64_t sum, int32_t multiplier, int32_t right)
 {
-    return (int32_t)((sum * multiplier + ((int64_t)1 << (right - 1))) >> right);
+    return ((int32_t)((sum * multiplier) >> right) + 1) >> 1;
 }
 
 typedef struct {
