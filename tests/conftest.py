@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from build_samples import RECIPE
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -41,3 +42,29 @@ def shared_data():
         return path
 
     return locate
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A window cache of its own, so that tests neither read nor fill the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory, cache):
+    """Path of a recipe that builds in less than a minute."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory, recipe):
+    """Its bundle, built once where the files that use it carry the mark xdist_group("build")."""
+    from kd_edge.cli import run
+
+    out = tmp_path_factory.mktemp("build") / "tiny"
+    assert run(["build", str(recipe), "--out", str(out)]) == 0
+    return out

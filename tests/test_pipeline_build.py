@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_samples import RECIPE
 
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
@@ -26,29 +25,6 @@ from kd_edge.runtimes.results import Parity
 from kd_edge.runtimes.session import run_windows
 
 pytestmark = pytest.mark.xdist_group("build")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """A window cache of its own, so that tests neither read nor fill the user's."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    yield
-    patch.undo()
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory, cache):
-    path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
-    path.write_text(RECIPE)
-    return path
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory, recipe):
-    out = tmp_path_factory.mktemp("build") / "tiny"
-    assert run(["build", str(recipe), "--out", str(out)]) == ExitStatus.OK
-    return out
 
 
 @pytest.fixture

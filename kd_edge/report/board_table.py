@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MOST_LISTED = 10
+_NOT_A_BOARDS = {"host": "a process of this machine"}
 
 
 def print_board(section: BoardSection, console: Console) -> None:
@@ -78,7 +79,7 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
     if section.front_end:
         rows.append(("filters and quantisation", _spread(section.front_end)))
     clock = f"at {section.clock_hz / 1e6:g} MHz"
-    whole = "emulated time, not a board's" if section.emulated else clock
+    whole = _NOT_A_BOARDS.get(section.core, "emulated time") if section.emulated else clock
     rows.append(("both, by the board's clock", f"{_spread(section.whole_us)} ({whole})"))
     if section.repeats > 1:
         rows.append(("windows whose repetitions differ", words.count(section.unsteady)))

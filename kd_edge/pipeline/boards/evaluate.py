@@ -188,7 +188,7 @@ def _section(
     passed = None
     if not done.faults and not done.interrupted:
         passed = hello.golden_count - len(targets[0].device.selftest().failures)
-    front_end_ticks = [hello.count(a.front_end_ticks) for a in answers if a.front_end_ticks]
+    front_end_ticks = [a.front_end_ticks for a in answers if a.front_end_ticks]
     return BoardSection(
         board=hello.board,
         core=hello.core,
@@ -206,7 +206,7 @@ def _section(
         accuracy={},
         agreement=(),
         disagreements=(),
-        inference=spread([hello.count(a.ticks) for a in answers], unit),
+        inference=spread([a.ticks for a in answers], unit),
         front_end=spread(front_end_ticks, unit),
         whole_us=spread([a.microseconds for a in answers], "µs"),
         memory=_memory(memory),

@@ -1,0 +1,132 @@
+"""The students of the recipes on every emulated core. Oracle: the TFLite Micro interpreter.
+
+Their bits are what counts here, not their accuracy: each is trained for a moment only, on windows
+of its own recipe (the seeds' are synthetic, from few repetitions).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_export.boards import BOARDS
+from firmware_export.boards.emulator import start
+from firmware_export.front_end import model_front_end
+from firmware_export.raw_window import quantised_window
+from kd_edge.cli import run
+from kd_edge.errors import ExitStatus
+from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
+from kd_edge.recipe import load_recipe, to_toml
+from kd_edge.runtimes.registry import open_session
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+CORTEX_M = [name for name, board in BOARDS.items() if board.emulator]
+N_GOLDEN, N_INT8, N_RAW = 32, 8, 4
+
+pytestmark = [pytest.mark.qemu]
+
+
+def shortened(name: str):
+    """A recipe with its first student alone, trained for a moment without a teacher."""
+    recipe = load_recipe(RECIPES / f"{name}.toml")
+    student = recipe.students[0].model_copy(
+        update={"epochs": 1, "patience": None, "distill": False}
+    )
+    conversion = recipe.conversion.model_copy(
+        update={
+            "teacher_formats": (),
+            "formats": ("float32", "int8"),
+            "max_drop_points": 100.0,
+            "calibration_windows": 32,
+        }
+    )
+    proof = recipe.proof.model_copy(
+        update={"baselines": (), "latency_runs": 20, "parity_windows": 8, "min_agreement": 0.01}
+    )
+    changes = {
+        # The test part that has windows enough for the golden vectors.
+        "split": recipe.split.model_copy(update={"test": recipe.split.test[-1:]}),
+        "teachers": (),
+        "students": (student,),
+        "distillation": None,
+        "augmentation": None,
+        "conversion": conversion,
+        "proof": proof,
+        "firmware": recipe.firmware.model_copy(update={"golden_vectors": N_GOLDEN}),
+    }
+    if recipe.dataset.reader == "synthetic":
+        options = {**recipe.dataset.options, "n_repetitions": 1}
+        changes["dataset"] = recipe.dataset.model_copy(update={"options": options})
+    return recipe.model_copy(update=changes)
+
+
+def built(name: str, folder: Path, data: Path | None):
+    recipe = folder / "recipe.toml"
+    recipe.write_text(to_toml(shortened(name)), encoding="utf-8")
+    arguments = ["build", str(recipe), "--out", str(folder / "bundle")]
+    status = run([*arguments, *(["--data", str(data)] if data else [])])
+    # A moment's training need not reach a gate, and the bundle is there all the same.
+    assert status in (ExitStatus.OK, ExitStatus.GATE)
+    return load_board_bundle(folder / "bundle")
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    """Recipe name -> its bundle, built once when it is first asked for."""
+    made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+        def get(name: str, data: Path | None = None):
+            if name not in made:
+                made[name] = built(name, tmp_path_factory.mktemp(name), data)
+            return made[name]
+
+        yield get
+
+
+def check_on_board(bundle, board_name: str, folder: Path) -> None:
+    """Golden vectors in the image, int8 and raw windows over the wire."""
+    board = BOARDS[board_name]
+    image = bundle_image(bundle, board, folder)
+    session = open_session("tflm", bundle.model_path)
+    front_end = model_front_end(bundle.front_end, session.inputs)
+    with (
+        start(board, image.elf) as emulator,
+        Device.open(
+            emulator.url, model_sha256=bundle.model_sha256, patience=Patience(timeout=10.0)
+        ) as device,
+    ):
+        tested = device.selftest()
+        assert len(tested.vectors) == N_GOLDEN
+        assert tested.failures == ()
+        golden = bundle.golden
+        int8 = [tuple(a[i : i + 1] for a in golden.inputs) for i in range(N_INT8)]
+        for i, answer in enumerate(device.run_many(int8)):
+            np.testing.assert_array_equal(answer.scores, golden.outputs[i].reshape(-1))
+            assert answer.ticks > 0
+        names = [stream.name for stream in device.hello.streams]
+        raw = [tuple(bundle.raw[i][name] for name in names) for i in range(N_RAW)]
+        for i, answer in enumerate(device.run_many(raw, kind="raw")):
+            inputs = quantised_window(bundle.raw[i], front_end, session.inputs)
+            shaped = [a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)]
+            np.testing.assert_array_equal(answer.scores, session.run(shaped)[0].reshape(-1))
+            assert answer.front_end_ticks > 0
+
+
+@pytest.mark.xdist_group("students-isl")
+@pytest.mark.parametrize("board", CORTEX_M)
+def test_the_isl_student_answers_bit_for_bit(bundles, board, shared_data, tmp_path):
+    bundle = bundles("isl-alphabet", shared_data("isl_alphabet_myo"))
+    check_on_board(bundle, board, tmp_path)
+
+
+@pytest.mark.xdist_group("students-seed")
+@pytest.mark.parametrize("board", CORTEX_M)
+@pytest.mark.parametrize("recipe", ["seed-single", "seed-multi-expert"])
+def test_a_seed_student_answers_bit_for_bit(bundles, recipe, board, tmp_path):
+    check_on_board(bundles(recipe), board, tmp_path)

@@ -1,0 +1,121 @@
+"""Windows shared out among boards. Oracle: the board's own checksum, computed here as well."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from link_harness import PipeTransport, build_board, expected_scores, windows
+
+from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
+from kd_edge.pipeline.boards.work import Job, share_out
+
+N_WINDOWS = 60
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return build_board(tmp_path_factory.mktemp("board"))
+
+
+@pytest.fixture
+def boards(program):
+    devices = [
+        Device(PipeTransport(program), patience=Patience(timeout=0.5, retries=2)) for _ in range(2)
+    ]
+    yield devices
+    for device in devices:
+        device.close()
+
+
+def jobs(n: int = N_WINDOWS) -> list[Job]:
+    return [Job(i, 0, arrays) for i, arrays in enumerate(windows(n, seed=0))]
+
+
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def assert_right(done, asked) -> None:
+    for job in asked:
+        np.testing.assert_array_equal(
+            done.answers[job.window, job.repeat].scores, expected_scores(job.arrays)
+        )
+
+
+def test_two_boards_share_the_work_and_every_window_is_answered_once(boards):
+    asked = jobs()
+    done = share_out(boards, asked, kind="int8", progress=quiet)
+    assert_right(done, asked)
+    assert sum(done.answered) == N_WINDOWS
+    assert min(done.answered) > 0
+
+
+def test_a_board_that_is_unplugged_leaves_its_windows_to_the_other(boards):
+    asked = jobs(200)
+
+    def unplug(done: int, total: int) -> None:
+        if done:
+            boards[1]._channel.transport.program.kill()
+
+    done = share_out(boards, asked, kind="int8", progress=unplug)
+    assert_right(done, asked)
+    assert list(done.faults) in ([1], [])
+    assert done.answered[0] + done.answered[1] == len(asked)
+
+
+def test_with_every_board_gone_what_was_answered_is_kept_with_the_error(boards):
+    for device in boards:
+        device._channel.transport.program.kill()
+    done = share_out(boards, jobs(), kind="int8", progress=quiet)
+    assert set(done.faults) == {0, 1}
+    assert done.faults[0].code == "KD_PORT_CLOSED"
+    assert len(done.answers) < N_WINDOWS
+
+
+def test_ctrl_c_keeps_what_was_answered(boards):
+    asked = jobs(5000)
+    timer = threading.Timer(0.5, signal.raise_signal, args=(signal.SIGINT,))
+    timer.start()
+    started = time.monotonic()
+    done = share_out(boards, asked, kind="int8", progress=quiet)
+    assert done.interrupted
+    assert time.monotonic() - started < 30
+    answered = [job for job in asked if (job.window, job.repeat) in done.answers]
+    assert 0 < len(answered) < len(asked)
+    assert_right(done, answered)
+    assert done.faults == {}
+
+
+def test_agreement_counts_scores_classes_and_steps():
+    board = np.array([[1, 2, 3], [5, 4, 0], [9, 9, 1]], np.int8)
+    host = np.array([[1, 2, 3], [4, 5, 0], [9, 8, 1]], np.int8)
+    found = agreement("tflm", board, host)
+    assert (found.n_windows, found.same_scores, found.same_class) == (3, 1, 2)
+    assert found.largest_step == 1
+    described = [("july", i, f"r{i}", "A") for i in range(3)]
+    told = disagreements("tflm", board, host, described, ["A", "B", "C"])
+    assert [(d.window, d.same_class) for d in told] == [(1, False), (2, True)]
+    assert (told[0].board_class, told[0].host_class) == ("A", "B")
+    only_other_classes = disagreements("litert", board, host, described, ["A", "B", "C"])
+    assert [d.window for d in only_other_classes] == [1]
+
+
+def test_extreme_scores_differ_by_their_true_distance():
+    found = agreement("tflm", np.array([[127, -128]], np.int8), np.array([[-128, 127]], np.int8))
+    assert found.largest_step == 255
+
+
+def test_a_spread_has_numpys_percentiles_and_all_windows_in_its_bins():
+    values = np.random.default_rng(0).gamma(3, 100, 500)
+    found = spread(values, "cycles")
+    assert found.median == pytest.approx(np.percentile(values, 50))
+    assert found.p95 == pytest.approx(np.percentile(values, 95))
+    assert sum(count for _, _, count in found.histogram) == 500
+    assert spread([7.0, 7.0], "µs").histogram == ((6.5, 7.5, 2),)
+    assert spread([], "µs") is None

@@ -1,0 +1,117 @@
+"""`eval`, `selftest`, `profile` on a bundle. Oracle: the bundle's golden vectors and manifest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from kd_edge.cli import run
+from kd_edge.errors import ExitStatus
+from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.report.json import from_json
+
+pytestmark = pytest.mark.xdist_group("build")
+
+HOST = ["--board", "host"]
+
+
+@pytest.fixture(autouse=True)
+def _compiler():
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed: the host board is built with it")
+
+
+def test_every_int8_answer_of_the_host_board_is_tflite_micros(bundle, tmp_path, capsys):
+    out = tmp_path / "report"
+    status = run(["eval", str(bundle), *HOST, "--limit", "12", "--repeat", "2", "--out", str(out)])
+    assert status == ExitStatus.OK
+    assert "12 of 12 bit for bit as TFLite Micro" in " ".join(capsys.readouterr().out.split())
+    report = from_json((out / "report.json").read_text(encoding="utf-8"))
+    (section,) = report.boards
+    assert (section.n_asked, section.n_answered, section.unsteady) == (12, 12, 0)
+    assert section.inference.n == 24
+    assert section.inference.smallest > 0
+    assert section.golden_passed == section.golden_count == 4
+    assert {a.runtime for a in section.agreement} == {"tflm", "litert"}
+    assert section.memory.arena_bytes > 0
+    assert section.memory.stack_used is None  # a process cannot tell
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Board: host (host, emulated), engine aot" in page
+    assert "Inference on the board" in page
+
+
+def test_raw_windows_are_filtered_on_the_board(bundle, tmp_path, capsys):
+    arguments = ["eval", str(bundle), *HOST, "--windows", "raw", "--json", "--out", str(tmp_path)]
+    assert run(arguments) == ExitStatus.OK
+    section = json.loads(capsys.readouterr().out)["boards"][0]
+    assert section["windows"] == "raw"
+    assert section["n_answered"] == 4
+    assert section["front_end"]["smallest"] > 0
+    oracle = next(a for a in section["agreement"] if a["runtime"] == "tflm")
+    # One int8 step at the model's input may move a score by a step or two.
+    assert oracle["largest_step"] <= 2
+
+
+def test_a_bundle_without_raw_windows_says_so(bundle, tmp_path, capsys):
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    manifest = json.loads((copy / "bundle.json").read_text())
+    del manifest["files"]["raw.npz"]
+    (copy / "raw.npz").unlink()
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    status = run(["eval", str(copy), *HOST, "--windows", "raw"])
+    assert status == ExitStatus.BAD_DATA
+    error = capsys.readouterr().err
+    assert "KD_COUNTS" in error
+    assert "the bundle has no raw windows" in error
+
+
+def test_two_boards_share_an_evaluation(bundle, tmp_path, capsys):
+    arguments = ["eval", str(bundle), *HOST, *HOST, "--json", "--out", str(tmp_path)]
+    assert run(arguments) == ExitStatus.OK
+    section = json.loads(capsys.readouterr().out)["boards"][0]
+    assert len(section["links"]) == 2
+    assert sum(link["answered"] for link in section["links"]) == section["n_asked"]
+
+
+def test_the_self_test_passes_on_the_board(bundle, capsys):
+    assert run(["selftest", str(bundle), *HOST, "--json"]) == ExitStatus.OK
+    (board,) = json.loads(capsys.readouterr().out)["boards"]
+    assert [vector["differing"] for vector in board["vectors"]] == [0] * 4
+    assert board["model_sha256"] == load_board_bundle(bundle).model_sha256
+
+
+def test_the_profile_names_every_layer(bundle, capsys):
+    assert run(["profile", str(bundle), *HOST, "--json"]) == ExitStatus.OK
+    (board,) = json.loads(capsys.readouterr().out)["boards"]
+    assert any("CONV_2D" in layer["name"] for layer in board["layers"])
+    assert run(["profile", str(bundle), *HOST]) == ExitStatus.OK
+    assert "all layers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["eval", "selftest", "profile"])
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        ([], ExitStatus.USAGE, "KD_USAGE"),
+        (["--board", "qemu-an387"], ExitStatus.USAGE, "KD_UNKNOWN_NAME"),
+        (["--board", "teensy41"], ExitStatus.USAGE, "KD_USAGE"),
+        (["--port", "/dev/no-such-port"], ExitStatus.BOARD, "KD_PORT_ABSENT"),
+        (["--port", "socket://127.0.0.1:1"], ExitStatus.BOARD, "KD_PORT_ABSENT"),
+        (["--port", "/dev/null", "--reset", "twice"], ExitStatus.USAGE, "KD_UNKNOWN_NAME"),
+    ],
+)
+def test_an_unreachable_board_is_named(bundle, command, arguments, status, code, capsys):
+    assert run([command, str(bundle), *arguments]) == status
+    assert code in capsys.readouterr().err
+
+
+def test_a_board_without_a_bundle_is_refused(capsys):
+    assert run(["selftest", *HOST]) == ExitStatus.USAGE
+    assert "name the bundle's folder" in capsys.readouterr().err
+
+
+def test_what_is_no_bundle_is_refused(tmp_path, capsys):
+    assert run(["eval", str(tmp_path), *HOST]) == ExitStatus.BAD_DATA
+    assert "KD_NO_FILE" in capsys.readouterr().err
