@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .make
 TFLITE_VENV := .venv-tflite-runtime
+BOARD_TOOLS_VENV := .venv-board-tools
 # Workers: the tests start converters of their own, so no more than two.
 WORKERS ?= 2
 
@@ -15,10 +16,10 @@ demo: $(STAMPS)/build
 	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
 	@echo "Open build/demo/report.html in a browser."
 
-test: $(STAMPS)/test $(STAMPS)/tflite-runtime debian lint
+test: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
-test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime debian lint
+test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(STAMPS)/test
@@ -50,9 +51,16 @@ $(STAMPS)/tflite-runtime: requirements/tflite-runtime.txt | $(BIN)/python
 	  $(TFLITE_VENV)/bin/python -m pip install --quiet --requirement $<; then touch $@; \
 	else rm -rf $(TFLITE_VENV); echo "no Python 3.11 with tflite-runtime: its tests are skipped"; fi
 
+# PlatformIO and ESP-IDF's component tool, which read the manifests of real boards' projects.
+$(STAMPS)/board-tools: requirements/board-tools.txt | $(BIN)/python
+	@mkdir -p $(STAMPS)
+	@if $(BIN)/python -m venv $(BOARD_TOOLS_VENV) && \
+	  $(BOARD_TOOLS_VENV)/bin/python -m pip install --quiet --requirement $<; then touch $@; \
+	else rm -rf $(BOARD_TOOLS_VENV); echo "no PlatformIO or component tool: their tests are skipped"; fi
+
 # Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm chromium
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm chromium cmake
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -64,4 +72,4 @@ debian:
 
 # What set-up made; build/ holds bundles, which are the user's.
 clean:
-	rm -rf $(VENV) $(TFLITE_VENV) $(STAMPS)
+	rm -rf $(VENV) $(TFLITE_VENV) $(BOARD_TOOLS_VENV) $(STAMPS)
