@@ -74,6 +74,7 @@ class Project:
         usb: its `Serial` is native USB, which has no speed.
         tflm: TFLite Micro's library for such projects, by name; None where there is none.
         zephyr: the board's name in Zephyr.
+        packages: other versions of PlatformIO's packages than the platform takes by itself.
     """
 
     __pydantic_config__ = _STRICT
@@ -87,6 +88,7 @@ class Project:
     usb: bool
     zephyr: str
     tflm: str | None = None
+    packages: str | None = None
 
 
 @dataclass(frozen=True)
