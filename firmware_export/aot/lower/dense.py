@@ -143,10 +143,7 @@ def _rows(node: Node, source: Tensor, weights: Tensor, bias: Tensor | None) -> _
 def _factors(node: Node, source: Tensor, weights: Tensor) -> list[float]:
     """What the sums are multiplied by: one, or one for each row."""
     out = scale_of(node.computed)
-    if len(weights.scales) > 1:
-        return [scale_of(source) * float(np.float32(scale)) / out for scale in weights.scales]
-    # One scale: TFLite Micro has the product of both in float32.
-    return [float(np.float32(source.scales[0]) * np.float32(weights.scales[0])) / out]
+    return [scale_of(source) * float(np.float32(scale)) / out for scale in weights.scales]
 
 
 def _checked_inputs(node: Node) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -106,9 +106,7 @@ def cell_members(node: Node) -> dict[str, object]:
 
 def gate_factor(source: Tensor, weights: Tensor) -> tuple[int, int]:
     """Multiplier and shift from a gate's sums to what its logistic or tanh takes."""
-    # The product in float32, as TFLite Micro has it for one scale a tensor.
-    product = np.float32(source.scales[0]) * np.float32(weights.scales[0])
-    return quantize_multiplier(float(product) / _GATE_SCALE)
+    return quantize_multiplier(scale_of(source) * scale_of(weights) / _GATE_SCALE)
 
 
 def _hidden_factor(node: Node, hidden: Tensor) -> tuple[int, int]:
@@ -129,7 +127,7 @@ def _cell_exponent(node: Node, cell: Tensor) -> int:
         raise refuse(
             node,
             f"its cell's scale {scale_of(cell):g} is no power of two from 2^-15 to 1",
-            CONVERT_AGAIN,
+            "an LSTM whose cell stays below 0.5 has hardly learned: train it longer",
         )
     return round(exponent)
 
