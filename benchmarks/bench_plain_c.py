@@ -5,7 +5,8 @@
 
 Without arguments the seed's two students are made untrained and a keyword-spotting network is made
 from random weights: instructions depend on the values by a few per cent only. Instructions are
-counted by QEMU, the same in every run; they are not cycles.
+counted by QEMU, the same in every run; they are not cycles. TFLite Micro's column is cited: the
+counts of trained seed students.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from aot_window_models import keyword_spotter
+
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.on_board import measure_size, run_on_board
 from firmware_export.boards import find_board
 
+KEYWORDS = "keyword spotting"
 BOARDS = {"m4": "qemu-an386", "m55": "qemu-an547"}
 OPTIMIZE = ("-Os", "-O2")
 SEEDS = {
@@ -42,13 +48,15 @@ TFLITE_MICRO = {
     ("multi-expert", "m4", "-O2"): (273.9, 46.6, 10.6),
     ("multi-expert", "m55", "-Os"): (250.4, 46.6, 10.1),
     ("multi-expert", "m55", "-O2"): (264.6, 46.6, 6.5),
+    # 2.9 a multiply-accumulate of a network of this size; flash and RAM were not measured.
+    (KEYWORDS, "m4", "-O2"): (None, None, 7.7),
 }
 GOALS = {  # flash kB, RAM kB, million instructions
     ("single", "m4"): (44, 10.5, 0.90),
     ("single", "m55"): (None, None, 0.60),
     ("multi-expert", "m4"): (190, 18, 3.6),
     ("multi-expert", "m55"): (None, None, 2.0),
-    ("keyword spotting", "m4"): (None, None, 7.7),
+    (KEYWORDS, "m4"): (None, None, 7.7),
 }
 N_WINDOWS = 4
 
@@ -118,13 +126,19 @@ def table(rows: list[Row]) -> str:
     ]
     for row in rows:
         peer = TFLITE_MICRO.get((row.model, row.core, row.optimize))
-        beside = "" if peer is None else f"{peer[0]:.1f} kB, {peer[1]:.1f} kB, {peer[2]:.2f}"
+        beside = "" if peer is None else ", ".join(_cited(peer))
         lines.append(
             f"| {row.model} | {row.core} | {row.optimize} | {row.flash_bytes / 1000:.1f} "
             f"| {row.ram_bytes / 1000:.1f} | {row.instructions / 1e6:.3f} "
             f"| {row.instructions / row.macs:.2f} | {beside} |"
         )
     return "\n".join(lines)
+
+
+def _cited(peer: tuple[float | None, float | None, float]) -> list[str]:
+    flash_kb, ram_kb, million = peer
+    sizes = [f"{value:.1f} kB" for value in (flash_kb, ram_kb) if value is not None]
+    return [*sizes, f"{million:.2f} M"]
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +160,19 @@ def test_the_seed_students_stay_within_their_goals(students, name, core):
         assert smallest.ram_bytes <= ram_kb * 1000
 
 
+@pytest.mark.parametrize("core", BOARDS)
+def test_a_keyword_spotter_takes_fewer_instructions_than_with_cmsis_nn(core):
+    row = measure(KEYWORDS, keyword_spotter(), core, "-O2")
+    print(table([row]))
+    assert row.instructions < 7.7e6
+
+
 def main(arguments: list[str]) -> None:
     named = [argument.split("=", 1) for argument in arguments]
     models = {name: Path(path).read_bytes() for name, path in named} or {
         name: untrained_student(name) for name in SEEDS
     }
+    models[KEYWORDS] = keyword_spotter()
     rows = [
         measure(name, content, core, optimize)
         for name, content in models.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_export.aot.graph import Graph, View, tensor_bytes
 from firmware_export.aot.memory import Buffer, Plan, plan_memory
@@ -81,7 +81,18 @@ def schedule(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool)
         keep_inputs: inputs are as they were after the model has run.
     """
     spans = _spans(graph, items, keep_state=keep_state, keep_inputs=keep_inputs)
-    shared = _shared(graph, items, spans)
+    # In place saves the copy's memory, but holds the larger input's until the result dies: where
+    # that costs more, only results as large as their inputs overwrite them.
+    candidates = (_shared(graph, items, spans, shrinking=shrinking) for shrinking in (True, False))
+    return min(
+        (_planned(graph, items, spans, shared) for shared in candidates),
+        key=lambda made: made.plan.arena_bytes,
+    )
+
+
+def _planned(
+    graph: Graph, items: Items, spans: dict[str, _Span], shared: dict[str, str]
+) -> Schedule:
     buffers = tuple(span.buffer(key) for key, span in _merged(spans, shared).items())
     return Schedule(items, plan_memory(buffers), buffers, graph.views, shared)
 
@@ -164,8 +175,14 @@ def _base_bytes(graph: Graph) -> dict[int, int]:
 # --- two tensors in the same memory ---
 
 
-def _shared(graph: Graph, items: Items, spans: dict[str, _Span]) -> dict[str, str]:
-    """Results that overwrite the input they are computed from, where that dies with the call."""
+def _shared(
+    graph: Graph, items: Items, spans: dict[str, _Span], *, shrinking: bool
+) -> dict[str, str]:
+    """Results that overwrite the input they are computed from, where that dies with the call.
+
+    Args:
+        shrinking: also results that are smaller than their input.
+    """
     shared: dict[str, str] = {}
     sizes = _base_bytes(graph)
 
@@ -184,13 +201,14 @@ def _shared(graph: Graph, items: Items, spans: dict[str, _Span]) -> dict[str, st
                 continue
             root = shared.get(source, source)
             dies = spans[source].last == moment and spans[result].first == moment
-            if dies and spans[result].n_bytes <= spans[root].n_bytes:
+            spare = spans[root].n_bytes - spans[result].n_bytes
+            if dies and (spare == 0 or (shrinking and spare > 0)):
                 shared[result] = root
     return shared
 
 
 def _merged(spans: dict[str, _Span], shared: dict[str, str]) -> dict[str, _Span]:
-    merged = {key: span for key, span in spans.items() if key not in shared}
+    merged = {key: replace(span) for key, span in spans.items() if key not in shared}
     for key, root in shared.items():
         merged[root].add(spans[key])
     return merged

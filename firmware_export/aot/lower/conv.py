@@ -178,7 +178,7 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
 # --- kd_conv_s8_row ---
 
 _ROW_CHANNELS = 8  # with more, widening windows anew for each pixel costs less than it saves
-_ROW_SCRATCH = 1024
+_ROW_SCRATCH = 640
 _ROW_PIXELS = 3  # that the kernel computes at a time
 
 
