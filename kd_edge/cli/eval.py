@@ -35,10 +35,6 @@ Micro's, 5 where a board failed.
     "--repeat", type=click.IntRange(min=1), default=1, show_default=True,
     help="How often each window is sent.",
 )  # fmt: skip
-@click.option(
-    "--engine", type=click.Choice(["aot"]), default="aot", show_default=True,
-    help="Engine of the images built for --board.",
-)  # fmt: skip
 @path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD without it.")
 @common
 def evaluate(

@@ -94,11 +94,13 @@ def bundle_firmware(
     engine: str = "aot",
     stream: StreamSettings | None = None,
     replay: Sequence[Counts] = (),
+    golden_count: int | None = None,
 ) -> Firmware:
     """The sources of a bundle's firmware for a board. Raises as `firmware_sources`.
 
     Args:
         stream, replay: as `firmware_sources`; an image that only answers has none.
+        golden_count: golden vectors in the image; None: all.
     """
     manifest = bundle.manifest
     report = from_json((bundle.folder / REPORT_FILE).read_text(encoding="utf-8"))
@@ -116,7 +118,7 @@ def bundle_firmware(
         golden=bundle.golden,
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
-        golden_count=len(bundle.golden.labels),
+        golden_count=golden_count or len(bundle.golden.labels),
     )
     return firmware_sources(
         bundle.model_path, board, settings, engine=engine, stream=stream, replay=replay

@@ -29,7 +29,6 @@ class Reach:
         baud: of the ports; None tries the usual ones.
         reset: how a board is reset when its port is opened; a key of `kd_edge.link.reset`.
         timeout_s: for one answer; None: as long as the board usually needs.
-        engine: of the images that are built.
     """
 
     boards: tuple[str, ...] = ()
@@ -37,7 +36,6 @@ class Reach:
     baud: int | None = None
     reset: str = "none"
     timeout_s: float | None = None
-    engine: str = "aot"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,7 @@ def _emulated(
         )
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kd-edge-")))
     tell(f"building for {name}")
-    image = bundle_image(bundle, board, folder, engine=reach.engine)
+    image = bundle_image(bundle, board, folder)
     tell(f"booting {name}")
     emulator = stack.enter_context(
         start(board, image.elf, count_instructions=board.counts_instructions)
