@@ -258,6 +258,15 @@ def test_espressifs_tool_accepts_the_component(engine, model, tmp_path):
     assert ("espressif/esp-tflite-micro:" in text) == (engine == "tflm")
 
 
+def test_zephyrs_module_points_at_files_that_exist(model, tmp_path):
+    """Oracle: the files, as Zephyr's module.yml is read: a folder for CMake, a file for Kconfig."""
+    folder = write_sample(tmp_path, model, "nano33ble", kind="zephyr")
+    keys = dict(re.findall(r"^\s+(\w+): (\S+)$", (folder / "zephyr/module.yml").read_text(), re.M))
+    assert (folder / keys["cmake"] / "CMakeLists.txt").is_file()
+    assert (folder / keys["kconfig"]).is_file()
+    assert "CONFIG_KD_FIRMWARE=y" in (folder / "app" / "prj.conf").read_text()
+
+
 @pytest.mark.parametrize("engine", ["aot", "tflm"])
 def test_a_project_names_every_source_that_it_has(engine, model):
     """Oracle: the files themselves, and the build files' text."""

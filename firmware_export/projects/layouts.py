@@ -231,19 +231,22 @@ def _core_proof(board: Board) -> str:
     """What is known of the C for a board's core, without the board."""
     core = board.core_facts
     same = [name for name, other in BOARDS.items() if other.run and other.core == core.name]
+    ours = "The C of engine, link and front end"
     if same:
         return (
-            f"The C of engine, link and front end has been run, bit for bit, on an emulated board\n"
+            f"{ours} has been run, bit for bit, on an emulated board\n"
             f"with the same core ({core.title}): `{same[0]}`."
         )
+    emulated = len({other.core for other in BOARDS.values() if other.emulator})
     if core.name in CHECKED_CORES:
         return (
-            f"The C of engine, link and front end compiles for its core ({core.title}) without a\n"
-            "warning, and has been run, bit for bit, on emulated boards with others."
+            f"{ours} compiles for its core ({core.title}) without\n"
+            f"a warning, and has been run, bit for bit, on {emulated} emulated cores."
         )
     return (
-        f"We had no compiler for its core ({core.title}): the C of engine, link and front end\n"
-        "compiles for eight others without a warning, and has been run, bit for bit, on five."
+        f"We had no compiler for its core ({core.title}). {ours}\n"
+        f"compiles for {len(CHECKED_CORES)} others without a warning, and has been run, bit for "
+        f"bit, on {emulated} emulated ones."
     )
 
 
