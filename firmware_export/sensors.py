@@ -66,6 +66,8 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
         KdEdgeError KD_USAGE: a hop is below one sample.
     """
     samples = raw_samples(front_end)
+    # Windows start together; a sensor whose own is short waits for the longest to end.
+    longest_s = max(samples[s.name] / s.source_rate_hz for s in front_end.streams)
     plans = []
     for stream in front_end.streams:
         rate_hz = stream.source_rate_hz
@@ -76,12 +78,11 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
                 f"a hop of {settings.hop_s:g} s is less than one sample of '{stream.name}'",
                 hint=f"name {1 / rate_hz:.3g} s or more",
             )
-        slack = max(ceil(settings.slack_s * rate_hz), 1)
         plans.append(
             StreamPlan(
                 comment=c_text.comment(f"{stream.name}, every {hop:.6g} samples"),
                 channels=len(stream.channels),
-                capacity=samples[stream.name] + slack,
+                capacity=ceil((longest_s + settings.slack_s) * rate_hz) + 1,
                 hop_q24=round(hop * 2**24),
                 period_q20_us=round(1e6 / rate_hz * 2**20),
                 chunk=_chunk(settings.frame_s * rate_hz, len(stream.channels)),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aot_models import OperatorModel, Quantised
 from firmware_samples import STRICT, need, run
-from tflite_samples import write_conv_model
+from tflite_samples import options_of, write_conv_model
 
 from firmware_export.aot.cores import find_core
 from firmware_export.boards import BOARDS, find_board
@@ -235,6 +236,83 @@ def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
         assert stamps_us == pytest.approx(500_000, abs=10_000)  # hops, by the board's clock
 
 
+def three_sensors() -> FrontEndConstants:
+    """sEMG 3 x 1111 Hz and IMU 18 x 148 Hz, as the seed's single model takes them."""
+    emg = StreamFrontEnd(band_pass_hz=(20, 450), envelope_hz=8, rate_hz=148.148148)
+    facts = {"emg": (emg, EMG_HZ, 3), "acc": (StreamFrontEnd(), IMU_HZ, 9)}
+    facts["gyr"] = (StreamFrontEnd(), IMU_HZ, 9)
+    streams = tuple(
+        replace(
+            design_stream(
+                name,
+                settings,
+                channels=tuple(f"{name}{i}" for i in range(channels)),
+                source_rate_hz=rate_hz,
+                lsb=2.0**-13,
+            ),
+            mean=(0.1,) * channels,
+            scale=(2.0,) * channels,
+        )
+        for name, (settings, rate_hz, channels) in facts.items()
+    )
+    return FrontEndConstants(streams, (InputLayout("t0_0", tuple(facts), (10, 40, 21)),))
+
+
+def dense_model(path: Path) -> Path:
+    """One dense layer over a window of 10 x 40 x 21."""
+    rng = np.random.default_rng(1)
+    model = OperatorModel()
+    window = model.input(Quantised((1, 10, 40, 21), 0.03, 4))
+    weights = model.constant(rng.integers(-127, 128, (6, 8400), dtype=np.int8), scale=0.01)
+    bias = model.constant(rng.integers(-99, 99, 6, dtype=np.int32), scale=0.03 * 0.01)
+    output = model.output(Quantised((1, 6), 1.5, -3))
+    model.operator(
+        "FULLY_CONNECTED", (window, weights, bias), (output,), options_of("FullyConnectedOptions")
+    )
+    path.write_bytes(model.content())
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_right(tmp_path):
+    """Oracle: Python's front end and TFLite Micro, on the samples that the board itself sent."""
+    path = dense_model(tmp_path / "dense.tflite")
+    constants, board = three_sensors(), find_board("qemu-an386")
+    rng = np.random.default_rng(5)
+    replay = {
+        s.name: np.clip(rng.normal(900, 4000, (n, len(s.channels))), -32768, 32767).astype(np.int16)
+        for s, n in zip(constants.streams, raw_samples(constants).values(), strict=True)
+    }
+    settings = FirmwareSettings(
+        name="dense", labels=(), arena_bytes=0, arena_how="", front_end=constants, golden=None,
+        synthetic=True, generator="kd-edge test",
+    )  # fmt: skip
+    firmware = firmware_sources(
+        path, board, settings, stream=StreamSettings(hop_s=0.5), replay=[replay]
+    )
+    image = build_firmware(firmware, board, tmp_path / "image")
+    windows = []
+    with (
+        start(board, image.elf, count_instructions=True, skip_idle=True) as emulator,
+        Device.open(emulator.url) as device,
+    ):
+        assembler = WindowAssembler(device.hello)
+        for event in device.stream(windows=237):
+            window = assembler.take(event)
+            if window is not None:
+                windows.append(window)
+        assert device.statistics.stream_lost == 0
+        assert device.memory().overruns == 0
+    assert [window.answer.index for window in windows] == list(range(237))
+    assert windows[-1].stamp_us - windows[0].stamp_us >= 117_000_000  # and 2.7 s for the first
+    session = open_session("tflm", path)
+    for window in windows:
+        arrays = dict(zip(("emg", "acc", "gyr"), window.arrays, strict=True))
+        (inputs,) = quantised_window(arrays, constants, session.inputs)
+        np.testing.assert_array_equal(window.answer.scores, session.run([inputs[None]])[0][0])
+
+
 @pytest.mark.qemu
 def test_a_window_with_a_lost_sample_is_left_out_and_all_others_are_right(sample, tmp_path):
     """A sensor that keeps one sample loses some each time the model runs."""
@@ -340,7 +418,7 @@ EXAMPLE_BOARD = r"""
 #include <stdbool.h>
 #include <stddef.h>
 #include "kd_sensor.h"
-/* An ADC whose sample n is n, n + 1, n + 2 above 2048, and an IMU whose sample n is six times -n. */
+/* An ADC whose sample n is n, n + 1, n + 2 above 2048, an IMU whose sample n is -n six times */
 static volatile uint16_t *ring;
 static uint32_t length, written, imu_made, imu_read, imu_dropped;
 static bool imu_on;
