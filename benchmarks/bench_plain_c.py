@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from aot_window_models import keyword_spotter
 
-from firmware_export.aot.compiler import CompileSettings, compile_model
+from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.cycles import estimate_cycles
 from firmware_export.aot.on_board import measure_size, run_on_board
 from firmware_export.boards import find_board
 
@@ -72,6 +73,7 @@ class Row:
     ram_bytes: int
     instructions: int
     macs: int
+    cycles: tuple[int, int] | None
 
 
 def measure(name: str, content: bytes, core: str, optimize: str, *, stream: bool = False) -> Row:
@@ -93,7 +95,17 @@ def measure(name: str, content: bytes, core: str, optimize: str, *, stream: bool
     macs = sum(layer.macs for layer in compiled.layers)
     name = f"{name}, step by step" if stream else name
     most = int(max(run.instructions))
-    return Row(name, core, optimize, size.flash_bytes, size.ram_bytes, most, macs)
+    cycles = _cycles(compiled, most)
+    return Row(name, core, optimize, size.flash_bytes, size.ram_bytes, most, macs, cycles)
+
+
+def _cycles(compiled: Compiled, instructions: int) -> tuple[int, int] | None:
+    """What these instructions may take, by the core's manual; see firmware_export/aot/cycles.py."""
+    estimate = estimate_cycles(compiled.layers, compiled.core)
+    if estimate is None or not estimate.instructions:
+        return None
+    scale = instructions / estimate.instructions
+    return round(estimate.low_cycles * scale), round(estimate.high_cycles * scale)
 
 
 def untrained_student(name: str) -> bytes:
@@ -121,8 +133,8 @@ def table(rows: list[Row]) -> str:
     """Markdown, with TFLite Micro's figures of the same models where there are any."""
     lines = [
         "| model | core | | flash, kB | RAM, kB | M instructions a window | a MAC "
-        "| TFLite Micro + CMSIS-NN: flash, RAM, M instructions |",
-        "|---|---|---|---|---|---|---|---|",
+        "| M cycles, estimated | TFLite Micro + CMSIS-NN: flash, RAM, M instructions |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         peer = TFLITE_MICRO.get((row.model, row.core, row.optimize))
@@ -130,9 +142,13 @@ def table(rows: list[Row]) -> str:
         lines.append(
             f"| {row.model} | {row.core} | {row.optimize} | {row.flash_bytes / 1000:.1f} "
             f"| {row.ram_bytes / 1000:.1f} | {row.instructions / 1e6:.3f} "
-            f"| {row.instructions / row.macs:.2f} | {beside} |"
+            f"| {row.instructions / row.macs:.2f} | {_range(row.cycles)} | {beside} |"
         )
     return "\n".join(lines)
+
+
+def _range(cycles: tuple[int, int] | None) -> str:
+    return "–" if cycles is None else f"{cycles[0] / 1e6:.2f} to {cycles[1] / 1e6:.2f}"
 
 
 def _cited(peer: tuple[float | None, float | None, float]) -> list[str]:

@@ -30,16 +30,16 @@ class CycleEstimate:
 
     Attributes:
         core: its name.
-        instructions: estimated from rates that were measured with -O2.
+        instructions: from rates that were measured with -O2; None where a kernel has none.
         low_cycles, high_cycles: between which the core's manual puts them.
         basis: of the cycles.
-        not_counted: kernels without a measured rate, which the estimate leaves out.
+        not_counted: kernels without a measured rate.
     """
 
     core: str
-    instructions: int
-    low_cycles: int
-    high_cycles: int
+    instructions: int | None
+    low_cycles: int | None
+    high_cycles: int | None
     basis: str
     not_counted: tuple[str, ...]
 
@@ -122,9 +122,9 @@ def estimate_cycles(layers: Sequence[LayerFigure], core: Core) -> CycleEstimate 
     mix = MIXES[timing.like]
     return CycleEstimate(
         core=core.name,
-        instructions=round(counted),
-        low_cycles=round(counted * timing.low(mix)),
-        high_cycles=round(counted * timing.high(mix)),
+        instructions=None if missing else round(counted),
+        low_cycles=None if missing else round(counted * timing.low(mix)),
+        high_cycles=None if missing else round(counted * timing.high(mix)),
         basis=timing.basis,
         not_counted=tuple(dict.fromkeys(missing)),
     )

@@ -52,4 +52,6 @@ def board_verdict(fit: BoardFit) -> str:
 
 def cycle_range(estimate: CycleEstimate) -> str:
     """'120,000–180,000'."""
+    if estimate.low_cycles is None:
+        return words.NOT_MEASURED
     return f"{words.count(estimate.low_cycles)}–{words.count(estimate.high_cycles)}"
