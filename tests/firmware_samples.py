@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from aot_models import OperatorModel, Quantised
+from tflite_samples import options_of
 
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.convert.flatbuffer import TfliteModel, pack, read_tflite
@@ -17,6 +19,7 @@ from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
 from kd_edge.recipe import StreamFrontEnd
 
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
+EMG_HZ, IMU_HZ = 1e6 / 900, 1e6 / 6750  # of the older Trigno sensor
 LABELS = ("yes", 'a "quoted" \\ one', "नमस्ते", "what??/", "5")
 
 
@@ -170,6 +173,43 @@ def front_end(model: TfliteModel) -> FrontEndConstants:
     # The other order than the model's: the export must put them right.
     emg_scaled = replace(streams[0], mean=(2.5,) * 6, scale=(1 / 7,) * 6)
     return FrontEndConstants(streams=(emg_scaled, streams[1]), inputs=layouts[::-1])
+
+
+def three_sensors() -> FrontEndConstants:
+    """sEMG 3 x 1111 Hz and IMU 18 x 148 Hz, as the seed's single model takes them."""
+    emg = StreamFrontEnd(band_pass_hz=(20, 450), envelope_hz=8, rate_hz=148.148148)
+    facts = {"emg": (emg, EMG_HZ, 3), "acc": (StreamFrontEnd(), IMU_HZ, 9)}
+    facts["gyr"] = (StreamFrontEnd(), IMU_HZ, 9)
+    streams = tuple(
+        replace(
+            design_stream(
+                name,
+                settings,
+                channels=tuple(f"{name}{i}" for i in range(channels)),
+                source_rate_hz=rate_hz,
+                lsb=2.0**-13,
+            ),
+            mean=(0.1,) * channels,
+            scale=(2.0,) * channels,
+        )
+        for name, (settings, rate_hz, channels) in facts.items()
+    )
+    return FrontEndConstants(streams, (InputLayout("t0_0", tuple(facts), (10, 40, 21)),))
+
+
+def dense_model(path: Path) -> Path:
+    """One dense layer over a window of 10 x 40 x 21."""
+    rng = np.random.default_rng(1)
+    model = OperatorModel()
+    window = model.input(Quantised((1, 10, 40, 21), 0.03, 4))
+    weights = model.constant(rng.integers(-127, 128, (6, 8400), dtype=np.int8), scale=0.01)
+    bias = model.constant(rng.integers(-99, 99, 6, dtype=np.int32), scale=0.03 * 0.01)
+    output = model.output(Quantised((1, 6), 1.5, -3))
+    model.operator(
+        "FULLY_CONNECTED", (window, weights, bias), (output,), options_of("FullyConnectedOptions")
+    )
+    path.write_bytes(model.content())
+    return path
 
 
 def settings_for(path: Path, **changes) -> FirmwareSettings:

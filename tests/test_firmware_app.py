@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aot_models import OperatorModel, Quantised
-from firmware_samples import STRICT, need, run
-from tflite_samples import options_of, write_conv_model
+from firmware_samples import EMG_HZ, IMU_HZ, STRICT, dense_model, need, run, three_sensors
+from tflite_samples import write_conv_model
 
 from firmware_export.aot.cores import find_core
 from firmware_export.boards import BOARDS, find_board
@@ -31,7 +30,6 @@ from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
 from kd_edge.windows.raw import Counts, raw_samples
 
-SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 N_GOLDEN = 32
 README = RUNTIME.parent / "README.md"
 EMULATED = [
@@ -39,7 +37,6 @@ EMULATED = [
     for name, board in BOARDS.items()
     if board.emulated
 ]
-EMG_HZ, IMU_HZ = 1e6 / 900, 1e6 / 6750
 STREAM = StreamSettings(hop_s=0.5)  # a core without FPU takes a third of a second
 
 
@@ -236,43 +233,6 @@ def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
         assert stamps_us == pytest.approx(500_000, abs=10_000)  # hops, by the board's clock
 
 
-def three_sensors() -> FrontEndConstants:
-    """sEMG 3 x 1111 Hz and IMU 18 x 148 Hz, as the seed's single model takes them."""
-    emg = StreamFrontEnd(band_pass_hz=(20, 450), envelope_hz=8, rate_hz=148.148148)
-    facts = {"emg": (emg, EMG_HZ, 3), "acc": (StreamFrontEnd(), IMU_HZ, 9)}
-    facts["gyr"] = (StreamFrontEnd(), IMU_HZ, 9)
-    streams = tuple(
-        replace(
-            design_stream(
-                name,
-                settings,
-                channels=tuple(f"{name}{i}" for i in range(channels)),
-                source_rate_hz=rate_hz,
-                lsb=2.0**-13,
-            ),
-            mean=(0.1,) * channels,
-            scale=(2.0,) * channels,
-        )
-        for name, (settings, rate_hz, channels) in facts.items()
-    )
-    return FrontEndConstants(streams, (InputLayout("t0_0", tuple(facts), (10, 40, 21)),))
-
-
-def dense_model(path: Path) -> Path:
-    """One dense layer over a window of 10 x 40 x 21."""
-    rng = np.random.default_rng(1)
-    model = OperatorModel()
-    window = model.input(Quantised((1, 10, 40, 21), 0.03, 4))
-    weights = model.constant(rng.integers(-127, 128, (6, 8400), dtype=np.int8), scale=0.01)
-    bias = model.constant(rng.integers(-99, 99, 6, dtype=np.int32), scale=0.03 * 0.01)
-    output = model.output(Quantised((1, 6), 1.5, -3))
-    model.operator(
-        "FULLY_CONNECTED", (window, weights, bias), (output,), options_of("FullyConnectedOptions")
-    )
-    path.write_bytes(model.content())
-    return path
-
-
 @pytest.mark.slow
 @pytest.mark.qemu
 def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_right(tmp_path):
@@ -390,200 +350,6 @@ def test_the_sources_compile_without_a_warning(sample, tmp_path, compiler):
     sources = [tmp_path / name for name in firmware.files if name.endswith(".c")]
     run(compiler, "-std=c99", *STRICT, "-I", tmp_path, "-I", common, *defines,
         "-fsyntax-only", *sources)  # fmt: skip
-
-
-@pytest.mark.gcc_arm
-def test_the_worked_sensor_example_compiles_for_a_board(tmp_path):
-    need("arm-none-eabi-gcc")
-    folder = RUNTIME / "examples"
-    for source in sorted(folder.glob("*.c")):
-        run(
-            "arm-none-eabi-gcc", "-std=c99", "-Os", *find_core("m4").flags, *STRICT,
-            "-I", RUNTIME / "firmware", "-c", source, "-o", tmp_path / "example.o",
-        )  # fmt: skip
-
-
-def test_the_worked_sensor_example_gives_every_sample_or_says_what_is_lost(tmp_path):
-    """A board in C behind it: counters for an ADC and an IMU. Oracle: the numbers themselves."""
-    need("gcc")
-    (tmp_path / "main.c").write_text(EXAMPLE_BOARD)
-    run(
-        "gcc", "-std=c99", *STRICT, *SANITIZED, "-I", RUNTIME / "firmware", tmp_path / "main.c",
-        RUNTIME / "examples" / "kd_sensor_adc_imu.c", "-o", tmp_path / "example",
-    )  # fmt: skip
-    run(tmp_path / "example")
-
-
-EXAMPLE_BOARD = r"""
-#include <stdbool.h>
-#include <stddef.h>
-#include "kd_sensor.h"
-/* An ADC whose sample n is n, n + 1, n + 2 above 2048, an IMU whose sample n is -n six times */
-static volatile uint16_t *ring;
-static uint32_t length, written, imu_made, imu_read, imu_dropped;
-static bool imu_on;
-bool board_adc_start(volatile uint16_t *values, uint32_t n);
-void board_adc_stop(void);
-uint32_t board_adc_written(void);
-bool board_i2c_write(uint8_t device, uint8_t first, const uint8_t *bytes, size_t n);
-bool board_i2c_read(uint8_t device, uint8_t first, uint8_t *bytes, size_t n);
-bool board_adc_start(volatile uint16_t *values, uint32_t n)
-{
-    ring = values;
-    length = n;
-    written = 0;
-    return true;
-}
-void board_adc_stop(void) { ring = NULL; }
-uint32_t board_adc_written(void) { return written; }
-bool board_i2c_write(uint8_t device, uint8_t first, const uint8_t *bytes, size_t n)
-{
-    imu_on = bytes[0] == 1u;
-    return device == 0x68u && first == 0x10u && n == 1u;
-}
-bool board_i2c_read(uint8_t device, uint8_t first, uint8_t *bytes, size_t n)
-{
-    const uint32_t values[3] = { imu_made - imu_read, 0, imu_dropped };
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t value = first == 0x22u ? 0u - imu_read : values[(first - 0x20u) / 2u];
-        bytes[i] = (uint8_t)(value >> (i % 2u * 8u) & 0xFFu);
-    }
-    imu_read += first == 0x22u;
-    imu_dropped = first == 0x24u ? 0u : imu_dropped;
-    return device == 0x68u && imu_on;
-}
-static void sample_adc(uint32_t n)
-{
-    for (; n > 0u; n--) {
-        for (uint32_t c = 0; c < 3u; c++, written++) {
-            ring[written % length] = (uint16_t)(2048u + written / 3u + c);
-        }
-    }
-}
-int main(void)
-{
-    int16_t values[64 * 6];
-    uint32_t expected = 0;
-    if (kd_sensor_start() != 0) {
-        return 1;
-    }
-    for (uint32_t turn = 0; turn < 40u; turn++) {
-        uint32_t n, lost = 0;
-        sample_adc(turn == 20u ? 700u : 7u * turn % 40u);
-        while ((n = kd_sensor_read(0, values, 64, &lost)) > 0u) {
-            if ((lost > 0u) != (turn == 20u && lost > 0u)) {
-                return 2;
-            }
-            expected += lost;
-            lost = 0;
-            for (uint32_t i = 0; i < n; i++, expected++) {
-                for (uint32_t c = 0; c < 3u; c++) {
-                    if (values[3u * i + c] != (int16_t)(expected + c)) {
-                        return 3;
-                    }
-                }
-            }
-        }
-        if (expected != written / 3u) {
-            return 4;
-        }
-    }
-    imu_made = 100;
-    imu_dropped = 5;
-    for (uint32_t taken = 0; taken < 100u;) {
-        uint32_t lost = 0;
-        const uint32_t n = kd_sensor_read(1, values, 64, &lost);
-        if (n == 0u || (lost == 5u) != (taken == 0u)) {
-            return 5;
-        }
-        for (uint32_t i = 0; i < 6u * n; i++) {
-            if (values[i] != -(int16_t)(taken + i / 6u)) {
-                return 6;
-            }
-        }
-        taken += n;
-    }
-    kd_sensor_stop();
-    return 0;
-}
-"""
-
-
-RING = r"""
-#include <stdio.h>
-#include "kd_ring.h"
-/* lines of: p N (push N), r N (release below N), l N (lose N), c (resume), g (go through all)
- * -> what a sample's values are: its number and its number times 3 */
-int main(void)
-{
-    static int16_t values[7 * 2];
-    static int16_t samples[64 * 2];
-    kd_ring ring = { .values = values, .capacity = 7, .channels = 2 };
-    char what;
-    unsigned n;
-    kd_ring_start(&ring);
-    while (scanf(" %c %u", &what, &n) == 2) {
-        if (what == 'p') {
-            for (unsigned i = 0; i < n; i++) {
-                samples[2 * i] = (int16_t)(ring.count + i);
-                samples[2 * i + 1] = (int16_t)(3 * (ring.count + i));
-            }
-            kd_ring_push(&ring, samples, n);
-        } else if (what == 'l') {
-            kd_ring_lose(&ring, n);
-        } else if (what == 'r') {
-            kd_ring_release(&ring, n);
-        } else if (what == 'c') {
-            kd_ring_resume(&ring);
-        }
-        for (uint32_t at = ring.kept; at < ring.end;) {
-            uint32_t some;
-            const int16_t *first = kd_ring_at(&ring, at, &some);
-            for (uint32_t i = 0; i < some; i++, at++) {
-                if (first[2 * i] != (int16_t)at || first[2 * i + 1] != (int16_t)(3 * at)) {
-                    return 1;
-                }
-            }
-        }
-        printf("%u %u %u %u %d\n", ring.kept, ring.end, ring.count, ring.lost, ring.broken);
-    }
-    return 0;
-}
-"""
-
-
-def test_a_ring_gives_back_what_was_put_in_or_says_what_is_lost(tmp_path):
-    """Oracle: a list of numbers in Python, over 3,000 random steps; sanitizers."""
-    need("gcc")
-    (tmp_path / "ring.c").write_text(RING)
-    folder = RUNTIME / "firmware"
-    run(
-        "gcc", "-std=c99", *STRICT, *SANITIZED,
-        "-I", folder, tmp_path / "ring.c", folder / "kd_ring.c", "-o", tmp_path / "ring",
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    kept = end = count = lost = broken = 0
-    lines, expected = [], []
-    for _ in range(3000):
-        what = rng.choice(list("pppprrlc"), p=[0.14, 0.14, 0.14, 0.13, 0.14, 0.13, 0.08, 0.1])
-        n = int(rng.integers(0, 6))
-        if what == "p":
-            room = 0 if broken else 7 - (end - kept)
-            broken |= n > room
-            end, count = end + min(n, room), count + n
-        elif what == "l":
-            count, broken = count + n, 1
-        elif what == "r":
-            n = min(kept + n, end)
-            kept = n
-        elif broken:
-            lost, kept, end, broken = lost + count - end, count, count, 0
-        else:
-            what, n = "p", 0
-        lines.append(f"{what} {n}")
-        expected.append(f"{kept} {end} {count} {lost} {int(broken)}")
-    out = run(tmp_path / "ring", stdin="\n".join(lines).encode())
-    assert out.decode().split("\n")[:-1] == expected
 
 
 @pytest.mark.gcc_arm
