@@ -22,7 +22,7 @@ _VARIANTS = {
 }
 _GATE_SCALE = 2.0**-12  # of what goes into the gates' logistic and tanh
 _GATE_OUTPUT_SCALE = 2.0**-15  # of what comes out
-_CELL_EXPONENTS = range(-15, 1)
+_CELL_EXPONENTS = range(-24, 1)
 _BIAS_TYPES = {"int8": "int32", "int16": "int64"}  # by the type of the values
 _PLAIN_LSTM = "build it from keras.layers.LSTM with its usual options"
 
@@ -126,8 +126,8 @@ def _cell_exponent(node: Node, cell: Tensor) -> int:
     if exponent != round(exponent) or round(exponent) not in _CELL_EXPONENTS:
         raise refuse(
             node,
-            f"its cell's scale {scale_of(cell):g} is no power of two from 2^-15 to 1",
-            "an LSTM whose cell stays below 0.5 has hardly learned: train it longer",
+            f"its cell's scale {scale_of(cell):g} is no power of two from 2^-24 to 1",
+            CONVERT_AGAIN,
         )
     return round(exponent)
 

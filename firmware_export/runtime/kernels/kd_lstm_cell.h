@@ -7,7 +7,7 @@
 
 typedef struct {
     const int16_t *sigmoid; /* see kd_sigmoid_table.h */
-    int32_t exponent;       /* the cell's scale is 2^exponent; -15 to 0 */
+    int32_t exponent;       /* the cell's scale is 2^exponent; -24 to 0 */
     int32_t clip;           /* 0 to 32767 in units of the cell; negative: no clipping */
     /* tanh takes the cell in units of 2^-12 / 3, rounded where those are coarser: */
     int32_t factor;
@@ -42,10 +42,10 @@ static inline int32_t kd_lstm_update(const kd_lstm_cell *cell, const int32_t gat
     const int32_t forget = kd_sigmoid_q15(cell->sigmoid, 3 * gate[1]);
     const int32_t update = kd_tanh_q15(cell->sigmoid, 3 * gate[2]);
     const int32_t output = kd_sigmoid_q15(cell->sigmoid, 3 * gate[3]);
-    /* Both multipliers are 2^30, powers of two as the cell's scale is one; no product of the two
-     * passes 16 bits. */
+    /* Both multipliers are 2^30, powers of two as the cell's scale is one; what is kept never
+     * passes 16 bits, what is added may where the scale is below 2^-15. */
     const int32_t kept = kd_requant(forget * *state, 1 << 30, -14);
-    const int32_t added = kd_requant(input * update, 1 << 30, -29 - cell->exponent);
+    const int32_t added = kd_to_int16(kd_requant(input * update, 1 << 30, -29 - cell->exponent));
     int32_t value = kd_to_int16(kept + added);
     if (cell->clip >= 0) {
         value = kd_clamp(value, -cell->clip, cell->clip);

@@ -143,7 +143,8 @@ void kd_lstm_packed_s8(const kd_lstm_packed_s8_params *p, const int8_t *x, int8_
         const int32_t before = *cell;
         const int32_t kept = forget * before + 16385 + (before >> 31) + (before >> 31);
         const int32_t added = input * update + added_half + (update >> 31) + (update >> 31);
-        int32_t state = kd_clamp((kept >> 15) + (added >> added_right), -32768, 32767);
+        const int32_t more = kd_clamp(added >> added_right, -32768, 32767);
+        int32_t state = kd_clamp((kept >> 15) + more, -32768, 32767);
         if (p->cell_clip >= 0) {
             state = kd_clamp(state, -p->cell_clip, p->cell_clip);
         }

@@ -14,7 +14,7 @@ typedef struct {
     int32_t hidden_shift; /* -31 to 0 */
     int32_t zero_point;   /* of the hidden state and the output */
     int32_t cell_clip;    /* 0 to 32767 in units of the cell; negative: no clipping */
-    int8_t cell_exponent; /* the cell's scale is 2^cell_exponent; -15 to 0 */
+    int8_t cell_exponent; /* the cell's scale is 2^cell_exponent; -24 to 0 */
     uint16_t n_input;     /* at least 1 */
     uint16_t units;       /* at least 1 */
 } kd_lstm_s8_params;

@@ -86,7 +86,8 @@ static void finish(const kd_lstm_s8_params *p, const int32_t *sums, int16_t *cel
     const int32_t exponent = p->cell_exponent;
     const int32x4_t input = sigmoid(table, gate_of(x.val[0], h.val[0], scales));
     const int32x4_t update = tanh_q15(table, gate_of(x.val[2], h.val[2], scales + 4));
-    const int32x4_t added = halve(vmulq_s32(input, update), 29 + exponent);
+    const int32x4_t product = halve(vmulq_s32(input, update), 29 + exponent);
+    const int32x4_t added = vshrq_n_s32(upper_int16(product), 16);
     const int32x4_t forget = sigmoid(table, gate_of(x.val[1], h.val[1], scales + 2));
     const int32x4_t kept = halve(vmulq_s32(forget, vldrhq_z_s32(cell, live)), 14);
     int32x4_t state = vshrq_n_s32(upper_int16(vaddq_s32(kept, added)), 16);
