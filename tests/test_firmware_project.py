@@ -119,10 +119,10 @@ def fresh(command: str, folder: Path) -> None:
     assert "warning" not in done.stderr, done.stderr
 
 
-def check_board(url: str, board: str, model: Path) -> None:
+def check_board(url: str, board: str, model: Path, *, engine: str = "aot") -> None:
     """It says HELLO as itself and gives TFLite Micro's answers."""
     with Device.open(url, model_sha256=read_tflite(model).sha256) as device:
-        assert (device.hello.board, device.hello.engine) == (board, "aot")
+        assert (device.hello.board, device.hello.engine) == (board, engine)
         test = device.selftest()
         assert (len(test.vectors), test.failures) == (N_GOLDEN, ())
 
@@ -137,6 +137,21 @@ def test_a_project_builds_and_answers_by_the_commands_of_its_readme(board, model
     fresh(build, folder)
     with running(boot, folder) as url:
         check_board(url, board, model)
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+def test_tflite_micro_answers_in_the_project_of_its_engine(model, tmp_path):
+    """Oracle: TFLite Micro's golden vectors. KD_EDGE_TFLM_TREE: as create_tflm_tree.py makes it."""
+    tree = os.environ.get("KD_EDGE_TFLM_TREE")
+    if tree is None:
+        pytest.skip("KD_EDGE_TFLM_TREE names no source tree of TFLite Micro")
+    need("make", "arm-none-eabi-g++")
+    folder = write_sample(tmp_path / "fw", model, "qemu-an386", engine="tflm")
+    build, boot = (command.replace("TREE", tree) for command in commands(folder / "README.md"))
+    fresh(build, folder)
+    with running(boot, folder) as url:
+        check_board(url, "qemu-an386", model, engine="tflm")
 
 
 @pytest.mark.parametrize("board", ["host", pytest.param("qemu-an386", marks=pytest.mark.qemu)])

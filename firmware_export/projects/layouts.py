@@ -81,12 +81,14 @@ def _make(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     layer |= {path.name: path.read_text(encoding="utf-8") for path in COMMON.glob("*.h")}
     layer |= board_files(board)
     files |= {f"board/{name}": text for name, text in layer.items()}
-    render = _renderer("make", files, firmware, board, facts)
     names = ["Makefile", "README.md"]
-    # TFLite Micro's build is the Makefile's.
-    if facts.engine != "tflm":
+    if facts.engine == "tflm":
+        # Its build is the Makefile's alone; on the bare metal its library calls the C library.
+        names += ["board/kd_board_newlib.c"] if board.emulator else []
+    else:
         names += ["CMakeLists.txt", *(["toolchain.cmake"] if board.emulator else [])]
-    return Layout(files | {name: render(name) for name in names}, yours)
+    render = _renderer("make", files | dict.fromkeys(names, ""), firmware, board, facts)
+    return Layout(files | {n: render(n.rpartition("/")[2]) for n in names}, yours)
 
 
 def _platformio(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
