@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -133,8 +134,7 @@ def build_host(compiled: Sequence[Compiled], folder: Path, flags: Sequence[str])
 
 
 def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
-    headers = "".join(p.read_text(encoding="utf-8") for p in sorted(folder.glob("kd_*.h")))
-    content = (folder / name).read_text(encoding="utf-8") + headers + " ".join(flags)
+    content = _with_headers(folder, name) + " ".join(flags)
     target = _CACHE / f"{name}.{hashlib.sha256(content.encode()).hexdigest()[:24]}.o"
     if not target.exists():
         _CACHE.mkdir(exist_ok=True)
@@ -144,6 +144,17 @@ def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
         assert done.returncode == 0, done.stderr
         made.replace(target)
     return target
+
+
+def _with_headers(folder: Path, name: str) -> str:
+    """A kernel and every header it includes, without the lines that name the model."""
+    waiting, texts = [name], {}
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            _, texts[name] = (folder / name).read_text(encoding="utf-8").split("\n", 1)
+            waiting += re.findall(r'^\s*#\s*include\s+"([^"]+)"', texts[name], re.MULTILINE)
+    return "".join(texts[name] for name in sorted(texts))
 
 
 def _host_main(compiled: Sequence[Compiled]) -> str:

@@ -114,12 +114,18 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     files = {
         f"{settings.prefix}.h": emitted.header,
         f"{settings.prefix}.c": emitted.source,
-        **kernel_files({call.kernel for call in item_calls(items)}, core),
+        **_signed(kernel_files({call.kernel for call in item_calls(items)}, core), facts),
     }
     layers = layer_figures(items, emitted.call_bytes, core)
     return Compiled(
         model, settings, core, graph, plan, effects, files, emitted.constant_bytes, layers
     )
+
+
+def _signed(files: dict[str, str], facts: dict[str, object]) -> dict[str, str]:
+    """Kernels with a first line that says for which model they were laid out beside it."""
+    line = f"/* {facts['generator']}, for the model with SHA-256 {facts['sha256']}. */\n"
+    return {name: line + text for name, text in files.items()}
 
 
 def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
