@@ -83,7 +83,7 @@ def narrow_members(
 def _sums_of_32_bits(node: Node) -> bool:
     if node.op not in ("CONV_2D", "FULLY_CONNECTED"):
         return False
-    bias = (*node.inputs, None)[2]
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
     if bias is not None:
         return bias.dtype == "int32"
     return node.options.get("quantized_bias_type") == _INT32
