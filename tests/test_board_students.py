@@ -25,8 +25,8 @@ from kd_edge.runtimes.registry import open_session
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 CORTEX_M = [name for name, board in BOARDS.items() if board.emulator]
-# Half of the golden vectors stand in the image, which the largest model nearly fills; the other
-# half goes over the wire, and some once more as raw samples.
+# Half of the golden vectors stand in the image, the other half goes over the wire, and some once
+# more as raw samples.
 N_GOLDEN, N_IN_IMAGE, N_RAW = 32, 16, 4
 
 pytestmark = [pytest.mark.qemu]

@@ -148,7 +148,7 @@ def test_every_figure_of_a_board_has_its_source_beside_it():
     for name in BOARDS:
         text = (COMMON.parent / name / "board.toml").read_text(encoding="utf-8")
         for line in text.splitlines():
-            if line.startswith(("[flash]", "[ram]", "[uart]", "[timer]", "clock_hz")):
+            if line.startswith(("[flash]", "[ram]", "[constants]", "[uart]", "[timer]", "clock_hz")):
                 assert "#" in line, f"{name}: {line}"
 
 
@@ -378,7 +378,26 @@ int main(void) { return big[5]; }
     with pytest.raises(KdEdgeError) as caught:
         built("qemu-an547", source, tmp_path)
     assert caught.value.code == "KD_BOARD_FULL"
-    assert "524288" in caught.value.hint
+    assert "2621440 bytes of flash and 524288 of RAM" in caught.value.hint
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", QEMU_BOARDS)
+def test_constants_larger_than_a_cores_first_memory_are_read_rightly(name, tmp_path):
+    """Oracle: the same sum in Python."""
+    source = PRINT + """
+static const unsigned char big[1500000] = {[0] = 3, [700000] = 5, [1499999] = 11};
+int main(void) {
+    uint64_t sum = 0;
+    for (volatile uint32_t i = 0; i < sizeof big; i++) {
+        sum += big[i];
+    }
+    print(sum);
+    return 0;
+}
+"""
+    board, elf = built(name, source, tmp_path)
+    assert run_image(board, elf).output == f"{3 + 5 + 11}\n"
 
 
 @pytest.mark.qemu

@@ -101,6 +101,8 @@ class Board:
         core: a key of `CORES`.
         clock_hz: of the core.
         flash: what the image may fill.
+        constants: another memory, for constants, where flash alone is short; None: they are in
+            flash too.
         ram: what data, stack and buffers may fill.
         emulated: it is a machine of QEMU, or a process on this one.
         run: images of it have been run by this project's tests; False: they are built only.
@@ -121,6 +123,7 @@ class Board:
     ram: Memory
     emulated: bool
     run: bool
+    constants: Memory | None = None
     emulator: Emulator | None = None
     uart: Uart | None = None
     timer: Timer | None = None
@@ -130,6 +133,11 @@ class Board:
     def counts_instructions(self) -> bool:
         """QEMU counts instructions; a process and a real board do not."""
         return self.emulator is not None
+
+    @property
+    def image_bytes(self) -> int:
+        """What code and constants may fill together."""
+        return self.flash.bytes + (self.constants.bytes if self.constants else 0)
 
     @property
     def core_facts(self) -> Core:
@@ -168,7 +176,7 @@ class Fit:
 
 def fits(board: Board, flash_bytes: int, ram_bytes: int) -> Fit:
     """What would be left of a board's memories; its own firmware needs some of that."""
-    return Fit(board.flash.bytes - flash_bytes, board.ram.bytes - ram_bytes)
+    return Fit(board.image_bytes - flash_bytes, board.ram.bytes - ram_bytes)
 
 
 def read_board(path: Path) -> Board:
@@ -207,8 +215,9 @@ def _check(path: Path, board: Board) -> None:
     """What types alone do not say."""
     if board.name != path.parent.name:
         raise _bad(path, f"calls the board {board.name!r}, its folder {path.parent.name!r}", "name")
-    for key, memory in (("flash", board.flash), ("ram", board.ram)):
-        if memory.bytes <= 0 or memory.start < 0:
+    memories = {"flash": board.flash, "ram": board.ram, "constants": board.constants}
+    for key, memory in memories.items():
+        if memory is not None and (memory.bytes <= 0 or memory.start < 0):
             raise _bad(path, f"'{key}' has no bytes or a negative start", key)
     try:
         find_core(board.core)

@@ -206,7 +206,7 @@ def _refused(board: Board, errors: str) -> KdEdgeError:
             "KD_BOARD_FULL",
             f"the image does not fit {board.name}",
             where=full[0].split("ld: ")[-1],
-            hint=f"it has {board.flash.bytes} bytes of flash and {board.ram.bytes} of RAM",
+            hint=f"it has {board.image_bytes} bytes of flash and {board.ram.bytes} of RAM",
         )
     telling = [line for line in lines if "error" in line or "undefined" in line] or lines
     return KdEdgeError(

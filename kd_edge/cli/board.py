@@ -71,7 +71,7 @@ def _to_json(board, toolchain: Toolchain) -> dict:
         "core": board.core,
         "core_title": board.core_facts.title,
         "clock_hz": board.clock_hz,
-        "flash_bytes": board.flash.bytes,
+        "flash_bytes": board.image_bytes,
         "ram_bytes": board.ram.bytes,
         "emulated": board.emulated,
         "run": board.run,
@@ -118,7 +118,7 @@ def _figures(board) -> tuple[str, str, str]:
         return "-", "-", "-"
     return (
         f"{board.clock_hz / 1e6:g}",
-        f"{board.flash.bytes // 1024:,}",
+        f"{board.image_bytes // 1024:,}",
         f"{board.ram.bytes // 1024:,}",
     )
 

@@ -194,7 +194,7 @@ def _board_fit(board: Board, compiled: Compiled, code: CodeSize | None) -> Board
         title=board.title,
         core=board.core,
         flash_bytes=flash,
-        flash_limit=board.flash.bytes,
+        flash_limit=board.image_bytes,
         ram_bytes=ram,
         ram_limit=board.ram.bytes,
         fits=fit.fits if code or not fit.fits else None,
