@@ -24,6 +24,8 @@ EMULATED = [
     for name, board in BOARDS.items()
     if board.emulated
 ]
+# What stands before a figure in a board.toml.
+FIGURES = ("[flash]", "[ram]", "[constants]", "[uart]", "[timer]", "clock_hz")
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 
 PRINT = r"""
@@ -148,7 +150,7 @@ def test_every_figure_of_a_board_has_its_source_beside_it():
     for name in BOARDS:
         text = (COMMON.parent / name / "board.toml").read_text(encoding="utf-8")
         for line in text.splitlines():
-            if line.startswith(("[flash]", "[ram]", "[constants]", "[uart]", "[timer]", "clock_hz")):
+            if line.startswith(FIGURES):
                 assert "#" in line, f"{name}: {line}"
 
 
@@ -385,7 +387,9 @@ int main(void) { return big[5]; }
 @pytest.mark.parametrize("name", QEMU_BOARDS)
 def test_constants_larger_than_a_cores_first_memory_are_read_rightly(name, tmp_path):
     """Oracle: the same sum in Python."""
-    source = PRINT + """
+    source = (
+        PRINT
+        + """
 static const unsigned char big[1500000] = {[0] = 3, [700000] = 5, [1499999] = 11};
 int main(void) {
     uint64_t sum = 0;
@@ -396,6 +400,7 @@ int main(void) {
     return 0;
 }
 """
+    )
     board, elf = built(name, source, tmp_path)
     assert run_image(board, elf).output == f"{3 + 5 + 11}\n"
 
