@@ -6,6 +6,7 @@ of its own recipe (the seeds' are synthetic, from few repetitions).
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,21 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
 def test_the_isl_student_answers_bit_for_bit(bundles, board, shared_data, tmp_path):
     bundle = bundles("isl-alphabet", shared_data("isl_alphabet_myo"))
     check_on_board(bundle, board, tmp_path)
+
+
+@pytest.mark.xdist_group("students-isl")
+@pytest.mark.parametrize("kind", ["int8", "raw"])
+def test_recordings_are_sent_to_a_board(bundles, kind, shared_data, tmp_path, capsys):
+    data = shared_data("isl_alphabet_myo")
+    folder = bundles("isl-alphabet", data).folder
+    arguments = ["--board", "host", "--data", str(data), "--windows", kind, "--limit", "6"]
+    capsys.readouterr()
+    status = run(["eval", str(folder), *arguments, "--out", str(tmp_path), "--json"])
+    assert status == ExitStatus.OK
+    (section,) = json.loads(capsys.readouterr().out)["boards"]
+    assert list(section["accuracy"]) == [f"other data: {data.name}"]
+    oracle = next(a for a in section["agreement"] if a["runtime"] == "tflm")
+    assert oracle["same_scores"] == section["n_answered"] == 6
 
 
 @pytest.mark.xdist_group("students-seed")

@@ -203,3 +203,12 @@ def test_the_rate_is_that_of_the_sensors_whose_channels_are_used():
     windows, designs = cut([made], settings(inputs={"x": ("emg",)}), front_end)
     assert windows.input_shapes == {"x": (100, 1)}
     assert (designs[0].source_rate_hz, designs[0].unit) == (50.0, "V")
+
+
+@pytest.mark.parametrize(("stated", "asked", "used"), [(None, 0.5, 0.5), (0.25, None, 0.25)])
+def test_the_recipe_says_what_a_count_is_where_recordings_do_not(stated, asked, used):
+    first = recording()
+    streams = tuple(replace(stream, lsb=stated) for stream in first.streams)
+    front_end = {name: step.model_copy(update={"lsb": asked}) for name, step in PLAIN.items()}
+    _, constants = cut([replace(first, streams=streams)], settings(), front_end)
+    assert {constant.lsb for constant in constants} == {used}

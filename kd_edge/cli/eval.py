@@ -16,6 +16,7 @@ Examples:
   kd-edge eval build/isl --board qemu-an386
   kd-edge eval build/isl --port /dev/ttyACM0 --windows raw
   kd-edge eval build/isl --port A --port B --limit 500
+  kd-edge eval build/isl --board qemu-an386 --data OTHER --windows raw
   kd-edge eval build/isl --board qemu-an547 --json > m55.json
 
 Ctrl-C keeps what was measured. The exit status is 6 where an int8 answer differs from TFLite
@@ -35,6 +36,7 @@ Micro's, 5 where a board failed.
     "--repeat", type=click.IntRange(min=1), default=1, show_default=True,
     help="How often each window is sent.",
 )  # fmt: skip
+@path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
 @path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD without it.")
 @common
 def evaluate(
@@ -42,6 +44,7 @@ def evaluate(
     windows: str,
     limit: int | None,
     repeat: int,
+    data: Path | None,
     out: Path | None,
     as_json: bool,
     **reach,
@@ -49,7 +52,7 @@ def evaluate(
     """Send the test windows of BUNDLE to boards and compare every answer with this host's."""
     from kd_edge.cli.printing import printing
     from kd_edge.cli.watching import TerminalWatch
-    from kd_edge.pipeline.boards.evaluate import EvalSettings
+    from kd_edge.pipeline.boards.asked import EvalSettings
     from kd_edge.pipeline.boards.reporting import evaluate_bundle
     from kd_edge.pipeline.boards.targets import Reach
     from kd_edge.report.board_table import print_board
@@ -59,7 +62,7 @@ def evaluate(
         done = evaluate_bundle(
             bundle,
             Reach(**reach),
-            EvalSettings(windows=windows, limit=limit, repeat=repeat),
+            EvalSettings(windows=windows, limit=limit, repeat=repeat, data=data),
             out=out,
             command=typed_command(),
             watch=watch,

@@ -105,12 +105,12 @@ def _other_recordings(
     watch: Watch,
 ) -> Report:
     dataset = load_dataset(
-        _with_channels(recipe, manifest),
+        as_built(recipe, manifest),
         data,
         class_names=manifest.class_names,
         progress=watch.step,
     )
-    unstated = _check_front_end(dataset, manifest, data)
+    unstated = check_front_end(dataset, manifest, data)
     windows = manifest.normaliser.apply(dataset.windows)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
@@ -137,7 +137,7 @@ def _other_recordings(
     )
 
 
-def _with_channels(recipe: Recipe, manifest: Manifest) -> Recipe:
+def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:
     """The recipe with the channels that the models were built on, by name and in their order."""
     front_end = dict(recipe.front_end)
     for stream in manifest.front_end.streams:
@@ -146,7 +146,7 @@ def _with_channels(recipe: Recipe, manifest: Manifest) -> Recipe:
     return recipe.model_copy(update={"front_end": front_end})
 
 
-def _check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> tuple[str, ...]:
+def check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> tuple[str, ...]:
     """Other recordings must come at the rates and in the units that models were built on.
 
     Returns:

@@ -91,13 +91,15 @@ def read_recordings(
     data: Path | None,
     *,
     progress: Callable[[str, int | None, int | None], None],
+    class_names: tuple[str, ...] | None = None,
 ) -> list[Recording]:
     """The recordings behind a recipe's windows, in the order of `WindowSet.recordings`.
 
     Raises:
         KdEdgeError: whatever reading finds.
     """
-    return _of_classes(_read(recipe.dataset, data, progress), recipe.dataset.classes, None)[0]
+    recordings = _read(recipe.dataset, data, progress)
+    return _of_classes(recordings, recipe.dataset.classes, class_names)[0]
 
 
 def check_reader(dataset: DatasetTable) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from kd_edge.files import atomic_path
@@ -9,8 +11,10 @@ from kd_edge.frontend import FrontEndConstants
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.stages import key_of
-from kd_edge.windows import spread_evenly
-from kd_edge.windows.raw import cut_counts
+from kd_edge.recipe import Recipe
+from kd_edge.signals.recording import Recording
+from kd_edge.windows import WindowSet, spread_evenly
+from kd_edge.windows.raw import Counts, cut_counts
 from kd_edge.windows.selecting import Selection
 
 RAW_FILE = "raw.npz"
@@ -33,15 +37,33 @@ def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
     windows = next(iter(context.data.tests.values()))
     chosen = spread_evenly(windows.labels, windows.subjects, wanted, context.recipe.seed)
     recordings = read_recordings(context.recipe, context.source, progress=context.watch.step)
-    settings = context.recipe.windows
-    taken = {stream.name: context.recipe.front_end[stream.name] for stream in front_end.streams}
+    cuts = list(window_counts(context.recipe, recordings, windows, chosen, front_end))
+    with atomic_path(context.out / RAW_FILE) as temporary:
+        np.savez_compressed(temporary, **{n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]})
+
+
+def window_counts(
+    recipe: Recipe,
+    recordings: Sequence[Recording],
+    windows: WindowSet,
+    indices: Sequence[int],
+    front_end: FrontEndConstants,
+) -> Iterator[Counts]:
+    """What sensors gave for some windows.
+
+    Args:
+        recordings: that `windows.recordings` indexes.
+        windows: cut from these by the recipe, all of a recording that is among them.
+        indices: of windows.
+
+    Raises:
+        KdEdgeError KD_COUNTS, KD_WINDOW_TOO_LONG: as `cut_counts`.
+    """
+    taken = {stream.name: recipe.front_end[stream.name] for stream in front_end.streams}
     selection = Selection(taken, recordings[0])
-    cuts = []
-    for index in chosen:
+    for index in indices:
         owner = windows.recordings[index]
         # A recording's windows stand together, in the order of time.
         earlier = int(np.sum(windows.recordings[:index] == owner))
-        start_s = settings.start_s + earlier * (settings.hop_s or 0.0)
-        cuts.append(cut_counts(selection.samples(recordings[owner]), front_end, start_s))
-    with atomic_path(context.out / RAW_FILE) as temporary:
-        np.savez_compressed(temporary, **{n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]})
+        start_s = recipe.windows.start_s + earlier * (recipe.windows.hop_s or 0.0)
+        yield cut_counts(selection.samples(recordings[owner]), front_end, start_s)

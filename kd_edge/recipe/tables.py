@@ -79,6 +79,8 @@ class StreamFrontEnd(_Table):
     notch_hz: mains frequency and any harmonics; quality factor `notch_q`.
     envelope_hz: rectify, then low-pass at this frequency (second-order Butterworth).
     rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the source's.
+    lsb: units that a count of the board's sensor is, where the recordings do not say; a board that
+        takes 16-bit samples needs it.
     normalise: subtract the training part's mean and divide by its deviation, per channel.
     causal: False filters forwards and backwards; such a front end cannot be exported.
     """
@@ -91,6 +93,7 @@ class StreamFrontEnd(_Table):
     notch_q: PositiveFloat = 30.0
     envelope_hz: PositiveFloat | None = None
     rate_hz: PositiveFloat | None = None
+    lsb: PositiveFloat | None = None
     normalise: bool = True
     causal: bool = True
 

@@ -127,4 +127,5 @@ def _links(section: BoardSection) -> list[tuple[str, str]]:
                 f"{c['gaps']} lost on the way there, {c['restarts']} restarts",
             )
         )
+        rows.append((f"bytes overrun on {link.port}", words.count(link.overruns)))
     return rows

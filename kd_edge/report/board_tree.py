@@ -83,13 +83,15 @@ class LinkCounts:
     Attributes:
         port: as it was opened.
         answered: windows that this board answered, repetitions included.
-        counters: names as in `kd_edge.link.statistics.Statistics`, and 'overruns' of the board's
-            receive buffer.
+        counters: names as in `kd_edge.link.statistics.Statistics`.
+        overruns: bytes that the board lost because its receive buffer was full; None where it
+            cannot tell, or was not asked.
     """
 
     port: str
     answered: int
     counters: dict[str, int]
+    overruns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class BoardSection:
         inference, front_end: ticks of the engine, and of filters and quantisation (raw windows).
         whole_us: both together by the board's clock.
         seconds: from the first request to the last answer, on this host.
-        golden_passed, golden_count: the self-test on the board.
+        golden_passed, golden_count: the self-test, of several boards the worst one's.
     """
 
     board: str

@@ -50,7 +50,8 @@ def lsb_of(stream: StreamConstants) -> float:
             "KD_COUNTS",
             f"the recordings do not say what a count of '{stream.name}' is",
             where=f"front_end.{stream.name}",
-            hint="name the sensor's units a count, or send the board int8 windows",
+            hint=f"set front_end.{stream.name}.lsb in the recipe and build again, or send int8 "
+            "windows",
         )
     return stream.lsb
 

@@ -74,7 +74,7 @@ def _design(modality: str, settings: StreamFrontEnd, recording: Recording) -> St
         channels=names,
         source_rate_hz=used[0].rate_hz,
         unit=used[0].unit,
-        lsb=used[0].lsb,
+        lsb=settings.lsb or used[0].lsb,
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.pipeline.boards.asked import EvalSettings
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.compare import ORACLE
-from kd_edge.pipeline.boards.evaluate import EvalSettings, evaluate
+from kd_edge.pipeline.boards.evaluate import evaluate
 from kd_edge.pipeline.boards.targets import Reach, open_targets
 from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.pipeline.reporting import provenance, write_report
@@ -65,7 +66,7 @@ def evaluate_bundle(
     )
     out = out or folder / EVAL_FOLDER / section.board
     write_report(out, report)
-    return Evaluated(report, section, out, fault or _differs(section))
+    return Evaluated(report, section, out, _differs(section) or fault)
 
 
 def _differs(section: BoardSection) -> KdEdgeError | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.device import Device
@@ -30,15 +30,29 @@ class Done:
 
     Attributes:
         answers: job -> answer, as (window, repeat).
+        answerers: job -> the board that answered it.
         answered: board -> how many.
         faults: board -> the error that ended its work.
         interrupted: Ctrl-C came; boards finished what was under way.
+        abandoned: it came twice; boards may still be busy with what was under way.
     """
 
     answers: dict[tuple[int, int], Answer] = field(default_factory=dict)
+    answerers: dict[tuple[int, int], int] = field(default_factory=dict)
     answered: list[int] = field(default_factory=list)
     faults: dict[int, KdEdgeError] = field(default_factory=dict)
     interrupted: bool = False
+    abandoned: bool = False
+
+    def snapshot(self) -> Done:
+        """A copy that threads which are still busy do not change."""
+        return replace(
+            self,
+            answers=dict(self.answers),
+            answerers=dict(self.answerers),
+            answered=list(self.answered),
+            faults=dict(self.faults),
+        )
 
 
 def share_out(
@@ -51,7 +65,7 @@ def share_out(
     """Answers to the jobs from several boards at once, each as fast as it can.
 
     A board that fails ends its own work; the others take over what it leaves. Ctrl-C stops asking,
-    waits for what is under way and keeps every answer.
+    waits for what is under way and keeps every answer; a second one does not wait.
     """
     pool = _Pool(jobs)
     done = Done(answered=[0] * len(devices))
@@ -67,7 +81,7 @@ def share_out(
         alive -= done.faults.keys()
     if pool.defect is not None:
         raise pool.defect
-    return done
+    return done.snapshot()
 
 
 class _Pool:
@@ -107,6 +121,8 @@ def _serve(index: int, device: Device, pool: _Pool, done: Done, kind: str) -> No
         for answer in device.run_many(pool.take(taken), kind=kind, depth=_depth(device)):
             job = taken[answer.index]
             answered.add(answer.index)
+            # First who, then what: whoever reads an answer meanwhile finds its board.
+            done.answerers[job.window, job.repeat] = index
             done.answers[job.window, job.repeat] = answer
             done.answered[index] += 1
     except KdEdgeError as error:
@@ -127,15 +143,16 @@ def _depth(device: Device) -> int | None:
 
 
 def _watch(threads, pool: _Pool, done: Done, tell: Callable[[], None]) -> None:
-    """Wait for the threads; Ctrl-C stops the pool, a second one is for the caller."""
-    while any(thread.is_alive() for thread in threads):
+    """Wait for the threads; Ctrl-C stops the pool, a second one the waiting."""
+    while not done.abandoned:
         try:
-            for thread in threads:
-                thread.join(_TICK_S)
+            while any(thread.is_alive() for thread in threads):
+                for thread in threads:
+                    thread.join(_TICK_S)
+                tell()
             tell()
+            return
         except KeyboardInterrupt:
-            if done.interrupted:
-                raise
-            done.interrupted = True
             pool.stop()
-    tell()
+            done.abandoned = done.interrupted
+            done.interrupted = True

@@ -1,0 +1,203 @@
+"""Which windows boards are asked: the bundle's own, or those of other recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_export.front_end import model_front_end
+from firmware_export.raw_window import quantised_window
+from kd_edge.errors import KdEdgeError
+from kd_edge.link.messages import Hello
+from kd_edge.pipeline.bench import as_built, check_front_end
+from kd_edge.pipeline.boards.bundle_image import BoardBundle
+from kd_edge.pipeline.bundle import PARITY_PART, RECIPE_FILE, WINDOWS_FILE, load_windows
+from kd_edge.pipeline.dataset import load_dataset, read_recordings
+from kd_edge.pipeline.raw_windows import window_counts
+from kd_edge.recipe import load_recipe
+from kd_edge.runtimes.session import Session, model_inputs, one_window
+from kd_edge.windows import WindowSet
+from kd_edge.windows.raw import Counts
+
+GOLDEN_PART = "golden windows"
+Progress = Callable[[str, int | None, int | None], None]
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """What is asked of the boards.
+
+    Attributes:
+        windows: 'int8', or 'raw': the board filters, decimates and quantises.
+        limit: windows at most, spread over all; None: all.
+        repeat: how often each window is sent.
+        data: other recordings; None: the bundle's test windows, as raw ones its golden windows.
+    """
+
+    windows: str = "int8"
+    limit: int | None = None
+    repeat: int = 1
+    data: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Windows to be asked, in order.
+
+    Attributes:
+        parts: name -> the part, with its windows' positions in the order of asking.
+        wire: what goes over the wire, one tuple of arrays a window.
+        int8: the model's inputs, one tuple a window, as Python quantises them.
+        notes: what a reader of the figures must know.
+    """
+
+    parts: dict[str, tuple[WindowSet, range]]
+    wire: Sequence[tuple[np.ndarray, ...]]
+    int8: Sequence[tuple[np.ndarray, ...]]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.wire)
+
+    def described(self) -> list[tuple[str, int, str, str]]:
+        """Part, number in it, recording and label of every window."""
+        return [
+            (
+                name,
+                i,
+                part.recording_names[part.recordings[i]],
+                part.class_names[part.labels[i]],
+            )
+            for name, (part, _) in self.parts.items()
+            for i in range(len(part))
+        ]
+
+
+def asked_windows(
+    bundle: BoardBundle,
+    session: Session,
+    settings: EvalSettings,
+    hello: Hello,
+    progress: Progress,
+) -> Asked:
+    """The windows of an evaluation.
+
+    Raises:
+        KdEdgeError KD_EMPTY_PART: there are none. KD_COUNTS: raw windows that the board or the
+            bundle does not have.
+        KdEdgeError: as `load_dataset` and `bench` for other recordings.
+    """
+    if settings.windows == "raw":
+        _check_raw(bundle, hello, own=settings.data is None)
+    if settings.data is not None:
+        return _other_recordings(bundle, session, settings, hello, progress)
+    if settings.windows == "raw":
+        return _golden_windows(bundle, session, settings, hello)
+    return _test_windows(bundle, session, settings)
+
+
+def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings) -> Asked:
+    model = bundle.manifest.model(bundle.manifest.product)
+    stored = load_windows(bundle.folder / WINDOWS_FILE).parts
+    parts = {n: w.only(model.inputs) for n, w in stored.items() if n != PARITY_PART and len(w)}
+    if not parts:
+        raise KdEdgeError("KD_EMPTY_PART", "the bundle has no test windows", where=WINDOWS_FILE)
+    keep = _spread_over(sum(len(part) for part in parts.values()), settings.limit)
+    chosen: dict[str, tuple[WindowSet, range]] = {}
+    int8: list[tuple[np.ndarray, ...]] = []
+    first = 0
+    for name, part in parts.items():
+        own = keep[(keep >= first) & (keep < first + len(part))] - first
+        first += len(part)
+        if len(own):
+            taken = part.take(own)
+            chosen[name] = (taken, range(len(int8), len(int8) + len(taken)))
+            int8 += _quantised(session, taken)
+    return Asked(chosen, int8, int8)
+
+
+def _golden_windows(
+    bundle: BoardBundle, session: Session, settings: EvalSettings, hello: Hello
+) -> Asked:
+    keep = _spread_over(len(bundle.raw), settings.limit)
+    part = WindowSet(
+        inputs={},
+        labels=np.array([bundle.golden.labels[i] for i in keep], dtype=np.int64),
+        recordings=np.arange(len(keep)),
+        subjects=np.full(len(keep), "all"),
+        class_names=bundle.manifest.class_names,
+        recording_names=tuple(f"golden window {i}" for i in keep),
+        synthetic=bundle.manifest.synthetic,
+    )
+    wire, int8 = _raw(bundle, session, hello, (bundle.raw[i] for i in keep))
+    return Asked({GOLDEN_PART: (part, range(len(keep)))}, wire, int8)
+
+
+def _other_recordings(
+    bundle: BoardBundle,
+    session: Session,
+    settings: EvalSettings,
+    hello: Hello,
+    progress: Progress,
+) -> Asked:
+    manifest = bundle.manifest
+    recipe = as_built(load_recipe(bundle.folder / RECIPE_FILE), manifest)
+    dataset = load_dataset(
+        recipe, settings.data, class_names=manifest.class_names, progress=progress
+    )
+    notes = check_front_end(dataset, manifest, settings.data)
+    windows = manifest.normaliser.apply(dataset.windows)
+    windows = windows.only(manifest.model(manifest.product).inputs)
+    keep = _spread_over(len(windows), settings.limit)
+    taken = windows.take(keep)
+    parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}
+    if settings.windows == "int8":
+        int8 = _quantised(session, taken)
+        return Asked(parts, int8, int8, notes)
+    recordings = read_recordings(
+        recipe, settings.data, class_names=manifest.class_names, progress=progress
+    )
+    counts = window_counts(recipe, recordings, windows, keep, manifest.front_end)
+    return Asked(parts, *_raw(bundle, session, hello, counts), notes)
+
+
+def _quantised(session: Session, windows: WindowSet) -> list[tuple[np.ndarray, ...]]:
+    arrays = model_inputs(session, windows)
+    return [one_window(arrays, i) for i in range(len(windows))]
+
+
+def _raw(
+    bundle: BoardBundle, session: Session, hello: Hello, counts: Iterable[Counts]
+) -> tuple[list[tuple[np.ndarray, ...]], list[tuple[np.ndarray, ...]]]:
+    """Raw windows for the wire, and what Python makes of each."""
+    front_end = model_front_end(bundle.manifest.front_end, session.inputs)
+    names = [stream.name for stream in hello.streams]
+    wire, int8 = [], []
+    for window in counts:
+        wire.append(tuple(window[name] for name in names))
+        inputs = quantised_window(window, front_end, session.inputs)
+        int8.append(tuple(a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)))
+    return wire, int8
+
+
+def _check_raw(bundle: BoardBundle, hello: Hello, *, own: bool) -> None:
+    if hello.raw_bytes and (bundle.raw or not own):
+        return
+    what = "the bundle has no raw windows" if hello.raw_bytes else "the board has no front end"
+    raise KdEdgeError(
+        "KD_COUNTS",
+        f"raw windows cannot be sent: {what}",
+        where="--windows raw",
+        hint="set each sensor's units a count in the recipe (front_end.<modality>.lsb) and build "
+        "again, or send --windows int8",
+    )
+
+
+def _spread_over(total: int, limit: int | None) -> np.ndarray:
+    """Positions of at most `limit` windows, evenly over all."""
+    if limit is None or limit >= total:
+        return np.arange(total)
+    return np.arange(limit) * total // limit
