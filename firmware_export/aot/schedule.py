@@ -194,10 +194,22 @@ def _shared(
         fits = tensor_bytes(arg) == sizes[_base(arg, graph.views)]
         return key if offset == 0 == step and fits else None
 
+    def read_in_parts(call: Call, key: str) -> bool:
+        """Whether another operand is a part of it, which would change while it is still read."""
+        return any(
+            isinstance(arg, Tensor)
+            and not _is_constant(arg)
+            and _memory(call, position, graph.views)[0] == key
+            and whole(call, position) is None
+            for position, arg in enumerate(call.args)
+        )
+
     for moment, call, _ in _timed(items):
         for read, written in call.in_place:
             source, result = whole(call, read), whole(call, written)
             if source is None or result is None or result in shared:
+                continue
+            if read_in_parts(call, source):
                 continue
             root = shared.get(source, source)
             dies = spans[source].last == moment and spans[result].first == moment

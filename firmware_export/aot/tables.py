@@ -46,6 +46,12 @@ def table_of(node: Node) -> np.ndarray | None:
     return table if node.table is None else node.table[table.astype(np.int32) + 128]
 
 
+def table_source(node: Node) -> Tensor:
+    """What an operator with a table looks up: its computed operand, or the one that it has."""
+    operands = node.inputs[:2]
+    return next((t for t in operands if t is not None and t.data is None), operands[0])
+
+
 def _of_binary(node: Node) -> np.ndarray | None:
     operands = node.inputs[:2]
     result = node.computed

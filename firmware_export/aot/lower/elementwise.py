@@ -16,7 +16,7 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.moves import Axis, joined, rows_member, strides
 from firmware_export.aot.lower.wide import lower_wide
 from firmware_export.aot.program import Call
-from firmware_export.aot.tables import table_of
+from firmware_export.aot.tables import table_of, table_source
 from kd_edge.convert.flatbuffer import Tensor
 
 _TYPES = ("int8", "int16")
@@ -96,7 +96,7 @@ def lower_table(node: Node, core: Core) -> tuple[Call, ...]:
 
 
 def _table_call(node: Node, table) -> Call:
-    source = next(t for t in node.inputs if t is not None and t.data is None)
+    source = table_source(node)
     result = node.outputs[0]
     require_same_size(node, source, result)
     return Call(

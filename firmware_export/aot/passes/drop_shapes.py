@@ -27,8 +27,8 @@ def drop_shapes(graph: Graph) -> Graph:
                 constants[tensor.index] = _part(source, tensor, offset)
                 continue
             if tensor.index in views:
-                # A loop's result inside the whole: the source itself is that part.
-                views[source.index] = views[tensor.index]
+                # A loop's result inside the whole: what computes it writes that part itself.
+                views[_computed_index(source.index, views)] = views[tensor.index]
             views[tensor.index] = View(source.index, offset)
         gone.add(id(node))
 
@@ -45,6 +45,13 @@ def drop_shapes(graph: Graph) -> Graph:
             items.append(rebuilt(item))
     outputs = tuple(constants.get(t.index, t) for t in graph.outputs)
     return replace(graph, items=tuple(items), views=flat_views(views), outputs=outputs)
+
+
+def _computed_index(index: int, views: dict[int, View]) -> int:
+    """The tensor behind those that only rename it."""
+    while index in views:
+        index = views[index].base
+    return index
 
 
 def flat_views(views: dict[int, View]) -> dict[int, View]:

@@ -13,7 +13,11 @@ _TAKES_PADDING = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
 def fold_padding(graph: Graph) -> Graph:
-    """Every PAD of rows and columns that only a VALID convolution reads goes into it."""
+    """Every PAD of rows and columns that only a VALID convolution reads goes into it.
+
+    Not one whose result has another quantisation than its input: it copies bytes, which the
+    convolution then reads by that of the result.
+    """
     computed, reading, ports = producers(graph), readers(graph), port_indices(graph)
     folded: dict[int, Node] = {}
     gone: set[int] = set()
@@ -42,8 +46,9 @@ def fold_padding(graph: Graph) -> Graph:
 def _is_plain_pad(node: Node) -> bool:
     if node.op != "PAD" or node.inputs[1] is None or node.inputs[1].data is None:
         return False
-    amounts = node.inputs[1].data
-    if amounts.size != 8:
+    source, result, amounts = node.inputs[0], node.outputs[0], node.inputs[1].data
+    alike = (source.scales, source.zero_points) == (result.scales, result.zero_points)
+    if amounts.size != 8 or not alike:
         return False
     by_axis = np.asarray(amounts).reshape(4, 2)
     return not by_axis[[0, 3]].any() and bool((by_axis >= 0).all())

@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_export.aot.graph import Graph, Loop, Node
 from firmware_export.aot.passes.uses import port_indices, producers, readers
-from firmware_export.aot.tables import table_of
+from firmware_export.aot.tables import table_of, table_source
 
 # Operators whose kernels look their results up in a table where one is given.
 TAKES_TABLE = frozenset(
@@ -26,7 +26,7 @@ def fold_tables(graph: Graph) -> Graph:
         table = table_of(node)
         if table is None:
             continue
-        source = next(t for t in node.inputs if t is not None and t.data is None)
+        source = table_source(node)
         before = computed.get(source.index)
         if before is None or source.index in ports or len(reading[source.index]) > 1:
             continue

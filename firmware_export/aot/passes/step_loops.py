@@ -29,7 +29,7 @@ def step_loops(graph: Graph) -> Graph:
     """Every LSTM, with what can be run step by step before and behind it, becomes a loop.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: an LSTM of more than one sequence.
+        KdEdgeError KD_UNSUPPORTED_OP: an LSTM of a constant or of more than one sequence.
     """
     taken: set[int] = set()
     loops: dict[int, Loop] = {}  # id of a chain's last node -> the loop in its place
@@ -80,6 +80,8 @@ def _chain_around(graph: Graph, lstm: Node) -> _Chain:
 
 
 def _steps(lstm: Node) -> int:
+    if lstm.inputs[0].data is not None:
+        raise refuse(lstm, "its input is a constant", "compute what follows from it beforehand")
     shape = lstm.inputs[0].shape
     time_major = bool(lstm.options.get("time_major"))
     if len(shape) != 3 or shape[1 if time_major else 0] != 1:
