@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from link_harness import PipeTransport, build_board, expected_scores, windows
 
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
+from kd_edge.pipeline.boards.closing import Closing, ask_closing
 from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
+from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Job, share_out
 
 N_WINDOWS = 60
@@ -90,6 +94,37 @@ def test_ctrl_c_keeps_what_was_answered(boards):
     assert pressed[0] <= len(answered) < len(asked)
     assert_right(done, answered)
     assert done.faults == {}
+
+
+def test_a_second_ctrl_c_waits_for_no_board_and_keeps_what_was_answered(program):
+    asked = jobs(100)
+    patience = Patience(timeout=60.0)
+    with Device(PipeTransport(program, "hang-after", 20), patience=patience) as device:
+        pressed = []
+
+        def press(done: int, total: int) -> None:
+            if done == 20 and len(pressed) < 2:
+                pressed.append(time.monotonic())
+                raise KeyboardInterrupt
+
+        done = share_out([device], asked, kind="int8", progress=press)
+        assert (done.interrupted, done.abandoned) == (True, True)
+        assert time.monotonic() - pressed[1] < 5
+        assert_right(done, asked[:20])
+        assert len(done.answers) == 20
+        assert ask_closing([Target(device, "a port", emulated=False)], done) == Closing()
+
+
+def test_a_board_that_goes_after_its_last_window_costs_no_answer(boards):
+    """The other board's memory and self-test are asked for all the same."""
+    asked = jobs(20)
+    done = share_out(boards, asked, kind="int8", progress=quiet)
+    boards[0]._channel.transport.program.kill()
+    closing = ask_closing([Target(d, "a port", emulated=False) for d in boards], done)
+    assert_right(done, asked)
+    assert [(i, error.code) for i, error in done.faults.items()] == [(0, "KD_PORT_CLOSED")]
+    assert list(closing.memories) == list(closing.golden_failures) == [1]
+    assert closing.memories[1].stack_size == 222
 
 
 def test_agreement_counts_scores_classes_and_steps():

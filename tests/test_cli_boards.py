@@ -37,6 +37,7 @@ def test_every_int8_answer_of_the_host_board_is_tflite_micros(bundle, tmp_path, 
     assert {a.runtime for a in section.agreement} == {"tflm", "litert"}
     assert section.memory.arena_bytes > 0
     assert section.memory.stack_used is None  # a process cannot tell
+    assert [link.overruns for link in section.links] == [0]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "Board: host (host, emulated), engine aot" in page
     assert "Inference on the board" in page
@@ -73,6 +74,19 @@ def test_two_boards_share_an_evaluation(bundle, tmp_path, capsys):
     section = json.loads(capsys.readouterr().out)["boards"][0]
     assert len(section["links"]) == 2
     assert sum(link["answered"] for link in section["links"]) == section["n_asked"]
+
+
+@pytest.mark.qemu
+def test_boards_of_different_kinds_share_the_work_and_mix_no_figures(bundle, tmp_path, capsys):
+    boards = ["--board", "qemu-an386", *HOST]
+    arguments = ["eval", str(bundle), *boards, "--repeat", "3", "--json", "--out", str(tmp_path)]
+    assert run(arguments) == ExitStatus.OK
+    section = json.loads(capsys.readouterr().out)["boards"][0]
+    first, second = (link["answered"] for link in section["links"])
+    assert first + second == 3 * section["n_asked"]
+    assert section["inference"]["unit"] == "instructions"
+    assert section["inference"]["n"] == first
+    assert "Times and memory are those of qemu-an386" in section["notes"][0]
 
 
 def test_the_self_test_passes_on_the_board(bundle, capsys):
