@@ -127,6 +127,20 @@ def check_board(url: str, board: str, model: Path, *, engine: str = "aot") -> No
         assert (len(test.vectors), test.failures) == (N_GOLDEN, ())
 
 
+@pytest.mark.qemu
+def test_what_make_run_boots_counts_the_same_instructions_in_every_run(model, tmp_path):
+    """Oracle: QEMU's own count, of which a clock of wall time knows nothing."""
+    need("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    folder = write_sample(tmp_path / "fw", model, "qemu-an386")
+    fresh("make", folder)
+    counts = []
+    for _ in range(2):
+        with running("make run", folder) as url, Device.open(url) as device:
+            assert device.hello.ticks_kind == "instructions"
+            counts.append(sum(layer.ticks for layer in device.profile()))
+    assert counts[0] == pytest.approx(counts[1], rel=1e-3)
+
+
 @pytest.mark.parametrize("board", EMULATED)
 def test_a_project_builds_and_answers_by_the_commands_of_its_readme(board, model, tmp_path):
     """Oracle: TFLite Micro's golden vectors. Environment: empty but for the system's programs."""

@@ -10,7 +10,7 @@ import jinja2
 
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
-from firmware_export.boards.board import Board, Timer
+from firmware_export.boards.board import INSTRUCTION_SHIFT, Board, Timer
 from firmware_export.boards.compile_check import CHECKED_CORES
 from firmware_export.boards.toolchain import (
     COMMON,
@@ -215,6 +215,7 @@ def _renderer(
         image="firmware.elf" if board.emulator else "firmware",
         version=facts.generator.split()[-1],
         stack_bytes=STACK_BYTES,
+        instruction_shift=INSTRUCTION_SHIFT,
         cycles=board.timer is None,
         wrap_words=f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
         engine_words={"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
