@@ -91,6 +91,31 @@ def test_another_engines_export_is_not_overwritten(model, tmp_path, capsys, mani
     assert set(contents(out)) == {"manifest.json"}
 
 
+@pytest.mark.parametrize("name", ["README.md", "Makefile", "kd_math.h"])
+def test_files_of_the_users_are_not_overwritten(model, tmp_path, capsys, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine\n")
+    error = refused(capsys, model, "--out", out)
+    assert (error["code"], error["where"]) == ("KD_OUTPUT", str(out / name))
+    assert contents(out) == {name: "mine\n"}
+
+
+def test_an_export_that_was_cut_short_is_made_whole(model, tmp_path):
+    out = tmp_path / "out"
+    assert run(["compile", str(model), "--out", str(out), "--report"]) == 0
+    (out / "manifest.json").unlink()
+    (out / "kd_model.h").write_text("")
+    assert run(["compile", str(model), "--out", str(out), "--report"]) == ExitStatus.OK
+    assert (out / "manifest.json").is_file()
+    assert (out / "kd_model.h").stat().st_size > 0
+
+
+def test_a_device_without_end_is_no_model(tmp_path, capsys):
+    error = refused(capsys, "/dev/zero", "--out", tmp_path / "out")
+    assert error["code"] == "KD_NO_FILE"
+
+
 @pytest.mark.parametrize("options", [[], ["--carry-state"], ["--stream"], ["--prefix", "wake_1"]])
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_the_makefile_and_the_example_of_the_readme_build(model, tmp_path, options):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,9 @@ MANIFEST_VERSION = 1
 OPTIMIZE: dict[str, str] = {"size": "-Os", "speed": "-O2"}
 # What every build of the sources takes beside: unused functions and data can be left out.
 SECTION_FLAGS = ("-ffunction-sections", "-fdata-sections")
+
+# Every file that an export writes says who made it.
+_OURS = re.compile(rb"kd-edge \d+\.\d+")
 
 _VARIANTS = {"": "portable C99", "_dsp": "DSP extension", "_mve": "Helium"}
 
@@ -50,6 +54,14 @@ def read_model(path: Path) -> bytes:
         KdEdgeError KD_NO_FILE: there is none, it is a folder, or it cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A device may never end; a pipe could be read once only.
+            raise KdEdgeError(
+                "KD_NO_FILE",
+                "cannot read the model: it is no regular file",
+                where=str(path),
+                hint="name a .tflite file",
+            )
         return path.read_bytes()
     except OSError as error:
         hint = "name a .tflite file"
@@ -121,9 +133,11 @@ def write_export(
 
     Raises:
         KdEdgeError KD_OUTPUT: the folder is none, cannot be written, or holds another engine's
-            export, whose files have the same names.
+            export or someone's own files, whose names are the same.
     """
-    stale = _earlier_files(out) - files.keys()
+    earlier = _earlier_files(out)
+    _keep_foreign(out, files.keys() - earlier)
+    stale = earlier - files.keys()
     whole = {**files, MANIFEST: _manifest(compiled, files, optimize)}
     for name in sorted(whole):
         write_text(out / name, whole[name])
@@ -173,11 +187,27 @@ def _earlier_files(out: Path) -> set[str]:
     return {name for name in names if Path(name).name == name}
 
 
-def _foreign(out: Path, what: str) -> KdEdgeError:
+def _keep_foreign(out: Path, names: Iterable[str]) -> None:
+    """Refuse to overwrite files that nobody's manifest names, unless they say they are ours.
+
+    An export that was cut short has left such files: each names kd-edge and its version.
+    """
+    for name in sorted(names):
+        try:
+            content = (out / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise output_error(out / name, error) from error
+        if content and not _OURS.search(content):
+            raise _foreign(out, f"a {name} that kd-edge did not write", name)
+
+
+def _foreign(out: Path, what: str, name: str = MANIFEST) -> KdEdgeError:
     return KdEdgeError(
         "KD_OUTPUT",
         f"the folder holds {what}, which would be overwritten",
-        where=str(out / MANIFEST),
+        where=str(out / name),
         hint="name another folder",
     )
 
