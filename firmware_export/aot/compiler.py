@@ -1,4 +1,4 @@
-"""From an int8 `.tflite` to C99 that holds exactly this model, in five steps."""
+"""From an int8 or int16x8 `.tflite` to C99 that holds exactly this model, in five steps."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def build_files(
     *,
     optimize: str,
     beside: Mapping[str, str] | None = None,
-    title: str = "An int8 model",
+    title: str = "A quantised model",
 ) -> dict[str, str]:
     """Every file for a project but the manifest: name -> text.
 

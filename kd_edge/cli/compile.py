@@ -54,7 +54,10 @@ def compile_command(
     prefix: str,
     as_json: bool,
 ) -> None:
-    """Compile MODEL, an int8 .tflite from any trainer, to plain C that holds exactly this model."""
+    """Compile MODEL to plain C that holds exactly this model.
+
+    MODEL is an int8 or int16x8 .tflite from any trainer.
+    """
     from firmware_export.aot.compiler import CompileSettings, compile_model
     from firmware_export.aot.export import build_files, read_model, write_export
     from kd_edge.cli.printing import printing
