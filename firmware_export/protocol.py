@@ -263,7 +263,7 @@ MESSAGES = (
         "MEMORY_ANSWER",
         0x87,
         "board",
-        "Since the board started.",
+        "Since the board started; 4294967295 stands for what the board cannot know.",
         (
             Field("stack_used", "u32", "high-water mark", "byte"),
             Field("stack_size", "u32", "reserved", "byte"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import start
 from firmware_export.boards.toolchain import Image
 from firmware_export.firmware import RUNTIME, Firmware, build_firmware, firmware_sources
+from firmware_export.protocol import BY_NAME, KINDS
 from firmware_export.raw_window import quantised_window
 from firmware_export.sensors import StreamSettings, stream_plans, window_ends
 from firmware_export.settings import FirmwareSettings, Golden
@@ -24,7 +26,7 @@ from firmware_export.sizes import measure_sizes, table
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
 from kd_edge.link.device import Device
-from kd_edge.link.messages import Prediction
+from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
 from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
@@ -231,6 +233,27 @@ def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
     stamps_us = np.diff([window.stamp_us for window, _ in found])
     if device.hello.ticks_kind == "instructions":
         assert stamps_us == pytest.approx(500_000, abs=10_000)  # hops, by the board's clock
+
+
+def test_parts_of_a_window_that_a_stream_has_overwritten_are_refused(device):
+    """Rather no answer than one to a window that nobody sent."""
+    window = counts(np.random.default_rng(22))
+    content = window_content((window["emg"], window["acc"]), device.hello, "raw")
+    facts = {"kind": KINDS["RAW"], "flags": 0}
+    channel = device._channel
+    channel.ask("STREAM", windows=0, flags=0)
+    channel.ask("PART", **facts, offset=0, data=content[:100])
+    channel.unasked.clear()  # what was streamed before
+    prediction = BY_NAME["PREDICTION"].number
+    deadline = time.monotonic() + 20
+    while not any(frame.type == prediction for frame, _ in channel.unasked):
+        assert time.monotonic() < deadline
+        channel.pump(wait=0.1)
+    answer = channel.ask("PART", **facts, offset=100, data=content[100:200])
+    assert answer.status == "ORDER"
+    device.stop()
+    sent = device.run((window["emg"], window["acc"]), kind="raw")
+    assert sent.front_end_ticks > 0
 
 
 @pytest.mark.slow

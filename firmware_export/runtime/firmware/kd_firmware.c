@@ -240,6 +240,7 @@ static void move_stream(void)
         return;
     }
     const uint64_t complete_us = kd_profile_now_us();
+    kd_link_window_taken(&serial);
     kd_link_run run = {0};
     if (run_window((uint8_t)KD_KIND_RAW, stream.flags, &run) != KD_STATUS_OK) {
         /* The host sees that nothing follows; a RUN tells it why. */

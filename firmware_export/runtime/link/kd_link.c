@@ -472,6 +472,12 @@ void kd_link_poll(kd_link *link)
 
 /// the stream ///
 
+void kd_link_window_taken(kd_link *link)
+{
+    link->position = 0;
+    link->text_bytes = 0;
+}
+
 static void send_stream_frame(kd_link *link, uint8_t type, size_t n_payload)
 {
     send_frame(link, type, (uint16_t)(link->stream_frames & 0xFFFFu), n_payload);

@@ -169,6 +169,10 @@ void kd_link_poll(kd_link *link);
 kd_status kd_link_send_samples(kd_link *link, uint8_t stream, uint32_t first, uint64_t stamp_us,
                                const int16_t *values, size_t n_values);
 
+/* Says that the window buffer was filled for a stream: what lay there of a RUN's parts or of a text
+ * command's bytes is gone, and is refused until it comes anew. */
+void kd_link_window_taken(kd_link *link);
+
 /* Sends the answer to one window of a stream. ends: for each of n_ends sensors the number of the
  * sample after the window's last; run: as kd_link_device.run fills it.
  * Returns KD_STATUS_OK or KD_STATUS_SIZE: it does not fit a frame, nothing sent. */

@@ -112,7 +112,7 @@
 #define KD_MSG_MEMORY 0x07u
 #define KD_MEMORY_FIXED 0u
 
-/* MEMORY_ANSWER, from the board. Since the board started. */
+/* MEMORY_ANSWER, from the board. Since the board started; 4294967295 stands for what the board cannot know. */
 #define KD_MSG_MEMORY_ANSWER 0x87u
 #define KD_MEMORY_ANSWER_STACK_USED 0u /* u32, byte: high-water mark */
 #define KD_MEMORY_ANSWER_STACK_SIZE 4u /* u32, byte: reserved */
