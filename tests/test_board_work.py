@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +97,27 @@ def test_ctrl_c_keeps_what_was_answered(boards):
     assert pressed[0] <= len(answered) < len(asked)
     assert_right(done, answered)
     assert done.faults == {}
+
+
+def test_ctrl_c_while_it_waits_leaves_the_board_to_nobody_else(program):
+    """A signal, in a process of its own: what was under way is still answered."""
+    script = """
+import signal, sys, threading
+from link_harness import PipeTransport, windows
+from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+from kd_edge.pipeline.boards.work import Job, share_out
+asked = [Job(i, 0, arrays) for i, arrays in enumerate(windows(50, seed=0))]
+transport = PipeTransport(sys.argv[1], "slow", 300_000)
+with Device(transport, patience=Patience(timeout=5.0)) as device:
+    threading.Timer(0.75, signal.raise_signal, args=(signal.SIGINT,)).start()
+    done = share_out([device], asked, kind="int8", progress=lambda n, total: None)
+    assert done.interrupted
+    assert len(done.answers) >= 3, len(done.answers)
+    assert device.memory().stack_size == 222
+"""
+    folder = Path(__file__).parent
+    subprocess.run([sys.executable, "-c", script, program], check=True, cwd=folder, timeout=60)
 
 
 def test_a_second_ctrl_c_waits_for_no_board_and_keeps_what_was_answered(program):

@@ -71,13 +71,12 @@ def share_out(
     done = Done(answered=[0] * len(devices))
     alive = set(range(len(devices)))
     while pool.waiting and alive and not done.interrupted:
-        threads = [
-            threading.Thread(target=_serve, args=(i, devices[i], pool, done, kind), daemon=True)
-            for i in alive
-        ]
-        for thread in threads:
-            thread.start()
-        _watch(threads, pool, done, lambda: progress(len(done.answers), len(jobs)))
+        ended = []
+        for i in alive:
+            ended.append(threading.Event())
+            arguments = (i, devices[i], pool, done, kind, ended[-1])
+            threading.Thread(target=_serve, args=arguments, daemon=True).start()
+        _watch(ended, pool, done, lambda: progress(len(done.answers), len(jobs)))
         alive -= done.faults.keys()
     if pool.defect is not None:
         raise pool.defect
@@ -114,7 +113,9 @@ class _Pool:
             self._jobs.extendleft(reversed(jobs))
 
 
-def _serve(index: int, device: Device, pool: _Pool, done: Done, kind: str) -> None:
+def _serve(
+    index: int, device: Device, pool: _Pool, done: Done, kind: str, ended: threading.Event
+) -> None:
     taken: list[Job] = []
     answered: set[int] = set()
     try:
@@ -132,6 +133,7 @@ def _serve(index: int, device: Device, pool: _Pool, done: Done, kind: str) -> No
         pool.defect = error
         pool.stop()
     pool.give_back([job for i, job in enumerate(taken) if i not in answered])
+    ended.set()
 
 
 def _depth(device: Device) -> int | None:
@@ -142,13 +144,19 @@ def _depth(device: Device) -> int | None:
     return 1 if device.hello.ticks_kind == "instructions" else None
 
 
-def _watch(threads, pool: _Pool, done: Done, tell: Callable[[], None]) -> None:
-    """Wait for the threads; Ctrl-C stops the pool, a second one the waiting."""
+def _watch(
+    ended: Sequence[threading.Event], pool: _Pool, done: Done, tell: Callable[[], None]
+) -> None:
+    """Wait for the threads; Ctrl-C stops the pool, a second one the waiting.
+
+    For events, because Python takes a thread for dead whose join() an exception interrupts; two
+    threads would then talk to its board.
+    """
     while not done.abandoned:
         try:
-            while any(thread.is_alive() for thread in threads):
-                for thread in threads:
-                    thread.join(_TICK_S)
+            while not all(each.is_set() for each in ended):
+                for each in ended:
+                    each.wait(_TICK_S)
                 tell()
             tell()
             return
