@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -58,6 +59,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """`write_bytes` for UTF-8 text with LF line ends."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that could not be written; nothing is made.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: it or a folder on the way to it is a file, or may not be written.
+    """
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    if not nearest.is_dir():
+        raise output_error(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(nearest, os.W_OK):
+        raise output_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def output_error(path: Path, error: OSError) -> KdEdgeError:

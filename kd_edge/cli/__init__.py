@@ -33,7 +33,18 @@ Exit status: 0 done, 1 a defect of kd-edge, 2 bad usage, 3 bad data, 4 a missing
 """
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands whose reader may go: click itself would end them with status 1."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            discard(sys.stdout)
+            return ExitStatus.OK
+
+
+@click.group(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kd-edge")
 def cli() -> None:
     """Distill sign and gesture recognisers, convert them to TFLite and C, and prove the result.
@@ -83,7 +94,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else ExitStatus.OK
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; the same command goes on from here", err=True)
+        # Only a build has kept what it did so far.
+        more = "; the same command goes on from here" if arguments[:1] == ["build"] else ""
+        click.echo(f"interrupted{more}", err=True)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is not an error of ours.

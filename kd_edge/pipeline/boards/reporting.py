@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.files import check_folder
 from kd_edge.pipeline.boards.asked import EvalSettings
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.compare import ORACLE
@@ -52,9 +53,10 @@ def evaluate_bundle(
             which stays as it was built.
 
     Raises:
-        KdEdgeError: no bundle, no board, or a board that never answered.
+        KdEdgeError: no bundle, no board, a board that never answered, or no place for the report.
     """
     bundle = load_board_bundle(folder)
+    check_folder(out or folder / EVAL_FOLDER)  # now: asking a board may take an hour
     with open_targets(bundle, reach, tell=lambda what: watch.step(what, None, None)) as targets:
         section, fault = evaluate(bundle, targets, settings, progress=watch.step)
     built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))

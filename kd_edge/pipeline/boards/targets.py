@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.boards import find_board
+from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.emulator import start
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.channel import Patience
@@ -44,7 +44,7 @@ class Target:
 
     Attributes:
         port: as the user knows it.
-        emulated: it was booted here.
+        emulated: it was booted here, or says that it is such a board.
     """
 
     device: Device
@@ -85,7 +85,9 @@ def open_targets(
                 model_sha256=sha256,
                 patience=_patience(reach.timeout_s),
             )
-            targets.append(Target(stack.enter_context(device), port, emulated=False))
+            known = BOARDS.get(device.hello.board)
+            emulated = known is not None and known.emulated
+            targets.append(Target(stack.enter_context(device), port, emulated))
         yield tuple(targets)
 
 
