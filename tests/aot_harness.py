@@ -51,7 +51,11 @@ def check_exact(
         compile_model(content, CompileSettings(core=core, prefix=f"m{i}", **(settings or {})))
         for i, content in enumerate(models)
     ]
-    expected = [tflm_answers(content, seed=seed, n_windows=n_windows) for content in models]
+    carry = bool((settings or {}).get("carry_state"))
+    expected = [
+        tflm_answers(content, seed=seed, n_windows=n_windows, carry_state=carry)
+        for content in models
+    ]
     run = run_on_host if core == "host" else run_on_emulator
     for i, (answers, truth) in enumerate(zip(run(compiled, expected), expected, strict=True)):
         for window, (mine, theirs) in enumerate(zip(answers, truth.outputs, strict=True)):
@@ -60,8 +64,10 @@ def check_exact(
     return compiled
 
 
-def tflm_answers(content: bytes, *, seed: int, n_windows: int) -> Answered:
-    """Random and extreme windows with TFLite Micro's answers."""
+def tflm_answers(
+    content: bytes, *, seed: int, n_windows: int, carry_state: bool = False
+) -> Answered:
+    """Random and extreme windows with TFLite Micro's answers, from fresh state each or in a row."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(content)
@@ -71,7 +77,10 @@ def tflm_answers(content: bytes, *, seed: int, n_windows: int) -> Answered:
             tuple(_values(spec, rng, kind) for spec in session.inputs)
             for kind in ("low", "high", "zero", *["random"] * max(n_windows - 3, 1))
         )
-        return Answered(windows, tuple(session.run(list(window)) for window in windows))
+        return Answered(
+            windows,
+            tuple(session.run(list(window), keep_state=carry_state) for window in windows),
+        )
 
 
 def _values(spec, rng, kind: str) -> np.ndarray:
@@ -162,6 +171,8 @@ def _host_main(compiled: Sequence[Compiled]) -> str:
     lines += [f'#include "{one.settings.prefix}.h"' for one in compiled]
     lines += ["int main(int argc, char **argv)", "{", "    (void)argc;"]
     for i, one in enumerate(compiled):
+        if one.settings.carry_state:
+            lines.append(f"    {one.settings.prefix}_reset();")
         lines.append(f"    for (int n = atoi(argv[{i + 1}]); n > 0; n--) {{")
         lines += _host_window(one)
         lines.append("    }")

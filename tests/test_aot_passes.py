@@ -99,6 +99,14 @@ def test_a_streamed_window_gives_the_same_answers_in_less_memory():
     assert streamed.schedule.plan.arena_bytes < whole.schedule.plan.arena_bytes
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_state_that_is_carried_on_gives_tflite_micros_answers_window_after_window(stream):
+    check_exact(
+        [branch_model(), branch_model(second_table=True)],
+        settings={"carry_state": True, "stream": stream},
+    )
+
+
 def test_a_model_without_steps_is_not_streamed():
     with pytest.raises(KdEdgeError, match="step by step") as caught:
         compile_model(conv_pad_model(), CompileSettings(stream=True))
