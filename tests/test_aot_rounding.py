@@ -8,13 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aot_harness import check_exact
+from fixed_point import multiply_by_quantized_multiplier
 from tflite_samples import GraphBuilder, options_of
 
-from firmware_export.aot.numbers import (
-    multiply_by_quantized_multiplier,
-    quantize_multiplier,
-    wide_multiplier,
-)
+from firmware_export.aot.numbers import quantize_multiplier, wide_multiplier
 
 LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 GATE_SCALE = 2.0**-12

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from aot_models import OperatorModel, Quantised, nodes_of
+from fixed_point import multiply_by_quantized_multiplier
 from tflite_samples import options_of
 
 from firmware_export.aot import fixedpoint
-from firmware_export.aot.numbers import multiply_by_quantized_multiplier
 from firmware_export.aot.tables import table_of
 from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
