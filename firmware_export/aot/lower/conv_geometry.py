@@ -10,6 +10,12 @@ from firmware_export.aot.graph import Node, refuse
 # Sizes of images and strides are uint16_t in the kernels' parameters.
 MAX_SIZE = 65535
 
+# Members of the parameters of every kernel over windows.
+_MEMBERS = (
+    *("batches", "in_rows", "in_columns", "kernel_rows", "stride_rows", "stride_columns"),
+    *("pad_rows", "pad_columns", "out_rows", "out_columns"),
+)
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -49,6 +55,10 @@ class Geometry:
     def taps(self) -> int:
         """Pixels of a window."""
         return self.kernel_rows * self.kernel_columns
+
+    def members(self, *more: str) -> dict[str, int]:
+        """What the parameters of every kernel over windows hold, and `more` of the attributes."""
+        return {name: getattr(self, name) for name in (*_MEMBERS, *more)}
 
 
 def geometry_of(node: Node, kernel: tuple[int, int]) -> Geometry:

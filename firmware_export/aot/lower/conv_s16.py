@@ -30,24 +30,12 @@ def wide_convolution_call(node: Node, conv: Convolution) -> Call:
         "out_first": placed.first,
         "out_step": placed.step,
         "out_row_gap": placed.row_gap,
-        "batches": g.batches,
-        "in_rows": g.in_rows,
-        "in_columns": g.in_columns,
-        "in_channels": g.in_channels,
-        "kernel_rows": g.kernel_rows,
+        **g.members("in_channels", "row_step", "column_step"),
         "run_columns": g.kernel_columns if adjoining else 1,
         "runs": 1 if adjoining else g.kernel_columns,
         "groups": conv.groups,
         "group_channels": channels,
         "group_filters": filters,
-        "stride_rows": g.stride_rows,
-        "stride_columns": g.stride_columns,
-        "row_step": g.row_step,
-        "column_step": g.column_step,
-        "pad_rows": g.pad_rows,
-        "pad_columns": g.pad_columns,
-        "out_rows": g.out_rows,
-        "out_columns": g.out_columns,
     }
     in_place = adjoining and g.kernel_rows == 1 and _inside(g)
     scratch = Scratch(0 if in_place else 2 * conv.rows.shape[1])
@@ -76,20 +64,8 @@ def wide_depthwise_call(
     params = {
         "weights": np.ascontiguousarray(by_channel),
         "narrow": narrow_members(node, by_channel, narrowing.bias, narrowing.pairs),
-        "batches": g.batches,
-        "in_rows": g.in_rows,
-        "in_columns": g.in_columns,
+        **g.members("kernel_columns", "row_step", "column_step"),
         "channels": g.in_channels,
-        "kernel_rows": g.kernel_rows,
-        "kernel_columns": g.kernel_columns,
-        "stride_rows": g.stride_rows,
-        "stride_columns": g.stride_columns,
-        "row_step": g.row_step,
-        "column_step": g.column_step,
-        "pad_rows": g.pad_rows,
-        "pad_columns": g.pad_columns,
-        "out_rows": g.out_rows,
-        "out_columns": g.out_columns,
     }
     args = (node.inputs[0], node.outputs[0])
     macs = g.pixels * by_channel.size

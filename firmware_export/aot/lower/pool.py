@@ -38,18 +38,8 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
             return (_pairs_call(node, g),)
         _check_sum(node, g)
     params = {
-        "batches": g.batches,
-        "in_rows": g.in_rows,
-        "in_columns": g.in_columns,
+        **g.members("kernel_columns"),
         "channels": g.in_channels,
-        "kernel_rows": g.kernel_rows,
-        "kernel_columns": g.kernel_columns,
-        "stride_rows": g.stride_rows,
-        "stride_columns": g.stride_columns,
-        "pad_rows": g.pad_rows,
-        "pad_columns": g.pad_columns,
-        "out_rows": g.out_rows,
-        "out_columns": g.out_columns,
         "low": low,
         "high": high,
     }
