@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +93,45 @@ def test_boards_of_different_kinds_share_the_work_and_mix_no_figures(bundle, tmp
     assert section["inference"]["unit"] == "instructions"
     assert section["inference"]["n"] == first
     assert "Times and memory are those of qemu-an386" in section["notes"][0]
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_emulator_and_keeps_what_was_answered(bundle, tmp_path, how):
+    """Oracle: the processes of this machine."""
+    command = [sys.executable, "-m", "kd_edge", "eval", str(bundle), "--board", "qemu-an386"]
+    process = subprocess.Popen(
+        [*command, "--repeat", "500", "--json", "--out", str(tmp_path / "report")],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        # It says how far it is, a line now and then.
+        for line in process.stderr:
+            if "windows answered" in line:
+                break
+        assert emulators(tmp_path)
+        process.send_signal(how)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitStatus.INTERRUPTED
+    section = json.loads(printed)["boards"][0]
+    assert section["ended"] == "interrupted"
+    assert section["n_answered"] > 0
+    assert (tmp_path / "report" / "report.html").is_file()
+    assert not emulators(tmp_path)
+
+
+def emulators(folder: Path) -> list[str]:
+    """Command lines of the running QEMUs whose images stand in the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_text(errors="replace")
+            if words.startswith(shutil.which("qemu-system-arm")) and str(folder) in words:
+                found.append(words)
+    return found
 
 
 def test_the_self_test_passes_on_the_board(bundle, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import sys
 
 import click
@@ -81,7 +82,21 @@ for command in (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _end_by_signals()
     sys.exit(int(run(arguments)))
+
+
+def _end_by_signals() -> None:
+    """SIGTERM and a closed terminal end as Ctrl-C does: boards are stopped, results written."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # Whoever ignores it, as nohup does, is not overruled.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def run(arguments: list[str]) -> int:

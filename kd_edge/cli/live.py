@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -87,15 +86,14 @@ def live(
     _check(options)
     reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s)
     limits = Limits(windows=windows, seconds=seconds)
-    with _ended_by_signals():
-        if not options.as_json:
-            return _run(bundle, reach, runtime, options, limits)
-        try:
-            return _run(bundle, reach, runtime, options, limits)
-        except KdEdgeError as error:
-            # One object a line, the error too.
-            _print_json({"event": "error", "error": error.to_json()})
-            return error.exit_status
+    if not options.as_json:
+        return _run(bundle, reach, runtime, options, limits)
+    try:
+        return _run(bundle, reach, runtime, options, limits)
+    except KdEdgeError as error:
+        # One object a line, the error too.
+        _print_json({"event": "error", "error": error.to_json()})
+        return error.exit_status
 
 
 def _check(options: Asked) -> None:
@@ -197,20 +195,6 @@ def _serve(stack: contextlib.ExitStack, views: list, facts, options: Asked) -> s
     stack.callback(server.close)
     views.append(feed)
     return server.url
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does: the board is stopped, the recording finished."""
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _recover(folder: Path, *, as_json: bool) -> int:
