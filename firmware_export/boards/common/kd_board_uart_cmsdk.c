@@ -28,7 +28,7 @@ typedef struct {
 #define INTERRUPT_RX (1u << 1)
 
 /* The interrupt writes `written` and `overruns`, the firmware `taken`; both counts run on. */
-static uint8_t ring[KD_BOARD_RECEIVE_BYTES];
+static volatile uint8_t ring[KD_BOARD_RECEIVE_BYTES];
 static volatile uint32_t written;
 static volatile uint32_t taken;
 static volatile uint32_t overruns;
