@@ -17,6 +17,8 @@ from kd_edge.windows.raw import Counts, raw_samples
 
 # KD_LINK_MAX_PAYLOAD of kd_frame.h.
 MAX_PAYLOAD = 1024
+# Samples are counted in 32 bits; differences of counts are signed.
+_MOST_SAMPLES = 2**31
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
     """A plan a stream, in the order of a raw window.
 
     Raises:
-        KdEdgeError KD_USAGE: a hop is below one sample.
+        KdEdgeError KD_USAGE: a hop is below one sample, or more than a stream counts.
     """
     samples = raw_samples(front_end)
     # Windows start together; a sensor whose own is short waits for the longest to end.
@@ -77,6 +79,12 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
                 "KD_USAGE",
                 f"a hop of {settings.hop_s:g} s is less than one sample of '{stream.name}'",
                 hint=f"name {1 / rate_hz:.3g} s or more",
+            )
+        if not hop < _MOST_SAMPLES:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"a hop of {settings.hop_s:g} s has too many samples of '{stream.name}' to count",
+                hint=f"name less than {_MOST_SAMPLES / rate_hz:.3g} s",
             )
         plans.append(
             StreamPlan(
