@@ -30,6 +30,7 @@ def _histogram(spread: Spread, *, name: str, title: str, colour: str) -> Picture
         axes.set_xlabel(f"{spread.unit} a window")
         axes.set_ylabel("windows")
         axes.ticklabel_format(axis="x", style="plain", useOffset=False)
+        axes.locator_params(axis="both", integer=True)  # ticks and windows are counted
         return svg.render(
             figure, name=name, title=title,
             description=f"Median {spread.median:,.0f} {spread.unit}, 95th percentile "
