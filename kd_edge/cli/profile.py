@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, common
-from kd_edge.cli.reaching import reaching
+from kd_edge.cli.reaching import reached, reaching
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -28,19 +28,9 @@ def profile(bundle: Path | None, as_json: bool, **reach) -> int:
     import json
 
     from kd_edge.cli.printing import printing
-    from kd_edge.cli.watching import TerminalWatch
-    from kd_edge.pipeline.boards.bundle_image import load_board_bundle
-    from kd_edge.pipeline.boards.targets import Reach, open_targets
 
     found = []
-    with (
-        TerminalWatch() as watch,
-        open_targets(
-            load_board_bundle(bundle) if bundle else None,
-            Reach(**reach),
-            tell=lambda what: watch.step(what, None, None),
-        ) as targets,
-    ):
+    with reached(bundle, **reach) as (_, targets):
         for target in targets:
             if not target.device.hello.layer_count:
                 raise KdEdgeError(

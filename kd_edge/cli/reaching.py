@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.pipeline.boards.targets import Target
 
 
 def reaching(command: Callable) -> Callable:
@@ -36,3 +43,21 @@ def reaching(command: Callable) -> Callable:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+@contextlib.contextmanager
+def reached(bundle: Path | None, **reach) -> Iterator[tuple[TerminalWatch, tuple[Target, ...]]]:
+    """Open boards, and what tells the user of them; `reach` as the options above give it."""
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+    from kd_edge.pipeline.boards.targets import Reach, open_targets
+
+    with (
+        TerminalWatch() as watch,
+        open_targets(
+            load_board_bundle(bundle) if bundle else None,
+            Reach(**reach),
+            tell=lambda what: watch.step(what, None, None),
+        ) as targets,
+    ):
+        yield watch, targets

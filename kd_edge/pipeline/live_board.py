@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from firmware_export.boards import find_board
-from firmware_export.boards.emulator import start
 from firmware_export.sensors import StreamSettings
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.device import Device
-from kd_edge.pipeline.boards.bundle_image import BoardBundle, bundle_image
+from kd_edge.pipeline.boards.bundle_image import BoardBundle
+from kd_edge.pipeline.boards.targets import boot, emulated_board
 from kd_edge.windows.raw import raw_samples
 
 # Windows overlap so much where nobody says otherwise.
@@ -72,16 +69,7 @@ def _boot(
     reach: LiveReach,
     tell: Callable[[str], None],
 ) -> str:
-    board = find_board(reach.board)
-    if bundle is None or not board.emulated:
-        raise KdEdgeError(
-            "KD_USAGE",
-            f"{board.name} runs a bundle's model, and none is named"
-            if board.emulated
-            else f"{board.name} is a real board: it is reached through its port",
-            where="BUNDLE" if board.emulated else "--board",
-            hint="kd-edge live BUNDLE --board NAME" if board.emulated else "--port",
-        )
+    board = emulated_board(reach.board, bundle)
     if bundle.front_end is None or not bundle.raw:
         raise KdEdgeError(
             "KD_COUNTS",
@@ -90,16 +78,8 @@ def _boot(
             hint="the front end must be causal, and the recordings or the recipe must name each "
             "sensor's units a count; then build again",
         )
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kd-edge-")))
-    tell(f"building for {board.name}")
     stream = StreamSettings(hop_s=reach.hop_s or _usual_hop_s(bundle))
-    image = bundle_image(bundle, board, folder, stream=stream, replay=bundle.raw)
-    tell(f"booting {board.name}")
-    # Idle time is waited for: the sensors then play as fast as real ones.
-    emulator = start(
-        board, image.elf, count_instructions=board.counts_instructions, skip_idle=False
-    )
-    return stack.enter_context(emulator).url
+    return boot(stack, bundle, board, tell=tell, stream=stream, replay=bundle.raw)
 
 
 def _usual_hop_s(bundle: BoardBundle) -> float:

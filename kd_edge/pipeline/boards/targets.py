@@ -7,8 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firmware_export.boards import BOARDS, find_board
+from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import start
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.channel import Patience
@@ -98,7 +100,30 @@ def _emulated(
     reach: Reach,
     tell: Callable[[str], None],
 ) -> Target:
+    board = emulated_board(name, bundle)
+    device = Device.open(
+        boot(stack, bundle, board, tell=tell),
+        model_sha256=bundle.model_sha256,
+        patience=_patience(reach.timeout_s or _EMULATED_TIMEOUT_S),
+    )
+    return Target(stack.enter_context(device), name, emulated=True)
+
+
+def emulated_board(name: str, bundle: BoardBundle | None) -> Board:
+    """The board of that name.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: there is none.
+        KdEdgeError KD_USAGE: no bundle is named whose model it could run, or it is a real board.
+    """
     board = find_board(name)
+    if not board.emulated:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"{name} is a real board: it is reached through its port",
+            where="--board",
+            hint=f"`kd-edge firmware BUNDLE --board {name}`, flash it, then --port",
+        )
     if bundle is None:
         raise KdEdgeError(
             "KD_USAGE",
@@ -106,26 +131,28 @@ def _emulated(
             where="BUNDLE",
             hint="name the bundle's folder, or a --port",
         )
-    if not board.emulated:
-        raise KdEdgeError(
-            "KD_USAGE",
-            f"{name} is a real board: it is reached through its port",
-            where="--board",
-            hint=f"`kd-edge firmware {bundle.folder} --board {name}`, flash it, then --port",
-        )
+    return board
+
+
+def boot(
+    stack: contextlib.ExitStack,
+    bundle: BoardBundle,
+    board: Board,
+    *,
+    tell: Callable[[str], None],
+    **more: Any,
+) -> str:
+    """Build and start an emulated board that `stack` ends; returns what pyserial opens.
+
+    It counts instructions where it can, and waits while it is idle: sensors play as fast as real
+    ones. `more` as `bundle_image`.
+    """
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kd-edge-")))
-    tell(f"building for {name}")
-    image = bundle_image(bundle, board, folder)
-    tell(f"booting {name}")
-    emulator = stack.enter_context(
-        start(board, image.elf, count_instructions=board.counts_instructions)
-    )
-    device = Device.open(
-        emulator.url,
-        model_sha256=bundle.model_sha256,
-        patience=_patience(reach.timeout_s or _EMULATED_TIMEOUT_S),
-    )
-    return Target(stack.enter_context(device), name, emulated=True)
+    tell(f"building for {board.name}")
+    image = bundle_image(bundle, board, folder, **more)
+    tell(f"booting {board.name}")
+    counting = board.counts_instructions
+    return stack.enter_context(start(board, image.elf, count_instructions=counting)).url
 
 
 def _patience(timeout_s: float | None) -> Patience:
