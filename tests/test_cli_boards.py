@@ -16,6 +16,7 @@ import pytest
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.pipeline.boards.work import Done
 from kd_edge.report.json import from_json
 
 pytestmark = pytest.mark.xdist_group("build")
@@ -174,3 +175,18 @@ def test_a_board_without_a_bundle_is_refused(capsys):
 def test_what_is_no_bundle_is_refused(tmp_path, capsys):
     assert run(["eval", str(tmp_path), *HOST]) == ExitStatus.BAD_DATA
     assert "KD_NO_FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_timeout_that_is_no_finite_number_is_refused(bundle, seconds, capsys):
+    assert run(["eval", str(bundle), *HOST, "--timeout", seconds]) == ExitStatus.USAGE
+    assert "not a finite number" in capsys.readouterr().err
+
+
+def test_an_evaluation_without_an_answer_leaves_the_last_report(bundle, tmp_path, monkeypatch):
+    (tmp_path / "report.json").write_text("earlier")
+
+    monkeypatch.setattr("kd_edge.pipeline.boards.evaluate.share_out", lambda *_, **__: Done(answered=[0]))
+    status = run(["eval", str(bundle), *HOST, "--out", str(tmp_path)])
+    assert status == ExitStatus.INTERRUPTED
+    assert (tmp_path / "report.json").read_text() == "earlier"

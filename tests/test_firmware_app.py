@@ -256,7 +256,6 @@ def test_parts_of_a_window_that_a_stream_has_overwritten_are_refused(device):
     assert sent.front_end_ticks > 0
 
 
-@pytest.mark.slow
 @pytest.mark.qemu
 def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_right(tmp_path):
     """Oracle: Python's front end and TFLite Micro, on the samples that the board itself sent."""

@@ -37,7 +37,7 @@ Micro's, 5 where a board failed.
     help="How often each window is sent.",
 )  # fmt: skip
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
-@path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD without it.")
+@path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD-WINDOWS without it.")
 @common
 def evaluate(
     bundle: Path,

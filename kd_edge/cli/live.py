@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import PATH, common, path_option
+from kd_edge.cli.options import PATH, FiniteFloat, common, path_option
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -57,7 +57,7 @@ class Asked:
 @click.option(
     "--hop",
     "hop_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteFloat(min=0, min_open=True),
     help="Seconds from window to window of an emulated board; a quarter of a window.",
 )
 @click.option("--runtime", default="tflm", help="What answers on the host: tflm, litert.")
@@ -69,7 +69,7 @@ class Asked:
 @click.option("--subject", default="", help="Who performs it.")
 @click.option("--session", default="", help="On which day, or how mounted.")
 @click.option("--windows", type=click.IntRange(min=1), help="End after so many predictions.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@click.option("--seconds", type=FiniteFloat(min=0, min_open=True), help="End after so long.")
 @click.option("--keep-state", is_flag=True, help="Let the model's state run on between windows.")
 @path_option("--recover", help="Finish a recording that a crash left as NAME.npz.part, and end.")
 @common

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,16 @@ class _PathType(click.Path):
 
 # Whether it exists is for the command to say, with a hint.
 PATH = _PathType(path_type=Path)
+
+
+class FiniteFloat(click.FloatRange):
+    """A number in a range; what is no number, or without end, is none."""
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 def common(command: Callable) -> Callable:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kd_edge.cli.options import FiniteFloat
+
 if TYPE_CHECKING:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.boards.targets import Target
@@ -36,7 +38,7 @@ def reaching(command: Callable) -> Callable:
             "touch-1200.",
         ),
         click.option(
-            "--timeout", "timeout_s", type=click.FloatRange(min=0.01), metavar="SECONDS",
+            "--timeout", "timeout_s", type=FiniteFloat(min=0.01), metavar="SECONDS",
             help="How long to wait for one answer before asking again.",
         ),
     )  # fmt: skip

@@ -46,19 +46,23 @@ def evaluate_bundle(
     command: str,
     watch: Watch,
 ) -> Evaluated:
-    """Evaluate a bundle on boards; the report is written whatever the boards did.
+    """Evaluate a bundle on boards; the report is written as soon as one window is answered.
 
     Args:
-        out: for the report; None: a folder named after the board, beside the bundle's own report,
-            which stays as it was built.
+        out: for the report; None: a folder named after the board and the kind of windows, in the
+            bundle, whose own report stays as it was built.
 
     Raises:
-        KdEdgeError: no bundle, no board, a board that never answered, or no place for the report.
+        KdEdgeError: no bundle, no board, boards that answered nothing, or no place for the report.
+        KeyboardInterrupt: Ctrl-C before the first answer.
     """
     bundle = load_board_bundle(folder)
     check_folder(out or folder / EVAL_FOLDER)  # now: asking a board may take an hour
     with open_targets(bundle, reach, tell=lambda what: watch.step(what, None, None)) as targets:
         section, fault = evaluate(bundle, targets, settings, progress=watch.step)
+    if not section.n_answered:
+        # An earlier report is worth more than one without an answer.
+        raise fault or KeyboardInterrupt
     built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
     report = replace(
         built,
@@ -66,7 +70,7 @@ def evaluate_bundle(
         boards=(section,),
         caveats=(*built.caveats, "All but the board's figures are the build's."),
     )
-    out = out or folder / EVAL_FOLDER / section.board
+    out = out or folder / EVAL_FOLDER / f"{section.board}-{section.windows}"
     write_report(out, report)
     return Evaluated(report, section, out, _differs(section) or fault)
 
