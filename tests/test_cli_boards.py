@@ -186,7 +186,8 @@ def test_a_timeout_that_is_no_finite_number_is_refused(bundle, seconds, capsys):
 def test_an_evaluation_without_an_answer_leaves_the_last_report(bundle, tmp_path, monkeypatch):
     (tmp_path / "report.json").write_text("earlier")
 
-    monkeypatch.setattr("kd_edge.pipeline.boards.evaluate.share_out", lambda *_, **__: Done(answered=[0]))
+    nothing = Done(answered=[0])
+    monkeypatch.setattr("kd_edge.pipeline.boards.evaluate.share_out", lambda *_, **__: nothing)
     status = run(["eval", str(bundle), *HOST, "--out", str(tmp_path)])
     assert status == ExitStatus.INTERRUPTED
     assert (tmp_path / "report.json").read_text() == "earlier"
