@@ -32,6 +32,10 @@ class FaultyTransport:
     def read(self, timeout: float) -> bytes:
         return self._damage(self.inner.read(timeout))
 
+    @property
+    def has_speed(self) -> bool:
+        return self.inner.has_speed
+
     def set_speed(self, baud: int) -> bool:
         return self.inner.set_speed(baud)
 

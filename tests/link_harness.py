@@ -85,6 +85,8 @@ def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") ->
 class PipeTransport:
     """A program's standard input and output as a port."""
 
+    has_speed = False
+
     def __init__(self, *command):
         self.name = "pipe"
         self.program = subprocess.Popen(

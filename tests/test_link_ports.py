@@ -135,6 +135,8 @@ def test_what_stands_at_the_other_end_is_told_apart(terminal, talker, code, word
 class SpeedTransport(PipeTransport):
     """A pipe with a speed, which the test board reads from a file."""
 
+    has_speed = True
+
     def __init__(self, file: Path, *command, baud: int):
         self.file = file
         self.history = []
@@ -171,6 +173,26 @@ def test_the_speed_is_raised_where_both_agree(speed_board):
     window = windows(1, seed=3)[0]
     assert device.run(window).scores.tolist() == expected_scores(window)
     assert not device.set_speed(2_000_000)
+
+
+def test_the_highest_usual_speed_is_found_and_given_back(speed_board):
+    transport = speed_board()
+    device = Device(transport, patience=QUICK)
+    assert device.raise_speed() == 921_600
+    close, transport.close = transport.close, lambda: None
+    device.close()
+    transport.close = close
+    transport.set_speed(115_200)
+    assert Device(transport, patience=QUICK).hello.board == "test board"
+    assert 9_600 not in transport.history
+
+
+def test_a_port_without_speed_is_not_asked_to_change_it(program):
+    device = Device(PipeTransport(program, "max-baud", 921_600), patience=QUICK)
+    sent = device.statistics.frames_sent
+    assert device.raise_speed() is None
+    assert device.statistics.frames_sent == sent
+    device.close()
 
 
 def test_a_speed_that_does_not_work_is_given_up_by_both_ends(speed_board):

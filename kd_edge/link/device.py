@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,6 +30,8 @@ from kd_edge.link.transport import SerialTransport, Transport
 _MOST_RESTARTS = 3
 # The board gives a new speed one second before it goes back to the first.
 _SPEED_BACK_S = 1.2
+# How long a board is waited for that is told to go back to the first speed.
+_FAREWELL_S = 0.3
 # A window may take this many times as long as the slowest so far before it is asked for again.
 _SLOWER = 3.0
 
@@ -97,7 +100,12 @@ class Device:
         self.close()
 
     def close(self) -> None:
-        """Gives the port back; a second call does nothing."""
+        """Gives the port back, at the speed at which the next one expects it; again is harmless."""
+        if self._speed_raised:
+            self._speed_raised = False
+            with contextlib.suppress(KdEdgeError, NoAnswer, BoardRestarted):
+                self._channel.patience = Patience(_FAREWELL_S, 0)
+                self._channel.ask("SPEED", baud=self._speeds[0])
         self._channel.transport.close()
 
     @property
@@ -230,9 +238,20 @@ class Device:
         self._channel.unasked.clear()
         return frames
 
+    def raise_speed(self) -> int | None:
+        """Goes to the highest usual speed that both ends agree on and that works.
+
+        Returns:
+            The new speed, or None where it stays as it is.
+        """
+        for baud in sorted(USUAL_SPEEDS, reverse=True):
+            if baud > self._speeds[0] and self.set_speed(baud):
+                return baud
+        return None
+
     def set_speed(self, baud: int) -> bool:
         """Raises or lowers the port's speed. Returns False where either end does not agree."""
-        if not 0 < baud <= self.hello.max_baud:
+        if not 0 < baud <= self.hello.max_baud or not self._channel.transport.has_speed:
             return False
         self._ask("SPEED", baud=baud)
         if not self._channel.transport.set_speed(baud):

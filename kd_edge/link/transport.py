@@ -38,6 +38,10 @@ class Transport(Protocol):
     def set_speed(self, baud: int) -> bool:
         """Change the baud rate. Returns False where the port has none."""
 
+    @property
+    def has_speed(self) -> bool:
+        """Whether `set_speed` can change anything."""
+
     def close(self) -> None:
         """Give the port back; a second call does nothing."""
 
@@ -58,7 +62,7 @@ class SerialTransport:
     def __init__(self, url: str, *, baud: int = 115_200, reset: str = "none"):
         strategy = reset_strategy(reset)
         self.name = url
-        self._has_speed = "://" not in url or url.startswith(("rfc2217://", "spy://"))
+        self.has_speed = "://" not in url or url.startswith(("rfc2217://", "spy://"))
         try:
             self._port = strategy.open(url, baud)
             self._port.write_timeout = _WRITE_S
@@ -87,7 +91,7 @@ class SerialTransport:
             raise _gone(self.name, error) from error
 
     def set_speed(self, baud: int) -> bool:
-        if not self._has_speed:
+        if not self.has_speed:
             return False
         try:
             self._port.flush()

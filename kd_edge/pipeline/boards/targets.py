@@ -28,7 +28,7 @@ class Reach:
     Attributes:
         boards: names of emulated boards, built and booted from the bundle.
         ports: of boards that are flashed already; anything that pyserial opens.
-        baud: of the ports; None tries the usual ones.
+        baud: of the ports; None tries the usual ones, then goes to the fastest that both ends take.
         reset: how a board is reset when its port is opened; a key of `kd_edge.link.reset`.
         timeout_s: for one answer; None: as long as the board usually needs.
     """
@@ -87,6 +87,8 @@ def open_targets(
                 model_sha256=sha256,
                 patience=_patience(reach.timeout_s),
             )
+            if reach.baud is None:
+                device.raise_speed()
             known = BOARDS.get(device.hello.board)
             emulated = known is not None and known.emulated
             targets.append(Target(stack.enter_context(device), port, emulated))
