@@ -30,8 +30,8 @@ def reaching(command: Callable) -> Callable:
         ),
         click.option(
             "--baud", type=click.IntRange(min=1200),
-            help="Speed of the ports; without it the usual ones are tried, then the fastest that both "
-            "ends take.",
+            help="Speed of the ports; without it the usual ones are tried, then the fastest that "
+            "both ends take.",
         ),
         click.option(
             "--reset", metavar="HOW", default="none", show_default=True,
