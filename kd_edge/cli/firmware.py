@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import PATH, FiniteFloat, common, path_option
+from kd_edge.cli.options import PATH, common, path_option
 
 EPILOG = """
 \b
@@ -46,7 +46,7 @@ docs/boards.md says which boards have been run.
 @click.option(
     "--hop",
     "hop_s",
-    type=FiniteFloat(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True),
     help="Seconds from window to window of a stream; default: half a window.",
 )
 @common
