@@ -11,6 +11,7 @@ import pytest
 
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start
+from firmware_export.sensors import StreamSettings
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
@@ -20,11 +21,13 @@ pytestmark = pytest.mark.xdist_group("build")
 
 @pytest.fixture(scope="module")
 def port(bundle, tmp_path_factory):
-    """A pseudo-terminal at whose other end the bundle's firmware runs, on this machine."""
+    """A pseudo-terminal at whose other end the bundle's firmware runs and streams, on this machine."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed: the host board is built with it")
     board = find_board("host")
-    image = bundle_image(load_board_bundle(bundle), board, tmp_path_factory.mktemp("image"))
+    loaded = load_board_bundle(bundle)
+    stream = {"stream": StreamSettings(hop_s=0.5), "replay": loaded.raw[:1]}
+    image = bundle_image(loaded, board, tmp_path_factory.mktemp("image"), **stream)
     with start(board, image.elf) as emulator:
         yield emulator.url
 
