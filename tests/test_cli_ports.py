@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("build")
 
 @pytest.fixture(scope="module")
 def port(bundle, tmp_path_factory):
-    """A pseudo-terminal at whose other end the bundle's firmware runs and streams, on this machine."""
+    """A pseudo-terminal at whose other end the bundle's firmware runs, and can stream."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed: the host board is built with it")
     board = find_board("host")
