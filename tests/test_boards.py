@@ -1,8 +1,7 @@
-"""Boards: their data, images that really boot, ports that really carry bytes."""
+"""Boards: images that really boot, ports that really carry bytes, sources for every core."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -11,11 +10,10 @@ import numpy as np
 import pytest
 import serial
 
-from firmware_export.boards import BOARDS, Board, find_board, fits, read_board
+from firmware_export.boards import BOARDS, Board, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
 from firmware_export.boards.emulator import run_image, start
 from firmware_export.boards.toolchain import COMMON, board_files, board_sources, build_image
-from kd_edge.cli import run as kd_edge
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 QEMU_BOARDS = [name for name, board in BOARDS.items() if board.emulator]
@@ -24,8 +22,6 @@ EMULATED = [
     for name, board in BOARDS.items()
     if board.emulated
 ]
-# What stands before a figure in a board.toml.
-FIGURES = ("[flash]", "[ram]", "[constants]", "[uart]", "[timer]", "clock_hz")
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 
 PRINT = r"""
@@ -133,68 +129,6 @@ def built(name: str, source: str, folder: Path) -> tuple[Board, Path]:
     board = find_board(name)
     image = build_image(board, {"main.c": source}, out=folder, extra_flags=STRICT)
     return board, image.elf
-
-
-# --- data ---
-
-
-def test_every_board_has_a_folder_of_its_name_and_says_whether_it_was_run():
-    assert {"host", "nano33ble", "nucleo_l4r5zi", "teensy41", "pico", "esp32s3"} < set(BOARDS)
-    assert {BOARDS[name].core for name in QEMU_BOARDS} == {"m3", "m4", "m7", "m33", "m55"}
-    for board in BOARDS.values():
-        assert board.run == board.emulated  # no real board has been run
-
-
-def test_every_figure_of_a_board_has_its_source_beside_it():
-    """Oracle: STYLE's rule, a comment per figure."""
-    for name in BOARDS:
-        text = (COMMON.parent / name / "board.toml").read_text(encoding="utf-8")
-        for line in text.splitlines():
-            if line.startswith(FIGURES):
-                assert "#" in line, f"{name}: {line}"
-
-
-def test_an_unknown_board_is_refused_with_the_known_ones():
-    with pytest.raises(KdEdgeError) as caught:
-        find_board("qemu-an368")
-    assert caught.value.code == "KD_UNKNOWN_NAME"
-    assert "qemu-an386" in str(caught.value)
-
-
-def test_fits_says_what_is_left():
-    pico = find_board("pico")
-    assert fits(pico, 2_097_152, 0).fits
-    left = fits(pico, 1_000, 270_337)
-    assert (left.fits, left.flash_left, left.ram_left) == (False, 2_096_152, -1)
-
-
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        (("[flash]", "[flesh]"), "did you mean 'flash'"),
-        (("clock_hz", "clock_mhz"), "clock_mhz"),
-        (("irq = 0", 'irq = "0"'), "uart.irq"),
-        (("irq = 8\n", ""), "timer.irq"),
-        (('core = "m4"', 'core = "m5"'), "core"),
-        (('name = "qemu-an386"', 'name = "other"'), "name"),
-        (("bytes = 0x0040_0000", "bytes = 0"), "flash"),
-        (('kind = "cmsdk"', 'kind = "magic"'), "uart.kind"),
-        (("[emulator]\nmachine", "title2"), "title2"),
-        (("emulated = true", "emulated = false"), "project"),
-        (("[uart]", "[uart"), ""),
-    ],
-)
-def test_a_wrong_board_file_is_refused_with_file_and_key(tmp_path, change, key):
-    text = (COMMON.parent / "qemu-an386" / "board.toml").read_text(encoding="utf-8")
-    assert change[0] in text
-    path = tmp_path / "qemu-an386" / "board.toml"
-    path.parent.mkdir()
-    path.write_text(text.replace(*change, 1), encoding="utf-8")
-    with pytest.raises(KdEdgeError) as caught:
-        read_board(path)
-    assert caught.value.code == "KD_BOARD_FILE"
-    assert str(path) in caught.value.where
-    assert key in f"{caught.value.message} {caught.value.where}"
 
 
 # --- images ---
@@ -508,33 +442,3 @@ def test_the_board_layer_compiles_without_a_warning(name, optimize, tmp_path):
         optimize=optimize,
     )
     assert done.files
-
-
-# --- commands ---
-
-
-def test_board_list_names_boards_tools_and_ports(capsys):
-    assert kd_edge(["board", "list", "--json"]) == ExitStatus.OK
-    listing = json.loads(capsys.readouterr().out)
-    boards = {board["name"]: board for board in listing["boards"]}
-    assert boards["qemu-an386"]["tools"] == ["arm-none-eabi-gcc", "qemu-system-arm"]
-    assert boards["pico"]["ram_bytes"] == 270_336
-    assert not boards["pico"]["run"]
-    assert all({"port", "description"} == set(port) for port in listing["ports"])
-
-
-def test_board_list_says_where_a_missing_tool_comes_from(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert kd_edge(["board", "list"]) == ExitStatus.OK
-    text = " ".join(capsys.readouterr().out.split())
-    assert "apt install qemu-system-arm" in text
-    assert "built only" in text
-
-
-def test_doctor_names_the_packages_of_missing_compilers(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", os.fspath(tmp_path))
-    kd_edge(["doctor", "--json"])
-    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
-    assert "apt install qemu-system-arm" in checks["qemu-system-arm"]["get"]
-    assert "picolibc" in checks["riscv64-unknown-elf-gcc"]["get"]
-    assert checks["arm-none-eabi-gcc"]["found"] is None
