@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-_START_S = 60.0
+from waiting import BOUND_S
 
 
 def find_chromium() -> str:
@@ -77,11 +76,13 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def wait_for(self, script: str, *, seconds: float = 20.0):
+    def wait_for(self, script: str, *, seconds: float = BOUND_S):
         """The expression's value as soon as it is true; fails after so many seconds."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"never true: {script}; {self.complaints}"
+            assert time.monotonic() < deadline, (
+                f"never within {seconds:g} s: {script}; {self.complaints}"
+            )
             self._drain(0.05)
         return value
 
@@ -109,8 +110,8 @@ class Page:
 
     def _next(self) -> dict:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._from], [], [], _START_S)
-            assert ready, "Chromium has fallen silent"
+            ready, _, _ = select.select([self._from], [], [], BOUND_S)
+            assert ready, f"Chromium has been silent for {BOUND_S:g} s"
             data = os.read(self._from, 1 << 16)
             assert data, "Chromium has ended"
             self._rest += data

@@ -1,15 +1,24 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and what holds for every test."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from build_samples import RECIPE
+from hypothesis import HealthCheck, settings
+from neutral import make_neutral
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# No property is about speed; a slow machine would fail it now and then. The same in CI and here.
+settings.register_profile(
+    "kd-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("kd-edge")
+
+_HOME = "KD_EDGE_TESTS_HOME"  # the home of this run, which its workers share
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -18,6 +27,14 @@ TOOLS_OF_MARKS = {
     "qemu": ("qemu-system-arm", "arm-none-eabi-gcc"),
     "cross_compilers": ("gcc", "clang", "arm-none-eabi-gcc", "riscv64-unknown-elf-gcc"),
 }
+
+
+def pytest_configure(config):
+    """One environment for the whole run; workers inherit it."""
+    if _HOME not in os.environ:
+        os.environ[_HOME] = home = tempfile.mkdtemp(prefix="kd-edge-tests-home-")
+        config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    make_neutral(os.environ[_HOME])
 
 
 @pytest.fixture(autouse=True)

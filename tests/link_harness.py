@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shutil
 import subprocess
+import sys
+import termios
 import tty
 import zlib
 from pathlib import Path
@@ -17,6 +20,7 @@ from firmware_export import wire
 from firmware_export.c_text import byte_lines
 from firmware_export.link_header import LINK_SOURCES
 from kd_edge.errors import KdEdgeError
+from kd_edge.link.channel import Patience
 
 HERE = Path(__file__).resolve().parent
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
@@ -25,6 +29,10 @@ SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 MAX_PAYLOAD = 384
 MODEL_SHA256 = bytes(range(32))
 OUTPUT_BYTES = 5
+# For boards that answer: long enough for any machine. A line without faults never needs it.
+PATIENT = Patience(timeout=60.0, retries=1)
+# For boards that are to be found silent.
+QUICK = Patience(timeout=0.1, retries=2)
 
 
 def hello_values(**changes):
@@ -106,10 +114,16 @@ class PipeTransport:
             raise self._gone() from error
 
     def read(self, timeout: float) -> bytes:
+        """What the program has written; nothing if it was silent so long with nothing to do.
+
+        A program that computes, or waits for a processor, is no silent board: on a loaded machine a
+        short patience would take it for one.
+        """
         try:
-            ready, _, _ = select.select([self.program.stdout], [], [], timeout)
-            if not ready:
-                return b""
+            while not select.select([self.program.stdout], [], [], timeout)[0]:
+                if not _busy(self.program.pid):
+                    return b""
+                timeout = 0.01
             data = os.read(self.program.stdout.fileno(), 65536)
         except (OSError, ValueError) as error:
             raise self._gone() from error
@@ -130,6 +144,15 @@ class PipeTransport:
         return KdEdgeError("KD_PORT_CLOSED", "the program has ended", hint="start it")
 
 
+def _busy(process_id: int) -> bool:
+    """Whether a process runs, or would if it were let. No, where the system does not say."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state in "RD"
+
+
 class Terminal:
     """A program behind a pseudo-terminal; `name` is a port that pyserial opens."""
 
@@ -142,6 +165,11 @@ class Terminal:
             [str(part) for part in command], stdin=master, stdout=master, close_fds=True
         )
         os.close(master)
+
+    def waiting(self) -> int:
+        """Bytes that the program has sent and nobody has read."""
+        count = fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
 
     def unplug(self) -> None:
         """The cable is pulled: whoever holds the port loses it."""

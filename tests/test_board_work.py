@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from link_harness import PipeTransport, build_board, expected_scores, windows
+from link_harness import PATIENT, PipeTransport, build_board, expected_scores, windows
+from waiting import BOUND_S
 
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
@@ -28,9 +30,7 @@ def program(tmp_path_factory):
 
 @pytest.fixture
 def boards(program):
-    devices = [
-        Device(PipeTransport(program), patience=Patience(timeout=0.5, retries=2)) for _ in range(2)
-    ]
+    devices = [Device(PipeTransport(program), patience=PATIENT) for _ in range(2)]
     yield devices
     for device in devices:
         device.close()
@@ -52,11 +52,26 @@ def assert_right(done, asked) -> None:
 
 
 def test_two_boards_share_the_work_and_every_window_is_answered_once(boards):
+    """Each board is held at its first window until the other one has been given one too."""
     asked = jobs()
+    both_asked = threading.Barrier(2, timeout=BOUND_S)
+    for device in boards:
+        hold_first_write(device._channel.transport, both_asked)
     done = share_out(boards, asked, kind="int8", progress=quiet)
     assert_right(done, asked)
     assert sum(done.answered) == N_WINDOWS
     assert min(done.answered) > 0
+
+
+def hold_first_write(transport, barrier: threading.Barrier) -> None:
+    write = transport.write
+
+    def wait_then_write(data: bytes) -> None:
+        transport.write = write
+        barrier.wait()
+        write(data)
+
+    transport.write = wait_then_write
 
 
 def test_a_board_that_is_unplugged_leaves_its_windows_to_the_other(boards):
@@ -102,27 +117,32 @@ def test_ctrl_c_keeps_what_was_answered(boards):
 def test_ctrl_c_while_it_waits_leaves_the_board_to_nobody_else(program):
     """A signal, in a process of its own: what was under way is still answered."""
     script = """
-import signal, sys, threading
-from link_harness import PipeTransport, windows
-from kd_edge.link.channel import Patience
+import itertools, signal, sys, threading
+from link_harness import PATIENT, PipeTransport, windows
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.work import Job, share_out
 asked = [Job(i, 0, arrays) for i, arrays in enumerate(windows(50, seed=0))]
 transport = PipeTransport(sys.argv[1], "slow", 300_000)
-with Device(transport, patience=Patience(timeout=5.0)) as device:
-    threading.Timer(0.75, signal.raise_signal, args=(signal.SIGINT,)).start()
+with Device(transport, patience=PATIENT) as device:
+    # A window goes in three frames: the signal comes as soon as the board has the third one.
+    write, frames = transport.write, itertools.count(1)
+    def press(data):
+        write(data)
+        if next(frames) == 9:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    transport.write = press
     done = share_out([device], asked, kind="int8", progress=lambda n, total: None)
     assert done.interrupted
     assert len(done.answers) >= 3, len(done.answers)
     assert device.memory().stack_size == 222
 """
     folder = Path(__file__).parent
-    subprocess.run([sys.executable, "-c", script, program], check=True, cwd=folder, timeout=60)
+    subprocess.run([sys.executable, "-c", script, program], check=True, cwd=folder, timeout=BOUND_S)
 
 
 def test_a_second_ctrl_c_waits_for_no_board_and_keeps_what_was_answered(program):
     asked = jobs(100)
-    patience = Patience(timeout=60.0)
+    patience = Patience(timeout=10 * BOUND_S)
     with Device(PipeTransport(program, "hang-after", 20), patience=patience) as device:
         pressed = []
 
@@ -133,7 +153,7 @@ def test_a_second_ctrl_c_waits_for_no_board_and_keeps_what_was_answered(program)
 
         done = share_out([device], asked, kind="int8", progress=press)
         assert (done.interrupted, done.abandoned) == (True, True)
-        assert time.monotonic() - pressed[1] < 5
+        assert time.monotonic() - pressed[1] < BOUND_S
         assert_right(done, asked[:20])
         assert len(done.answers) == 20
         assert ask_closing([Target(device, "a port", emulated=False)], done) == Closing()

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import program
 
 from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
@@ -101,21 +102,21 @@ def test_boards_of_different_kinds_share_the_work_and_mix_no_figures(bundle, tmp
 def test_a_signal_ends_the_emulator_and_keeps_what_was_answered(bundle, tmp_path, how):
     """Oracle: the processes of this machine."""
     command = [sys.executable, "-m", "kd_edge", "eval", str(bundle), "--board", "qemu-an386"]
-    process = subprocess.Popen(
+    with program(
         [*command, "--repeat", "500", "--json", "--out", str(tmp_path / "report")],
+        f"the report of an evaluation that {how.name} ends",
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    with process:
+    ) as process:
         # It says how far it is, a line now and then.
         for line in process.stderr:
             if "windows answered" in line:
                 break
         assert emulators(tmp_path)
         process.send_signal(how)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate()
     assert process.returncode == ExitStatus.INTERRUPTED
     section = json.loads(printed)["boards"][0]
     assert section["ended"] == "interrupted"

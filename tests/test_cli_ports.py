@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import ended, program
 
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start
@@ -53,9 +54,11 @@ def test_a_report_that_has_no_place_is_refused_before_a_board_is_asked(bundle, t
 @pytest.mark.parametrize("view", ["--plain", "--json"])
 def test_a_reader_of_live_that_goes_ends_it_well(port, view):
     command = [sys.executable, "-m", "kd_edge", "live", "--port", port, view, "--windows", "5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with program(command, "the end of `live` without a reader", **pipes) as process:
         assert process.stdout.readline()
         process.stdout.close()
         complaints = process.stderr.read()
+        ended(process, "the end of `live` without a reader")
     assert process.returncode == ExitStatus.OK, complaints
     assert b"Traceback" not in complaints

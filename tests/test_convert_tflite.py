@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from _thread import interrupt_main
+import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
 from convert_models import convolutional, recurrent
+from waiting import ended, joined, program, wait_until
 
 from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
@@ -110,12 +111,24 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+def press_once_it_waits() -> None:
+    """Ctrl-C as soon as the main thread waits for a process."""
+    main = threading.main_thread().ident
+
+    def waits() -> bool:
+        calls = traceback.extract_stack(sys._current_frames()[main])
+        return any(c.filename == subprocess.__file__ and c.name == "wait" for c in calls)
+
+    wait_until(waits, "a wait for the converter")
+    signal.pthread_kill(main, signal.SIGINT)
+
+
 @pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
     """Oracle: no child is left, nor a file."""
     before = children()
-    timer = threading.Timer(0.7, interrupt_main)
-    timer.start()
+    waiter = threading.Thread(target=press_once_it_waits)
+    waiter.start()
     with pytest.raises(KeyboardInterrupt):
         convert(
             keras_files["conv"],
@@ -124,7 +137,7 @@ def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
             input_order=("emg",),
             calibration=None,
         )
-    timer.join()
+    joined(waiter, "the interruption of a conversion")
     assert children() <= before
     assert list(tmp_path.iterdir()) == []
 
@@ -133,11 +146,11 @@ def test_the_child_ends_when_its_parent_does(tmp_path):
     """Oracle: its standard input closes, as when the parent is killed."""
     job = tmp_path / "job.json"
     job.write_text('{"keras": "none.keras", "calibration": null}')
-    child = subprocess.Popen(
-        [sys.executable, "-m", "kd_edge.convert.child", str(job)], stdin=subprocess.PIPE
-    )
-    child.stdin.close()
-    assert child.wait(20) == 1
+    command = [sys.executable, "-m", "kd_edge.convert.child", job]
+    what = "the end of a converter whose parent has gone"
+    with program(command, what, stdin=subprocess.PIPE) as child:
+        child.stdin.close()
+        assert ended(child, what) == 1
 
 
 def test_a_file_that_is_no_keras_model_is_said_to_be_none(tmp_path):

@@ -16,6 +16,7 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 from scipy.special import softmax  # noqa: E402
+from waiting import ended, program  # noqa: E402
 
 from kd_edge.distill import engine  # noqa: E402
 from kd_edge.distill.objective import make_objective, pack_targets  # noqa: E402
@@ -208,19 +209,19 @@ def test_a_killed_run_loses_at_most_one_epoch(tmp_path):
     """Oracle: SIGKILL after the second epoch; the same call starts at the third, and ends alike."""
     path = tmp_path / "s.ckpt"
     command = [sys.executable, "-W", "ignore", "-c", KILLED, str(Path(__file__).parent), str(path)]
-    child = subprocess.Popen(
+    with program(
         command,
+        "the second epoch of a training",
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    for line in child.stdout:
-        if line.strip() == "epoch 2":
-            child.send_signal(signal.SIGKILL)
-            break
-    child.stdout.close()
-    assert child.wait() == -signal.SIGKILL
+    ) as child:
+        for line in child.stdout:
+            if line.strip() == "epoch 2":
+                child.send_signal(signal.SIGKILL)
+                break
+        assert ended(child, "the end of a killed training") == -signal.SIGKILL
     data, seen = windows(), []
     history = train(
         student(),

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from firmware_samples import need, run
 from project_samples import N_GOLDEN, project, sample_model, write_sample
+from waiting import program
 
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
@@ -77,16 +77,15 @@ def running(command: str, folder: Path) -> Iterator[str]:
     """A board that a command of the README boots, in a fresh environment; yields its port's URL."""
     port = free_port()
     whole = f"{command} PORT={port}" if "qemu" in (folder / "Makefile").read_text() else command
-    process = subprocess.Popen(
+    with program(
         ["/bin/sh", "-c", whole],
+        f"the board that `{command}` boots",
         cwd=folder,
         env=FRESH,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
-    )
-    try:
+    ) as process:
         for line in process.stdout:
             if "waiting for connection" in line:
                 yield f"socket://127.0.0.1:{port}"
@@ -95,10 +94,6 @@ def running(command: str, folder: Path) -> Iterator[str]:
                 yield found[1]
                 return
         raise AssertionError(f"{command} ended with {process.wait()}")
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.stdout.close()
-        process.wait()
 
 
 def free_port() -> int:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from link_harness import (
     MODEL_SHA256,
+    PATIENT,
+    QUICK,
     PipeTransport,
     build_board,
     expected_scores,
@@ -22,8 +24,6 @@ from kd_edge.link.framing import Frame, encode_frame
 from kd_edge.link.messages import Prediction
 from kd_edge.link.stream import WindowAssembler
 
-QUICK = Patience(timeout=0.1, retries=2)
-
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
@@ -35,7 +35,7 @@ def connect(program):
     """A function that starts a board with arguments and opens it; all are closed at the end."""
     opened = []
 
-    def start(*arguments, patience=QUICK, **options) -> Device:
+    def start(*arguments, patience=PATIENT, **options) -> Device:
         transport = PipeTransport(program, *arguments)
         opened.append(transport)
         return Device(transport, patience=patience, **options)
@@ -267,7 +267,7 @@ def test_a_reset_is_reported_where_the_models_state_mattered(connect):
 
 def test_a_board_that_hangs_is_reported_after_all_that_it_answered(connect):
     many = windows(30, seed=9)
-    device = connect("hang-after", 12)
+    device = connect("hang-after", 12, patience=QUICK)
     answers = device.run_many(many)
     done = []
     with pytest.raises(KdEdgeError) as error:

@@ -13,6 +13,8 @@ from cobs import cobs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from link_harness import MAX_PAYLOAD, SANITIZE, STRICT, need
+from waiting import BOUND_S, ended
+from waiting import program as running_program
 
 from firmware_export.link_header import LINK_SOURCES
 from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame
@@ -33,10 +35,8 @@ BLOCKS = (b"", b"\0", b"\0\0", b"\x11\x22\0\x33", *(bytes([7]) * n for n in (253
 class CFrames:
     """tests/link_frames.c as a long-lived process."""
 
-    def __init__(self, program: Path):
-        self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=-1
-        )
+    def __init__(self, process: subprocess.Popen):
+        self.process = process
 
     def ask(self, letter: bytes, content: bytes) -> tuple[str, bytes]:
         self.process.stdin.write(letter + struct.pack("<I", len(content)) + content)
@@ -65,11 +65,12 @@ def c_frames(tmp_path_factory):
          Path(__file__).with_name("link_frames.c"), *sources, "-o", program],
         check=True,
     )  # fmt: skip
-    frames = CFrames(program)
-    yield frames
-    frames.process.stdin.close()
-    frames.process.stdout.close()
-    assert frames.process.wait() == 0
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": -1}
+    what = "answers of tests/link_frames.c"
+    with running_program([program], what, bound_s=10 * BOUND_S, **pipes) as process:
+        yield CFrames(process)
+        process.stdin.close()
+        assert ended(process, "the end of tests/link_frames.c") == 0
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=len)

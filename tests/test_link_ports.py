@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import itertools
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from link_harness import PipeTransport, Terminal, build_board, expected_scores, windows
+from link_harness import (
+    PATIENT,
+    QUICK,
+    PipeTransport,
+    Terminal,
+    build_board,
+    expected_scores,
+    windows,
+)
 from serial.urlhandler.protocol_loop import Serial as LoopBack
+from waiting import program as running_program
+from waiting import wait_until
 
 from kd_edge.errors import ExitStatus, KdEdgeError
-from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.reset import STRATEGIES, reset_strategy
 from kd_edge.link.transport import SerialTransport
 
-QUICK = Patience(timeout=0.1, retries=2)
 TALKERS = {
     "text": "print('Hello from some other firmware, counting', flush=True)",
     "nonsense": "os.write(1, bytes([0x5A, 0, 0xC3, 0x99, 0xE1, 0, 7, 200, 201]) * 20)",
@@ -55,7 +62,7 @@ def refused(open_it) -> KdEdgeError:
 
 def test_a_board_behind_a_serial_port_answers(terminal, program):
     many = windows(20, seed=1)
-    with Device.open(terminal(program).name, patience=QUICK) as device:
+    with Device.open(terminal(program).name, patience=PATIENT) as device:
         assert [answer.scores.tolist() for answer in device.run_many(many)] == [
             expected_scores(window) for window in many
         ]
@@ -67,10 +74,10 @@ def test_a_board_behind_a_socket_answers(program):
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
         transport = SerialTransport(url)
         connection, _ = server.accept()
-        with connection:
-            board = subprocess.Popen([program], stdin=connection, stdout=connection)
-        try:
-            device = Device(transport, patience=QUICK)
+        ends = {"stdin": connection, "stdout": connection}
+        with running_program([program], "the board behind a socket", **ends) as board:
+            connection.close()
+            device = Device(transport, patience=PATIENT)
             answers = device.run_many(many)
             assert next(answers).scores.tolist() == expected_scores(many[0])
             board.kill()
@@ -78,14 +85,11 @@ def test_a_board_behind_a_socket_answers(program):
             error = refused(lambda: list(answers))
             assert error.code == "KD_PORT_CLOSED"
             device.close()
-        finally:
-            board.kill()
-            board.wait()
 
 
 def test_a_port_that_is_open_elsewhere_is_in_use(terminal, program):
     name = terminal(program).name
-    with Device.open(name, patience=QUICK):
+    with Device.open(name, patience=PATIENT):
         assert refused(lambda: Device.open(name, patience=QUICK)).code == "KD_PORT_BUSY"
 
 
@@ -99,7 +103,7 @@ def test_a_port_that_is_not_there_is_named(url):
 def test_unplugging_in_the_middle_ends_the_run_with_what_was_answered(terminal, program):
     many = windows(400, seed=2)
     port = terminal(program, "hang-after", 100)
-    device = Device.open(port.name, patience=QUICK)
+    device = Device.open(port.name, patience=PATIENT)
     done = []
 
     def run():
@@ -127,6 +131,8 @@ def test_unplugging_in_the_middle_ends_the_run_with_what_was_answered(terminal, 
 def test_what_stands_at_the_other_end_is_told_apart(terminal, talker, code, word):
     source = f"import os, time\nwhile True:\n    {TALKERS[talker]}\n    time.sleep(0.02)"
     port = terminal(sys.executable, "-c", source)
+    if talker != "silence":
+        wait_until(port.waiting, f"the first words of {talker}")
     error = refused(lambda: Device.open(port.name, patience=QUICK))
     assert error.code == code
     assert word in error.where
@@ -167,7 +173,7 @@ def speed_board(program, tmp_path):
 
 def test_the_speed_is_raised_where_both_agree(speed_board):
     transport = speed_board()
-    device = Device(transport, patience=QUICK)
+    device = Device(transport, patience=PATIENT)
     assert device.set_speed(921_600)
     assert transport.history == [115_200, 921_600]
     window = windows(1, seed=3)[0]
@@ -188,7 +194,7 @@ def test_the_highest_usual_speed_is_found_and_given_back(speed_board):
 
 
 def test_a_port_without_speed_is_not_asked_to_change_it(program):
-    device = Device(PipeTransport(program, "max-baud", 921_600), patience=QUICK)
+    device = Device(PipeTransport(program, "max-baud", 921_600), patience=PATIENT)
     sent = device.statistics.frames_sent
     assert device.raise_speed() is None
     assert device.statistics.frames_sent == sent

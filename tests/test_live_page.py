@@ -8,6 +8,7 @@ import threading
 import pytest
 from chromium import find_chromium, open_page
 from live_samples import CLASSES, FACTS, facts_for, figures_after, samples_of, seen, streaming_board
+from waiting import joined
 
 from kd_edge.link.device import Device
 from kd_edge.live.feed import Feed
@@ -80,7 +81,7 @@ class Streaming:
 
     def __exit__(self, *_):
         self._stop.set()
-        self._thread.join(20)
+        joined(self._thread, "the end of the session")
 
 
 @pytest.mark.parametrize("board", ["host", pytest.param("qemu-an386", marks=pytest.mark.qemu)])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from live_samples import CLASSES, FACTS, figures_after, samples_of, seen
+from waiting import BOUND_S, joined
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.live.feed import Feed
@@ -52,7 +53,7 @@ class Events:
 
 def connection(url: str):
     parts = urlsplit(url)
-    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=10), parts.path
+    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=BOUND_S), parts.path
 
 
 def get(url: str, path: str | None = None, **headers):
@@ -175,7 +176,7 @@ def test_no_sample_is_told_twice_or_never_to_whoever_comes_in_the_middle(served)
 
     feeder = threading.Thread(target=stream)
     feeder.start()
-    go_on.wait(10)
+    assert go_on.wait(BOUND_S), "the feeder has not come to its two thousandth sample"
     watchers = [Events(server.url) for _ in range(3)]
     for watcher in watchers:
         numbers = []
@@ -184,7 +185,7 @@ def test_no_sample_is_told_twice_or_never_to_whoever_comes_in_the_middle(served)
                 numbers += [row[0] for row in event[1].get("0", [])]
         assert numbers == list(range(numbers[0], 40_000 // 11))
         watcher.close()
-    feeder.join()
+    joined(feeder, "the end of the samples")
 
 
 def test_a_watcher_that_does_not_read_is_let_go_and_holds_nobody_up():

@@ -13,8 +13,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from faulty_transport import FaultyTransport
-from link_harness import PipeTransport, Terminal, build_board, expected_scores, hello_values
+from link_harness import (
+    PATIENT,
+    PipeTransport,
+    Terminal,
+    build_board,
+    expected_scores,
+    hello_values,
+)
 from live_samples import CLASSES, streaming_board
+from waiting import ended
+from waiting import program as running_program
 
 from kd_edge.cli import run as run_command
 from kd_edge.errors import ExitStatus, KdEdgeError
@@ -24,8 +33,6 @@ from kd_edge.live.facts import facts_of
 from kd_edge.live.recorder import Recorder
 from kd_edge.live.session import Limits, Session, Summary
 from kd_edge.signals import read
-
-QUICK = Patience(timeout=0.1, retries=3)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +87,7 @@ def expected_samples(stream: int, numbers: np.ndarray, channels: int) -> np.ndar
 
 
 @contextlib.contextmanager
-def session_over(transport, *, host=None, recorder_at=None, patience=QUICK):
+def session_over(transport, *, host=None, recorder_at=None, patience=PATIENT):
     """A session, a view of it and its recorder; the board is closed at the end."""
     with Device(transport, patience=patience) as device:
         facts = facts_of(device.hello, "pipe", host="the oracle" if host else None)
@@ -143,7 +150,7 @@ def test_a_board_without_sensors_has_nothing_to_stream(tmp_path):
     values = hello_values(streams=[])
     program = build_board(tmp_path, values)
     with (
-        Device(PipeTransport(program), patience=QUICK) as device,
+        Device(PipeTransport(program), patience=PATIENT) as device,
         pytest.raises(KdEdgeError, match="no sensors") as refused,
     ):
         facts_of(device.hello, "pipe")
@@ -183,35 +190,31 @@ def test_so_many_seconds_end_it_too(terminal, capfd):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_cleanly_and_stops_the_board(terminal, tmp_path, how):
-    process = subprocess.Popen(
-        command(terminal, "--json", "--record", tmp_path / "a.npz"),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    watch = command(terminal, "--json", "--record", tmp_path / "a.npz")
+    said = {"stdout": subprocess.PIPE, "text": True}
+    with running_program(watch, f"the end of `live` by {how.name}", **said) as process:
         lines = [process.stdout.readline() for _ in range(6)]
         process.send_signal(how)
         lines += process.stdout
+        ended(process, f"the end of `live` by {how.name}")
     assert process.returncode == ExitStatus.OK
     *_, end, recorded = map(json.loads, lines)
     assert (end["event"], end["why"], end["error"]) == ("end", "ended with Ctrl-C", None)
     assert recorded["event"] == "recorded"
     (recording,) = read(tmp_path / "a.npz")
     assert recording.streams[0].n_samples == end["figures"]["samples"][0]
-    with Device.open(terminal.name, patience=QUICK) as device:
+    with Device.open(terminal.name, patience=PATIENT) as device:
         assert device.memory().stack_size == 222  # it answers, and no stream is in the way
 
 
 def test_an_unplugged_board_ends_with_its_error_and_what_came_is_kept(terminal, tmp_path):
-    process = subprocess.Popen(
-        command(terminal, "--json", "--record", tmp_path / "a.npz"),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    watch = command(terminal, "--json", "--record", tmp_path / "a.npz")
+    said = {"stdout": subprocess.PIPE, "text": True}
+    with running_program(watch, "the end of `live` without its board", **said) as process:
         lines = [process.stdout.readline() for _ in range(10)]
         terminal.unplug()
         lines += process.stdout
+        ended(process, "the end of `live` without its board")
     assert process.returncode == ExitStatus.BOARD
     *_, end, recorded, error = map(json.loads, lines)
     assert end["error"]["code"] == error["error"]["code"] == "KD_PORT_CLOSED"
@@ -226,26 +229,25 @@ def test_an_unplugged_board_ends_with_its_error_and_what_came_is_kept(terminal, 
 def test_in_a_terminal_signals_and_prediction_are_drawn(terminal):
     """Oracle: what a terminal of 100 columns is sent."""
     master, slave = os.openpty()
-    process = subprocess.Popen(
-        command(terminal, "--plain", "--seconds", "0.6"),
+    shown = b""
+    with running_program(
+        command(terminal, "--plain", "--windows", "300"),
+        "300 windows of `live` in a terminal",
         stdout=slave,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"COLUMNS": "100", "LINES": "50", "TERM": "xterm-256color"},
-    )
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(master, 65536)
-        except OSError:  # the other end is closed
-            break
+    ) as process:
+        os.close(slave)
+        with contextlib.suppress(OSError):  # the other end is closed
+            while True:
+                shown += os.read(master, 65536)
+        assert ended(process, "300 windows of `live` in a terminal") == 0
     os.close(master)
-    assert process.wait(20) == 0
     text = shown.decode()
     assert "emg, 1111.11 Hz" in text
     assert {"▁", "█"} <= set(text)
     assert "board's time" in text
-    assert "ended after 0.6 s, as asked" in text
+    assert "ended after 300 windows, as asked" in text
 
 
 @pytest.mark.parametrize(

@@ -8,31 +8,29 @@ import subprocess
 import sys
 
 import pytest
+from waiting import program
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.lock import LOCK_FILE, locked
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from kd_edge.pipeline.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds the folder until it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with program(command, "a process that holds a folder", **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def hold(folder):
