@@ -17,10 +17,10 @@ demo: $(STAMPS)/build
 	@echo "Open build/demo/report.html in a browser."
 
 test: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(STAMPS)/test
 	$(BIN)/ruff check .

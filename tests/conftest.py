@@ -11,6 +11,7 @@ import pytest
 from build_samples import RECIPE
 from hypothesis import HealthCheck, settings
 from neutral import make_neutral
+from scheduling import OF_THE_BUNDLE, ByFile, file_of, long_first
 
 # No property is about speed; a slow machine would fail it now and then. The same in CI and here.
 settings.register_profile(
@@ -37,6 +38,18 @@ def pytest_configure(config):
     make_neutral(os.environ[_HOME])
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Whole files to a worker, whatever --dist says."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """In a parallel run what takes long begins first."""
+    if hasattr(config, "workerinput"):
+        long_first(items)
+
+
 @pytest.fixture(autouse=True)
 def _skip_without_tools(request):
     """Skip a marked test where a program that its mark names is not installed; fail in CI.
@@ -48,6 +61,13 @@ def _skip_without_tools(request):
         if missing and request.node.get_closest_marker(mark):
             told = f"needs {', '.join(missing)}: `kd-edge doctor` says how to get it"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+
+
+@pytest.fixture(autouse=True)
+def _bundle_is_built_once(request):
+    """Keeps OF_THE_BUNDLE complete."""
+    if {"bundle", "recipe"} <= set(request.fixturenames):
+        assert file_of(request.node.nodeid) in OF_THE_BUNDLE, "name the file in OF_THE_BUNDLE"
 
 
 @pytest.fixture
@@ -83,7 +103,7 @@ def recipe(tmp_path_factory, cache):
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory, recipe):
-    """Its bundle, built once where the files that use it carry the mark xdist_group("build")."""
+    """Its bundle, built once: one worker takes all files that tests/scheduling.py says use it."""
     from kd_edge.cli import run
 
     out = tmp_path_factory.mktemp("build") / "tiny"

@@ -123,14 +123,12 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
             assert answer.front_end_ticks > 0
 
 
-@pytest.mark.xdist_group("students-isl")
 @pytest.mark.parametrize("board", CORTEX_M)
 def test_the_isl_student_answers_bit_for_bit(bundles, board, shared_data, tmp_path):
     bundle = bundles("isl-alphabet", shared_data("isl_alphabet_myo"))
     check_on_board(bundle, board, tmp_path)
 
 
-@pytest.mark.xdist_group("students-isl")
 @pytest.mark.parametrize("kind", ["int8", "raw"])
 def test_recordings_are_sent_to_a_board(bundles, kind, shared_data, tmp_path, capsys):
     data = shared_data("isl_alphabet_myo")
@@ -145,7 +143,6 @@ def test_recordings_are_sent_to_a_board(bundles, kind, shared_data, tmp_path, ca
     assert oracle["same_scores"] == section["n_answered"] == 6
 
 
-@pytest.mark.xdist_group("students-seed")
 @pytest.mark.parametrize("board", CORTEX_M)
 @pytest.mark.parametrize("recipe", ["seed-single", "seed-multi-expert"])
 def test_a_seed_student_answers_bit_for_bit(bundles, recipe, board, tmp_path):

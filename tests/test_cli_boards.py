@@ -20,8 +20,6 @@ from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.work import Done
 from kd_edge.report.json import from_json
 
-pytestmark = pytest.mark.xdist_group("build")
-
 HOST = ["--board", "host"]
 
 

@@ -58,7 +58,6 @@ def tool(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.xdist_group("build")
 def test_a_project_plays_the_bundles_windows_on_an_emulated_board(bundle, tmp_path, capsys):
     """Oracle: the files that were written."""
     out = tmp_path / "fw"
@@ -72,7 +71,6 @@ def test_a_project_plays_the_bundles_windows_on_an_emulated_board(bundle, tmp_pa
     assert told["model_sha256"] in manifest["files"].values()
 
 
-@pytest.mark.xdist_group("build")
 def test_a_real_board_gets_a_stub_and_a_word_on_what_was_not_run(bundle, tmp_path, capsys):
     out = tmp_path / "fw"
     assert run(["firmware", str(bundle), "--board", "teensy41", "--out", str(out)]) == ExitStatus.OK
@@ -82,7 +80,6 @@ def test_a_real_board_gets_a_stub_and_a_word_on_what_was_not_run(bundle, tmp_pat
     assert (out / "src" / "kd_sensor.c").is_file()
 
 
-@pytest.mark.xdist_group("build")
 @pytest.mark.parametrize(
     ("more", "code"),
     [
@@ -101,7 +98,6 @@ def test_impossible_projects_are_refused(bundle, more, code, tmp_path, capsys):
     assert not out.exists()
 
 
-@pytest.mark.xdist_group("build")
 def test_a_bundle_is_flashed_through_a_project_of_its_own(bundle, tool, capsys):
     called = tool("pio", says="[SUCCESS] Took 9.99 seconds\n")
     assert run(["flash", str(bundle), "--board", "pico"]) == ExitStatus.OK

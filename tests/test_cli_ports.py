@@ -17,8 +17,6 @@ from kd_edge.cli import run
 from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 
-pytestmark = pytest.mark.xdist_group("build")
-
 
 @pytest.fixture(scope="module")
 def port(bundle, tmp_path_factory):

@@ -45,7 +45,6 @@ def outcome(transport, windows, patience):
     return done, None
 
 
-@pytest.mark.xdist_group("link_faults")
 def test_no_wrong_answer_is_accepted_under_ten_thousand_faults(program):
     """Oracle: zlib's CRC-32 of each window and, with kept state, how many ran before it.
 
@@ -76,7 +75,6 @@ def test_no_wrong_answer_is_accepted_under_ten_thousand_faults(program):
     assert counted.dropped > 0
 
 
-@pytest.mark.xdist_group("link_faults")
 @pytest.mark.parametrize("one_in", [150, 60, 20])
 def test_a_line_that_lets_little_through_answers_rightly_or_says_so(program, one_in):
     transport = FaultyTransport(PipeTransport(program), one_in=one_in, seed=one_in)
@@ -91,7 +89,6 @@ def test_a_line_that_lets_little_through_answers_rightly_or_says_so(program, one
         assert answer.scores.tolist() == expected_scores(windows[answer.index])
 
 
-@pytest.mark.xdist_group("link_faults")
 def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
     transport = FaultyTransport(PipeTransport(program), one_in=5000, seed=4)
     whole = missing = 0
@@ -151,7 +148,6 @@ PIECES = st.lists(
 )
 
 
-@pytest.mark.xdist_group("link_faults")
 @settings(deadline=None, max_examples=40)
 @given(written=PIECES, read=PIECES)
 def test_whatever_gets_onto_the_wire_no_answer_is_wrong(program, written, read):

@@ -32,7 +32,6 @@ def fuzzer(tmp_path_factory):
     return program
 
 
-@pytest.mark.xdist_group("link_fuzz")
 def test_no_bytes_break_the_boards_end(fuzzer, tmp_path):
     """Oracle: the sanitizers, and what fuzz_link.c checks of all that the board sends."""
     (tmp_path / "found").mkdir()

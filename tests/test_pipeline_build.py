@@ -24,8 +24,6 @@ from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import Parity
 from kd_edge.runtimes.session import run_windows
 
-pytestmark = pytest.mark.xdist_group("build")
-
 
 @pytest.fixture
 def copied(bundle, tmp_path):
