@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from build_samples import RECIPE
+from costs import CostsPlugin
 from hypothesis import HealthCheck, settings
 from neutral import make_neutral
 from scheduling import OF_THE_BUNDLE, ByFile, file_of, long_first
@@ -30,8 +31,16 @@ TOOLS_OF_MARKS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--costs", action="store_true", help="print what each file and test cost, in processor time"
+    )
+
+
 def pytest_configure(config):
     """One environment for the whole run; workers inherit it."""
+    if config.getoption("--costs"):
+        config.pluginmanager.register(CostsPlugin())
     if _HOME not in os.environ:
         os.environ[_HOME] = home = tempfile.mkdtemp(prefix="kd-edge-tests-home-")
         config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
