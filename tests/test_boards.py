@@ -214,7 +214,7 @@ int main(void) { return (int)(down(10000u) & 1u); }
 def test_bytes_come_back_over_the_port_whole_and_in_order(name, tmp_path):
     board, elf = built(name, ECHO, tmp_path)
     sent = np.random.default_rng(4).bytes(4096)
-    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=20) as port:
+    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=300) as port:
         assert port.is_open
         port.write(sent)
         assert port.read(len(sent)) == sent
@@ -228,7 +228,7 @@ def test_a_board_that_counts_instructions_answers_over_its_port_too(tmp_path):
     for skip_idle in (False, True):
         with (
             start(board, elf, count_instructions=True, skip_idle=skip_idle) as emulator,
-            serial.serial_for_url(emulator.url, timeout=20) as port,
+            serial.serial_for_url(emulator.url, timeout=300) as port,
         ):
             port.write(b"hello")
             assert port.read(5) == b"hello"
@@ -240,7 +240,7 @@ def test_bytes_that_nobody_takes_are_counted_as_lost(name, tmp_path):
     """Oracle: 1024 bytes of buffer, 1024 + 1000 sent."""
     board, elf = built(name, SLOW, tmp_path)
     sent = np.random.default_rng(5).bytes(1024 + 1000)
-    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=20) as port:
+    with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=300) as port:
         port.write(sent)
         answer = port.read(1024 + 4)
     assert answer[:1024] == sent[:1024]

@@ -20,7 +20,7 @@ from kd_edge.errors import KdEdgeError
 
 # The first line of a host image's output.
 _PORT_LINE = re.compile(rb"serial port: (\S+)\n")
-_START_S = 10.0
+_START_S = 60.0
 
 
 @dataclass(frozen=True)
