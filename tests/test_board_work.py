@@ -54,7 +54,7 @@ def assert_right(done, asked) -> None:
 def test_two_boards_share_the_work_and_every_window_is_answered_once(boards):
     """Each board is held at its first window until the other one has been given one too."""
     asked = jobs()
-    both_asked = threading.Barrier(2, timeout=BOUND_S)
+    both_asked = threading.Barrier(2)
     for device in boards:
         hold_first_write(device._channel.transport, both_asked)
     done = share_out(boards, asked, kind="int8", progress=quiet)
@@ -68,7 +68,7 @@ def hold_first_write(transport, barrier: threading.Barrier) -> None:
 
     def wait_then_write(data: bytes) -> None:
         transport.write = write
-        barrier.wait()
+        barrier.wait(BOUND_S)
         write(data)
 
     transport.write = wait_then_write

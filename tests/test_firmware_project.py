@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from firmware_samples import need, run
 from project_samples import N_GOLDEN, project, sample_model, write_sample
-from waiting import program
+from waiting import ended, program
 
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
@@ -93,7 +93,7 @@ def running(command: str, folder: Path) -> Iterator[str]:
             if found := re.match(r"serial port: (\S+)", line):
                 yield found[1]
                 return
-        raise AssertionError(f"{command} ended with {process.wait()}")
+        raise AssertionError(f"{command} ended with {ended(process, command)}")
 
 
 def free_port() -> int:

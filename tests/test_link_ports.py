@@ -18,8 +18,8 @@ from link_harness import (
     windows,
 )
 from serial.urlhandler.protocol_loop import Serial as LoopBack
+from waiting import ended, wait_until
 from waiting import program as running_program
-from waiting import wait_until
 
 from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.link.device import Device
@@ -81,7 +81,7 @@ def test_a_board_behind_a_socket_answers(program):
             answers = device.run_many(many)
             assert next(answers).scores.tolist() == expected_scores(many[0])
             board.kill()
-            board.wait()
+            ended(board, "the end of a killed board")
             error = refused(lambda: list(answers))
             assert error.code == "KD_PORT_CLOSED"
             device.close()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from waiting import program
+from waiting import ended, program
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.lock import LOCK_FILE, locked
@@ -47,7 +47,7 @@ def test_a_second_build_is_told_who_holds_the_folder(tmp_path, holder):
 
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
-    holder.wait()
+    ended(holder, "the end of a killed holder")
     assert (tmp_path / LOCK_FILE).exists()
     hold(tmp_path)
 
