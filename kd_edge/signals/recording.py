@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -39,11 +41,11 @@ class Stream:
         samples: (n_samples, n_channels) float32 in `unit`.
         rate_hz: samples a second, > 0.
         unit: as the file has it: 'mV', 'V', 'g', 'deg/s', … ; '' where the file has none.
-        start_s: time of the first sample from the recording's start.
+        start_s: time of the first sample, on the clock that the recording's streams share.
         lsb: units a count where the sensor's integers are known, else None.
-        times_s: (n_samples,) s from the recording's start where the samples are not evenly
-            spaced (a gap, a device that sends when it likes); `rate_hz` is then only their
-            nominal or mean rate. None where they are even, as nearly always.
+        times_s: (n_samples,) s on the same clock where the samples are not evenly spaced (a
+            gap, a device that sends when it likes); `rate_hz` is then only their nominal or mean
+            rate. None where they are even, as nearly always.
     """
 
     modality: str
@@ -69,8 +71,43 @@ class Stream:
         return self.samples.shape[0]
 
     @property
+    def end_s(self) -> float:
+        """One period after the last sample, on the recording's clock."""
+        if self.times_s is not None and self.n_samples:
+            return float(self.times_s[-1]) + 1 / self.rate_hz
+        return self.start_s + self.n_samples / self.rate_hz
+
+    @property
     def duration_s(self) -> float:
+        """From the first sample to one period after the last."""
+        if self.times_s is not None and self.n_samples:
+            return self.end_s - float(self.times_s[0])
         return self.n_samples / self.rate_hz
+
+
+# Clocks that count from 1970 stand there in 2000 and 2100. No device has been on for so long.
+_UNIX_CLOCK_S = (946_684_800.0, 4_102_444_800.0)
+
+
+def off_unix_clock(streams: Sequence[Stream]) -> tuple[tuple[Stream, ...], str | None]:
+    """The streams with times from the first sample on where they bear a Unix clock's.
+
+    Returns:
+        streams, and when the first sample was taken (ISO 8601, UTC); None for any other clock,
+        whose times stay as they are.
+    """
+    begin_s = min((stream.start_s for stream in streams), default=0.0)
+    if not _UNIX_CLOCK_S[0] <= begin_s < _UNIX_CLOCK_S[1]:
+        return tuple(streams), None
+    shifted = tuple(
+        replace(
+            stream,
+            start_s=stream.start_s - begin_s,
+            times_s=None if stream.times_s is None else stream.times_s - begin_s,
+        )
+        for stream in streams
+    )
+    return shifted, datetime.fromtimestamp(begin_s, UTC).isoformat()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +120,8 @@ class Recording:
         label: class name, or None where there is none.
         subject, session: names; '' where unknown.
         trial: position in time among the recordings of one label, subject and session.
-        started: ISO 8601 start where the file has one; orders recordings across sessions.
+        started: ISO 8601 start where the file has one, in UTC where its times are a Unix clock;
+            orders recordings across sessions.
         synthetic: made by a generator; everything derived from it says so.
         notes: what the reader found worth saying (dropped columns, absent channels, …).
     """
@@ -99,9 +137,15 @@ class Recording:
     notes: tuple[str, ...] = field(default=())
 
     @property
+    def begin_s(self) -> float:
+        """When the first sample of all was taken: spans in `labels.csv` count from there."""
+        return min((stream.start_s for stream in self.streams), default=0.0)
+
+    @property
     def duration_s(self) -> float:
-        """The time that every stream covers: the shortest one's."""
-        return min((s.start_s + s.duration_s for s in self.streams), default=0.0)
+        """The time that every stream covers: where they all have begun until the first one ends."""
+        latest_s = max((stream.start_s for stream in self.streams), default=0.0)
+        return max(min((stream.end_s for stream in self.streams), default=0.0) - latest_s, 0.0)
 
     @cached_property
     def content_sha256(self) -> str:

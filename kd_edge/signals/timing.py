@@ -1,17 +1,96 @@
-"""What a column of times says: the rate, whether it agrees with a stated one, where gaps are."""
+"""What a column of times says: its unit, the rate, whether that agrees with a stated one, gaps."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.signals.titles import split_title
 
 # Trigno sensors send whole numbers of samples in frames of 13.5 ms, so their rates are multiples
 # of 1 / 13.5 ms: 2 samples 148.148 Hz, 15 1111.11 Hz, 17 1259.259 Hz, 27 2000 Hz, 30 2222.22 Hz.
 TRIGNO_FRAME_S = 0.0135
 RATE_TOLERANCE = 0.01
+_FINEST_TICK_DIGITS = 9  # of a second
+_TIME_UNITS = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "ms": ("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"),
+    # Two characters look like this letter: the micro sign and the Greek one.
+    "µs": (
+        "us",
+        "µs",
+        "\u03bcs",
+        "usec",
+        "µsec",
+        "\u03bcsec",
+        "micros",
+        "microsecond",
+        "microseconds",
+    ),
+    "ns": ("ns", "nsec", "nanos", "nanosecond", "nanoseconds"),
+    "min": ("min", "mins", "minute", "minutes"),
+}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0}
+_SECONDS_A = {name: _SECONDS[unit] for unit, names in _TIME_UNITS.items() for name in names}
+_TIME_NAME = re.compile(
+    r"(?:elapsed[ _]?)?(?:time|t)(?:[ _]?stamps?)?|timestamps?|elapsed", re.IGNORECASE
+)
+
+
+def is_time_title(title: str) -> bool:
+    """Whether a column is called as times are: 'time', 't_ms', 'Timestamp (µs)', 'seconds'."""
+    name, suffix = _time_name(title)
+    return bool(suffix) or _TIME_NAME.fullmatch(name) is not None
+
+
+def seconds_in_unit(title: str, where: str) -> float:
+    """Seconds that one unit of a time column stands for: 0.001 of 'time (ms)', 1 of 't'.
+
+    Raises:
+        KdEdgeError KD_BAD_FORMAT: no unit of time, or two that differ ('t_us (ms)').
+    """
+    suffix = _time_name(title)[1]
+    unit = split_title(title)[1]
+    stated = {_SECONDS_A.get(word.lower()) for word in (unit, suffix) if word}
+    if None in stated or len(stated) > 1:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"the time column '{title[:60]}' is in no unit of time that is known",
+            where=where,
+            hint=f"write one of {', '.join(_TIME_UNITS)}, such as 'time (ms)'; "
+            "without a unit times are seconds",
+        )
+    return stated.pop() if stated else 1.0
+
+
+def _time_name(title: str) -> tuple[str, str]:
+    """('time', 'ms') of 'Time_ms (…)'; the second is '' where the name says no unit."""
+    name = split_title(title)[0].lower().strip()
+    if len(name) > 2 and name in _SECONDS_A:  # 'seconds'; 's' and 'ms' may be anything
+        return "time", name
+    stem, _, last = name.replace("_", " ").rpartition(" ")
+    if last in _SECONDS_A and _TIME_NAME.fullmatch(stem.strip()):
+        return stem.strip(), last
+    return name, ""
+
+
+def ticks_s(times_s: np.ndarray) -> float:
+    """The decimal step that all times are multiples of: 0.001 where they are whole ms, else 0.
+
+    Writers round times so. Evenly spaced samples then seem to be one tick too early or too late.
+    """
+    offset_s = np.asarray(times_s, dtype=np.float64)
+    blur_s = 4 * float(np.spacing(np.abs(offset_s).max(initial=0.0)))
+    for digits in range(_FINEST_TICK_DIGITS + 1):
+        tick = 10.0**-digits
+        if blur_s < 0.01 * tick and np.all(
+            np.abs(offset_s - np.rint(offset_s / tick) * tick) <= blur_s
+        ):
+            return tick
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +119,12 @@ class Timing:
 
 
 def timing(
-    times_s: np.ndarray, *, stated_hz: float | None, where: str, digits: int | None = None
+    times_s: np.ndarray,
+    *,
+    stated_hz: float | None,
+    where: str,
+    digits: int | None = None,
+    tick_s: float = 0.0,
 ) -> Timing:
     """Rate, start and gaps of samples taken at `times_s`.
 
@@ -49,6 +133,8 @@ def timing(
         stated_hz: the rate that the file states elsewhere, if it does.
         where: the column, for messages.
         digits: significant digits of the times where the writer rounds them (EMGworks: 7).
+        tick_s: how far apart the numbers lie that the times are kept in (float32); decimal ticks
+            (whole ms, say) are found without it.
 
     Raises:
         KdEdgeError KD_BAD_FORMAT: times that go back, or fewer than two and no stated rate.
@@ -67,8 +153,9 @@ def timing(
     steps = np.diff(times_s)
     _must_increase(times_s, steps, where)
     resolution = _resolution(times_s, digits)
-    period = _period(times_s, steps, resolution)
-    gap_at = np.flatnonzero(steps > 1.5 * period + 2 * resolution)
+    mean = float(times_s[-1] - times_s[0]) / len(steps)
+    on_ticks = _evenly_rounded(times_s, mean, tick_s)
+    period = mean if on_ticks else _period(steps, mean, resolution)
     if stated_hz is not None and abs(period * stated_hz - 1) > RATE_TOLERANCE:
         raise KdEdgeError(
             "KD_RATE_MISMATCH",
@@ -77,14 +164,55 @@ def timing(
             where=where,
             hint="correct the rate or the time column; a recording has one rate a channel",
         )
-    uneven = len(gap_at) > 0 or bool(np.any(steps < 0.5 * period - 2 * resolution))
-    gaps = tuple(Gap(float(times_s[i]), float(steps[i] - period)) for i in gap_at)
-    return Timing(
-        stated_hz if stated_hz is not None else 1 / period,
-        float(times_s[0]),
-        times_s if uneven else None,
-        gaps,
+    rate_hz = stated_hz if stated_hz is not None else _roundest(period, times_s)
+    if on_ticks or not _long_or_short(steps, period, 2 * resolution).any():
+        return Timing(rate_hz, float(times_s[0]), None, ())
+    gaps = tuple(
+        Gap(float(times_s[i]), float(steps[i] - period))
+        for i in np.flatnonzero(steps > 1.5 * period + 2 * resolution)
     )
+    return Timing(rate_hz, float(times_s[0]), times_s, gaps)
+
+
+def is_even(times_s: np.ndarray, rate_hz: float) -> bool:
+    """Whether samples at these increasing times are evenly spaced, but for the times' rounding."""
+    period = 1 / rate_hz
+    return not _long_or_short(np.diff(times_s), period, 0.0).any() or _evenly_rounded(
+        times_s, period, 0.0
+    )
+
+
+def _long_or_short(steps: np.ndarray, period: float, slack: float) -> np.ndarray:
+    return (steps > 1.5 * period + slack) | (steps < 0.5 * period - slack)
+
+
+def _evenly_rounded(times_s: np.ndarray, period: float, tick_s: float) -> bool:
+    """Whether times are coarse (0, 1, 2, 2, 3 ms at 1259 Hz) and yet no sample is missing.
+
+    Rounding moves a time by up to half a tick off the line through all of them. A lost sample
+    moves all that follow by a whole period.
+    """
+    tick = max(ticks_s(times_s), tick_s)
+    if tick < 0.1 * period:
+        return False
+    # One or two long steps are rather lost samples than a period that is no whole number of ticks.
+    if tick <= 1.5 * period and 0 < int((np.diff(times_s) > 1.5 * period).sum()) < 3:
+        return False
+    numbers = np.arange(len(times_s))
+    since = times_s - times_s[0]
+    line = np.polynomial.Polynomial.fit(numbers, since, 1)
+    return bool(np.ptp(since - line(numbers)) <= 1.5 * tick)
+
+
+def _roundest(period_s: float, times_s: np.ndarray) -> float:
+    """1 / `period_s` with as few digits as the times' last bits allow: 200, not 199.99997."""
+    doubt = np.spacing(np.abs(times_s).max()) / (len(times_s) - 1) / period_s
+    rate_hz = 1 / period_s
+    for digits in range(1, 16):
+        rounded = float(f"{rate_hz:.{digits}g}")
+        if abs(rounded - rate_hz) <= 2 * doubt * rate_hz:
+            return rounded
+    return rate_hz
 
 
 def irregular(times_s: np.ndarray, where: str) -> Timing:
@@ -132,9 +260,8 @@ def _resolution(times_s: np.ndarray, digits: int | None) -> float:
     return 10.0 ** (np.floor(np.log10(largest)) + 1 - digits)
 
 
-def _period(times_s: np.ndarray, steps: np.ndarray, resolution: float) -> float:
+def _period(steps: np.ndarray, mean: float, resolution: float) -> float:
     """Seconds a sample: the mean step, unless long steps (gaps) pull it away from the usual one."""
-    mean = float(times_s[-1] - times_s[0]) / len(steps)
     usual = float(np.median(steps))
     if usual > 0 and abs(mean - usual) > RATE_TOLERANCE * usual + resolution:
         near = steps[np.abs(steps - usual) <= 0.5 * usual + resolution]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_TITLE = re.compile(r"^(?P<name>.*?)\s*(?:\((?P<unit>.*)\)|\[(?P<bracket>.*)\])?$", re.DOTALL)
+_OPENING = {")": "(", "]": "["}
 _WORD = re.compile(r"[^\W\d_]+")
 # First word of a signal's title -> modality. Other words stand for themselves, in lower case.
 _MODALITIES = {
@@ -22,9 +22,19 @@ _MODALITIES = {
 
 
 def split_title(title: str) -> tuple[str, str]:
-    """('ACC X', 'G') of 'ACC X (G)': name and unit, '' where there is none."""
-    match = _TITLE.match(title.strip())
-    return match["name"], (match["unit"] or match["bracket"] or "").strip()
+    """('ACC X', 'G') of 'ACC X (G)': name and unit, '' where there is none.
+
+    The unit stands in the last pair of parentheses or brackets: 'EMG (left) (mV)' is in mV, and
+    'Breathing Cycle (Cycle(s))' in Cycle(s).
+    """
+    title = title.strip()
+    opening = _OPENING.get(title[-1:])
+    depth = 0
+    for position in range(len(title) - 1, -1, -1) if opening else ():
+        depth += (title[position] == title[-1]) - (title[position] == opening)
+        if depth == 0:
+            return title[:position].rstrip(), title[position + 1 : -1].strip()
+    return title, ""
 
 
 def modality_of(name: str) -> str:
@@ -39,12 +49,13 @@ def modality_of(name: str) -> str:
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     """The names, with ' #2', ' #3', … after those that stood before."""
     taken: set[str] = set()
+    count: dict[str, int] = {}  # where to go on: thousands of equal names take no quadratic time
     result = []
     for name in names:
-        candidate, number = name, 1
+        candidate = name
         while candidate in taken:
-            number += 1
-            candidate = f"{name} #{number}"
+            count[name] = count.get(name, 1) + 1
+            candidate = f"{name} #{count[name]}"
         taken.add(candidate)
         result.append(candidate)
     return tuple(result)
