@@ -20,7 +20,7 @@ from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
-from kd_edge.windows import cut_windows
+from kd_edge.windows import cut_windows, used_modalities
 
 __all__ = [
     "Dataset",
@@ -68,7 +68,7 @@ def load_dataset(
         recordings,
         allow_duplicates=recipe.dataset.allow_duplicates,
         allow_stuck=recipe.dataset.allow_stuck,
-        modalities=recipe.front_end,
+        modalities=used_modalities(recipe.windows),
     )
     windows, designs = cut_windows(
         recordings,

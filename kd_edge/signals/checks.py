@@ -10,6 +10,8 @@ import numpy as np
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK
 from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
+from kd_edge.signals.sane import check_samples
+from kd_edge.signals.timing import is_even
 
 _SHOWN = 5
 
@@ -26,8 +28,9 @@ def check(
     Args:
         recordings: of one dataset.
         allow_duplicates: identical recordings under two subjects or two labels are no problem.
-        allow_stuck: a channel that holds one value throughout a recording is none.
-        modalities: those that are used; all where None. Others are not looked at.
+        allow_stuck: a channel that holds one value throughout a recording is no problem.
+        modalities: those that are used; all where None. Others are not looked at. A link device's
+            quantities may be uneven, stuck and slow unless they are used by name.
 
     Raises:
         KdEdgeError KD_EMPTY_FOLDER, KD_BAD_SAMPLES, KD_RATE_MISMATCH, KD_UNIT_MISMATCH,
@@ -63,11 +66,14 @@ def find_problems(
         if modalities is None or stream.modality in modalities
     ]
     yield from _not_finite(kept)
-    yield from _gaps(kept)
+    yield from _absurd(kept)
+    # What sends when it likes is no gap, unless windows are to be cut from it.
+    sampled = kept if modalities is not None else [(r, s) for r, s in kept if s.modality != LINK]
+    yield from _gaps(sampled)
     if not allow_stuck:
-        yield from _stuck(kept)
-    yield from _rates(kept)
-    yield from _units(kept)
+        yield from _stuck(sampled)
+    yield from _rates(sampled)
+    yield from _units(sampled)
     if not allow_duplicates:
         yield from _shared_recordings(recordings)
 
@@ -104,10 +110,20 @@ def _not_finite(kept: _Kept) -> Iterator[KdEdgeError]:
         )
 
 
+def _absurd(kept: _Kept) -> Iterator[KdEdgeError]:
+    """Readers of single files say it with its row; this is for public sets and made recordings."""
+    for recording, stream in kept:
+        try:
+            check_samples([stream], recording.source)
+        except KdEdgeError as error:
+            yield error
+            return
+
+
 def _gaps(kept: _Kept) -> Iterator[KdEdgeError]:
     places = []
     for recording, stream in kept:
-        if stream.times_s is None or stream.modality == LINK:
+        if stream.times_s is None or is_even(stream.times_s, stream.rate_hz):
             continue
         steps = np.diff(stream.times_s)
         at = int(np.argmax(np.abs(steps * stream.rate_hz - 1)))
@@ -127,7 +143,7 @@ def _gaps(kept: _Kept) -> Iterator[KdEdgeError]:
 def _stuck(kept: _Kept) -> Iterator[KdEdgeError]:
     places = []
     for recording, stream in kept:
-        if stream.n_samples < 2 or stream.modality == LINK:
+        if stream.n_samples < 2:
             continue
         still = np.ptp(stream.samples, axis=0) == 0
         places += [
@@ -148,8 +164,6 @@ def _rates(kept: _Kept) -> Iterator[KdEdgeError]:
     """A sensor's modality has one rate over all recordings; sensors may differ among themselves."""
     seen: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     for recording, stream in kept:
-        if stream.modality == LINK:
-            continue
         rates = seen[stream.modality, stream.sensor]
         if not any(same_rate(stream.rate_hz, rate) for rate, _ in rates):
             rates.append((stream.rate_hz, recording.source))

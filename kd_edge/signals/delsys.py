@@ -3,8 +3,9 @@
 Rows: application, date, length; sensor names; sensor modes; signal titles; from 1.5 on the rates
 (1.4 writes whole-numbered rates into the titles); then numbers, every signal in its own column at
 its own rate, so that slow columns end early. With time columns each signal's column stands right of
-its `… Time Series (s)`. Link devices (heart rate, breathing) have the rate -1 Hz: with time columns
-they are read at the times they give, without samples they are absent.
+its `… Time Series (s)`. Link devices (heart rate, breathing) have the rate -1 Hz. With time columns
+each of their quantities is a stream of its own, at the times it gives. One that cannot be read so
+is left out with a note: it stands beside what the sensors gave.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.signals.delsys_header import Header, Signal, read_header
-from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.delsys_header import LINK, Signal, read_header
+from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import peek, read_bytes
 from kd_edge.signals.table import TableLayout, parse_numbers
 from kd_edge.signals.timing import TRIGNO_FRAME_S, Timing, irregular, timing
@@ -44,31 +46,43 @@ def read(path: Path) -> list[Recording]:
     body = content.split(b"\n", header.n_rows)[header.n_rows :]
     layout = TableLayout(where, header.titles, header.n_rows + 1, ragged=True)
     columns = parse_numbers(body[0] if body else b"", layout)
-    streams, notes = _streams(header.signals, columns, where)
-    _check_length(streams, header, where)
+    streams, notes = streams_of(header.signals, columns, where)
+    check_samples(streams, where, header.n_rows + 1)
+    notes += check_lengths(
+        streams,
+        max(len(column) for column in columns),
+        header.length_s,
+        where=f"{where}, row 3",
+        hint="export or copy the file again; to keep the rest, correct the length in row 3",
+    )
+    streams, began = off_unix_clock(streams)
     recording = Recording(
         streams=streams,
         source=where,
-        started=header.started,
+        started=header.started or began,
         synthetic=header.synthetic,
         notes=header.notes + notes,
     )
     return [recording]
 
 
-def _streams(
+def streams_of(
     signals: Sequence[Signal], columns: Sequence[np.ndarray], where: str
 ) -> tuple[tuple[Stream, ...], tuple[str, ...]]:
+    """Streams of signals with their columns of samples, and what is worth saying of them.
+
+    Raises:
+        KdEdgeError KD_TRUNCATED (no samples, or a sensor's signals end apart), KD_BAD_FORMAT and
+            KD_RATE_MISMATCH (time columns).
+    """
     notes: list[str] = []
     present: list[Signal] = []
     for signal in signals:
-        # Without a rate, one sample alone says nothing about when the next would have come.
-        if len(columns[signal.column]) >= (2 if signal.rate_hz is None else 1):
+        why = _why_absent(signal, columns, where)
+        if why is None:
             present.append(signal)
         else:
-            rate = "-1 Hz" if signal.rate_hz is None else f"{signal.rate_hz:g} Hz"
-            n = len(columns[signal.column]) or "no"
-            notes.append(f"{signal.sensor}: {signal.name} is absent ({rate}, {n} samples)")
+            notes.append(f"{signal.sensor}: {signal.name} is absent ({why})")
     if not present:
         raise KdEdgeError(
             "KD_TRUNCATED",
@@ -80,23 +94,41 @@ def _streams(
     channel = dict(zip(present, names, strict=True))
     groups: dict[tuple, list[Signal]] = {}
     for signal in present:
-        # Signals of a link device share a stream only where they share times.
-        own_times = b"" if signal.rate_hz else _times_of(signal, columns, where).tobytes()
-        key = (signal.sensor_index, signal.modality, signal.rate_hz, signal.unit, own_times)
+        # A link device's signals are quantities that have nothing in common, not even their times.
+        own = None if signal.rate_hz else signal.column
+        key = (signal.sensor_index, signal.modality, signal.rate_hz, signal.unit, own)
         groups.setdefault(key, []).append(signal)
     streams = [_stream(group, channel, columns, notes, where) for group in groups.values()]
     return tuple(streams), tuple(notes)
 
 
+def _why_absent(signal: Signal, columns: Sequence[np.ndarray], where: str) -> str | None:
+    """Why a signal gives no stream; None where it does."""
+    n = len(columns[signal.column])
+    if signal.rate_hz is not None:
+        return None if n else f"{signal.rate_hz:g} Hz, no samples"
+    # Without a rate, one sample alone says nothing about when the next would have come.
+    if n < 2:
+        return f"-1 Hz, {n or 'no'} samples"
+    place = f"{where}, column {signal.column + 1} ({signal.sensor}: {signal.name})"
+    try:
+        if signal.time_column is None:
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                "the signal has samples, the rate -1 Hz and no time column",
+                where=place,
+                hint="export again with time columns, or without this device",
+            )
+        irregular(_times_of(signal, columns, where), place)
+    except KdEdgeError as error:
+        if not signal.is_link:
+            raise
+        return f"-1 Hz, {error.message}"
+    return None
+
+
 def _times_of(signal: Signal, columns: Sequence[np.ndarray], where: str) -> np.ndarray:
     place = f"{where}, column {signal.column + 1} ({signal.sensor}: {signal.name})"
-    if signal.time_column is None:
-        raise KdEdgeError(
-            "KD_BAD_FORMAT",
-            "the signal has samples, the rate -1 Hz and no time column",
-            where=place,
-            hint="export again with time columns, or without this device",
-        )
     times = columns[signal.time_column]
     if len(times) != len(columns[signal.column]):
         raise KdEdgeError(
@@ -156,13 +188,44 @@ def _timing(signal: Signal, columns: Sequence[np.ndarray], where: str) -> Timing
     return timing(times, stated_hz=signal.rate_hz, where=place)
 
 
-def _check_length(streams: Sequence[Stream], header: Header, where: str) -> None:
-    """A file cut between two rows still states how long it was."""
-    held_s = max(s.start_s + s.duration_s for s in streams)
-    if held_s < 0.98 * header.length_s - 0.1:
-        raise KdEdgeError(
-            "KD_TRUNCATED",
-            f"the file states {header.length_s:g} s and holds {held_s:.4g} s",
-            where=f"{where}, row 3",
-            hint="export or copy the file again; to keep the rest, correct the length in row 3",
-        )
+def check_lengths(
+    streams: Sequence[Stream], n_rows: int, stated_s: float, *, where: str, hint: str
+) -> tuple[str, ...]:
+    """Refuse a file that was cut between two rows; its slow streams may be whole all the same.
+
+    A cut takes the last rows from every column that had them: those columns now reach the last row
+    and end early in time. They lack less than three frames where nothing was cut. A stream that
+    ends before the last row ended by itself, and may lack 2 % and 0.1 s.
+
+    Args:
+        n_rows: of numbers in the file.
+        stated_s: the length that the file states.
+        where, hint: for the message.
+
+    Returns:
+        a note where streams last longer than that, as they do in a file of which somebody kept the
+        first rows and changed the length.
+
+    Raises:
+        KdEdgeError KD_TRUNCATED: with the stream and both lengths.
+    """
+    fixed = [stream for stream in streams if stream.modality != LINK]
+    for stream in fixed:
+        held_s = stream.end_s - min(s.start_s for s in fixed)
+        at_the_end = stream.n_samples >= n_rows - 1
+        allowed_s = 3 * TRIGNO_FRAME_S if at_the_end else 0.02 * stated_s + 0.1
+        if held_s < stated_s - allowed_s:
+            raise KdEdgeError(
+                "KD_TRUNCATED",
+                f"{stream.channels[0]} lasts {held_s:.4g} s, and the recording {stated_s:.6g} s: "
+                "the file was cut between two rows",
+                where=where,
+                hint=hint,
+            )
+    longest = max(fixed, key=lambda s: s.duration_s, default=None)
+    if longest is None or longest.duration_s <= 1.02 * stated_s + 0.1:
+        return ()
+    return (
+        f"{longest.channels[0]} lasts {longest.duration_s:.4g} s, and the file states "
+        f"{stated_s:g} s: rows or the length were changed",
+    )

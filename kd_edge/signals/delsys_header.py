@@ -30,6 +30,7 @@ class Signal:
     time_column: int | None
     sensor_index: int
     sensor: str
+    is_link: bool  # of a device beside the sensors, which have modes above 0
     name: str
     unit: str
     rate_hz: float | None  # None: the file gives -1 Hz
@@ -132,17 +133,18 @@ def _length(row: list[str], where: str) -> float:
     return length_s
 
 
-def _sensors(names: list[str], modes: list[str], n: int, where: str) -> list[tuple[int, str]]:
-    """(index, name) of the sensor of each of `n` columns: a name holds until the next one."""
+def _sensors(names: list[str], modes: list[str], n: int, where: str) -> list[tuple[int, str, bool]]:
+    """(index, name, is a link) of each of `n` columns' sensor: a name holds until the next one."""
     if not names or not names[0] or len(names) > n:
         raise _bad_header(where, 4, f"sensor names over at most {n} columns", names[:3])
     starts = [i for i, name in enumerate(names) if name]
     mode_starts = [i for i, mode in enumerate(modes) if mode]
     if mode_starts != starts:
         raise _bad_header(where, 5, "a sensor mode below each sensor name", modes[:3])
-    owners: list[tuple[int, str]] = []
+    owners: list[tuple[int, str, bool]] = []
     for index, (start, end) in enumerate(pairwise([*starts, n])):
-        owners += [(index, names[start])] * (end - start)
+        is_link = modes[start].rpartition(":")[2].strip() == "0"
+        owners += [(index, names[start], is_link)] * (end - start)
     return owners
 
 
@@ -208,7 +210,7 @@ def _is_period_row(row: list[str], n: int, where: str) -> bool:
 
 def _signals(
     titles: list[str],
-    sensors: list[tuple[int, str]],
+    sensors: list[tuple[int, str, bool]],
     rates: list[float | None],
     where: str,
 ) -> tuple[Signal, ...]:

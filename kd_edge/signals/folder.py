@@ -1,8 +1,8 @@
 """A folder of recordings with a `labels.csv` that says what each one is.
 
 `labels.csv` has the columns file, label, subject, session, trial and may have start, end (seconds
-from the recording's start; empty: to its end). A file may stand in several rows with different
-spans. Files are relative to the folder: plain CSV, NPZ, Trigno Discover or EMGworks exports.
+from the recording's first sample; empty: to its end). A file may stand in several rows with
+different spans. Files are relative to the folder: plain CSV, NPZ, or Delsys exports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import numpy as np
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.signals.recording import Recording, Stream
 from kd_edge.signals.source import decode, must_exist, read_bytes
+from kd_edge.signals.timing import is_even
 
 LABELS = "labels.csv"
 _NEEDED = ("file", "label", "subject", "session", "trial")
 _OPTIONAL = ("start", "end")
+_SAMPLE_SLACK = 1e-3  # of a period
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def _row(row: dict[str, str], number: int, labels: Path) -> _Row:
             labels,
             number,
             f"start {start_s:g} s is not before end {end_s:g} s",
-            "seconds from the recording's start",
+            "seconds from the recording's first sample",
         )
     return _Row(
         number=number,
@@ -236,16 +238,18 @@ def _labelled(row: _Row, recording: Recording, labels: Path) -> Recording:
     )
     if row.start_s == 0.0 and row.end_s is None:
         return named
-    length_s = max(_end_s(stream) for stream in recording.streams)
+    begin_s = recording.begin_s
+    length_s = max(stream.end_s for stream in recording.streams) - begin_s
     end_s = length_s if row.end_s is None else row.end_s
-    if end_s > length_s + 1e-6 or row.start_s >= end_s:
+    half_a_sample_s = 0.5 / max(stream.rate_hz for stream in recording.streams)
+    if end_s > length_s + half_a_sample_s or row.start_s >= end_s:
         raise _bad(
             labels,
             row.number,
             f"{row.file} lasts {length_s:.4g} s, and {row.start_s:g} to {end_s:g} s is asked for",
-            "start and end are seconds from the recording's start",
+            "start and end are seconds from the recording's first sample",
         )
-    cut = [_cut(stream, row.start_s, end_s) for stream in recording.streams]
+    cut = [_cut(s, begin_s + row.start_s, begin_s + end_s) for s in recording.streams]
     streams = tuple(stream for stream in cut if stream.n_samples)
     if not streams:
         raise _bad(labels, row.number, f"no sample of {row.file} in that span", "widen it")
@@ -254,26 +258,26 @@ def _labelled(row: _Row, recording: Recording, labels: Path) -> Recording:
     return replace(named, streams=streams, source=source, notes=recording.notes + notes)
 
 
-def _end_s(stream: Stream) -> float:
-    if stream.times_s is not None:
-        return float(stream.times_s[-1]) + 1 / stream.rate_hz
-    return stream.start_s + stream.duration_s
-
-
 def _cut(stream: Stream, start_s: float, end_s: float) -> Stream:
-    """The samples from `start_s` on and before `end_s`, with times from the cut's start."""
+    """The samples from `start_s` on and before `end_s`, with times from the cut's start.
+
+    A sample counts as of the moment that its time is nearest to, within a thousandth of a period:
+    rates are known no better.
+    """
     if stream.times_s is not None:
-        first, last = (int(i) for i in np.searchsorted(stream.times_s, [start_s, end_s]))
+        ends_s = np.array([start_s, end_s]) - _SAMPLE_SLACK / stream.rate_hz
+        first, last = (int(i) for i in np.searchsorted(stream.times_s, ends_s))
         times = stream.times_s[first:last] - start_s
-        even = bool(np.all(np.abs(np.diff(times) * stream.rate_hz - 1) <= 0.5))
+        even = is_even(times, stream.rate_hz)
         return replace(
             stream,
             samples=stream.samples[first:last],
             start_s=float(times[0]) if len(times) else 0.0,
             times_s=None if even else times,  # the cut may leave the gap outside
         )
+    n = stream.n_samples
     first, last = (
-        min(max(math.ceil((t - stream.start_s) * stream.rate_hz - 1e-6), 0), stream.n_samples)
+        min(max(math.ceil((t - stream.start_s) * stream.rate_hz - _SAMPLE_SLACK), 0), n)
         for t in (start_s, end_s)
     )
     return replace(

@@ -8,8 +8,10 @@ emg_1 (mV),emg_2 (mV)
 ```
 Rows that begin with `#` may stand first and hold `key = value`: `rate_hz`, `modality` (of every
 column), `sensor`, `started` (ISO 8601), `synthetic` (true or false). Then one row of column names,
-then numbers, every row with a line end. A column named `time`, `time_s`, `t` or `seconds` holds
-seconds; without it `rate_hz` must be there, and where both are they must agree within 1 %.
+then numbers, every row with a line end. A column named `time`, `t`, `timestamp` or `seconds` holds
+times, in the unit that its title says (`time (ms)`, `t_us`) or in seconds; without it `rate_hz`
+must be there, and where both are they must agree within 1 %. Times of a Unix clock say when the
+recording began.
 A column's modality is its name's first word (`acc_x` and `ACC X` are `acc`, `gyro x` is `gyr`), its
 unit what stands in parentheses. Signals at several rates need NPZ or several files.
 """
@@ -17,6 +19,8 @@ unit what stands in parentheses. Signals at several rates need NPZ or several fi
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +28,15 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, parse_numbers
-from kd_edge.signals.timing import Timing, timing
+from kd_edge.signals.timing import Timing, clock, is_time_title, timing
 from kd_edge.signals.titles import modality_of, split_title
 
 _KEYS = ("rate_hz", "modality", "sensor", "started", "synthetic")
-_TIME_NAMES = ("time", "time_s", "t", "seconds")
+_INDEX = re.compile(r"(Unnamed: \d+)?")  # how table libraries call the column of row numbers
 
 
 def sniff(path: Path) -> bool:
@@ -60,17 +65,20 @@ def read(path: Path) -> list[Recording]:
             where=where,
             hint="export or copy the file again",
         )
-    time_column = _time_column(names)
-    when = _timing(columns, time_column, keys, where)
-    gaps = tuple(
+    time_column, left_out, notes = _without_signals(names, columns, where)
+    when = _timing(names, columns, time_column, keys, where)
+    notes += [
         f"{gap.length_s:.4g} s without samples after {gap.start_s:.4g} s" for gap in when.gaps
-    )
+    ]
+    streams = _streams(names, columns, left_out, when, keys, where)
+    check_samples(streams, where, title_row + 1)
+    streams, began = off_unix_clock(streams)
     recording = Recording(
-        streams=_streams(names, columns, time_column, when, keys, where),
+        streams=streams,
         source=where,
-        started=_started(keys, where),
+        started=_started(keys, where) or began,
         synthetic=_truth(keys, where),
-        notes=gaps,
+        notes=tuple(notes),
     )
     return [recording]
 
@@ -111,11 +119,10 @@ def _names(content: bytes, offset: int, row: int, where: str) -> tuple[list[str]
         raise _no_names(row, where, str(error)) from error
     while names and not names[-1]:
         names.pop()
-    if not names or not all(names) or all(_is_number(name) for name in names):
+    if not names or not all(names[1:]) or all(_is_number(name) for name in names):
         raise _no_names(row, where, line[:60])
-    titles = [split_title(name)[0] for name in names]
-    doubled = next((t for i, t in enumerate(titles) if t in titles[:i]), None)
-    if doubled is not None:
+    doubled, times = Counter(split_title(name)[0] for name in names).most_common(1)[0]
+    if times > 1:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"two columns are called '{doubled}'",
@@ -142,15 +149,43 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _time_column(names: Sequence[str]) -> int | None:
+def _without_signals(
+    names: Sequence[str], columns: Sequence[np.ndarray], where: str
+) -> tuple[int | None, set[int], list[str]]:
+    """The column of times, all columns that hold no signal, and what is worth saying of them."""
+    time_column: int | None = None
+    left_out: set[int] = set()
+    notes: list[str] = []
     for column, name in enumerate(names):
-        if split_title(name)[0].lower() in _TIME_NAMES:
-            return column
-    return None
+        if _INDEX.fullmatch(name):
+            _must_count_rows(columns[column], name, f"{where}, column {column + 1}")
+            notes.append(f"column {column + 1} counts the rows; left out")
+        elif not is_time_title(name):
+            continue
+        elif time_column is None:
+            time_column = column
+        else:
+            notes.append(f"column {column + 1} ({name}) is a second clock; left out")
+        left_out.add(column)
+    return time_column, left_out, notes
+
+
+def _must_count_rows(values: np.ndarray, name: str, where: str) -> None:
+    if not np.array_equal(values - values[0], np.arange(len(values))):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"a column is called {name[:20]!r}, and does not just count the rows",
+            where=where,
+            hint="give it its name, such as 'emg_1 (mV)', or delete it",
+        )
 
 
 def _timing(
-    columns: Sequence[np.ndarray], time_column: int | None, keys: dict[str, str], where: str
+    names: Sequence[str],
+    columns: Sequence[np.ndarray],
+    time_column: int | None,
+    keys: dict[str, str],
+    where: str,
 ) -> Timing:
     stated_hz = None
     if "rate_hz" in keys:
@@ -167,26 +202,26 @@ def _timing(
             "KD_BAD_FORMAT",
             "the file says nothing of its rate",
             where=where,
-            hint="add a first row '# rate_hz = 200', or a column 'time' in seconds",
+            hint="add a first row '# rate_hz = 200', or a column 'time (s)'",
         )
     if time_column is None:
         return Timing(stated_hz, 0.0, None, ())
-    return timing(
-        columns[time_column], stated_hz=stated_hz, where=f"{where}, column {time_column + 1}"
-    )
+    place = f"{where}, column {time_column + 1}"
+    times_s, tick_s = clock(columns[time_column], names[time_column], place)
+    return timing(times_s, stated_hz=stated_hz, where=place, tick_s=tick_s)
 
 
 def _streams(
     names: Sequence[str],
     columns: Sequence[np.ndarray],
-    time_column: int | None,
+    left_out: set[int],
     when: Timing,
     keys: dict[str, str],
     where: str,
 ) -> tuple[Stream, ...]:
     groups: dict[tuple[str, str], list[int]] = {}
     for column, name in enumerate(names):
-        if column == time_column:
+        if column in left_out:
             continue
         title, unit = split_title(name)
         modality = keys.get("modality") or modality_of(title)

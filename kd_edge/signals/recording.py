@@ -20,14 +20,26 @@ def same_rate(left_hz: float, right_hz: float) -> bool:
 
 
 # How files spell units, and the usual spelling.
-_SPELLINGS = {"G": "g", "uV": "µV", "\u03bcV": "µV", "Volts": "V", "dps": "deg/s", "°/s": "deg/s"}
+_SPELLINGS = {
+    "G": "g",
+    "uV": "µV",
+    "\u03bcV": "µV",
+    "Volts": "V",
+    "dps": "deg/s",
+    "°/s": "deg/s",
+    "m/s^2": "m/s²",
+    "m/s2": "m/s²",
+}
+
+
+def usual_unit(unit: str) -> str:
+    """The usual spelling of a unit: 'deg/s' for '°/s'."""
+    return _SPELLINGS.get(unit, unit)
 
 
 def same_unit(left: str, right: str) -> bool:
     """Whether two stated units are one; a unit that a file does not state is no other unit."""
-    if not left or not right:
-        return True
-    return _SPELLINGS.get(left, left) == _SPELLINGS.get(right, right)
+    return not left or not right or usual_unit(left) == usual_unit(right)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,9 @@ from kd_edge.signals.titles import split_title
 # of 1 / 13.5 ms: 2 samples 148.148 Hz, 15 1111.11 Hz, 17 1259.259 Hz, 27 2000 Hz, 30 2222.22 Hz.
 TRIGNO_FRAME_S = 0.0135
 RATE_TOLERANCE = 0.01
-_FINEST_TICK_DIGITS = 9  # of a second
+_FINEST_TICK_DIGITS = 9
+_LATEST_S = 1e10  # in the year 2286 on a Unix clock: what is later is in another unit
+_FASTEST_HZ = 1e7
 _TIME_UNITS = {
     "s": ("s", "sec", "secs", "second", "seconds"),
     "ms": ("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"),
@@ -33,8 +35,8 @@ _TIME_UNITS = {
     "ns": ("ns", "nsec", "nanos", "nanosecond", "nanoseconds"),
     "min": ("min", "mins", "minute", "minutes"),
 }
-_SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0}
-_SECONDS_A = {name: _SECONDS[unit] for unit, names in _TIME_UNITS.items() for name in names}
+_SECONDS = {"s": (1, 1), "ms": (1, 1000), "µs": (1, 10**6), "ns": (1, 10**9), "min": (60, 1)}
+_UNIT_OF = {name: unit for unit, names in _TIME_UNITS.items() for name in names}
 _TIME_NAME = re.compile(
     r"(?:elapsed[ _]?)?(?:time|t)(?:[ _]?stamps?)?|timestamps?|elapsed", re.IGNORECASE
 )
@@ -46,15 +48,21 @@ def is_time_title(title: str) -> bool:
     return bool(suffix) or _TIME_NAME.fullmatch(name) is not None
 
 
-def seconds_in_unit(title: str, where: str) -> float:
-    """Seconds that one unit of a time column stands for: 0.001 of 'time (ms)', 1 of 't'.
+def clock(values: np.ndarray, title: str, where: str) -> tuple[np.ndarray, float]:
+    """The seconds that a time column's numbers are, and the tick that its writer rounded to.
+
+    Args:
+        values: (n,) in the unit that `title` says; seconds where it says none.
+        title: of the column: 'time (ms)', 't_us', 'seconds'.
+
+    Returns:
+        (n,) s, and the decimal step of the numbers in s, 0 where they have none.
 
     Raises:
         KdEdgeError KD_BAD_FORMAT: no unit of time, or two that differ ('t_us (ms)').
     """
-    suffix = _time_name(title)[1]
-    unit = split_title(title)[1]
-    stated = {_SECONDS_A.get(word.lower()) for word in (unit, suffix) if word}
+    suffix, unit = _time_name(title)[1], split_title(title)[1]
+    stated = {_UNIT_OF.get(word.lower()) for word in (unit, suffix) if word}
     if None in stated or len(stated) > 1:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
@@ -63,33 +71,34 @@ def seconds_in_unit(title: str, where: str) -> float:
             hint=f"write one of {', '.join(_TIME_UNITS)}, such as 'time (ms)'; "
             "without a unit times are seconds",
         )
-    return stated.pop() if stated else 1.0
+    unit = stated.pop() if stated else "s"
+    # Whole factors, since 1 / 1000 is no binary number.
+    factor, divisor = _SECONDS[unit]
+    return values * factor / divisor, ticks_s(values) * factor / divisor
 
 
 def _time_name(title: str) -> tuple[str, str]:
     """('time', 'ms') of 'Time_ms (…)'; the second is '' where the name says no unit."""
     name = split_title(title)[0].lower().strip()
-    if len(name) > 2 and name in _SECONDS_A:  # 'seconds'; 's' and 'ms' may be anything
+    if len(name) > 2 and name in _UNIT_OF:  # 'seconds'; 's' and 'ms' may be anything
         return "time", name
     stem, _, last = name.replace("_", " ").rpartition(" ")
-    if last in _SECONDS_A and _TIME_NAME.fullmatch(stem.strip()):
+    if last in _UNIT_OF and _TIME_NAME.fullmatch(stem.strip()):
         return stem.strip(), last
     return name, ""
 
 
-def ticks_s(times_s: np.ndarray) -> float:
-    """The decimal step that all times are multiples of: 0.001 where they are whole ms, else 0.
+def ticks_s(times: np.ndarray) -> float:
+    """The decimal step that all times are multiples of: 0.001 where they have three decimals.
 
     Writers round times so. Evenly spaced samples then seem to be one tick too early or too late.
+    0 where there is no such step, or where it is too fine to tell from the last bit.
     """
-    offset_s = np.asarray(times_s, dtype=np.float64)
-    blur_s = 4 * float(np.spacing(np.abs(offset_s).max(initial=0.0)))
+    blur = 4 * float(np.spacing(np.abs(times).max(initial=0.0)))
     for digits in range(_FINEST_TICK_DIGITS + 1):
-        tick = 10.0**-digits
-        if blur_s < 0.01 * tick and np.all(
-            np.abs(offset_s - np.rint(offset_s / tick) * tick) <= blur_s
-        ):
-            return tick
+        scale = 10.0**digits
+        if blur * scale < 0.01 and np.all(np.abs(times - np.rint(times * scale) / scale) <= blur):
+            return 1 / scale
     return 0.0
 
 
@@ -137,7 +146,8 @@ def timing(
             (whole ms, say) are found without it.
 
     Raises:
-        KdEdgeError KD_BAD_FORMAT: times that go back, or fewer than two and no stated rate.
+        KdEdgeError KD_BAD_FORMAT: times that go back or cannot be seconds, or fewer than two and no
+            stated rate.
         KdEdgeError KD_RATE_MISMATCH: times and `stated_hz` differ by more than 1 %.
     """
     times_s = np.asarray(times_s, dtype=np.float64)
@@ -151,7 +161,7 @@ def timing(
             )
         return Timing(stated_hz, float(times_s[0]) if len(times_s) else 0.0, None, ())
     steps = np.diff(times_s)
-    _must_increase(times_s, steps, where)
+    _must_be_times(times_s, where)
     resolution = _resolution(times_s, digits)
     mean = float(times_s[-1] - times_s[0]) / len(steps)
     on_ticks = _evenly_rounded(times_s, mean, tick_s)
@@ -219,7 +229,8 @@ def irregular(times_s: np.ndarray, where: str) -> Timing:
     """Timing of a device that sends when it likes: the mean rate, and the times themselves.
 
     Raises:
-        KdEdgeError KD_BAD_FORMAT: fewer than two times, times that go back, or all equal.
+        KdEdgeError KD_BAD_FORMAT: fewer than two times, times that go back, are all equal, or
+            cannot be seconds.
     """
     times_s = np.asarray(times_s, dtype=np.float64)
     if len(times_s) < 2:
@@ -229,7 +240,7 @@ def irregular(times_s: np.ndarray, where: str) -> Timing:
             where=where,
             hint="export without this device, or record for longer",
         )
-    _must_increase(times_s, np.diff(times_s), where)
+    _must_be_times(times_s, where)
     rate_hz = (len(times_s) - 1) / float(times_s[-1] - times_s[0])
     return Timing(rate_hz, float(times_s[0]), times_s, ())
 
@@ -241,8 +252,8 @@ def snap_to_trigno(rate_hz: float, tolerance: float) -> float:
     return snapped if samples and abs(snapped - rate_hz) <= tolerance * rate_hz else rate_hz
 
 
-def _must_increase(times_s: np.ndarray, steps: np.ndarray, where: str) -> None:
-    back = np.flatnonzero(steps < 0)
+def _must_be_times(times_s: np.ndarray, where: str) -> None:
+    back = np.flatnonzero(np.diff(times_s) < 0)
     if len(back) or times_s[-1] <= times_s[0]:
         at = int(back[0]) + 1 if len(back) else len(times_s) - 1
         raise KdEdgeError(
@@ -250,6 +261,16 @@ def _must_increase(times_s: np.ndarray, steps: np.ndarray, where: str) -> None:
             f"times must increase; {times_s[at]:g} s follows {times_s[at - 1]:g} s",
             where=f"{where}, sample {at + 1}",
             hint="sort the rows by time, or export the file again",
+        )
+    late = np.abs(times_s[[0, -1]]).max() >= _LATEST_S
+    if late or (len(times_s) - 1) / (times_s[-1] - times_s[0]) >= _FASTEST_HZ:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"times from {times_s[0]:g} s to {times_s[-1]:g} s for {len(times_s)} samples "
+            "are no seconds",
+            where=where,
+            hint="say the unit in the column's title, such as 'time (ms)', "
+            f"one of {', '.join(_TIME_UNITS)}",
         )
 
 

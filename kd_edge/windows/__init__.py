@@ -1,6 +1,6 @@
 """Windows: the fixed-shape arrays that a model takes, with what each came from."""
 
-from kd_edge.windows.cutting import cut_windows
+from kd_edge.windows.cutting import cut_windows, used_modalities
 from kd_edge.windows.normalising import (
     Normaliser,
     fit_normaliser,
@@ -17,4 +17,5 @@ __all__ = [
     "front_end_constants",
     "normalised_channels",
     "spread_evenly",
+    "used_modalities",
 ]

@@ -34,7 +34,7 @@ def cut_windows(
             KD_WINDOW_TOO_LONG (the recording is named), KD_RECIPE_VALUE (lengths that do not
             divide, a hop below one sample).
     """
-    taken = {modality for modalities in settings.inputs.values() for modality in modalities}
+    taken = used_modalities(settings)
     selection = Selection({m: front_end[m] for m in front_end if m in taken}, recordings[0])
     designs = selection.designs
     layouts = layouts_of(settings, designs)
@@ -53,6 +53,11 @@ def cut_windows(
         if progress:
             progress(index + 1)
     return _window_set(recordings, cut, owners, class_names), tuple(designs.values())
+
+
+def used_modalities(settings: Windows) -> set[str]:
+    """The modalities that some model input takes; nothing else of a recording is looked at."""
+    return {modality for modalities in settings.inputs.values() for modality in modalities}
 
 
 def layouts_of(settings: Windows, designs: dict[str, StreamConstants]) -> list[InputLayout]:
