@@ -51,6 +51,7 @@ class Reader:
 
 _ALL = (
     Reader("delsys-csv", "Trigno Discover CSV export", "kd_edge.signals.delsys"),
+    Reader("delsys-api-csv", "CSV of the vendor's Python example", "kd_edge.signals.delsys_api"),
     Reader("emgworks-csv", "EMGworks CSV export", "kd_edge.signals.emgworks"),
     Reader("npz", "one NPZ file", "kd_edge.signals.npz"),
     Reader("csv", "one plain CSV file", "kd_edge.signals.plain_csv"),

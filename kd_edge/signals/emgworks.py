@@ -3,6 +3,9 @@
 Every signal stands right of a time column `X[s]` (some exports have one time column for all).
 The preamble's rows read `Label: … Sampling frequency: … Number of points: … start: … Unit: …`;
 their number of points can exceed the rows that follow. Times have seven significant digits.
+
+Table libraries and spreadsheets rename titles that stand twice (`X[s].1`, `X [s]_2`, `X.s..3`) and
+put a column of row numbers first. Such titles are read as what they were.
 """
 
 from __future__ import annotations
@@ -16,20 +19,28 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
-from kd_edge.signals.table import TableLayout, parse_numbers
+from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
 from kd_edge.signals.timing import Timing, snap_to_trigno, timing
 from kd_edge.signals.titles import modality_of, unique
 
-_TIME = re.compile(r'"?X ?\[s\]"?')
+# 'X[s]' as EMGworks writes it, and as it looks after table libraries (pandas: 'X[s].1', readr:
+# 'X[s]...3', R and MATLAB: 'X.s..1', 'X_s__1') and hands have been at it.
+_TIME = re.compile(
+    r"(?:x|time)[\[(._](?P<unit>s|ms|us|µs|\u03bcs|ns|min)[\])._]?[._#]*\d*", re.IGNORECASE
+)
+_INDEX = re.compile(r"(Unnamed: \d+|index)?", re.IGNORECASE)
 _LABEL = re.compile(
     r"Label: (?P<label>.*?) Sampling frequency: (?P<rate>\S+) Number of points: (?P<points>\d+) "
     r"start: \S+ Unit: (?P<unit>.*?) ?Domain Unit: (?P<domain>\S*)",
     re.ASCII,
 )
 _MAX_PREAMBLE_ROWS = 2000
+_LONGEST_LABEL = 2000
 _TIME_DIGITS = 7
+_FEWEST_OF_A_CLOCK = 10
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ def sniff(path: Path) -> bool:
     if not path.is_file():
         return False
     start = peek(path, 256).removeprefix(b"\xef\xbb\xbf")
-    return start.startswith((b"X[s],", b'"X[s]",', b"X [s],", b"Label: "))
+    return start.startswith(b"Label: ") or _begins_titles(start)
 
 
 def read(path: Path) -> list[Recording]:
@@ -81,10 +92,10 @@ def read(path: Path) -> list[Recording]:
     preamble, title_row, start = _split(content, where)
     stated = _stated(preamble, where)
     titles = _titles(content, start, title_row, where)
-    signals = _signals(titles, stated, title_row, where)
     body_start = content.find(b"\n", start) + 1
     layout = TableLayout(where, unique(titles), title_row + 1, ragged=True)
     columns = parse_numbers(content[body_start:] if body_start else b"", layout)
+    signals = _signals(titles, columns, stated, f"{where}, row {title_row}")
     if not any(len(columns[s.column]) for s in signals):
         raise KdEdgeError(
             "KD_TRUNCATED",
@@ -94,7 +105,9 @@ def read(path: Path) -> list[Recording]:
         )
     notes: list[str] = []
     streams = _streams(signals, columns, where, notes)
-    return [Recording(streams=streams, source=where, notes=tuple(notes))]
+    check_samples(streams, where, title_row + 1)
+    streams, began = off_unix_clock(streams)
+    return [Recording(streams=streams, source=where, started=began, notes=tuple(notes))]
 
 
 def _split(content: bytes, where: str) -> tuple[list[str], int, int]:
@@ -103,8 +116,7 @@ def _split(content: bytes, where: str) -> tuple[list[str], int, int]:
     for row in range(1, _MAX_PREAMBLE_ROWS + 2):
         end = content.find(b"\n", start)
         line = content[start : end if end >= 0 else len(content)]
-        first_cell = line.removeprefix(b"\xef\xbb\xbf").split(b",", 1)[0].strip()
-        if _TIME.fullmatch(first_cell.decode("ascii", "replace")):
+        if _begins_titles(line.removeprefix(b"\xef\xbb\xbf")):
             return rows, row, start
         rows.append(decode(line, where, row).strip())
         if end < 0:
@@ -118,12 +130,27 @@ def _split(content: bytes, where: str) -> tuple[list[str], int, int]:
     )
 
 
+def _begins_titles(line: bytes) -> bool:
+    """Whether a row's first cells are a title of times, or of row numbers and then of times."""
+    cells = [c.strip(b' "\r\n').decode("utf-8", "replace") for c in line[:256].split(b",", 2)[:2]]
+    if len(cells) == 2 and _INDEX.fullmatch(cells[0]):
+        cells = cells[1:]
+    # Its own first title alone, since a plain CSV may well begin with 'time (s)'.
+    return cells[0][:1] in ("x", "X") and _unit_of_times(cells[0]) == "s"
+
+
+def _unit_of_times(title: str) -> str | None:
+    """The unit in the title of a column of times, None for any other title."""
+    match = _TIME.fullmatch("".join(title.split()))
+    return match["unit"].lower() if match else None
+
+
 def _stated(preamble: Sequence[str], where: str) -> dict[str, _Stated]:
     found: dict[str, _Stated] = {}
     for row, line in enumerate(preamble, start=1):
         if not line.startswith("Label:"):
             continue  # triggers, date, comments
-        match = _LABEL.fullmatch(line)
+        match = _LABEL.fullmatch(line) if len(line) <= _LONGEST_LABEL else None
         rate_hz = _number(match["rate"]) if match else 0.0
         if not 0 < rate_hz < 1e7 or match["domain"] != "s":
             raise KdEdgeError(
@@ -169,30 +196,63 @@ def _titles(content: bytes, start: int, row: int, where: str) -> list[str]:
 
 
 def _signals(
-    titles: Sequence[str], stated: dict[str, _Stated], row: int, where: str
+    titles: Sequence[str],
+    columns: Sequence[np.ndarray],
+    stated: dict[str, _Stated],
+    where: str,
 ) -> list[_Signal]:
     signals: list[_Signal] = []
-    time_column = 0
+    time_column: int | None = None
     for column, title in enumerate(titles):
-        if _TIME.fullmatch(title):
+        unit = _unit_of_times(title)
+        if unit is not None:
+            _must_be_seconds(unit, title, f"{where}, column {column + 1}")
             time_column = column
             continue
-        if not title or (stated and title not in stated):
+        if _INDEX.fullmatch(title) and counts_rows(columns[column]):
+            continue  # a column of row numbers, or one that a spreadsheet left empty
+        if not title or _INDEX.fullmatch(title) or (stated and title not in stated):
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
-                f"the title {title[:60]!r} is " + ("not in the preamble" if title else "empty"),
-                where=f"{where}, row {row}, column {column + 1}",
-                hint="export the recording again from EMGworks",
+                f"the title {title[:60]!r} is "
+                + ("not in the preamble" if stated else "no signal's"),
+                where=f"{where}, column {column + 1}",
+                hint="give the column its title back ('X[s]' for times), or export the file again",
             )
-        signals.append(_Signal(column, time_column, title, stated.get(title)))
+        if ": " not in title and _is_a_clock(columns[column]):
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"the column {title[:60]!r} increases evenly as times do, and is not called 'X[s]'",
+                where=f"{where}, column {column + 1}",
+                hint="give the column its title back ('X[s]' for times), or export the file again",
+            )
+        signals.append(_Signal(column, time_column or 0, title, stated.get(title)))
     if not signals:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             "the row of titles names no signal",
-            where=f"{where}, row {row}",
+            where=where,
             hint="export the recording again from EMGworks",
         )
     return signals
+
+
+def _must_be_seconds(unit: str, title: str, where: str) -> None:
+    if unit != "s":
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"the time column {title[:60]!r} is not in seconds",
+            where=where,
+            hint="export from EMGworks with times in seconds",
+        )
+
+
+def _is_a_clock(values: np.ndarray) -> bool:
+    """Whether values rise by nearly one step throughout: no signal of a body does."""
+    if len(values) < _FEWEST_OF_A_CLOCK:
+        return False
+    steps = np.diff(values)
+    return bool(steps.min() > 0 and np.ptp(steps) < 0.1 * steps.mean())
 
 
 def _streams(

@@ -4,26 +4,52 @@ Every stream is an array under a name without a dot, `(samples, channels)` or `(
 facts beside it: `<name>.rate_hz` (needed), and where they apply `<name>.modality` (the name
 otherwise), `.sensor`, `.channels` (a text array), `.unit`, `.start_s`, `.lsb`, `.times_s`. Facts
 of the recording: `label`, `subject`, `session`, `trial`, `started`, `synthetic`. Pickled objects
-are never loaded.
+are never loaded. `times_s` that are even are read as a rate and a start.
 
     np.savez("trial_07.npz", emg=x, **{"emg.rate_hz": 1111.11, "emg.unit": "mV"}, label="house")
 """
 
 from __future__ import annotations
 
+import lzma
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.lib.format import (
+    MAGIC_PREFIX,
+    read_array_header_1_0,
+    read_array_header_2_0,
+    read_magic,
+)
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.signals.recording import Recording, Stream
-from kd_edge.signals.source import must_exist, peek
+from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.sane import check_samples
+from kd_edge.signals.source import must_exist, peek, too_large, unpacked_bound
+from kd_edge.signals.table import MOST_COLUMNS
+from kd_edge.signals.timing import Timing, timing
 from kd_edge.signals.titles import unique
 
 _RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    KeyError,
+    RuntimeError,  # encrypted, or NotImplementedError for a way of packing
+    struct.error,
+    RecursionError,
+    MemoryError,
+)
 _STREAM_KEYS = (
     "rate_hz",
     "modality",
@@ -46,7 +72,8 @@ def read(path: Path) -> list[Recording]:
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_TRUNCATED or KD_BAD_FORMAT (no archive, a key that is unknown,
-            missing or of the wrong kind, pickled objects).
+            missing or of the wrong kind, pickled objects, more than `unpacked_bound` bytes),
+            KD_BAD_SAMPLES, KD_RATE_MISMATCH (times against `rate_hz`).
     """
     where = str(must_exist(path))
     if not sniff(Path(path)):
@@ -67,14 +94,16 @@ def read(path: Path) -> list[Recording]:
     trial, synthetic = facts.get("trial", "0"), facts.get("synthetic", "False").lower()
     if not (trial.isascii() and trial.isdigit()) or synthetic not in ("true", "false", "0", "1"):
         raise _bad(where, "trial is a whole number and synthetic True or False", "save them so")
+    check_samples(renamed, where)
+    shifted, began = off_unix_clock(renamed)
     recording = Recording(
-        streams=tuple(renamed),
+        streams=shifted,
         source=where,
         label=facts.get("label"),
         subject=facts.get("subject", ""),
         session=facts.get("session", ""),
         trial=int(trial),
-        started=facts.get("started"),
+        started=facts.get("started") or began,
         synthetic=synthetic in ("true", "1"),
     )
     return [recording]
@@ -83,8 +112,10 @@ def read(path: Path) -> list[Recording]:
 def _load(path: Path, where: str) -> dict[str, np.ndarray]:
     try:
         # Opened here, because NumPy leaves a file open that turns out damaged.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+        with open(path, "rb") as stream:
+            _check_sizes(stream, path, where)
+            with np.load(stream, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
     except zipfile.BadZipFile as error:
         raise KdEdgeError(
             "KD_TRUNCATED",
@@ -92,10 +123,33 @@ def _load(path: Path, where: str) -> dict[str, np.ndarray]:
             where=where,
             hint="save or copy the file again",
         ) from error
-    except (ValueError, OSError, EOFError, zlib.error, KeyError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise _bad(
             where, f"not a readable NPZ file: {error}", "save plain arrays with numpy.savez"
         ) from error
+
+
+def _check_sizes(stream: BinaryIO, path: Path, where: str) -> None:
+    """Before anything is unpacked: what the archive and each array say that they need.
+
+    NumPy makes room for as many numbers as an array's header states, whatever follows it.
+    """
+    bound = unpacked_bound(path.stat().st_size)
+    with zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > bound:
+            raise too_large(where, bound)
+        for member in members:
+            with archive.open(member) as content:
+                if content.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+                    continue  # not an array: NumPy gives its bytes
+                content.seek(0)
+                version = read_magic(content)
+                read_header = read_array_header_1_0 if version == (1, 0) else read_array_header_2_0
+                shape, _, dtype = read_header(content)
+                if math.prod(shape) * max(dtype.itemsize, 1) > member.file_size:
+                    raise ValueError(f"{member.filename} states {shape} values and holds fewer")
+    stream.seek(0)
 
 
 def _is_stream(name: str) -> bool:
@@ -123,6 +177,12 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
             f"save '{name}' as such an array",
         )
     samples = samples.reshape(len(samples), -1)
+    if samples.shape[1] > MOST_COLUMNS:
+        raise _bad(
+            where,
+            f"'{name}' has {samples.shape[1]} channels, and at most {MOST_COLUMNS} are read",
+            "save (samples, channels), not the other way round",
+        )
     if samples.dtype != np.float32 and np.abs(samples, dtype=np.float64).max() > np.finfo("f4").max:
         raise _bad(where, f"'{name}' has values too large for a 32-bit float", "scale them")
     channels = arrays.get(f"{name}.channels")
@@ -140,6 +200,7 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
     rate_hz = _number(arrays, f"{name}.rate_hz", where)
     if rate_hz is None or not 0 < rate_hz < 1e7:
         raise _bad(where, f"'{name}.rate_hz' is missing or not over 0", "save the rate in Hz")
+    when = _timing(name, arrays, len(samples), rate_hz, where)
     return Stream(
         modality=(_text(arrays, f"{name}.modality", where) or name).lower(),
         sensor=_text(arrays, f"{name}.sensor", where),
@@ -147,22 +208,35 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
         samples=samples.astype(np.float32),
         rate_hz=rate_hz,
         unit=_text(arrays, f"{name}.unit", where),
-        start_s=_number(arrays, f"{name}.start_s", where) or 0.0,
+        start_s=when.start_s,
         lsb=_number(arrays, f"{name}.lsb", where),
-        times_s=_times(name, arrays, len(samples), where),
+        times_s=when.times_s,
     )
 
 
-def _times(name: str, arrays: Mapping[str, np.ndarray], n: int, where: str) -> np.ndarray | None:
+def _timing(
+    name: str, arrays: Mapping[str, np.ndarray], n: int, rate_hz: float, where: str
+) -> Timing:
+    start_s = _number(arrays, f"{name}.start_s", where) or 0.0
     times = arrays.get(f"{name}.times_s")
     if times is None:
-        return None
+        return Timing(rate_hz, start_s, None, ())
+    key = f"{name}.times_s"
     rising = times.dtype.kind in "iuf" and times.shape == (n,) and bool(np.all(np.diff(times) >= 0))
     if not rising or not np.isfinite(times).all():
-        raise _bad(
-            where, f"'{name}.times_s' is not {n} increasing numbers", "save one time a sample"
-        )
-    return times.astype(np.float64)
+        raise _bad(where, f"'{key}' is not {n} increasing numbers", "save one time a sample")
+    # Times kept in 32 bits lie further apart than the samples of a long recording.
+    tick_s = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" else 0.0
+    times_s = times.astype(np.float64)
+    place = f"{where}, {key}"
+    try:
+        return timing(times_s, stated_hz=rate_hz, where=place, tick_s=tick_s)
+    except KdEdgeError as error:
+        steps = np.diff(times_s)
+        if error.code != "KD_RATE_MISMATCH" or np.ptp(steps) <= 0.1 * steps.mean() + 2 * tick_s:
+            raise
+        # Of a device that sends when it likes the rate is a nominal one.
+        return Timing(rate_hz, float(times_s[0]), times_s, ())
 
 
 def _number(arrays: Mapping[str, np.ndarray], key: str, where: str) -> float | None:

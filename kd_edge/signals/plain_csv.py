@@ -31,7 +31,7 @@ from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.signals.recording import Recording, Stream, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
-from kd_edge.signals.table import TableLayout, parse_numbers
+from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
 from kd_edge.signals.timing import Timing, clock, is_time_title, timing
 from kd_edge.signals.titles import modality_of, split_title
 
@@ -171,7 +171,7 @@ def _without_signals(
 
 
 def _must_count_rows(values: np.ndarray, name: str, where: str) -> None:
-    if not np.array_equal(values - values[0], np.arange(len(values))):
+    if not counts_rows(values):
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"a column is called {name[:20]!r}, and does not just count the rows",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -10,8 +12,16 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from kd_edge.errors import KdEdgeError, nearest
+
+# What a packed file may unpack to: this much in any case, beyond it so many times its own size, and
+# never more than the last. Recordings pack 2 to 20 times; a zip bomb a thousand times and more.
+UNPACKED_ALWAYS = 256 << 20
+UNPACKED_TIMES = 100
+UNPACKED_AT_MOST = 4 << 30
+_PIECE = 1 << 20
 
 TAR_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 
@@ -35,7 +45,7 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_TRUNCATED (a cut gzip), KD_BAD_FORMAT (not gzip, empty,
-            a folder, unreadable).
+            a folder, unreadable, or unpacks to more than `unpacked_bound`).
     """
     path = must_exist(path)
     if path.is_dir():
@@ -54,7 +64,7 @@ def read_bytes(path: Path) -> bytes:
             where=str(path),
             hint="check the file's permissions and the disk",
         ) from error
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         content = _gunzip(content, str(path))
     if not content:
         raise KdEdgeError(
@@ -63,10 +73,25 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
+def unpacked_bound(packed_bytes: int) -> int:
+    """The bytes that a packed file of this size may unpack to."""
+    return min(max(UNPACKED_ALWAYS, UNPACKED_TIMES * packed_bytes), UNPACKED_AT_MOST)
+
+
+def too_large(where: str, bound: int) -> KdEdgeError:
+    """The error for a packed file that unpacks to more than its bound."""
+    return KdEdgeError(
+        "KD_BAD_FORMAT",
+        f"the file unpacks to more than {bound / (1 << 20):g} MiB",
+        where=where,
+        hint="no recording packs so well: get the file again, or unpack it yourself and look at it",
+    )
+
+
 def peek(path: Path, n_bytes: int = 4096) -> bytes:
     """The first bytes of a file (unpacked if `.gz`), or b'' where it cannot be read."""
     try:
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             with gzip.open(path, "rb") as stream:
                 return stream.read(n_bytes)
         with open(path, "rb") as stream:
@@ -111,7 +136,8 @@ def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
     The names are relative, with '/'. A folder's come sorted, an archive's in its order.
 
     Raises:
-        KdEdgeError KD_TRUNCATED (a cut archive), KD_BAD_FORMAT (no archive), KD_NO_FILE.
+        KdEdgeError KD_TRUNCATED (a cut archive), KD_BAD_FORMAT (no archive, or it unpacks to more
+            than `unpacked_bound`), KD_NO_FILE.
     """
     path = must_exist(path)
     if path.is_dir():
@@ -120,13 +146,42 @@ def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
                 yield file.relative_to(path).as_posix(), read_bytes(file)
         return
     try:
-        # A stream, not random access: an xz archive is then unpacked once.
-        with tarfile.open(path, "r|*") as archive:
+        left = bound = unpacked_bound(path.stat().st_size)
+        with _unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
+                left -= member.size  # may be more than what is stored: holes of a sparse file
+                if left < 0:
+                    raise too_large(str(path), bound)
                 if member.isfile() and member.name.endswith(suffix):
                     yield member.name, archive.extractfile(member).read()
     except (EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, OSError) as error:
         raise _archive_error(path, error) from error
+
+
+@contextlib.contextmanager
+def _unpacked(path: Path) -> Iterator[_Bounded]:
+    """The bytes that an archive unpacks to, as far as its bound, once and in order."""
+    openers = {b"\x1f\x8b": gzip.open, b"\xfd7": lzma.open, b"BZ": bz2.open}
+    with open(path, "rb") as packed:
+        start = packed.read(2)
+        packed.seek(0)
+        with openers.get(start, contextlib.nullcontext)(packed) as stream:
+            yield _Bounded(stream, str(path), unpacked_bound(path.stat().st_size))
+
+
+class _Bounded:
+    """Reads from a stream until more has come than was allowed."""
+
+    def __init__(self, stream: BinaryIO, where: str, bound: int):
+        self._stream, self._where, self._bound = stream, where, bound
+        self._left = bound
+
+    def read(self, n_bytes: int) -> bytes:
+        content = self._stream.read(min(n_bytes, self._left + 1))
+        self._left -= len(content)
+        if self._left < 0:
+            raise too_large(self._where, self._bound)
+        return content
 
 
 def set_members(path: Path, archives: str, suffix: str) -> Iterator[tuple[str, str, bytes]]:
@@ -178,8 +233,10 @@ def _archive_error(path: Path, error: Exception) -> KdEdgeError:
 
 def _gunzip(content: bytes, where: str) -> bytes:
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            return stream.read()
+        bounded = _Bounded(
+            gzip.GzipFile(fileobj=io.BytesIO(content)), where, unpacked_bound(len(content))
+        )
+        return b"".join(iter(lambda: bounded.read(_PIECE), b""))
     except EOFError as error:
         raise KdEdgeError(
             "KD_TRUNCATED",

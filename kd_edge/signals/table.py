@@ -18,7 +18,8 @@ import numpy as np
 from kd_edge.errors import KdEdgeError
 
 _NUMBER_BYTES = b"0123456789+-.eE,\n\r "
-_NUMBER = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *\r?")
+_NUMBER = re.compile(rb" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *\r?")
+MOST_COLUMNS = 10_000
 _CHUNK_BYTES = 32 << 20  # bounds the memory of a long export
 
 
@@ -31,12 +32,14 @@ class TableLayout:
         columns: one name a column.
         first_row: number of the first row of numbers in the file, from 1.
         ragged: columns may end early, with empty cells from there to the end.
+        blank_ends: rows may have more or fewer empty cells at their end than there are columns.
     """
 
     where: str
     columns: Sequence[str]
     first_row: int
     ragged: bool = False
+    blank_ends: bool = False
 
 
 def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
@@ -52,10 +55,20 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
     Raises:
         KdEdgeError KD_BAD_CELL: with row, column and what was expected.
         KdEdgeError KD_TRUNCATED: the last row is cut, or its line end is missing.
+        KdEdgeError KD_BAD_FORMAT: more than `MOST_COLUMNS` columns.
     """
+    if len(layout.columns) > MOST_COLUMNS:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"the table has {len(layout.columns)} columns, and at most {MOST_COLUMNS} are read",
+            where=layout.where,
+            hint="export fewer signals into one file",
+        )
     body = _without_blank_end(body)
     if body and not body.endswith(b"\n"):
         raise _cut_last_line(body, layout)
+    if layout.blank_ends:
+        body = _with_even_ends(body, len(layout.columns))
     pieces: list[list[np.ndarray]] = [[] for _ in layout.columns]
     ended = np.zeros(len(layout.columns), dtype=bool)
     for chunk in _chunks(body, layout):
@@ -65,6 +78,11 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
         for column, (piece, length) in enumerate(zip(pieces, lengths, strict=True)):
             piece.append(matrix[:length, column])
     return [np.concatenate(p) if p else np.empty(0) for p in pieces]
+
+
+def counts_rows(values: np.ndarray) -> bool:
+    """Whether a column just numbers the rows, as table libraries write one; true for no rows."""
+    return bool(np.array_equal(values - values[:1], np.arange(len(values))))
 
 
 @dataclass(frozen=True)
@@ -85,6 +103,19 @@ def _without_blank_end(body: bytes) -> bytes:
     tail = body[len(stripped) :]
     # A row of one empty cell is a blank line too: keep what a single line end leaves.
     return stripped + tail[: tail.find(b"\n") + 1] if stripped else b""
+
+
+def _with_even_ends(body: bytes, n_columns: int) -> bytes:
+    """The rows with as many cells as there are columns where empty cells at the end make it so."""
+    lines = body.split(b"\n")
+    for index, line in enumerate(lines[:-1]):
+        if line.count(b",") == n_columns - 1:
+            continue
+        held = line.rstrip(b", \r")
+        n_held = held.count(b",") + 1
+        if n_held <= n_columns:
+            lines[index] = held + b"," * (n_columns - n_held)
+    return b"\n".join(lines)
 
 
 def _chunks(body: bytes, layout: TableLayout) -> Iterator[_Chunk]:
