@@ -130,8 +130,8 @@ def recover(folder: Path) -> Recorded:
         "started": plan.started,
         "synthetic": plan.synthetic,
     }
-    for sensor, sensor_runs in kept:
-        arrays |= _stream(sensor, sensor_runs, begin_s)
+    for index, (sensor, sensor_runs) in enumerate(kept):
+        arrays |= _stream(f"stream_{index}", sensor, sensor_runs, begin_s)
     with atomic_path(target) as temporary:
         np.savez(temporary, **arrays)
     rows = 0
@@ -167,20 +167,23 @@ def spans(
     return [(begin, end) for begin, end in found if end - begin >= shortest_s - 1e-9]
 
 
-def _stream(sensor: Sensor, runs: Sequence[Run], begin_s: float) -> dict[str, object]:
-    """A stream's entries in the NPZ file; times stand there only where there are gaps."""
-    name = sensor.name
+def _stream(key: str, sensor: Sensor, runs: Sequence[Run], begin_s: float) -> dict[str, object]:
+    """A stream's entries in the NPZ file; times stand there only where there are gaps.
+
+    The sensor's name is a value: as a key, 'label' or 'file' would mean something else.
+    """
     entries = {
-        name: from_counts(np.concatenate([run.counts for run in runs]), sensor.lsb),
-        f"{name}.rate_hz": sensor.rate_hz,
-        f"{name}.channels": np.array(sensor.channels),
-        f"{name}.unit": sensor.unit,
-        f"{name}.lsb": sensor.lsb,
-        f"{name}.start_s": runs[0].first / sensor.rate_hz - begin_s,
+        key: from_counts(np.concatenate([run.counts for run in runs]), sensor.lsb),
+        f"{key}.modality": sensor.name,
+        f"{key}.rate_hz": sensor.rate_hz,
+        f"{key}.channels": np.array(sensor.channels),
+        f"{key}.unit": sensor.unit,
+        f"{key}.lsb": sensor.lsb,
+        f"{key}.start_s": runs[0].first / sensor.rate_hz - begin_s,
     }
     if len(runs) > 1:
         numbers = np.concatenate([np.arange(run.first, run.end) for run in runs])
-        entries[f"{name}.times_s"] = numbers / sensor.rate_hz - begin_s
+        entries[f"{key}.times_s"] = numbers / sensor.rate_hz - begin_s
     return entries
 
 

@@ -18,6 +18,7 @@ from kd_edge.windows.raw import Counts, cut_counts
 from kd_edge.windows.selecting import Selection
 
 RAW_FILE = "raw.npz"
+RAW_PREFIX = "counts/"  # before a modality's name, which alone might be an argument of NumPy's
 
 
 def keep_raw_windows(context: Context, front_end: FrontEndConstants) -> None:
@@ -39,7 +40,8 @@ def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
     recordings = read_recordings(context.recipe, context.source, progress=context.watch.step)
     cuts = list(window_counts(context.recipe, recordings, windows, chosen, front_end))
     with atomic_path(context.out / RAW_FILE) as temporary:
-        np.savez_compressed(temporary, **{n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]})
+        arrays = {RAW_PREFIX + n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]}
+        np.savez_compressed(temporary, **arrays)
 
 
 def window_counts(

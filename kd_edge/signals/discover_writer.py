@@ -80,6 +80,13 @@ def _check(recording: Recording, stream: Stream) -> None:
             where=where,
             hint="cut the recording to where all its streams have samples",
         )
+    if not stream.sensor.strip():
+        raise KdEdgeError(
+            "KD_LABELS",
+            "a stream without a sensor's name has no place in the table",
+            where=where,
+            hint="name the sensor of every stream",
+        )
     for name in (stream.sensor, stream.unit, *stream.channels):
         if any(character in name for character in ',"\r\n'):
             raise KdEdgeError(

@@ -1,0 +1,435 @@
+"""The recordings of tests/cases: each gives the answer of the README there, and so do its kin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kd_edge.errors import KdEdgeError
+from kd_edge.signals import read
+from kd_edge.signals.checks import check
+
+CASES = Path(__file__).parent / "cases"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(text: str | bytes, name: str = "f.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return to_file
+
+
+def refused(path: Path) -> KdEdgeError:
+    with pytest.raises(KdEdgeError) as caught:
+        read(path)
+    assert caught.value.hint
+    return caught.value
+
+
+def only(path: Path):
+    (recording,) = read(path)
+    return recording
+
+
+def shown(recording) -> dict[str, tuple[float, int]]:
+    """Channel -> rate and samples."""
+    return {
+        channel: (pytest.approx(stream.rate_hz, rel=1e-4), stream.n_samples)
+        for stream in recording.streams
+        for channel in stream.channels
+    }
+
+
+# --- clocks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["time_ms_column.csv", "time_us_column.csv"])
+def test_a_time_column_is_read_in_its_unit(name):
+    """Oracle: the README: 1000 Hz, 2 s."""
+    recording = only(CASES / name)
+    assert shown(recording) == {"emg_1": (1000, 2000), "emg_2": (1000, 2000)}
+    assert recording.duration_s == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("title", "unit_s"),
+    [
+        ("time", 1), ("t", 1), ("seconds", 1), ("time_s", 1), ("Time (s)", 1), ("t [sec]", 1),
+        ("time (ms)", 1e-3), ("Time [MS]", 1e-3), ("t_ms", 1e-3), ("timestamp (ms)", 1e-3),
+        ("time ms", 1e-3), ("milliseconds", 1e-3), ("Elapsed Time (ms)", 1e-3),
+        ("time (us)", 1e-6), ("time (µs)", 1e-6), ("time (\u03bcs)", 1e-6), ("timestamp_us", 1e-6),
+        ("t (ns)", 1e-9), ("time_stamp [nanoseconds]", 1e-9), ("time (min)", 60), ("t_min", 60),
+    ],
+)  # fmt: skip
+def test_every_unit_of_time_gives_the_same_rate_and_length(write, title, unit_s):
+    """Oracle: 400 samples at 200 Hz, whatever the unit that their times are written in."""
+    rows = "".join(f"{i / 200 / unit_s:.9g},{i % 7}\n" for i in range(400))
+    recording = only(write(f"{title},emg\n{rows}"))
+    assert [s.modality for s in recording.streams] == ["emg"]
+    assert recording.streams[0].rate_hz == pytest.approx(200, rel=1e-6)
+    assert recording.streams[0].times_s is None
+    assert recording.duration_s == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    "title", ["time (h)", "time (samples)", "t [°C]", "time (mV)", "t_us (ms)", "timestamp (days)"]
+)
+def test_a_time_column_in_no_unit_of_time_is_refused(write, title):
+    """Oracle: the reader never guesses."""
+    error = refused(write(f"{title},emg\n0,1\n1,2\n2,3\n"))
+    assert error.code == "KD_BAD_FORMAT"
+    assert title in error.message
+    assert "column 1" in error.where
+    assert "ms" in error.hint
+
+
+def test_a_rate_and_times_in_milliseconds_must_agree(write):
+    """Oracle: 5 ms are 200 Hz."""
+    rows = "".join(f"{5 * i},{i % 3}\n" for i in range(50))
+    assert only(write(f"# rate_hz = 200\ntime (ms),emg\n{rows}")).streams[0].rate_hz == 200
+    assert refused(write(f"# rate_hz = 100\ntime (ms),emg\n{rows}")).code == "KD_RATE_MISMATCH"
+
+
+def test_a_second_clock_is_no_signal(write):
+    """Oracle: one signal; the note says which column was left out."""
+    recording = only(write("time (s),timestamp (ms),emg\n0,7,1\n0.1,107,2\n0.2,207,1\n"))
+    assert [s.modality for s in recording.streams] == ["emg"]
+    assert any("timestamp" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_a_column_of_row_numbers_is_no_signal(write, name):
+    """Oracle: the column that pandas writes in front; other numbers there are refused."""
+    text = f"# rate_hz = 100\n{name},emg\n0,5\n1,6\n2,5\n"
+    assert [s.modality for s in only(write(text)).streams] == ["emg"]
+    assert refused(write(text.replace("1,6", "3,6"))).code == "KD_BAD_FORMAT"
+
+
+@pytest.mark.parametrize("case", ["labels_late_clock", "labels_epoch_clock"])
+def test_spans_count_from_the_first_sample_whatever_the_clock_says(case):
+    """Oracle: the README: two spans of 200 samples; the file's own samples."""
+    values = np.loadtxt(CASES / case / "a.csv", delimiter=",", skiprows=1)[:, 1]
+    rest, fist = read(CASES / case)
+    assert (rest.label, fist.label) == ("rest", "fist")
+    for recording, samples in ((rest, values[:200]), (fist, values[200:400])):
+        np.testing.assert_array_equal(recording.streams[0].samples[:, 0], samples.astype("f4"))
+        assert recording.duration_s == pytest.approx(1)
+
+
+def test_a_unix_clock_is_a_date_and_no_length():
+    """Oracle: the README: 2 s, started at that date; the date by `date -u -d @1700000000`."""
+    recording = only(CASES / "labels_epoch_clock" / "a.csv")
+    assert recording.duration_s == pytest.approx(2, abs=1e-6)
+    assert recording.begin_s == 0
+    assert recording.started == "2023-11-14T22:13:20+00:00"
+
+
+@pytest.mark.parametrize(
+    ("title", "scale", "hz"),
+    [("time", 1, 1259.2593), ("timestamp (ms)", 1e3, 2000.0), ("t_us", 1e6, 148.148148)],
+)
+def test_a_unix_clock_in_any_unit_keeps_rate_and_length(write, title, scale, hz):
+    """Oracle: 1,000 samples at `hz` from a date on; what the file states beats the clock."""
+    times = (1_700_000_000.25 + np.arange(1000) / hz) * scale
+    rows = "".join(f"{t:.6f},{i % 5}\n" for i, t in enumerate(times))
+    recording = only(write(f"{title},emg\n{rows}"))
+    assert recording.streams[0].rate_hz == pytest.approx(hz, rel=1e-5)
+    assert recording.duration_s == pytest.approx(1000 / hz, rel=1e-5)
+    assert recording.started.startswith("2023-11-14T22:13:20.25")
+    stated = only(write(f"# started = 2024-01-01\n{title},emg\n{rows}"))
+    assert stated.started == "2024-01-01T00:00:00"
+
+
+def test_a_unix_clock_in_milliseconds_without_a_unit_is_refused(write):
+    """Oracle: 1.7e12 s is the year 55840."""
+    rows = "".join(f"{1_700_000_000_000 + 5 * i},{i % 5}\n" for i in range(9))
+    error = refused(write(f"time,emg\n{rows}"))
+    assert error.code == "KD_BAD_FORMAT"
+    assert "time (ms)" in error.hint
+
+
+def test_a_late_clock_adds_nothing_to_a_length(write):
+    """Oracle: 50 samples at 100 Hz last 0.5 s, also with a gap of 1 s in them."""
+    times = 7.5 + np.arange(50) / 100
+    text = "time,emg\n" + "".join(f"{t:.2f},{i % 3}\n" for i, t in enumerate(times))
+    assert only(write(text)).duration_s == pytest.approx(0.5)
+    times[20:] += 1
+    text = "time,emg\n" + "".join(f"{t:.2f},{i % 3}\n" for i, t in enumerate(times))
+    recording = only(write(text))
+    assert recording.streams[0].duration_s == pytest.approx(1.5)
+    assert recording.duration_s == pytest.approx(1.5)
+
+
+# --- even times -----------------------------------------------------------------------------------
+
+
+def test_even_times_in_an_npz_are_even():
+    """Oracle: the README."""
+    recording = only(CASES / "even_times_148hz.npz")
+    assert recording.streams[0].times_s is None
+    check([recording])
+
+
+@pytest.mark.parametrize("hz", [50.0, 148.148148, 200.0, 1111.1111, 1259.2593, 1925.9259, 4370.37])
+@pytest.mark.parametrize("begin_s", [0.0, 0.5, 3000.0])
+@pytest.mark.parametrize("kind", ["float64", "float32", "whole ms", "whole µs"])
+def test_even_times_are_even_at_any_rate_and_rounding(tmp_path, hz, begin_s, kind):
+    """Oracle: times made from the rate; 900 s of float32 times are 0.2 ms apart and more."""
+    times = begin_s + np.arange(2000) / hz
+    rounded = {"whole ms": np.round(times, 3), "whole µs": np.round(times, 6)}
+    times = rounded[kind] if kind in rounded else times.astype(kind)
+    samples = np.sin(np.arange(2000.0))
+    path = tmp_path / "f.npz"
+    np.savez(path, emg=samples, **{"emg.rate_hz": hz, "emg.times_s": times})
+    recording = only(path)
+    assert recording.streams[0].times_s is None
+    check([recording])
+
+
+@pytest.mark.parametrize("hz", [100.0, 1000.0, 1259.2593])
+@pytest.mark.parametrize("digits", [3, 6])
+@pytest.mark.parametrize("lost", [1, 5])
+def test_a_loss_shows_however_coarse_the_times_are(tmp_path, hz, digits, lost):
+    """Oracle: samples taken out of the middle of even times."""
+    times = np.round(np.delete(np.arange(1000) / hz, slice(500, 500 + lost)), digits)
+    path = tmp_path / "f.npz"
+    samples = np.sin(np.arange(len(times)))
+    np.savez(path, emg=samples, **{"emg.rate_hz": hz, "emg.times_s": times})
+    recording = only(path)
+    assert recording.streams[0].times_s is not None
+    with pytest.raises(KdEdgeError, match="unevenly"):
+        check([recording])
+
+
+def test_whole_milliseconds_give_the_true_rate(write):
+    """Oracle: 1259.26 Hz; the usual step of 1 ms would be 1000 Hz."""
+    rows = "".join(f"{round(i / 1.2592593)},{i % 5}\n" for i in range(3000))
+    recording = only(write(f"time (ms),emg\n{rows}"))
+    assert recording.streams[0].rate_hz == pytest.approx(1259.26, rel=1e-3)
+    assert recording.notes == ()
+
+
+# --- EMGworks through other programs --------------------------------------------------------------
+
+
+def test_a_renamed_time_column_is_a_time_column():
+    """Oracle: the README: 2 signals, 1925.93 and 148.148 Hz."""
+    recording = only(CASES / "emgworks_renamed_time.csv")
+    assert shown(recording) == {"S1: EMG 1": (1925.926, 600), "S1: ACC X 1": (148.148, 46)}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("X[s]", "X[s].2"), ("X[s]", "X[s]_1"), ("X [s]", "X [s]_1"), ("X [ s ]", "X [ s ] .1"),
+        ("x[s]", "x[s].1"), ("X[S]", "X[S].1"), ("X[s]...1", "X[s]...3"), ("X.s.", "X.s..1"),
+        ("X_s_", "X_s__1"), ("X(s)", "X(s) 2"), ("X[s]", "X[s] #2"), ("X[s]", "Time [s]"),
+        ('"X[s]"', '"X[s].1"'), ("Unnamed: 0,X[s]", "X[s].1"), (",X[s]", "X[s].1"),
+    ],
+)  # fmt: skip
+def test_a_time_column_is_known_by_every_name_that_others_give_it(write, first, second):
+    """Oracle: the case's own numbers under other titles."""
+    header, body = (CASES / "emgworks_renamed_time.csv").read_text().split("\n", 1)
+    header = header.replace("X[s].1", "@2").replace("X[s]", first).replace("@2", second)
+    if first.count(","):
+        body = "".join(f"{i},{line}\n" for i, line in enumerate(body.splitlines()))
+    recording = only(write(f"{header}\n{body}"))
+    assert shown(recording) == {"S1: EMG 1": (1925.926, 600), "S1: ACC X 1": (148.148, 46)}
+
+
+@pytest.mark.parametrize("title", ["", "Unnamed: 2", "when", "Column3", "X[ms]", "X"])
+def test_a_time_column_under_a_name_that_says_nothing_is_no_signal(write, title):
+    """Oracle: the case's second time column; refused with its place, never a signal."""
+    text = (CASES / "emgworks_renamed_time.csv").read_text()
+    error = refused(write(text.replace("X[s].1", title)))
+    assert error.code == "KD_BAD_FORMAT"
+    assert "row 1, column 3" in error.where
+
+
+# --- Trigno Discover cut between rows -------------------------------------------------------------
+
+
+def test_a_cut_between_rows_is_found_though_slow_streams_are_whole():
+    """Oracle: the README: KD_TRUNCATED, naming the stream and both lengths."""
+    error = refused(CASES / "discover_cut_between_rows.csv")
+    assert error.code == "KD_TRUNCATED"
+    for said in ("Avanti 1 (81001): EMG 1", "0.1521 s", "0.3115 s"):
+        assert said in error.message
+
+
+def discover(n_fast: int, *, stated_s: float, n_rows: int | None = None) -> str:
+    """sEMG at 1925.9259 Hz, acceleration at 148.1481 Hz, pressure at 74.0741 Hz."""
+    hz = (1925.9259, 148.1481, 74.0741)
+    lengths = [round(n_fast / hz[0] * rate) for rate in hz]
+    cells = [[f"{np.sin(i * (c + 1)):.5f}" if i < lengths[c] else "" for c in range(3)]
+             for i in range(n_fast)]  # fmt: skip
+    rows = [",".join(row) for row in cells][: n_rows or n_fast]
+    return "\n".join(
+        [
+            "Application:, Trigno Discover (1.7.0)",
+            "Date/Time:, 4/10/2026 12:13:39 PM",
+            f"Collection Length (seconds):, {stated_s:.6f}",
+            "EMG 01 (11),,FSR 21 (22)",
+            "sensor mode: 45,,sensor mode: 244",
+            "EMG 1 (mV),ACC X (G),Analog 1 (%)",
+            ", ".join(f"{rate} Hz" for rate in hz),
+            *rows,
+            "",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(0.5, 0.1), (0.5, 0.9), (2.7, 0.5), (2.7, 0.97), (8.0, 0.06), (8.0, 0.99)]
+)
+def test_a_cut_anywhere_between_rows_is_found(write, kept, seconds):
+    """Oracle: the first rows of a file that is read whole; sensors may end three frames apart."""
+    n = round(seconds * 1925.9259)
+    assert only(write(discover(n, stated_s=seconds))).notes == ()
+    cut = discover(n, stated_s=seconds, n_rows=round(kept * n))
+    error = refused(write(cut))
+    assert error.code == "KD_TRUNCATED"
+    assert "EMG 1" in error.message
+
+
+def test_a_file_whose_first_rows_and_length_somebody_kept_is_read_with_a_note(shared_data):
+    """Oracle: a genuine export of which 13,333 rows were kept.
+
+    At 2222.22 Hz they are the 5.99985 s that the file states; its slow columns last 90 s.
+    """
+    recording = only(shared_data("delsys_exports/taichi_trial5_6s.csv.gz"))
+    (note,) = recording.notes
+    assert "90 s" in note
+    assert "5.99985 s" in note
+
+
+# --- the vendor's Python example ------------------------------------------------------------------
+
+
+def test_the_form_of_the_vendors_python_example_is_read():
+    """Oracle: the README: 1 sensor, 4 signals at their rates, 2.70 s; the file's cells."""
+    recording = only(CASES / "delsys_api_example.csv")
+    names = [f"(1)Avanti Sensor: {name}" for name in ("EMG 1", "ACC X", "ACC Y", "ACC Z")]
+    assert {s.sensor for s in recording.streams} == {"(1)Avanti Sensor"}
+    assert shown(recording) == dict(
+        zip(names, [(1925.926, 5200), *[(148.148, 400)] * 3], strict=True)
+    )
+    assert recording.duration_s == pytest.approx(2.70, abs=1e-4)
+    emg, acc = recording.streams
+    assert (emg.modality, acc.modality, emg.unit) == ("emg", "acc", "")
+    lines = (CASES / "delsys_api_example.csv").read_text().splitlines()[2:]
+    cells = [line.split(",") for line in lines]
+    np.testing.assert_array_equal(emg.samples[:, 0], np.float32([row[0] for row in cells]))
+    np.testing.assert_array_equal(acc.samples, np.float32([row[1:] for row in cells[:400]]))
+
+
+def api(*, pad: int = 0, strip: bool = False, times: bool = False, ends: str = "\n") -> str:
+    """Two sensors, sEMG and acceleration at 1925.926 and 148.148 Hz, 520 rows."""
+    blank = "," * pad
+    signals = [("EMG 1", 1925.926, 520), ("ACC X", 148.148, 40)] * 2
+    titles, columns, sensors = [], [], []
+    for index, (name, hz, n) in enumerate(signals):
+        sensors.append("" if index % 2 else f"({index // 2 + 1})Avanti Sensor")
+        if times:
+            titles.append(f"{name} Time Series")
+            columns.append([repr(i / hz) for i in range(n)])
+            sensors.append("")
+        titles.append(f"{name} ({hz})")
+        columns.append([f"{np.sin(i + index):.6f}" for i in range(n)])
+    rows = [",".join(c[i] if i < len(c) else "" for c in columns) for i in range(520)]
+    rows = [",".join(sensors) + blank, ",".join(titles) + blank, *(row + blank for row in rows)]
+    return "".join((row.rstrip(",") if strip else row) + ends for row in rows)
+
+
+@pytest.mark.parametrize("pad", [0, 1, 3])
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_several_sensors_times_and_blank_cells_make_no_difference(write, pad, strip, times, ends):
+    """Oracle: the numbers that were written."""
+    recording = only(write(api(pad=pad, strip=strip, times=times, ends=ends)))
+    assert [(s.sensor, s.modality, s.n_samples) for s in recording.streams] == [
+        ("(1)Avanti Sensor", "emg", 520),
+        ("(1)Avanti Sensor", "acc", 40),
+        ("(2)Avanti Sensor", "emg", 520),
+        ("(2)Avanti Sensor", "acc", 40),
+    ]
+    for index, stream in enumerate(recording.streams):
+        made = np.sin(np.arange(stream.n_samples) + index)
+        np.testing.assert_allclose(stream.samples[:, 0], made, atol=1e-6)
+        assert (stream.start_s, stream.times_s) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "place"),
+    [
+        ("(2)Avanti", "Avanti", "KD_BAD_FORMAT", "row 1"),
+        ("ACC X (148.148)", "ACC X", "KD_BAD_FORMAT", "row 2"),
+        ("ACC X (148.148)", "ACC X (0)", "KD_BAD_FORMAT", "row 2"),
+        ("EMG 1 (1925.926)", "EMG 1 (fast)", "KD_BAD_FORMAT", "row 2"),
+        ("0.841471", "x", "KD_BAD_CELL", "row 3, column 2"),
+        ("0.841471", "", "KD_BAD_CELL", "row 3, column 2"),
+        ("0.841471", "0,841471", "KD_BAD_CELL", "row 3, column 5"),
+        ("0.841471", "1e30", "KD_BAD_SAMPLES", "row 3"),
+    ],
+)
+def test_a_malformed_file_of_the_vendors_example_is_refused_with_its_place(
+    write, old, new, code, place
+):
+    """Oracle: one fault put into a good file."""
+    error = refused(write(api().replace(old, new, 1)))
+    assert (error.code, place in error.where) == (code, True)
+
+
+def test_a_file_of_the_vendors_example_that_was_cut_between_rows_is_refused(write):
+    """Oracle: half of the rows; the accelerometers are whole."""
+    error = refused(write("".join(api().splitlines(keepends=True)[:262])))
+    assert error.code == "KD_TRUNCATED"
+    assert "EMG 1 lasts 0.135 s" in error.message
+
+
+# --- link devices ---------------------------------------------------------------------------------
+
+LINKED = """Application:, Trigno Discover (1.7.0)
+Date/Time:, 4/10/2026 12:13:39 PM
+Collection Length (seconds):, 0.018
+EMG 01 (11), VO2 Master  (0)
+sensor mode: 40, sensor mode: 0
+EMG 1 (mV), Heart Rate Time Series (s), Heart Rate (BPM), FeO2 Time Series (s), FeO2 (%), \
+Humidity Time Series (s), Humidity (%)
+222.2222 Hz, , -1 Hz, , -1 Hz, , -1 Hz
+0.1, 0.001, 70, 0.002, 20.1, 0.002, 40
+0.4, 0.005, 71, 0.009, 20.3, 0.009, 41
+-0.2, 0.016, 71, 0.011, 20.2, 0.011, 42
+0.3, , , , , ,
+"""
+
+
+def test_each_quantity_of_a_link_device_is_a_stream(write):
+    """Oracle: three quantities in two units; two of them share their times."""
+    recording = only(write(LINKED))
+    link = [s for s in recording.streams if s.modality == "link"]
+    assert [(s.channels, s.unit) for s in link] == [
+        (("VO2 Master  (0): Heart Rate",), "BPM"),
+        (("VO2 Master  (0): FeO2",), "%"),
+        (("VO2 Master  (0): Humidity",), "%"),
+    ]
+    check([recording])
+    with pytest.raises(KdEdgeError, match="unevenly"):
+        check([recording], modalities={"link"})  # no windows can be cut from it
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0.005, 71", "0.0005, 71"), ("0.016, 71", ", 71"), ("0.001, 70, 0.002", "0.016, 70, 0.002")],
+)
+def test_a_link_device_that_cannot_be_read_stops_nothing(write, old, new):
+    """Oracle: times that go back, or a time that lacks; the sensors are read, a note says so."""
+    recording = only(write(LINKED.replace(old, new)))
+    assert recording.streams[0].n_samples == 4
+    assert any("Heart Rate is absent" in note for note in recording.notes)
