@@ -68,6 +68,22 @@ def test_every_sample_comes_back_as_it_was_streamed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
+RESERVED = ("file", "label", "allow_pickle", "args", "kwds", "subject", "emg.unit", "a/b", "a.npy")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_sensor_may_be_called_as_it_likes(tmp_path, name):
+    """Oracle: the name comes back; alone it would be an argument of NumPy's or a fact's key."""
+    facts = replace(FACTS, sensors=(replace(EMG, name=name), replace(ACC, name="trial")))
+    recorder = Recorder(tmp_path / "a.npz", facts, label="house")
+    streamed = take(recorder, WHOLE)
+    (recording,) = read(recorder.finish().path)
+    assert [stream.modality for stream in recording.streams] == [name, "trial"]
+    assert (recording.label, recording.trial) == ("house", 0)
+    for index, (sensor, stream) in enumerate(zip((EMG, ACC), recording.streams, strict=True)):
+        np.testing.assert_array_equal(to_counts(stream.samples, sensor.lsb), streamed[index][1])
+
+
 def test_a_gap_is_told_by_times_and_by_nothing_made_up(tmp_path):
     recorder = Recorder(tmp_path / "a.npz", FACTS)
     streamed = take(recorder, without((0, 550, 55), (0, 605, 55), (1, 0, 10)))

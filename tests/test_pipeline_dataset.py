@@ -11,6 +11,7 @@ import pytest
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline import cache
 from kd_edge.pipeline.dataset import check_reader, load_dataset
+from kd_edge.pipeline.raw_windows import read_counts, write_counts
 from kd_edge.recipe import parse_recipe
 
 RECIPE = """
@@ -145,3 +146,36 @@ def test_a_reader_and_its_options_are_looked_up_without_reading(reader, options,
     with pytest.raises(KdEdgeError) as caught:
         check_reader(table)
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["acc (g)\n" + "1\n" * 100, "acc (mg)\n" + "1000\n" * 50 + "7\n" * 50],
+    ids=["stuck", "in another unit"],
+)
+def test_a_modality_that_no_input_takes_never_stops_a_build(folder, column):
+    """Oracle: an acceleration that checks would refuse, with and without a front end for it."""
+    for name, other in (("0.csv", column), ("2.csv", "acc (g)\n" + "1\n" * 99 + "2\n")):
+        head, *rows = (folder / name).read_text().splitlines()
+        both = [f"{row},{cell}" for row, cell in zip(rows, other.splitlines(), strict=True)]
+        (folder / name).write_text("\n".join([head, *both]) + "\n")
+    for text in (RECIPE, RECIPE.replace("[front_end.emg]", "[front_end.acc]\n[front_end.emg]")):
+        asked = parse_recipe(text.replace("CLASSES", 'classes = ["a", "b"]'))
+        assert len(load_dataset(asked, folder).windows) == 3
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "label", "counts", "a/b", "a.npy"])
+def test_raw_windows_come_back_whatever_a_modality_is_called(tmp_path, name):
+    """Oracle: what was written; alone, some of these names are arguments of NumPy's."""
+    windows = [{name: np.full((4, 2), i, "i2"), "emg": np.full((8, 1), -i, "i2")} for i in (1, 2)]
+    write_counts(tmp_path / "raw.npz", windows)
+    for found, made in zip(read_counts(tmp_path / "raw.npz"), windows, strict=True):
+        assert found.keys() == made.keys()
+        for key in made:
+            np.testing.assert_array_equal(found[key], made[key])
+
+
+def test_raw_windows_of_earlier_bundles_are_read(tmp_path):
+    """Oracle: modalities' names as keys, as bundles had them."""
+    np.savez_compressed(tmp_path / "raw.npz", emg=np.ones((3, 4, 2), "i2"))
+    assert [list(window) for window in read_counts(tmp_path / "raw.npz")] == [["emg"]] * 3

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.signals import delsys, emgworks, folder, npz, plain_csv
+from kd_edge.signals import delsys, delsys_api, emgworks, folder, npz, plain_csv
 from kd_edge.signals.sets import isl_alphabet_myo
 
 DISCOVER = (
@@ -44,11 +44,21 @@ EMGWORKS = (
 PLAIN = b"# rate_hz = 100\n# sensor = w\ntime,emg_1 (mV),acc x (g)\n" + b"".join(
     f"{i / 100:.2f},{i * 0.5 - 1},{-i * 0.25}\n".encode() for i in range(6)
 )
+API = (
+    b"(1)Avanti Sensor,,(2)Avanti Sensor\n"
+    b"EMG 1 (222.222),ACC X (148.148),EMG 1 (222.222)\n"
+    b"-0.125,1.5,0.5\n0.25,3.5,0.25\n0.375,5.5,0.125\n-0.4375,,1.5\n0.5625,,2.5\n"
+)
+RENAMED = EMGWORKS.split(b"\r\n\r\n")[1].replace(b'X[s],"A: GYRO', b'X[s].1,"A: GYRO')
+MILLISECONDS = b"time (ms),emg_1 (mV)\n" + b"".join(b"%d,%d\n" % (5 * i, i % 4) for i in range(8))
 GENUINE = {
     "discover.csv": (delsys.read, DISCOVER),
     "discover.csv.gz": (delsys.read, gzip.compress(DISCOVER, mtime=0)),
     "emgworks.csv": (emgworks.read, EMGWORKS),
     "plain.csv": (plain_csv.read, PLAIN),
+    "api.csv": (delsys_api.read, API),
+    "renamed.csv": (emgworks.read, RENAMED),
+    "milliseconds.csv": (plain_csv.read, MILLISECONDS),
 }
 JUNK = (b"x", b"1,5", b'"1"', b"nan", b"--1", b"1e", b"0x1", b"1_0", b"1 2", b"\0", b"\xff", b"1;2")
 _relaxed = settings(
@@ -123,7 +133,7 @@ def test_mutated_files_give_recordings_or_an_error(name, data):
     outcome(read, name, data.draw(mutated(content)))
 
 
-@pytest.mark.parametrize("name", ["discover.csv", "emgworks.csv", "plain.csv"])
+@pytest.mark.parametrize("name", ["discover.csv", "emgworks.csv", "plain.csv", "api.csv"])
 def test_a_file_cut_anywhere_gives_an_error_or_the_beginning_of_its_samples(name):
     """Oracle: the samples of the whole file; every length is tried."""
     read, content = GENUINE[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from kd_edge.windows.raw import Counts, cut_counts
 from kd_edge.windows.selecting import Selection
 
 RAW_FILE = "raw.npz"
-RAW_PREFIX = "counts/"  # before a modality's name, which alone might be an argument of NumPy's
+# Before a modality's name, which alone might be an argument of NumPy's: 'file', 'allow_pickle'.
+_PREFIX = "counts/"
 
 
 def keep_raw_windows(context: Context, front_end: FrontEndConstants) -> None:
@@ -39,9 +41,22 @@ def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
     chosen = spread_evenly(windows.labels, windows.subjects, wanted, context.recipe.seed)
     recordings = read_recordings(context.recipe, context.source, progress=context.watch.step)
     cuts = list(window_counts(context.recipe, recordings, windows, chosen, front_end))
-    with atomic_path(context.out / RAW_FILE) as temporary:
-        arrays = {RAW_PREFIX + n: np.stack([cut[n] for cut in cuts]) for n in cuts[0]}
+    write_counts(context.out / RAW_FILE, cuts)
+
+
+def write_counts(path: Path, windows: Sequence[Counts]) -> None:
+    """Keep windows' counts; `read_counts` gives them back. Raises KD_OUTPUT as `atomic_path`."""
+    arrays = {_PREFIX + n: np.stack([window[n] for window in windows]) for n in windows[0]}
+    with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
+
+
+def read_counts(path: Path) -> tuple[Counts, ...]:
+    """The windows that `write_counts` kept, here or in a bundle of an earlier version."""
+    with np.load(path, allow_pickle=False) as arrays:
+        counts = {name.removeprefix(_PREFIX): arrays[name] for name in arrays.files}
+    n_windows = min(len(values) for values in counts.values())
+    return tuple({name: v[i] for name, v in counts.items()} for i in range(n_windows))
 
 
 def window_counts(

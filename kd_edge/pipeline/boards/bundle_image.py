@@ -17,7 +17,7 @@ from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
 from kd_edge.pipeline.bundle import REPORT_FILE, Manifest, load_manifest
-from kd_edge.pipeline.raw_windows import RAW_FILE, RAW_PREFIX
+from kd_edge.pipeline.raw_windows import RAW_FILE, read_counts
 from kd_edge.report.json import from_json
 from kd_edge.windows.raw import Counts
 
@@ -81,11 +81,7 @@ def load_board_bundle(folder: Path) -> BoardBundle:
 def _raw_windows(folder: Path) -> tuple[Counts, ...]:
     if not (folder / RAW_FILE).is_file():
         return ()
-    with np.load(folder / RAW_FILE, allow_pickle=False) as arrays:
-        # Bundles of earlier versions have the names alone.
-        counts = {name.removeprefix(RAW_PREFIX): arrays[name] for name in arrays.files}
-    n_windows = min(len(values) for values in counts.values())
-    return tuple({name: v[i] for name, v in counts.items()} for i in range(n_windows))
+    return read_counts(folder / RAW_FILE)
 
 
 def bundle_firmware(
