@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kd_edge.pipeline import cache
-from kd_edge.signals import read
+from kd_edge.signals import READERS, read, sane, source, table
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +33,22 @@ def test_the_examples_together_are_a_folder_that_is_read(text, tmp_path, monkeyp
 
 def test_the_size_of_the_cache_is_the_one_that_is_written(text):
     assert f"holds up to {cache.LARGEST_BYTES / 1e9:g} GB" in text
+
+
+def test_the_bounds_are_those_that_are_written(text):
+    flat = " ".join(text.split())
+    assert f"may unpack to {source.UNPACKED_ALWAYS >> 20} MiB" in flat
+    assert f"unpack to {source.UNPACKED_TIMES} times its size" in flat
+    assert f"never to more than {source.UNPACKED_AT_MOST >> 30} GiB" in flat
+    assert f"at most {table.MOST_COLUMNS:,} columns" in flat
+    rows = dict(re.findall(r"\| ([^|]+) \| (1e\d+)[^|]*\|", text))
+    found = {unit: float(rows[row]) for row in rows for unit in row.split(", ")}
+    scale = {"mV": 1e3, "µV": 1e6, "mg": 1e3}
+    for unit, largest in sane.LARGEST.items():
+        assert found[unit] * scale.get(unit, 1) == largest
+    assert found["any other"] == sane.LARGEST_IN_ANY_UNIT
+    assert f"under {sane.SMALLEST:g}" in flat
+
+
+def test_the_readers_of_delsys_files_are_those_that_are_written(text):
+    assert set(re.findall(r"\| `(\S+-csv)` \|", text)) == {n for n in READERS if "-csv" in n}

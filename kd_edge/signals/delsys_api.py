@@ -21,7 +21,7 @@ from pathlib import Path
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals.delsys import check_lengths, streams_of
 from kd_edge.signals.delsys_header import Signal
-from kd_edge.signals.recording import Recording, off_unix_clock
+from kd_edge.signals.recording import Recording, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, parse_numbers
@@ -117,7 +117,7 @@ def _signals(
         name, rate = split_title(title)
         match = _RATE.fullmatch(rate)
         rate_hz = float(match[1]) if match else 0.0
-        if not (name and 0 < rate_hz < 1e7) or times_of not in (None, name):
+        if not (name and is_rate(rate_hz)) or times_of not in (None, name):
             raise _bad_header(
                 where, 2, f"a signal with its rate in column {column + 1}: ACC X (148.148)", [title]
             )

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.signals.recording import is_rate
 from kd_edge.signals.source import decode
 from kd_edge.signals.timing import snap_to_trigno
 from kd_edge.signals.titles import modality_of, split_title, unique
@@ -174,7 +175,7 @@ def _rate(cell: str, title: str, index: int, where: str) -> float | None:
     rate_hz = float(match[1]) if match else 0.0
     if rate_hz == -1:
         return None
-    if not 0 < rate_hz < 1e7:
+    if not is_rate(rate_hz):
         raise _bad_header(
             where, 7, f"a rate like '148.1481 Hz' in column {index + 1} ({title})", [cell]
         )
@@ -188,7 +189,7 @@ def _rate_in_title(title: str, index: int, where: str) -> float | None:
     rate_hz = float(match[1]) if match else 0.0
     if rate_hz == -1:
         return None
-    if not 0 < rate_hz < 1e7:
+    if not is_rate(rate_hz):
         raise _bad_header(
             where,
             6,

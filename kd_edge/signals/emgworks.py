@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
@@ -152,7 +152,7 @@ def _stated(preamble: Sequence[str], where: str) -> dict[str, _Stated]:
             continue  # triggers, date, comments
         match = _LABEL.fullmatch(line) if len(line) <= _LONGEST_LABEL else None
         rate_hz = _number(match["rate"]) if match else 0.0
-        if not 0 < rate_hz < 1e7 or match["domain"] != "s":
+        if not is_rate(rate_hz) or match["domain"] != "s":
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
                 "expected 'Label: … Sampling frequency: … Number of points: … start: … Unit: … "

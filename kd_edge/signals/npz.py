@@ -29,11 +29,11 @@ from numpy.lib.format import (
 )
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import must_exist, peek, too_large, unpacked_bound
 from kd_edge.signals.table import MOST_COLUMNS
-from kd_edge.signals.timing import Timing, timing
+from kd_edge.signals.timing import LATEST_S, Timing, timing
 from kd_edge.signals.titles import unique
 
 _RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
@@ -92,7 +92,12 @@ def read(path: Path) -> list[Recording]:
         start = end
     facts = {key: _text(arrays, key, where) for key in _RECORDING_KEYS if key in arrays}
     trial, synthetic = facts.get("trial", "0"), facts.get("synthetic", "False").lower()
-    if not (trial.isascii() and trial.isdigit()) or synthetic not in ("true", "false", "0", "1"):
+    if not (trial.isascii() and trial.isdigit() and len(trial) < 10) or synthetic not in (
+        "true",
+        "false",
+        "0",
+        "1",
+    ):
         raise _bad(where, "trial is a whole number and synthetic True or False", "save them so")
     check_samples(renamed, where)
     shifted, began = off_unix_clock(renamed)
@@ -198,7 +203,7 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
             "save one name a column",
         )
     rate_hz = _number(arrays, f"{name}.rate_hz", where)
-    if rate_hz is None or not 0 < rate_hz < 1e7:
+    if rate_hz is None or not is_rate(rate_hz):
         raise _bad(where, f"'{name}.rate_hz' is missing or not over 0", "save the rate in Hz")
     when = _timing(name, arrays, len(samples), rate_hz, where)
     return Stream(
@@ -218,6 +223,8 @@ def _timing(
     name: str, arrays: Mapping[str, np.ndarray], n: int, rate_hz: float, where: str
 ) -> Timing:
     start_s = _number(arrays, f"{name}.start_s", where) or 0.0
+    if abs(start_s) >= LATEST_S:
+        raise _bad(where, f"'{name}.start_s' is {start_s:g} s", "save the start in seconds")
     times = arrays.get(f"{name}.times_s")
     if times is None:
         return Timing(rate_hz, start_s, None, ())

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.signals.recording import Recording, Stream, off_unix_clock
+from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
@@ -190,7 +190,7 @@ def _timing(
     stated_hz = None
     if "rate_hz" in keys:
         stated_hz = float(keys["rate_hz"]) if _is_number(keys["rate_hz"]) else 0.0
-        if not 0 < stated_hz < 1e7:
+        if not is_rate(stated_hz):
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
                 f"rate_hz is {keys['rate_hz'][:40]!r}, a number over 0 was expected",

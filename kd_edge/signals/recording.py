@@ -14,6 +14,11 @@ import numpy as np
 RATE_TOLERANCE = 1e-3
 
 
+def is_rate(rate_hz: float) -> bool:
+    """Whether anything is sampled so: from once in eleven days to ten million times a second."""
+    return 1e-6 <= rate_hz < 1e7
+
+
 def same_rate(left_hz: float, right_hz: float) -> bool:
     """Whether two stated rates are one, within what rounding may have done."""
     return abs(left_hz - right_hz) <= RATE_TOLERANCE * right_hz

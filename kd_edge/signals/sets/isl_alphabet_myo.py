@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from kd_edge.signals.recording import Recording, Stream
+from kd_edge.signals.recording import Recording, Stream, is_rate
 from kd_edge.signals.sets.parsing import as_samples, in_order_of_time, not_like_the_set
 from kd_edge.signals.source import holds_set, set_members
 
@@ -58,7 +58,7 @@ def _recording(source: str, content: bytes) -> Recording:
     if (
         emg.shape[1:] != (8,)
         or widths != [(3,), (3,), (4,)]
-        or not all(0 < hz < 1e7 for hz in (emg_hz, imu_hz))
+        or not all(is_rate(hz) for hz in (emg_hz, imu_hz))
     ):
         raise not_like_the_set(source, _EXPECTED)
     streams = [
