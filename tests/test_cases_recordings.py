@@ -251,6 +251,17 @@ def test_a_time_column_under_a_name_that_says_nothing_is_no_signal(write, title)
     assert "row 1, column 3" in error.where
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_another_separator_is_named_and_never_guessed(write, separator):
+    """Oracle: the case as a spreadsheet saves it where decimals have commas."""
+    text = (CASES / "emgworks_renamed_time.csv").read_text()
+    text = text.replace(",", separator).replace(".", ",").replace("X[s],1", "X[s].1")
+    error = refused(write(text))
+    assert error.code == "KD_BAD_CELL"
+    assert "row 2" in error.where
+    assert "separated by ','" in error.hint
+
+
 # --- Trigno Discover cut between rows -------------------------------------------------------------
 
 

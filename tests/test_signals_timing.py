@@ -62,6 +62,15 @@ def test_times_that_go_back_are_refused_at_their_sample():
     assert "sample 3" in caught.value.where
 
 
+@pytest.mark.parametrize("last", [5e-324, 1e-12, 1e10, 1e300])
+def test_times_that_cannot_be_seconds_are_refused_with_a_hint(last):
+    """Oracle: nothing is sampled more than 1e7 times a second, or after the year 2286."""
+    with pytest.raises(KdEdgeError) as caught:
+        timing(np.array([0.0, last]), stated_hz=None, where="f")
+    assert caught.value.code == "KD_BAD_FORMAT"
+    assert "time (ms)" in caught.value.hint
+
+
 @pytest.mark.parametrize("times", [[], [0.0]])
 def test_one_time_alone_gives_no_rate(times):
     """Oracle: a rate needs two times."""

@@ -125,7 +125,7 @@ def _names(content: bytes, offset: int, row: int, where: str) -> tuple[list[str]
     if times > 1:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
-            f"two columns are called '{doubled}'",
+            f"two columns are called '{doubled[:60]}'",
             where=f"{where}, row {row}",
             hint="give every column its own name",
         )
@@ -228,7 +228,7 @@ def _streams(
         if not modality:
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
-                f"the name '{title}' tells no modality",
+                f"the name '{title[:60]}' tells no modality",
                 where=f"{where}, column {column + 1}",
                 hint="begin it with a word such as emg, acc or gyr, or add '# modality = emg'",
             )

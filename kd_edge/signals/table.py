@@ -217,7 +217,7 @@ def _refuse_at(position: int, chunk: _Chunk) -> None:
 def _hint(cell: bytes) -> str:
     if b"\0" in cell:
         return "the file is damaged (a NUL byte): copy or export it again"
-    if b";" in cell:
+    if b";" in cell or b"\t" in cell:
         return "cells must be separated by ',' and decimals by '.': export it so"
     if b"\r" in cell:
         return "lines must end in LF or CR LF: convert the file"
@@ -268,7 +268,7 @@ def _bad_cell(
     found: str, chunk: _Chunk, index: int, column: int, hint: str | None = None
 ) -> KdEdgeError:
     names = chunk.layout.columns
-    named = f" ({names[column]})" if column < len(names) else ""
+    named = f" ({names[column][:60]})" if column < len(names) else ""
     return KdEdgeError(
         "KD_BAD_CELL",
         f"expected a number, found {found}",
@@ -283,7 +283,7 @@ def _short_row(n_cells: int, chunk: _Chunk, index: int, last: bool) -> KdEdgeErr
         "KD_TRUNCATED" if last else "KD_BAD_CELL",
         f"the {'last ' if last else ''}row has {n_cells} cells, {len(names)} expected",
         where=f"{chunk.layout.where}, row {chunk.first_row + index}, column {n_cells + 1} "
-        f"({names[n_cells]})",
+        f"({names[n_cells][:60]})",
         hint="the file was cut: export or copy it again, or delete the broken row",
     )
 

@@ -263,7 +263,8 @@ def _must_be_times(times_s: np.ndarray, where: str) -> None:
             hint="sort the rows by time, or export the file again",
         )
     late = np.abs(times_s[[0, -1]]).max() >= LATEST_S
-    if late or not is_rate((len(times_s) - 1) / (times_s[-1] - times_s[0])):
+    # As a Python number, whose division by next to nothing gives infinity without a warning.
+    if late or not is_rate((len(times_s) - 1) / float(times_s[-1] - times_s[0])):
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"times from {times_s[0]:g} s to {times_s[-1]:g} s for {len(times_s)} samples "
