@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,20 @@ def test_no_rows_give_empty_columns():
     """Oracle: a header without numbers."""
     assert [len(c) for c in parse_numbers(b"", ABC)] == [0, 0, 0]
     assert [len(c) for c in parse_numbers(b"\r\n\n", ABC)] == [0, 0, 0]
+
+
+def test_rows_of_blanks_alone_are_empty_cells():
+    """Oracle: one column; pandas finds nothing to parse there."""
+    rows = TableLayout("f.csv", ["a"], 8)
+    assert "row 8, column 1 (a)" in refused(b" \n \n", rows).where
+    assert [len(c) for c in parse_numbers(b" \n \n", replace(rows, ragged=True))] == [0]
+
+
+@pytest.mark.parametrize(
+    "rows", [b"1,2,3\n4\n", b"1,2,3,,\n4,,,\n", b"1,2,3\r\n4,,\r\n", b"1,2,3,\n4,\n"]
+)
+def test_blank_ends_may_be_of_any_length_where_the_form_says_so(rows):
+    """Oracle: 1, 2, 3 over 4; a cell that is not blank is refused all the same."""
+    layout = replace(RAGGED, blank_ends=True)
+    assert [c.tolist() for c in parse_numbers(rows, layout)] == [[1, 4], [2], [3]]
+    assert refused(rows.replace(b"4", b"4,5,6,7"), layout).code == "KD_BAD_CELL"

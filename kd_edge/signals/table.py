@@ -172,6 +172,8 @@ def _parse(data: bytes):
             low_memory=False,
             quoting=csv.QUOTE_NONE,
         )
+    except pd.errors.EmptyDataError:  # blanks alone, in one column: pandas takes commas for cells
+        return pd.DataFrame(np.nan, range(data.count(b"\n")), range(1))
     except pd.errors.ParserError:
         return None
 
