@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def npz_bytes(compressed: bool) -> bytes:
     return stream.getvalue()
 
 
+def npy_bytes(values: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+def around_an_array(content: bytes) -> bytes:
+    """An NPZ whose checksums are right and whose stream is the content: spoilt behind the zip."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("emg.npy", content)
+        archive.writestr("emg.rate_hz.npy", npy_bytes(np.array(50.0)))
+    return stream.getvalue()
+
+
 def archive_bytes() -> bytes:
     axes = {"gyroscope": [1, 2, 3], "acceleration": [0, 0, 1], "orientation": [1, 0, 0, 0]}
     trial = {
@@ -62,7 +78,8 @@ def archive_bytes() -> bytes:
     return stream.getvalue()
 
 
-# Kind -> the file's name and what is to be spoilt.
+# Kind -> the file's name and what is to be spoilt; what is put around it then.
+PACKED = {"NPZ, an array in it": around_an_array}
 KINDS = {
     "Trigno Discover": ("f.csv", DISCOVER),
     "Trigno Discover, gzip": ("f.csv.gz", gzip.compress(DISCOVER, mtime=0)),
@@ -73,6 +90,7 @@ KINDS = {
     "plain CSV, milliseconds": ("f.csv", MILLISECONDS),
     "NPZ": ("f.npz", npz_bytes(compressed=False)),
     "NPZ, compressed": ("f.npz", npz_bytes(compressed=True)),
+    "NPZ, an array in it": ("f.npz", npy_bytes(np.arange(12.0).reshape(6, 2))),
     "archive of a set": ("Dataset_f.tar.xz", archive_bytes()),
     "labels.csv": ("labels.csv", LABELS),
 }
@@ -119,8 +137,8 @@ def outcome(place: Path, name: str, content: bytes) -> str:
 def test_every_kind_is_read_before_it_is_spoilt(tmp_path):
     """Oracle: no error."""
     prepare(tmp_path)
-    for name, content in KINDS.values():
-        assert outcome(tmp_path / "inside", name, content) == "read"
+    for kind, (name, content) in KINDS.items():
+        assert outcome(tmp_path / "inside", name, PACKED.get(kind, bytes)(content)) == "read"
         (tmp_path / "inside" / name).unlink()
 
 
@@ -150,7 +168,7 @@ def test_mutants_are_read_or_refused_in_time_and_nothing_is_touched(kind, tmp_pa
     previous = signal.signal(signal.SIGALRM, hangs)
     try:
         for index in range(MUTANTS):
-            spoilt = mutant(random.Random(f"{kind} {index}"), content)
+            spoilt = PACKED.get(kind, bytes)(mutant(random.Random(f"{kind} {index}"), content))
             signal.alarm(LONGEST_S)
             try:
                 found[outcome(tmp_path / "inside", name, spoilt)] += 1
