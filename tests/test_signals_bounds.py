@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_files import only, refused
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.signals import read, source
@@ -35,18 +36,6 @@ def write(tmp_path):
         return path
 
     return to_file
-
-
-def refused(path: Path) -> KdEdgeError:
-    with pytest.raises(KdEdgeError) as caught:
-        read(path)
-    assert caught.value.hint
-    return caught.value
-
-
-def only(path: Path):
-    (recording,) = read(path)
-    return recording
 
 
 # --- absurd samples -------------------------------------------------------------------------------
