@@ -11,8 +11,8 @@ import io
 import json
 import os
 import random
-import signal
 import tarfile
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -25,7 +25,7 @@ from kd_edge.errors import KdEdgeError
 from kd_edge.signals import folder, read
 
 MUTANTS = int(os.environ.get("KD_EDGE_MUTANTS", "120"))
-LONGEST_S = 20  # a bound against hangs; the slowest mutant takes well under 1 s
+LONGEST_S = 20  # of a processor, against inputs that nearly hang; the slowest takes well under 1 s
 CASES = Path(__file__).parent / "cases"
 PIECES = (
     b",", b";", b"\n", b"\r\n", b",,", b" ", b'"', b"Hz", b"1e400", b"1e30", b"1e-320", b"-", b".",
@@ -161,23 +161,14 @@ def test_mutants_are_read_or_refused_in_time_and_nothing_is_touched(kind, tmp_pa
     name, content = KINDS[kind]
     before = prepare(tmp_path)
     found: Counter[str] = Counter()
-
-    def hangs(number, frame):
-        raise TimeoutError(f"{kind}, mutant {index} took over {LONGEST_S} s")
-
-    previous = signal.signal(signal.SIGALRM, hangs)
-    try:
-        for index in range(MUTANTS):
-            spoilt = PACKED.get(kind, bytes)(mutant(random.Random(f"{kind} {index}"), content))
-            signal.alarm(LONGEST_S)
-            try:
-                found[outcome(tmp_path / "inside", name, spoilt)] += 1
-            except Exception as error:
-                raise AssertionError(f"{kind}, mutant {index}: {spoilt[:2000]!r}") from error
-            finally:
-                signal.alarm(0)
-    finally:
-        signal.signal(signal.SIGALRM, previous)
+    for index in range(MUTANTS):
+        spoilt = PACKED.get(kind, bytes)(mutant(random.Random(f"{kind} {index}"), content))
+        began_s = time.process_time()
+        try:
+            found[outcome(tmp_path / "inside", name, spoilt)] += 1
+        except Exception as error:
+            raise AssertionError(f"{kind}, mutant {index}: {spoilt[:2000]!r}") from error
+        assert time.process_time() - began_s < LONGEST_S, f"{kind}, mutant {index}"
     (tmp_path / "inside" / name).unlink()
     assert files(tmp_path) == before
     assert found["read"] < MUTANTS
