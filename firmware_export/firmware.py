@@ -12,7 +12,8 @@ from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
 from firmware_export.constants import Ports, PortTensor, read_ports
 from firmware_export.front_end import model_front_end
-from firmware_export.hello import HelloFacts, hello_bytes
+from firmware_export.hello import HelloFacts, hello_bytes, link_limit
+from firmware_export.protocol import DEFAULT_SCORES
 from firmware_export.raw_window import raw_bytes
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
@@ -28,7 +29,9 @@ ENGINES = ("aot", "tflm")
 # Bytes that wait for the firmware: some frames of the largest size, so that the host can have the
 # next window under way while one is computed.
 RECEIVE_BYTES = 4096
-_SMALLEST_KEPT_OUTPUT = 64
+_LEAST_SCORES = 64
+# Results of the text commands have 32 bits before the point: 255 steps of this size.
+_MOST_SCALE = 1.6e7
 _UART_OVERSAMPLING = 16
 _SENSORS = {"replay": "kd_sensor_replay.c", "stub": "kd_sensor_stub.c"}
 
@@ -76,6 +79,7 @@ def firmware_sources(
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE, KD_UNSUPPORTED_OP: as `compile_model`, `export_tflm`.
         KdEdgeError KD_COUNTS: a stream's units a count are unknown.
         KdEdgeError KD_LABELS, KD_SHAPE, KD_NOT_CAUSAL, KD_PRECISION: as `export_tflm`.
+        KdEdgeError KD_LINK_LIMIT: the model or its sensors are more than the link can tell.
         KdEdgeError KD_USAGE: no such engine; a stream without a front end.
     """
     _check(settings, engine, stream)
@@ -112,7 +116,7 @@ def firmware_sources(
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
     defines = {
         "KD_BOARD_RECEIVE_BYTES": f"{RECEIVE_BYTES}u",
-        "KD_LINK_OUTPUT_BYTES": f"{max(ports.output.size, _SMALLEST_KEPT_OUTPUT)}u",
+        "KD_LINK_SCORES_BYTES": f"{_scores_bytes(ports.output)}u",
     }
     if facts.layer_count:
         defines["KD_MODEL_PROFILE"] = 1
@@ -182,7 +186,7 @@ def _config_files(
         "raw_bytes": raw_bytes(facts.front_end) if facts.front_end else 0,
         "text_name": c_text.string(_ascii(facts.board.name)),
         "text_model": c_text.string(_ascii(settings.name)),
-        "score_micro": _score_micro(ports.output),
+        "score_nano": _score_nano(ports.output),
         "score_zero": ports.output.zero_point,
         "hello_bytes": len(hello),
         "hello_rows": c_text.byte_lines(hello),
@@ -193,8 +197,16 @@ def _config_files(
     return {name: render(name, **values) for name in names}
 
 
-def _score_micro(output: PortTensor) -> int:
-    return round(float(output.scale.removesuffix("f")) * 1e6)
+def _scores_bytes(output: PortTensor) -> int:
+    """Of one answer: larger outputs go in several, so that the answers kept stay small."""
+    return min(max(output.size, _LEAST_SCORES), DEFAULT_SCORES)
+
+
+def _score_nano(output: PortTensor) -> int:
+    scale = float(output.scale.removesuffix("f"))
+    if scale > _MOST_SCALE:
+        raise link_limit(f"a step of the output is {scale:g}", f"{_MOST_SCALE:g} at most")
+    return round(scale * 1e9)
 
 
 def _ascii(text: str) -> str:

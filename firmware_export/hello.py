@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
-from firmware_export.protocol import TICKS
+from firmware_export.protocol import (
+    BY_NAME,
+    DEFAULT_PAYLOAD,
+    MOST_BYTES,
+    MOST_RATE_HZ,
+    TICKS,
+)
 from firmware_export.raw_window import raw_bytes
-from firmware_export.wire import encode
+from firmware_export.wire import WireError, encode, fixed_bytes
 from kd_edge import __version__
 from kd_edge.convert.flatbuffer import Tensor, TfliteModel
+from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
 from kd_edge.windows.raw import raw_samples
 
@@ -20,7 +27,7 @@ class HelloFacts:
     """One firmware.
 
     Attributes:
-        max_baud: 0 where the speed is fixed.
+        max_baud: 0 if the speed is fixed.
         layer_count: that PROFILE tells.
         front_end: as `model_front_end` leaves it, or None.
     """
@@ -35,47 +42,96 @@ class HelloFacts:
 
 
 def hello_bytes(facts: HelloFacts) -> bytes:
-    """The payload; what the board itself fills in is 0."""
+    """The payload with all facts, however long; what the board itself fills in is 0.
+
+    Raises:
+        KdEdgeError KD_LINK_LIMIT: more, or larger, than the link can tell.
+    """
     model, front_end = facts.model, facts.front_end
-    inputs = [model.tensors[index] for index in model.inputs]
-    outputs = [model.tensors[index] for index in model.outputs]
+    tensors = [[model.tensors[index] for index in group] for group in (model.inputs, model.outputs)]
+    sizes = {
+        "int8_bytes": sum(prod(tensor.shape) for tensor in tensors[0]),
+        "raw_bytes": raw_bytes(front_end) if front_end else 0,
+        "output_bytes": sum(prod(tensor.shape) for tensor in tensors[1]),
+    }
+    _check(sizes, front_end)
     kind, per_thousand = _ticks(facts.board)
-    samples = raw_samples(front_end) if front_end else {}
-    return encode(
-        "HELLO_ANSWER",
-        {
-            "session": 0,
-            "boot": 0,
-            "receive_bytes": 0,
-            "max_payload": 0,
-            "depth": 0,
-            "ticks_kind": TICKS[kind],
-            "firmware": _version(),
-            "ticks_per_thousand": per_thousand,
-            "clock_hz": facts.board.clock_hz,
-            "max_baud": facts.max_baud,
-            "golden_count": facts.golden_count,
-            "layer_count": facts.layer_count,
-            "int8_bytes": sum(prod(tensor.shape) for tensor in inputs),
-            "raw_bytes": raw_bytes(front_end) if front_end else 0,
-            "output_bytes": sum(prod(tensor.shape) for tensor in outputs),
-            "model_sha256": bytes.fromhex(model.sha256),
-            "board": facts.board.name,
-            "core": facts.board.core,
-            "engine": facts.engine,
-            "inputs": [_tensor(tensor) for tensor in inputs],
-            "outputs": [_tensor(tensor) for tensor in outputs],
-            "streams": [
-                {
-                    "name": stream.name,
-                    "channels": len(stream.channels),
-                    "rate": stream.source_rate_hz,
-                    "samples": samples[stream.name],
-                }
-                for stream in (front_end.streams if front_end else ())
-            ],
-        },
+    try:
+        block = encode("FACTS_BLOCK", _block(facts, *tensors))
+        return encode(
+            "HELLO_ANSWER",
+            {
+                **dict.fromkeys(("session", "boot", "receive_bytes", "max_payload"), 0),
+                **dict.fromkeys(("depth", "scores_bytes"), 0),
+                "ticks_kind": TICKS[kind],
+                "firmware": _version(),
+                "ticks_per_thousand": per_thousand,
+                "clock_hz": facts.board.clock_hz,
+                "max_baud": facts.max_baud,
+                "golden_count": facts.golden_count,
+                "layer_count": facts.layer_count,
+                **sizes,
+                "facts_bytes": len(block),
+                "model_sha256": bytes.fromhex(model.sha256),
+                "facts": block,
+            },
+        )
+    except WireError as error:
+        raise link_limit("HELLO cannot tell what the firmware is", str(error)) from error
+
+
+def link_limit(what: str, limit: str) -> KdEdgeError:
+    """The error for a firmware of which a fact does not fit the serial link."""
+    return KdEdgeError(
+        "KD_LINK_LIMIT",
+        f"the serial link cannot carry this firmware: {what}",
+        where=limit,
+        hint="a smaller model, fewer or shorter names, fewer sensors; docs/protocol.md has the "
+        "limits",
     )
+
+
+def _check(sizes: dict[str, int], front_end: FrontEndConstants | None) -> None:
+    """What would not show in the encoding."""
+    for name, n_bytes in sizes.items():
+        if n_bytes > MOST_BYTES:
+            raise link_limit(f"{name} is {n_bytes:,}", f"{MOST_BYTES:,} bytes at most")
+    streams = front_end.streams if front_end else ()
+    room = DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["PREDICTION"]) - 2
+    if 4 * len(streams) > room:
+        raise link_limit(f"it has {len(streams)} streams", f"{room // 4} at most")
+    for stream in streams:
+        if stream.source_rate_hz > MOST_RATE_HZ:
+            raise link_limit(
+                f"{stream.name!r} is sampled at {stream.source_rate_hz:g} Hz",
+                f"{MOST_RATE_HZ:g} Hz at most",
+            )
+
+
+def _block(facts: HelloFacts, inputs: list[Tensor], outputs: list[Tensor]) -> dict[str, object]:
+    front_end = facts.front_end
+    samples = raw_samples(front_end) if front_end else {}
+    return {
+        "board": facts.board.name,
+        "core": facts.board.core,
+        "engine": facts.engine,
+        "inputs": [_tensor(tensor) for tensor in inputs],
+        "outputs": [_tensor(tensor) for tensor in outputs],
+        "streams": [
+            {
+                "name": _printable(stream.name),
+                "channels": len(stream.channels),
+                "rate": stream.source_rate_hz,
+                "samples": samples[stream.name],
+            }
+            for stream in (front_end.streams if front_end else ())
+        ],
+    }
+
+
+def _printable(text: str) -> str:
+    """A name as a terminal may show it: the host refuses boards whose names hold control codes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _ticks(board: Board) -> tuple[str, int]:
@@ -94,7 +150,7 @@ def _version() -> tuple[int, int, int]:
 
 def _tensor(tensor: Tensor) -> dict[str, object]:
     return {
-        "name": tensor.name,
+        "name": _printable(tensor.name),
         "scale": tensor.scales[0],
         "zero_point": int(tensor.zero_points[0]),
         "shape": list(tensor.shape),

@@ -49,10 +49,9 @@ def _tables() -> str:
             message.meaning,
             "",
         ]
-        if message.fields:
-            lines += ["| offset | field | type | unit | meaning |", "|---|---|---|---|---|"]
-            lines += _rows(message)
-            lines.append("")
+        lines += _fields(message)
+    for block in protocol.BLOCKS:
+        lines += [f"### `{block.name}`", "", block.meaning, "", *_fields(block)]
     lines += ["### Codes", "", "| code | name | text | detail |", "|---|---|---|---|"]
     lines += [
         f"| {status.number} | `{status.name}` | {status.text} | {status.detail} |"
@@ -61,7 +60,14 @@ def _tables() -> str:
     return "\n".join([*lines, ""])
 
 
-def _rows(message: protocol.Message) -> list[str]:
+def _fields(message: protocol.Message | protocol.Block) -> list[str]:
+    if not message.fields:
+        return []
+    head = ["| offset | field | type | unit | meaning |", "|---|---|---|---|---|"]
+    return [*head, *_rows(message), ""]
+
+
+def _rows(message: protocol.Message | protocol.Block) -> list[str]:
     places = [str(offset) for offset in wire.offsets(message)]
     places += ["…"] * (len(message.fields) - len(places))
     rows = []

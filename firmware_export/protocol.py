@@ -10,10 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-VERSION = 1
+# Goes up when an older end would misread a message. The second byte of a frame is the version, and
+# no printable character: so text is never taken for a frame.
+VERSION = 2
 # The bytes of a frame around its payload: version, type, sequence; CRC-32.
 HEADER_BYTES = 4
 CRC_BYTES = 4
+# Bytes of payload: what a board takes unless its firmware says otherwise, and the least that it may
+# take. A HELLO_ANSWER's fixed fields fit in the least.
+DEFAULT_PAYLOAD = 1024
+LEAST_PAYLOAD = 128
+# Scores in one answer at most, unless the firmware says otherwise. The board keeps its last answers,
+# so larger ones cost it memory.
+DEFAULT_SCORES = 256
+# The most that a board may state of itself: bytes of a window or of scores, samples a second.
+MOST_BYTES = 1 << 24
+MOST_RATE_HZ = 1e6
+# Sequence numbers are 16 bits, and kept answers are found by them: the depth divides 65,536.
+MOST_DEPTH = 128
 
 # struct's letter for each scalar type.
 SCALARS = MappingProxyType(
@@ -29,7 +43,7 @@ class Field:
 
     Attributes:
         name: as in Python and, in capitals, in C.
-        type: a key of `SCALARS`; `str` (u8 length, UTF-8); `list` (u8 count, then that many times
+        type: a key of `SCALARS`; `str` (u16 length, UTF-8); `list` (u8 count, then that many times
             `items`); `i8*`, `i16*` or `text*` (all that is left of the payload).
         meaning: one line.
         unit: of the number, where it has one.
@@ -73,6 +87,25 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Bytes that several messages carry together, because they may be longer than a frame.
+
+    Attributes:
+        name: as `wire.decode` takes it.
+        meaning: what it tells, and which messages carry it.
+        fields: the bytes, in order.
+    """
+
+    name: str
+    meaning: str
+    fields: tuple[Field, ...]
+
+    @property
+    def fixed(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.fixed)
+
+
+@dataclass(frozen=True)
 class Status:
     """One return code of the board's link, as an ERROR carries it too.
 
@@ -91,16 +124,17 @@ STATUSES = (
     Status("OK", 0, "ok"),
     Status("NOT_READY", 1, "say HELLO first"),
     Status("GAP", 2, "a frame was lost", "the sequence number awaited"),
-    Status("VERSION", 3, "other protocol version", "the board's protocol version"),
+    Status("VERSION", 3, "other version", "the board's protocol version"),
     Status("UNKNOWN", 4, "unknown message"),
-    Status("LENGTH", 5, "payload of wrong length", "bytes of the fixed fields"),
-    Status("KIND", 6, "no such kind of window", "the kind asked for"),
-    Status("SIZE", 7, "window of wrong size", "bytes of a window of that kind"),
+    Status("LENGTH", 5, "wrong length", "bytes of the fixed fields"),
+    Status("KIND", 6, "no such kind", "the kind asked for"),
+    Status("SIZE", 7, "wrong size", "bytes of a window of that kind"),
     Status("ORDER", 8, "part out of order", "the offset awaited"),
     Status("REFUSED", 9, "not on this board"),
     Status("ENGINE", 10, "the engine failed", "the engine's own code"),
     Status("BUSY", 11, "busy streaming"),
     Status("RANGE", 12, "no such number", "how many there are"),
+    Status("GONE", 13, "scores are gone"),
     # The rest never travels: what the C frame reader says of a byte.
     Status("MORE", 32, "nothing complete yet"),
     Status("FRAME", 33, "a frame is complete"),
@@ -108,6 +142,7 @@ STATUSES = (
     Status("BAD_COBS", 35, "dropped: not COBS"),
     Status("BAD_CRC", 36, "dropped: CRC-32 differs"),
     Status("BAD_LENGTH", 37, "dropped: too short or too long"),
+    Status("LONG_TEXT", 38, "dropped: a text command that is too long"),
 )
 
 # Names of the values that some fields take, for both ends.
@@ -130,7 +165,9 @@ _TENSOR = (
     Field("zero_point", "i32", "step that stands for zero"),
     Field("shape", "list", "dimensions", items=(Field("size", "u32", "one dimension"),)),
 )
-_END = (Field("end", "u32", "number of the sample after the window's last"),)
+_SCORES = Field("scores", "i8*", "of every output, in order: the first part, or all of them")
+_FROM = Field("offset", "u32", "of the first byte wanted", "byte")
+_END = (Field("end", "u32", "number of the sample after the window's last, modulo 2^32"),)
 _STREAM = (
     Field("name", "str", "the sensor's name"),
     Field("channels", "u8", "values per sample"),
@@ -167,13 +204,10 @@ MESSAGES = (
             Field("int8_bytes", "u32", "bytes of an INT8 window", "byte"),
             Field("raw_bytes", "u32", "bytes of a RAW window; 0: no front end", "byte"),
             Field("output_bytes", "u32", "bytes of scores", "byte"),
+            Field("scores_bytes", "u16", "of them in one answer, at most", "byte"),
+            Field("facts_bytes", "u16", "bytes of all facts", "byte"),
             Field("model_sha256", "u8", "of the .tflite", count=32),
-            Field("board", "str", "the board's name"),
-            Field("core", "str", "the core's name"),
-            Field("engine", "str", "what runs the model"),
-            Field("inputs", "list", "the model's inputs", items=_TENSOR),
-            Field("outputs", "list", "the model's outputs", items=_TENSOR),
-            Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
+            Field("facts", "i8*", "names, tensors and sensors: as much of the block as fits"),
         ),
     ),
     Message("RESET", 0x02, "host", "Clears the model's state."),
@@ -210,7 +244,7 @@ MESSAGES = (
         "The model's answer.",
         (
             *_TICKS,
-            Field("scores", "i8*", "every output, in order"),
+            _SCORES,
         ),
     ),
     Message(
@@ -313,13 +347,50 @@ MESSAGES = (
         (Field("baud", "u32", "the request's", "baud"),),
     ),
     Message(
+        "SCORES",
+        0x0B,
+        "host",
+        "Asks for scores that did not fit into a RUN_ANSWER.",
+        (
+            Field("run", "u16", "sequence number of the RUN"),
+            _FROM,
+        ),
+    ),
+    Message(
+        "SCORES_ANSWER",
+        0x8B,
+        "board",
+        "The next part.",
+        (
+            Field("offset", "u32", "the request's", "byte"),
+            Field("scores", "i8*", "from there on, `scores_bytes` of them or the rest"),
+        ),
+    ),
+    Message(
+        "FACTS",
+        0x0C,
+        "host",
+        "Asks for facts that did not fit into the HELLO_ANSWER.",
+        (_FROM,),
+    ),
+    Message(
+        "FACTS_ANSWER",
+        0x8C,
+        "board",
+        "The next part.",
+        (
+            Field("offset", "u32", "the request's", "byte"),
+            Field("facts", "i8*", "from there on, as many as fit"),
+        ),
+    ),
+    Message(
         "SAMPLES",
         0xC1,
         "board",
         "Sensor samples; the sequence numbers stream frames.",
         (
             Field("stamp_us", "u64", "time of the first sample by the board's clock", "µs"),
-            Field("first", "u32", "number of the first sample since STREAM"),
+            Field("first", "u32", "number of the first sample since STREAM, modulo 2^32"),
             Field("stream", "u8", "which sensor, in the order of HELLO"),
             Field("values", "i16*", "sample after sample, each with all its channels"),
         ),
@@ -334,7 +405,18 @@ MESSAGES = (
             Field("window", "u32", "number since STREAM"),
             *_TICKS,
             Field("ends", "list", "per sensor", items=_END),
-            Field("scores", "i8*", "every output, in order"),
+            _SCORES,
+        ),
+    ),
+    Message(
+        "PREDICTION_PART",
+        0xC3,
+        "board",
+        "Scores that did not fit into the PREDICTION before it.",
+        (
+            Field("window", "u32", "the PREDICTION's"),
+            Field("offset", "u32", "of the first of these scores", "byte"),
+            Field("scores", "i8*", "from there on, as many as fit"),
         ),
     ),
     Message(
@@ -350,6 +432,22 @@ MESSAGES = (
     ),
 )
 
+BLOCKS = (
+    Block(
+        "FACTS_BLOCK",
+        "What HELLO_ANSWER and FACTS_ANSWERs carry together.",
+        (
+            Field("board", "str", "the board's name"),
+            Field("core", "str", "the core's name"),
+            Field("engine", "str", "what runs the model"),
+            Field("inputs", "list", "the model's inputs", items=_TENSOR),
+            Field("outputs", "list", "the model's outputs", items=_TENSOR),
+            Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
+        ),
+    ),
+)
+
+FORMATS = MappingProxyType({each.name: each for each in (*MESSAGES, *BLOCKS)})
 BY_NAME = MappingProxyType({message.name: message for message in MESSAGES})
 BY_NUMBER = MappingProxyType({message.number: message for message in MESSAGES})
 STATUS_BY_NUMBER = MappingProxyType({status.number: status for status in STATUSES})

@@ -9,14 +9,12 @@ from math import ceil
 import numpy as np
 
 from firmware_export import c_text
-from firmware_export.protocol import BY_NAME
+from firmware_export.protocol import BY_NAME, DEFAULT_PAYLOAD
 from firmware_export.wire import fixed_bytes
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
 from kd_edge.windows.raw import Counts, raw_samples
 
-# KD_LINK_MAX_PAYLOAD of kd_frame.h.
-MAX_PAYLOAD = 1024
 # Samples are counted in 32 bits; differences of counts are signed.
 _MOST_SAMPLES = 2**31
 
@@ -101,7 +99,7 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
 
 def _chunk(samples: float, channels: int) -> int:
     """Samples of a frame: at least one, at most what fits."""
-    fitting = (MAX_PAYLOAD - fixed_bytes(BY_NAME["SAMPLES"])) // (2 * channels)
+    fitting = (DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["SAMPLES"])) // (2 * channels)
     return max(min(round(samples), fitting), 1)
 
 

@@ -8,7 +8,9 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from firmware_export.protocol import BY_NAME, SCALARS, Field, Message
+from firmware_export.protocol import FORMATS, SCALARS, Field, Message
+
+_LENGTH = struct.Struct("<H")
 
 
 class WireError(ValueError):
@@ -16,31 +18,31 @@ class WireError(ValueError):
 
 
 def encode(name: str, values: Mapping[str, Any]) -> bytes:
-    """The payload of message `name`.
+    """The bytes of the message or block `name`.
 
     Args:
-        name: as in protocol.MESSAGES.
+        name: as in protocol.MESSAGES or protocol.BLOCKS.
         values: field name to value; lists hold mappings, or bare values where
             an entry has one field.
 
     Raises:
         WireError: a field is missing, unknown or does not fit.
     """
-    message = BY_NAME[name]
+    message = FORMATS[name]
     if set(values) != {field.name for field in message.fields}:
         raise WireError(f"{name} has the fields {[field.name for field in message.fields]}")
     return _encode_all(message.fields, values)
 
 
 def decode(name: str, payload: bytes):
-    """The values of a payload, as a frozen dataclass with the message's fields.
+    """The values of a message's or a block's bytes, as a frozen dataclass with its fields.
 
     `i8*` and `i16*` come as bytes; lists as tuples, of bare values where an entry has one field.
 
     Raises:
         WireError: the payload is shorter or longer than its fields, or its text is not UTF-8.
     """
-    message = BY_NAME[name]
+    message = FORMATS[name]
     values, end = _decode_all(message.fields, payload, 0)
     if end != len(payload):
         raise WireError(f"{name} has {len(payload) - end} bytes too many")
@@ -79,15 +81,15 @@ def _encode_one(field: Field, value: Any) -> bytes:
         numbers = (value,) if field.count == 1 else tuple(value)
         try:
             return struct.pack(_letters((field,)), *numbers)
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise WireError(
                 f"{field.name} = {value!r} is no {field.count} x {field.type}"
             ) from error
     if field.type == "str":
         text = value.encode("utf-8")
-        if len(text) > 255:
-            raise WireError(f"{field.name} has {len(text)} bytes; 255 fit")
-        return bytes((len(text),)) + text
+        if len(text) > 0xFFFF:
+            raise WireError(f"{field.name} has {len(text)} bytes; 65535 fit")
+        return _LENGTH.pack(len(text)) + text
     if field.type == "list":
         if len(value) > 255:
             raise WireError(f"{field.name} has {len(value)} entries; 255 fit")
@@ -122,8 +124,9 @@ def _decode_one(field: Field, payload: bytes, at: int) -> tuple[Any, int]:
         numbers = struct.unpack(letters, chunk)
         return (numbers[0] if field.count == 1 else numbers), at + len(chunk)
     if field.type == "str":
-        length = _take(field, payload, at, 1)[0]
-        return _text(field, _take(field, payload, at + 1, length)), at + 1 + length
+        (length,) = _LENGTH.unpack(_take(field, payload, at, _LENGTH.size))
+        at += _LENGTH.size
+        return _text(field, _take(field, payload, at, length)), at + length
     if field.type == "list":
         return _decode_list(field, payload, at)
     rest = payload[at:]

@@ -71,6 +71,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_BAD_TFLITE",
         "KD_DIVERGED",
         "KD_UNSUPPORTED_OP",
+        "KD_LINK_LIMIT",
         "KD_CONVERTER_CRASH",
         "KD_CONVERTER_REFUSED",
     ),

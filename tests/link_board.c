@@ -103,7 +103,7 @@ static void think(const uint8_t *bytes, size_t n, bool keep_state, kd_link_run *
     board.state++;
     const uint32_t sum = kd_crc32(bytes, n) + board.state - 1u;
     for (unsigned i = 0; i < N_SCORES; i++) {
-        board.scores[i] = (int8_t)((int)(sum >> (4u * i) & 15u) - 8);
+        board.scores[i] = (int8_t)((int)(sum >> (4u * (i % 7u)) & 15u) - 8 + (int)(i / 7u % 100u));
     }
     run->scores = board.scores;
     run->ticks = 1000u + n;
@@ -246,10 +246,12 @@ static void start(uint32_t boot)
         .output_bytes = N_SCORES,
         .name = "test board",
         .model = "checksum",
-        .score_micro = 250000,
+        .score_nano = 250000000,
         .score_zero = -1,
     };
-    kd_link_init(&board.link, &board.device);
+    if (kd_link_init(&board.link, &board.device) != KD_STATUS_OK) {
+        abort();
+    }
     board.streaming = false;
     board.runs = 0;
     speed = board.device.baud;

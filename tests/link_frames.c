@@ -1,7 +1,7 @@
 /* The C frame reader and writer for the tests: requests on standard input, answers on standard
  * output, each a letter and a 32-bit length before its bytes.
  * 'r' bytes: what kd_frame_push makes of them, one item after the other: 'f' frame content, 't'
- * text, 'c', 'x', 'l' dropped for COBS, CRC, length; then 'e'.
+ * text, 'c', 'x', 'l', 'o' dropped for COBS, CRC, length, a command that is too long; then 'e'.
  * 'w' type, sequence (16 bits), payload: the sealed frame, as 'f'.
  * 'd' bytes: decoded, as 'f', or 'c'. */
 #include <stdint.h>
@@ -33,7 +33,7 @@ static void read_frames(const uint8_t *bytes, size_t n)
         } else if (status == KD_STATUS_TEXT) {
             answer('t', reader->bytes, strlen((const char *)reader->bytes));
         } else if (status != KD_STATUS_MORE) {
-            answer("cxl"[status - KD_STATUS_BAD_COBS], NULL, 0);
+            answer("cxlo"[status - KD_STATUS_BAD_COBS], NULL, 0);
         }
     }
     free(reader);

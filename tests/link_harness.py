@@ -19,6 +19,7 @@ import pytest
 from firmware_export import wire
 from firmware_export.c_text import byte_lines
 from firmware_export.link_header import LINK_SOURCES
+from firmware_export.protocol import FORMATS
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.channel import Patience
 
@@ -40,8 +41,9 @@ def hello_values(**changes):
     tensor = {"scale": 0.25, "zero_point": -1}
     values = {
         "session": 0, "boot": 0, "receive_bytes": 0, "max_payload": 0, "depth": 0,
+        "scores_bytes": 0,
         "ticks_kind": 1, "firmware": (0, 1, 2), "ticks_per_thousand": 2000,
-        "clock_hz": 25_000_000, "max_baud": 0, "golden_count": 0, "layer_count": 0,
+        "clock_hz": 25_000_000, "max_baud": 0, "golden_count": 7, "layer_count": 40,
         "int8_bytes": 900, "raw_bytes": 300, "output_bytes": OUTPUT_BYTES,
         "model_sha256": tuple(MODEL_SHA256), "board": "test board", "core": "host",
         "engine": "checksum",
@@ -58,8 +60,16 @@ def hello_values(**changes):
     return values | changes
 
 
+def hello_payload(values) -> bytes:
+    """The payload with all facts, as firmware has it."""
+    facts = {field.name for field in FORMATS["FACTS_BLOCK"].fields}
+    block = wire.encode("FACTS_BLOCK", {name: values[name] for name in facts})
+    fixed = {name: value for name, value in values.items() if name not in facts}
+    return wire.encode("HELLO_ANSWER", {**fixed, "facts_bytes": len(block), "facts": block})
+
+
 def write_hello(folder: Path, values) -> None:
-    payload = wire.encode("HELLO_ANSWER", values)
+    payload = hello_payload(values)
     (folder / "link_board_hello.h").write_text(
         f"#define BOARD_INT8_BYTES {values['int8_bytes']}\n"
         f"#define BOARD_RAW_BYTES {values['raw_bytes']}\n"
@@ -75,7 +85,7 @@ def need(*tools: str) -> None:
 
 
 def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") -> Path:
-    """The test board's program."""
+    """The test board's program; `values` are its HELLO, without what the link fills in."""
     need(compiler)
     write_hello(folder, values or hello_values())
     program = folder / "board"
@@ -193,7 +203,7 @@ def windows(n: int, seed: int):
     ]
 
 
-def expected_scores(arrays, *, state: int = 0) -> list[int]:
+def expected_scores(arrays, *, state: int = 0, n_scores: int = OUTPUT_BYTES) -> list[int]:
     """What the test board's model says: nibbles of zlib's CRC-32 of the window's bytes."""
     total = zlib.crc32(b"".join(array.tobytes() for array in arrays)) + state
-    return [(total >> (4 * i) & 15) - 8 for i in range(OUTPUT_BYTES)]
+    return [(total >> (4 * (i % 7)) & 15) - 8 + i // 7 % 100 for i in range(n_scores)]

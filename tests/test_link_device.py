@@ -319,7 +319,7 @@ def test_another_model_on_the_board_is_refused(program):
 
 def test_another_protocol_version_is_named(connect):
     device = connect()
-    device._channel.transport.write(encode_frame(Frame(7, 0, b"", version=2)))
+    device._channel.transport.write(encode_frame(Frame(7, 0, b"", version=1)))
     with pytest.raises(KdEdgeError) as error:
         device.memory()
     assert code_of(error) == "KD_BOARD_PROTOCOL"

@@ -17,6 +17,7 @@ from waiting import BOUND_S, ended
 from waiting import program as running_program
 
 from firmware_export.link_header import LINK_SOURCES
+from firmware_export.protocol import VERSION
 from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame
 
 # Bytes that matter to the parsers, more often than chance would have them.
@@ -99,7 +100,7 @@ def test_a_frame_is_the_same_from_either_end_and_read_by_either_end(c_frames, fr
     request = bytes((frame.type,)) + struct.pack("<H", frame.sequence) + frame.payload
     assert c_frames.ask(b"w", request) == ("f", coded)
     assert FrameReader().feed(coded) == [frame]
-    content = struct.pack("<BBH", 1, frame.type, frame.sequence) + frame.payload
+    content = struct.pack("<BBH", VERSION, frame.type, frame.sequence) + frame.payload
     assert c_frames.read(coded) == [("f", content)]
 
 

@@ -22,7 +22,7 @@ def fuzzer(tmp_path_factory):
     built = subprocess.run(
         ["clang", *STRICT, "-g", "-O1",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
-         "-DKD_LINK_MAX_PAYLOAD=128u", "-DKD_LINK_OUTPUT_BYTES=20u", f"-I{LINK_SOURCES}",
+         "-DKD_LINK_MAX_PAYLOAD=128u", "-DKD_LINK_SCORES_BYTES=20u", f"-I{LINK_SOURCES}",
          HERE / "fuzz_link.c", *sorted(LINK_SOURCES.glob("*.c")), "-o", program],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

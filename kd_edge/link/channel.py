@@ -13,12 +13,16 @@ from typing import Any
 from firmware_export import wire
 from firmware_export.protocol import ANSWERS, BY_NAME, BY_NUMBER, STATUS_BY_NUMBER, VERSION
 from kd_edge.errors import KdEdgeError
-from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame
+from kd_edge.link.checks import decoded, impossible
+from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame, encoded_bytes
+from kd_edge.link.messages import Hello
 from kd_edge.link.statistics import Statistics
 from kd_edge.link.transport import Transport
 
 _ERROR = BY_NAME["ERROR"].number
-_UNASKED = (BY_NAME["SAMPLES"].number, BY_NAME["PREDICTION"].number)
+_UNASKED = tuple(BY_NAME[n].number for n in ("SAMPLES", "PREDICTION", "PREDICTION_PART"))
+# Frames of a stream that wait to be taken; of more, the oldest are given up and count as lost.
+_MOST_UNASKED = 1 << 16
 # The board's text when it starts; in the middle of a session it means that the board began anew.
 _START_TEXT = "m-init-done"
 # A request that was sent so often without a timeout meets a line on which nothing gets through.
@@ -62,9 +66,12 @@ class Request:
 
     sequence: int
     name: str
+    values: Mapping[str, Any]
     coded: bytes
     stamp: int = 0
+    posted_at: float = 0.0
     sent_at: float = 0.0
+    answered_at: float = 0.0
     tries: int = 0
     sends: int = 0
     answer: Any = None
@@ -93,7 +100,8 @@ class Channel:
         self.patience = patience
         self.statistics = statistics or Statistics()
         self.limits = Limits()
-        self.unasked: deque[tuple[Frame, Any]] = deque()
+        self.hello: Hello | None = None  # once the session's board is known in full
+        self.unasked: deque[tuple[Frame, Any]] = deque(maxlen=_MOST_UNASKED)
         self.heard_bytes = 0  # since the last request that was answered
         self.reader = FrameReader()
         self._outstanding: dict[int, Request] = {}
@@ -127,6 +135,7 @@ class Channel:
         self._outstanding.clear()
         self._in_flight = 0
         self.in_session = False
+        self.hello = None
         self.limits = Limits()
         self.heard_bytes = 0
 
@@ -135,7 +144,7 @@ class Channel:
         sequence = self._next
         self._next = (self._next + 1) & 0xFFFF
         frame = Frame(BY_NAME[name].number, sequence, wire.encode(name, values))
-        request = Request(sequence, name, encode_frame(frame))
+        request = Request(sequence, name, values, encode_frame(frame), posted_at=time.monotonic())
         self._outstanding[sequence] = request
         self._in_flight += len(request.coded)
         self._send(request)
@@ -228,17 +237,12 @@ class Channel:
         if message is None or message.sender != "board":
             self.statistics.dropped_sequence += 1
             return
-        try:
-            content = wire.decode(message.name, frame.payload)
-        except wire.WireError:
-            self.statistics.dropped_sequence += 1
-            return
-        if frame.type in _UNASKED:
-            self.unasked.append((frame, content))
-        elif frame.type == _ERROR:
-            self._take_error(frame, content)
-        else:
-            self._take_answer(frame, content)
+        if frame.type == _ERROR:
+            self._take_error(frame, decoded(message, frame.payload, {}, self.hello))
+        elif frame.type not in _UNASKED:
+            self._take_answer(frame)
+        elif self.hello is not None:  # before that, it is of a stream that an earlier program left
+            self.unasked.append((frame, decoded(message, frame.payload, {}, self.hello)))
 
     def _take_error(self, frame: Frame, error: Any) -> None:
         status = STATUS_BY_NUMBER.get(error.status)
@@ -254,6 +258,8 @@ class Channel:
             self._take_answer(frame, BoardRefusal(name, error.detail, error.text))
 
     def _take_gap(self, awaited: int) -> None:
+        if awaited > 0xFFFF:
+            raise impossible(f"it awaits request {awaited}", where="GAP")
         self.statistics.gaps += 1
         if not self.in_session or not self._outstanding:
             return
@@ -266,7 +272,7 @@ class Channel:
         for request in list(self._outstanding.values()):
             self._send_again(request)
 
-    def _take_answer(self, frame: Frame, content: Any) -> None:
+    def _take_answer(self, frame: Frame, refusal: BoardRefusal | None = None) -> None:
         request = self._outstanding.get(frame.sequence)
         fits = request is not None and frame.type in (
             _ERROR,
@@ -275,10 +281,13 @@ class Channel:
         if not fits:
             self.statistics.dropped_sequence += 1
             return
+        message = BY_NUMBER[frame.type]
+        content = refusal or decoded(message, frame.payload, request.values, self.hello)
         del self._outstanding[frame.sequence]
         self._in_flight -= len(request.coded)
         self.heard_bytes = 0
         request.answer = content
+        request.answered_at = time.monotonic()
         for other in list(self._outstanding.values()):
             other.tries = 0
             if other.stamp < request.stamp:
@@ -286,12 +295,6 @@ class Channel:
         if self._outstanding:
             # The board works in order: only now has it turned to the oldest one.
             self._oldest().sent_at = time.monotonic()
-
-
-def encoded_bytes(n_payload: int) -> int:
-    """The most bytes that a frame with such a payload takes on the wire."""
-    raw = n_payload + 8
-    return raw + raw // 254 + 3
 
 
 def _other_version(version: int) -> KdEdgeError:

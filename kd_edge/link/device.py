@@ -11,6 +11,7 @@ from typing import Any
 from firmware_export.protocol import FLAGS
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Patience
+from kd_edge.link.checks import impossible
 from kd_edge.link.handshake import FIRST_SPEED, USUAL_SPEEDS, say_hello
 from kd_edge.link.messages import (
     Answer,
@@ -192,7 +193,7 @@ class Device:
         while True:
             page = self._ask("PROFILE", first=len(layers))
             layers += [Layer(layer.name, self.hello.count(layer.ticks)) for layer in page.layers]
-            if len(layers) >= page.count or not page.layers:
+            if len(layers) >= page.count:
                 return tuple(layers)
 
     def memory(self) -> Memory:
@@ -205,8 +206,8 @@ class Device:
     ) -> Iterator[Samples | Prediction]:
         """What the board's sensors and model give, as it comes.
 
-        Ends after `windows` predictions (0: never), when the caller closes the iterator, or where
-        the board falls silent; lost frames are counted in `statistics.stream_lost`.
+        Ends after `windows` predictions (0: never), when the caller closes the iterator, or
+        when the board falls silent; lost frames are counted in `statistics.stream_lost`.
         `kd_edge.link.stream.WindowAssembler` makes windows of it.
 
         Raises:
@@ -242,7 +243,7 @@ class Device:
         """Goes to the highest usual speed that both ends agree on and that works.
 
         Returns:
-            The new speed, or None where it stays as it is.
+            The new speed, or None if it stays as it is.
         """
         for baud in sorted(USUAL_SPEEDS, reverse=True):
             if baud > self._speeds[0] and self.set_speed(baud):
@@ -250,7 +251,7 @@ class Device:
         return None
 
     def set_speed(self, baud: int) -> bool:
-        """Raises or lowers the port's speed. Returns False where either end does not agree."""
+        """Raises or lowers the port's speed. Returns False if either end does not agree."""
         if not 0 < baud <= self.hello.max_baud or not self._channel.transport.has_speed:
             return False
         self._ask("SPEED", baud=baud)
@@ -288,7 +289,13 @@ class Device:
         )
 
     def _greet(self, speeds: tuple[int, ...]) -> Hello:
-        return say_hello(self._channel, speeds=speeds, model_sha256=self.hello.model_sha256)
+        sha256 = self.hello.model_sha256
+        hello = say_hello(self._channel, speeds=speeds, model_sha256=sha256)
+        if replace(hello, boot=self.hello.boot) != self.hello:
+            raise impossible(
+                "it is another board, or has other firmware, than before", where="HELLO"
+            )
+        return hello
 
     def _rejoin(self) -> Hello:
         """A new session with a board that began anew, at its first speed."""
@@ -299,9 +306,9 @@ class Device:
         self.hello = self._greet(self._speeds)
         return self.hello
 
-    def _heed(self, answer: Answer) -> None:
-        """Waits longer where the board itself says that it needs long."""
-        needed = self._patience.timeout + _SLOWER * answer.microseconds / 1e6
+    def _heed(self, seconds: float) -> None:
+        """Waits longer for a board that needs long."""
+        needed = self._patience.timeout + _SLOWER * seconds
         if needed > self._channel.patience.timeout:
             self._channel.patience = replace(self._patience, timeout=needed)
 

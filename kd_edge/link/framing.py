@@ -44,6 +44,12 @@ def encode_frame(frame: Frame) -> bytes:
     return b"\0" + cobs.encode(content + _CRC.pack(zlib.crc32(content))) + b"\0"
 
 
+def encoded_bytes(n_payload: int) -> int:
+    """The most bytes that a frame with such a payload takes on the wire."""
+    raw = HEADER_BYTES + n_payload + CRC_BYTES
+    return raw + raw // 254 + 3
+
+
 def decode_frame(coded: bytes) -> Frame | Drop:
     """The frame that stood between two delimiters, or why it is none."""
     try:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
+from firmware_export import wire
 from kd_edge.errors import KdEdgeError
-from kd_edge.link.channel import BoardRefusal, Channel, Limits, NoAnswer, Patience
+from kd_edge.link.channel import (
+    BoardRefusal,
+    BoardRestarted,
+    Channel,
+    Limits,
+    NoAnswer,
+    Patience,
+)
+from kd_edge.link.checks import check_hello, impossible
 from kd_edge.link.messages import Hello, hello_of
 
 FIRST_SPEED = 115_200
 # Speeds that boards and their serial chips commonly use, the likeliest first.
 USUAL_SPEEDS = (115_200, 9_600, 921_600, 1_000_000, 460_800, 230_400, 57_600)
 _EXCERPT = 60
+_MOST_RESTARTS = 3
 _STALE = 4  # answers to an earlier program's HELLO that may stand in buffers
 
 
@@ -28,10 +39,32 @@ def say_hello(channel: Channel, *, speeds: Sequence[int], model_sha256: str | No
         KdEdgeError KD_BOARD_TIMEOUT: nothing came.
         KdEdgeError KD_BOARD_NO_FIRMWARE: text came, no frame.
         KdEdgeError KD_BOARD_SPEED: bytes came that are neither.
-        KdEdgeError KD_BOARD_PROTOCOL: another version of the link.
+        KdEdgeError KD_BOARD_PROTOCOL: another version of the link, or a board that says what
+            cannot be.
+        KdEdgeError KD_BOARD_RESET: it begins anew each time it is greeted.
         KdEdgeError KD_BOARD_MODEL: another model.
         KdEdgeError KD_PORT_CLOSED: the port is gone.
     """
+    for _ in range(_MOST_RESTARTS):
+        answer = _first_contact(channel, speeds)
+        try:
+            facts = _facts(channel, answer)
+        except BoardRestarted:
+            continue
+        hello = hello_of(answer, facts)
+        check_hello(hello)
+        _check_model(hello, model_sha256)
+        channel.hello = hello
+        return hello
+    raise KdEdgeError(
+        "KD_BOARD_RESET",
+        f"the board on {channel.transport.name} begins anew each time it is greeted",
+        hint="a fault in the firmware, or its stack is too small",
+    )
+
+
+def _first_contact(channel: Channel, speeds: Sequence[int]) -> Any:
+    """The HELLO_ANSWER, with a session open."""
     patience = channel.patience
     heard = 0
     for position, speed in enumerate(speeds):
@@ -41,27 +74,48 @@ def say_hello(channel: Channel, *, speeds: Sequence[int], model_sha256: str | No
         channel.end_session()
         channel.patience = Patience(min(patience.timeout, 0.5), retries)
         try:
-            hello = _hello(channel)
+            answer = _hello(channel)
         except NoAnswer:
             heard += channel.heard_bytes
             continue
         finally:
             channel.patience = patience
-        channel.start_session(Limits(hello.depth, hello.receive_bytes))
-        _check_model(hello, model_sha256)
-        return hello
+        channel.start_session(Limits(answer.depth, answer.receive_bytes))
+        return answer
     if len(speeds) > 1:
         channel.transport.set_speed(speeds[0])
     raise _no_contact(channel, speeds, heard)
 
 
-def _hello(channel: Channel) -> Hello:
+def _hello(channel: Channel) -> Any:
     for _ in range(_STALE):
         session = random.getrandbits(32)
         answer = channel.ask("HELLO", session=session)
         if not isinstance(answer, BoardRefusal) and answer.session == session:
-            return hello_of(answer)
+            return answer
     raise NoAnswer
+
+
+def _facts(channel: Channel, answer: Any) -> Any:
+    """The decoded facts: what came with the answer, and what the board is still to be asked for."""
+    content = bytearray(answer.facts)
+    try:
+        while len(content) < answer.facts_bytes:
+            part = channel.ask("FACTS", offset=len(content))
+            if isinstance(part, BoardRefusal):
+                raise impossible(f"{part.status}: {part.text}", where="FACTS")
+            content += part.facts
+    except NoAnswer as error:
+        raise KdEdgeError(
+            "KD_BOARD_TIMEOUT",
+            f"the board on {channel.transport.name} answers HELLO, then falls silent",
+            where=f"{len(content)} of {answer.facts_bytes} bytes of facts came",
+            hint="its firmware hangs, or the line loses long frames: a lower speed, a better cable",
+        ) from error
+    try:
+        return wire.decode("FACTS_BLOCK", bytes(content))
+    except wire.WireError as error:
+        raise impossible(str(error), where="FACTS") from error
 
 
 def _check_model(hello: Hello, model_sha256: str | None) -> None:

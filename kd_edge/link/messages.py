@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class Tensor:
 
     @property
     def n_bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class Hello:
         ticks_kind: what ticks count: "cycles", "instructions" or "microseconds".
         ticks_per_thousand: timer ticks in a thousand of these.
         clock_hz: of the core.
-        max_baud: highest speed it agrees to; 0: fixed.
+        max_baud: highest speed that it agrees to; 0: its speed is fixed.
         golden_count: golden vectors in the image.
         layer_count: layers that it can time.
         depth, receive_bytes, max_payload: requests and bytes that may be unanswered; the largest
             payload.
         int8_bytes, raw_bytes, output_bytes: of a window of either kind, of the scores.
+        scores_bytes: of the scores that one answer brings, at most.
     """
 
     board: str
@@ -78,6 +80,7 @@ class Hello:
     int8_bytes: int
     raw_bytes: int
     output_bytes: int
+    scores_bytes: int
 
     def count(self, ticks: int) -> int:
         """Timer ticks as a number of what `ticks_kind` says, rounded."""
@@ -187,35 +190,38 @@ class Prediction:
 
 # Fields of HELLO_ANSWER that Hello takes as they are.
 _SAME_IN_HELLO = (
-    *("board", "core", "engine", "boot", "ticks_per_thousand", "clock_hz", "max_baud"),
+    *("boot", "ticks_per_thousand", "clock_hz", "max_baud"),
     *("golden_count", "layer_count", "depth", "receive_bytes", "max_payload"),
-    *("int8_bytes", "raw_bytes", "output_bytes"),
+    *("int8_bytes", "raw_bytes", "output_bytes", "scores_bytes"),
 )
 
 
-def hello_of(message: Any) -> Hello:
-    """A decoded HELLO_ANSWER."""
+def hello_of(message: Any, facts: Any) -> Hello:
+    """A decoded HELLO_ANSWER and a decoded FACTS_BLOCK."""
     tensors = [
         tuple(Tensor(t.name, t.scale, t.zero_point, t.shape) for t in group)
-        for group in (message.inputs, message.outputs)
+        for group in (facts.inputs, facts.outputs)
     ]
     names = {number: name.lower() for name, number in TICKS.items()}
     return Hello(
+        board=facts.board,
+        core=facts.core,
+        engine=facts.engine,
         **{name: getattr(message, name) for name in _SAME_IN_HELLO},
         firmware=".".join(str(part) for part in message.firmware),
         model_sha256=bytes(message.model_sha256).hex(),
         inputs=tensors[0],
         outputs=tensors[1],
-        streams=tuple(Stream(s.name, s.channels, s.rate, s.samples) for s in message.streams),
-        ticks_kind=names.get(message.ticks_kind, "ticks"),
+        streams=tuple(Stream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
+        ticks_kind=names[message.ticks_kind],
     )
 
 
-def answer_of(message: Any, hello: Hello, *, index: int, sends: int = 1) -> Answer:
-    """A decoded RUN_ANSWER or PREDICTION."""
+def answer_of(message: Any, scores: bytes, hello: Hello, *, index: int, sends: int = 1) -> Answer:
+    """A decoded RUN_ANSWER or PREDICTION, with the scores of all its parts."""
     return Answer(
         index=index,
-        scores=np.frombuffer(message.scores, dtype=np.int8),
+        scores=np.frombuffer(scores, dtype=np.int8),
         ticks=hello.count(message.ticks),
         front_end_ticks=hello.count(message.front_end_ticks),
         microseconds=message.microseconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firmware_export.protocol import BY_NAME, FLAGS, KINDS
 from firmware_export.wire import fixed_bytes
@@ -13,23 +13,48 @@ from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer
 from kd_edge.link.messages import Answer, Hello, answer_of, window_content
 
 _RUN_FIXED = fixed_bytes(BY_NAME["RUN"])
+_SCORES_FIXED = fixed_bytes(BY_NAME["SCORES"])
 _MOST_RESTARTS = 3
 _MOST_REPEATS = 5
 
 
 @dataclass
 class _Job:
-    """One window: how much of it was posted, and the request that runs it."""
+    """One window: how much of it was posted, and the requests that bring its answer.
+
+    Attributes:
+        last: the RUN.
+        more: the SCORES, for an output that is larger than one answer.
+        whole: everything was posted.
+    """
 
     index: int
     content: bytes
     posted: int = 0
     last: Request | None = None
+    more: list[Request] = field(default_factory=list)
+    whole: bool = False
     repeats: int = 0
+
+    @property
+    def requests(self) -> list[Request]:
+        return [self.last, *self.more] if self.last else []
+
+    @property
+    def refusal(self) -> BoardRefusal | None:
+        """The first one, once it has come."""
+        answers = (request.answer for request in self.requests)
+        return next((a for a in answers if isinstance(a, BoardRefusal)), None)
+
+    @property
+    def answered(self) -> bool:
+        return self.whole and not self.refusal and all(r.answer for r in self.requests)
 
     def begin_again(self) -> None:
         self.posted = 0
         self.last = None
+        self.more = []
+        self.whole = False
 
 
 class Runs:
@@ -43,7 +68,7 @@ class Runs:
         keep_state: the model's state is not reset before each window.
         depth: windows on their way at most; None: as many as the board keeps answers.
         rejoin: opens a new session after the board began anew, and returns its HELLO.
-        heed: told each answer, before it is handed on.
+        heed: told how many seconds the board needed for each answer, before it is handed on.
     """
 
     def __init__(
@@ -56,7 +81,7 @@ class Runs:
         keep_state: bool,
         depth: int | None,
         rejoin: Callable[[], Hello],
-        heed: Callable[[Answer], None],
+        heed: Callable[[float], None],
     ):
         self._channel = channel
         self._hello = hello
@@ -90,14 +115,14 @@ class Runs:
                     yield self._answer(self._jobs.popleft())
         except (KdEdgeError, NoAnswer):
             for job in self._jobs:
-                if job.last and job.last.answer and not isinstance(job.last.answer, BoardRefusal):
+                if job.answered:
                     yield self._answer(job)
             raise
 
     def _fill(self) -> None:
         """Posts whatever has room, window by window."""
         while True:
-            job = next((job for job in self._jobs if job.last is None), None)
+            job = next((job for job in self._jobs if not job.whole), None)
             if job is None:
                 job = self._next_job()
                 if job is None:
@@ -115,7 +140,10 @@ class Runs:
         return self._jobs[-1]
 
     def _post(self, job: _Job) -> bool:
-        """Posts the rest of a window. Returns False where there is no more room."""
+        """Posts the rest of a window. Returns False if there is no more room."""
+        return self._post_window(job) and self._post_scores(job)
+
+    def _post_window(self, job: _Job) -> bool:
         largest = self._hello.max_payload - _RUN_FIXED
         while job.last is None:
             chunk = job.content[job.posted : job.posted + largest]
@@ -134,26 +162,42 @@ class Runs:
                 job.last = self._channel.post("RUN", values)
         return True
 
-    def _is_answered(self, job: _Job) -> bool:
-        """Whether its answer is there; posts it anew where the board lost its parts."""
-        answer = job.last.answer if job.last else None
-        if answer is None:
-            return False
-        if isinstance(answer, BoardRefusal):
-            if answer.status != "ORDER" or job.repeats >= _MOST_REPEATS:
-                raise self._refused(job, answer)
-            # A text command or a second program got between its parts.
-            job.repeats += 1
-            job.begin_again()
-            for other in self._jobs:
-                if other.last is None:
-                    other.begin_again()
-            return False
+    def _post_scores(self, job: _Job) -> bool:
+        """Asks for what the RUN's answer has no room for; the next window overwrites it."""
+        while not job.whole:
+            offset = (1 + len(job.more)) * self._hello.scores_bytes
+            if offset >= self._hello.output_bytes:
+                job.whole = True
+                break
+            if not self._channel.has_room(_SCORES_FIXED):
+                return False
+            values = {"run": job.last.sequence, "offset": offset}
+            job.more.append(self._channel.post("SCORES", values))
         return True
 
+    def _is_answered(self, job: _Job) -> bool:
+        """Whether its answer is there; posts it anew if the board lost its parts or its scores."""
+        refusal = job.refusal
+        if refusal is None:
+            return job.answered
+        # A text command or a second program got between its parts, or between its scores.
+        again = refusal.status == "ORDER" or (refusal.status == "GONE" and not self._keep_state)
+        if not again or job.repeats >= _MOST_REPEATS:
+            raise self._refused(job, refusal)
+        job.repeats += 1
+        job.begin_again()
+        for other in self._jobs:
+            if not other.whole:
+                other.begin_again()
+        return False
+
     def _answer(self, job: _Job) -> Answer:
-        answer = answer_of(job.last.answer, self._hello, index=job.index, sends=job.last.sends)
-        self._heed(answer)
+        run = job.last.answer
+        scores = b"".join([run.scores, *(request.answer.scores for request in job.more)])
+        answer = answer_of(run, scores, self._hello, index=job.index, sends=job.last.sends)
+        # What the board says it needed, but no more than it was waited for.
+        waited = job.last.answered_at - job.last.posted_at
+        self._heed(min(answer.microseconds / 1e6, waited))
         return answer
 
     def _start_over(self) -> None:
@@ -172,7 +216,7 @@ class Runs:
             )
         self._hello = self._rejoin()
         for job in self._jobs:
-            if job.last is None or job.last.answer is None:
+            if not job.answered:
                 job.begin_again()
 
     def _refused(self, job: _Job, refusal: BoardRefusal) -> KdEdgeError:

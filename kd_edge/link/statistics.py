@@ -14,8 +14,7 @@ class Statistics:
         frames_received, bytes_received: frames whose CRC was right; every byte.
         dropped_cobs, dropped_crc, dropped_length: damaged frames from the board, by what was wrong.
         dropped_version: frames of another protocol version.
-        dropped_sequence: sound frames that nobody awaited, such as answers that came twice, or
-            whose payload is not what their message states.
+        dropped_sequence: sound frames that nobody awaited, such as answers that came twice.
         retries: requests sent again, for whatever reason.
         timeouts: how often an answer did not come in time.
         gaps: how often the board said that a frame had not reached it.

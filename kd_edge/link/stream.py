@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.protocol import BY_NAME
-from kd_edge.errors import KdEdgeError
 from kd_edge.link.channel import Channel
+from kd_edge.link.checks import impossible
 from kd_edge.link.messages import Answer, Hello, Prediction, Samples, answer_of
 
 _SAMPLES = BY_NAME["SAMPLES"].number
+_PREDICTION = BY_NAME["PREDICTION"].number
 # Samples kept beyond one window, per sensor: seconds of them even at 2 kHz.
 _SLACK = 8192
 
@@ -24,6 +25,7 @@ def events(channel: Channel, hello: Hello, *, windows: int) -> Iterator[Samples 
     Counts frames that did not arrive in channel.statistics.stream_lost.
     """
     awaited = 0
+    frames = _Frames(hello)
     patience = channel.patience.timeout * (channel.patience.retries + 1)
     heard_at = time.monotonic()
     while time.monotonic() - heard_at < patience:
@@ -37,23 +39,85 @@ def events(channel: Channel, hello: Hello, *, windows: int) -> Iterator[Samples 
                 continue  # of an earlier stream
             channel.statistics.stream_lost += missing
             awaited += missing + 1
-            event = _event(frame.type, content, hello)
+            if missing:
+                frames.lose()
+            event = frames.take(frame.type, content)
+            if event is None:
+                continue
             yield event
             if windows and isinstance(event, Prediction) and event.answer.index >= windows - 1:
                 return
 
 
-def _event(number: int, content, hello: Hello) -> Samples | Prediction:
-    if number != _SAMPLES:
-        answer = answer_of(content, hello, index=content.window)
-        return Prediction(content.stamp_us, content.ends, answer)
-    if content.stream >= len(hello.streams):
-        raise KdEdgeError("KD_BOARD_REFUSED", f"{hello.board} streams a sensor it did not name")
-    channels = hello.streams[content.stream].channels
-    values = np.frombuffer(content.values, dtype="<i2")
-    if values.size % channels:
-        raise KdEdgeError("KD_BOARD_REFUSED", f"{hello.board} streams parts of samples")
-    return Samples(content.stream, content.first, content.stamp_us, values.reshape(-1, channels))
+class _Frames:
+    """A stream's frames in order, made into events.
+
+    Numbers of samples are 32 bits on the wire and go on here. Scores that came in parts are put
+    together; a prediction of which a part was lost is left out.
+    """
+
+    def __init__(self, hello: Hello):
+        self._hello = hello
+        self._next = [0] * len(hello.streams)
+        self._window = -1
+        self._prediction = None  # that is not whole yet
+        self._scores = b""
+        self._lost = False  # a frame was, since the last prediction began
+
+    def lose(self) -> None:
+        self._prediction = None
+        self._lost = True
+
+    def take(self, number: int, content) -> Samples | Prediction | None:
+        """The event that a frame completes, if it completes one.
+
+        Raises:
+            KdEdgeError KD_BOARD_PROTOCOL: it does not follow the frames before it.
+        """
+        if number == _SAMPLES:
+            return self._samples(content)
+        if number == _PREDICTION:
+            if content.window <= self._window:
+                raise impossible(
+                    f"window {content.window} after {self._window}", where="PREDICTION"
+                )
+            self._window = content.window
+            self._prediction, self._scores, self._lost = content, content.scores, False
+        elif self._prediction is None and self._lost:
+            return None
+        else:
+            self._append(content)
+        if len(self._scores) < self._hello.output_bytes:
+            return None
+        whole, self._prediction = self._prediction, None
+        answer = answer_of(whole, self._scores, self._hello, index=whole.window)
+        ends = tuple(self._full(stream, end) for stream, end in enumerate(whole.ends))
+        return Prediction(whole.stamp_us, ends, answer)
+
+    def _append(self, part) -> None:
+        follows = self._prediction is not None and (part.window, part.offset) == (
+            self._prediction.window,
+            len(self._scores),
+        )
+        if not follows:
+            raise impossible(
+                f"scores of window {part.window} from {part.offset} on", where="PREDICTION_PART"
+            )
+        self._scores += part.scores
+
+    def _samples(self, content) -> Samples:
+        first = self._full(content.stream, content.first)
+        if first < self._next[content.stream]:
+            raise impossible(f"sample {first} comes again", where="SAMPLES")
+        channels = self._hello.streams[content.stream].channels
+        values = np.frombuffer(content.values, dtype="<i2").reshape(-1, channels)
+        self._next[content.stream] = first + len(values)
+        return Samples(content.stream, first, content.stamp_us, values)
+
+    def _full(self, stream: int, number: int) -> int:
+        """A number of 32 bits in full: the one that is nearest to the sample awaited."""
+        awaited = self._next[stream]
+        return awaited + ((number - awaited + 2**31) & 0xFFFFFFFF) - 2**31
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@
 #include "kd_crc32.h"
 #include "kd_link.h"
 
-enum { INT8_BYTES = 48, RAW_BYTES = 20, OUTPUT = 6, LAYERS = 300 };
+/* More scores than one answer or one frame takes. */
+enum { INT8_BYTES = 48, RAW_BYTES = 20, OUTPUT = 300, LAYERS = 300, FACTS = 400, STREAMS = 3 };
 
 static kd_link *link_;
 static uint8_t *window;
 static kd_frame_reader *other_end;
-static int8_t scores[OUTPUT];
+static int8_t *scores;
 static unsigned runs;
+static bool streaming;
 
 static void check(int holds)
 {
@@ -61,7 +63,7 @@ static kd_status fuzz_run(void *user, uint8_t kind, uint8_t flags, kd_link_run *
     (void)user;
     (void)flags;
     const uint32_t sum = kd_crc32(window, kind == KD_KIND_RAW ? RAW_BYTES : INT8_BYTES);
-    memset(scores, (int)(sum & 0xFFu), sizeof scores);
+    memset(scores, (int)(sum & 0xFFu), OUTPUT);
     run->scores = scores;
     /* A command may ask for millions of runs, which would prove nothing more. */
     return (sum & 0xF00u) != 0u && ++runs < 40u ? KD_STATUS_OK : KD_STATUS_ENGINE;
@@ -102,6 +104,7 @@ static kd_status fuzz_stream(void *user, bool on, uint32_t windows, uint8_t flag
 {
     (void)user;
     (void)flags;
+    streaming = on && windows != 7u;
     return on && windows == 7u ? KD_STATUS_BUSY : KD_STATUS_OK;
 }
 
@@ -111,7 +114,21 @@ static void fuzz_speed(void *user, uint32_t baud)
     check(baud > 0u && baud <= 921600u);
 }
 
-static const uint8_t hello[KD_HELLO_ANSWER_FIXED + 6u];
+/* A window's samples and its answer, as a firmware sends them between requests. */
+static void send_window(uint32_t number)
+{
+    const int16_t values[] = {1, -2, 3};
+    const uint32_t ends[STREAMS] = {number, number, number};
+    kd_link_run run = {0};
+    if (fuzz_run(NULL, KD_KIND_RAW, 0, &run) == KD_STATUS_OK) {
+        kd_link_window_taken(link_);
+        check(kd_link_send_samples(link_, 0, number, 0, values, 3) == KD_STATUS_OK);
+        check(kd_link_send_prediction(link_, number, 0, ends, STREAMS, &run) == KD_STATUS_OK);
+        check(kd_link_send_prediction(link_, number, 0, ends, 255, &run) == KD_STATUS_SIZE);
+    }
+}
+
+static const uint8_t hello[KD_HELLO_ANSWER_FIXED + FACTS];
 
 static const kd_link_device device_template = {
     .write = fuzz_write,
@@ -136,7 +153,7 @@ static const kd_link_device device_template = {
     .output_bytes = OUTPUT,
     .name = "fuzz",
     .model = "checksum",
-    .score_micro = 7999999,
+    .score_nano = 16000000000000000u,
     .score_zero = -128,
 };
 
@@ -164,6 +181,9 @@ static void send_items(const uint8_t *data, size_t size)
         n = n < size ? n : size;
         n = n < KD_LINK_MAX_PAYLOAD ? n : KD_LINK_MAX_PAYLOAD;
         send_sound(type, sequence++, data, n);
+        if (streaming) {
+            send_window(sequence);
+        }
         data += n;
         size -= n;
     }
@@ -177,20 +197,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     link_ = malloc(sizeof *link_);
     window = malloc(INT8_BYTES);
     other_end = calloc(1, sizeof *other_end);
+    scores = malloc(OUTPUT);
     kd_link_device device = device_template;
     device.window = window;
     memset(window, 0, INT8_BYTES);
-    kd_link_init(link_, &device);
+    check(kd_link_init(link_, &device) == KD_STATUS_OK);
     runs = 0;
+    streaming = false;
     if (size > 0u) {
         if (data[0] % 2u != 0u) {
             send_items(data + 1, size - 1u);
         } else {
             kd_link_receive(link_, data + 1, size - 1u);
         }
-        kd_link_poll(link_);
+        /* Long enough that silence is noticed. */
+        for (int i = 0; i < 300; i++) {
+            kd_link_poll(link_);
+        }
+        check(!link_->reader.command);
         check(link_->position <= INT8_BYTES);
     }
+    free(scores);
     free(other_end);
     free(window);
     free(link_);

@@ -41,6 +41,21 @@ static struct {
 } stream;
 #endif
 
+/// limits that the export keeps, and a firmware put together by hand must ///
+
+#define CHECK(name, holds) typedef char kd_firmware_##name[(holds) ? 1 : -1]
+CHECK(hello_has_its_fixed_fields, KD_HELLO_BYTES >= KD_HELLO_ANSWER_FIXED);
+CHECK(facts_are_counted_in_16_bits, KD_HELLO_BYTES - KD_HELLO_ANSWER_FIXED <= 65535u);
+CHECK(every_input_fits_the_window, KD_WINDOW_BYTES >= KD_INT8_BYTES);
+CHECK(every_stream_fits_the_window, KD_WINDOW_BYTES >= KD_RAW_BYTES);
+/* The host may send a frame anew while the buffer holds what it has sent already. */
+CHECK(frames_wait_while_the_model_runs,
+      KD_BOARD_RECEIVE_BYTES >= 2u * (KD_FRAME_CODED_BYTES + 2u));
+#if KD_HAS_SENSORS
+CHECK(ends_of_every_stream_fit_a_frame,
+      KD_PREDICTION_FIXED + 1u + 4u * KD_STREAM_COUNT < KD_LINK_MAX_PAYLOAD);
+#endif
+
 /// running windows ///
 
 static kd_status failed(kd_run_status status, kd_link_run *run)
@@ -278,7 +293,7 @@ static kd_link_device device = {
     .speed = on_speed,
     .hello = kd_hello,
     .hello_bytes = KD_HELLO_BYTES,
-    .receive_bytes = KD_BOARD_RECEIVE_BYTES,
+    .receive_bytes = KD_BOARD_RECEIVE_BYTES - (KD_FRAME_CODED_BYTES + 2u),
     .baud = 115200,
     .max_baud = KD_MAX_BAUD,
     .window = window.bytes,
@@ -286,7 +301,7 @@ static kd_link_device device = {
     .output_bytes = KD_OUTPUT_SIZE,
     .name = KD_TEXT_NAME,
     .model = KD_TEXT_MODEL,
-    .score_micro = KD_SCORE_MICRO,
+    .score_nano = KD_SCORE_NANO,
     .score_zero = KD_SCORE_ZERO,
 };
 
@@ -294,8 +309,12 @@ void kd_firmware_start(void)
 {
     (void)kd_init(); /* a failure is told to whoever asks for a run */
     device.boot = (uint32_t)kd_board_ticks();
-    kd_link_init(&serial, &device);
-    kd_text_banner(&serial);
+    if (kd_link_init(&serial, &device) == KD_STATUS_OK) {
+        kd_text_banner(&serial);
+    } else {
+        static const char why[] = "e-[kd_link_init refuses this device]\r\n";
+        kd_board_send((const uint8_t *)why, sizeof why - 1u);
+    }
 }
 
 void kd_firmware_poll(void)
@@ -306,15 +325,15 @@ void kd_firmware_poll(void)
         kd_link_receive(&serial, bytes, n);
         n = kd_board_receive(bytes, sizeof bytes);
     }
-    kd_link_poll(&serial);
+    const bool waits = kd_link_poll(&serial);
 #if KD_HAS_SENSORS
     if (stream.on) {
         move_stream();
         return;
     }
 #endif
-    /* Asleep, it would not go back to the first speed where nothing comes at the new one. */
-    if (!serial.speed_unproven) {
+    /* Asleep, it would not notice that nothing comes. */
+    if (!waits) {
         kd_board_wait();
     }
 }

@@ -14,15 +14,15 @@ extern "C" {
  * stream. */
 int kd_sensor_start(void);
 
-/* Stops them. Called also where they do not run. */
+/* Stops them. Called also if they do not run. */
 void kd_sensor_stop(void);
 
 /* Takes samples that have come since the last call, oldest first, none twice and none left out.
  * stream: KD_STREAM_… of kd_front_end.h. samples: room for max_samples, each of
  * kd_streams[stream].channel_count counts side by side, in the order that kd_front_end.c lists;
  * a count is KD_LSB_… units.
- * Returns how many there are, 0 to max_samples, at once. Where samples were lost in the sensor or
- * on the way, *lost is the number of them, between those taken before and these; it is 0 on entry.
+ * Returns how many there are, 0 to max_samples, at once. If samples were lost in the sensor or on
+ * the way, *lost is the number of them, between those taken before and these; it is 0 on entry.
  *
  * Called from the main loop, for each stream in turn until it returns 0, and not while the model
  * runs: what the sensor gives in that time must wait in its FIFO or in memory that DMA or an

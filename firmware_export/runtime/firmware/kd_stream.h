@@ -14,14 +14,14 @@
 extern "C" {
 #endif
 
-/* Starts sensors and numbering. Returns false where the sensors refuse. */
+/* Starts sensors and numbering. Returns false if the sensors refuse. */
 bool kd_stream_start(void);
 
 void kd_stream_stop(void);
 
 /* Takes what the sensors have, sends what came, and puts the next window together if it is complete.
  * window: room for KD_RAW_VALUES, written only where true is returned; then *number is the window's
- * and ends[KD_STREAM_COUNT] the numbers after its last samples. Call it again at once after that. */
+ * and ends[KD_STREAM_COUNT] the numbers after its last samples, modulo 2^32. Call it again at once after that. */
 bool kd_stream_poll(kd_link *link, int16_t *window, uint32_t *number, uint32_t *ends);
 
 /* Samples that were lost since the start of the last stream, of all sensors. */

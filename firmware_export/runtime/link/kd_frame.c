@@ -8,15 +8,9 @@ static bool is_text(uint8_t byte)
     return (byte >= 0x20u && byte < 0x7Fu) || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* Nothing but line ends and spaces, such as a terminal sends after '%'. */
-static bool is_blank(const kd_frame_reader *reader)
+static bool may_be_frame(const kd_frame_reader *reader)
 {
-    for (size_t i = 0; i < reader->n; i++) {
-        if (reader->bytes[i] > ' ') {
-            return false;
-        }
-    }
-    return !reader->binary;
+    return reader->binary && reader->delimited && !reader->too_long;
 }
 
 /* What the bytes before a delimiter are. */
@@ -25,7 +19,7 @@ static kd_status end_of_frame(kd_frame_reader *reader)
     if (reader->too_long) {
         return KD_STATUS_BAD_LENGTH;
     }
-    if (is_blank(reader)) {
+    if (!reader->filled) {
         return KD_STATUS_MORE;
     }
     const size_t n = kd_cobs_decode(reader->bytes, reader->n);
@@ -42,38 +36,79 @@ static kd_status end_of_frame(kd_frame_reader *reader)
     return KD_STATUS_FRAME;
 }
 
+/* Leaves the printable bytes at the end alone. */
+static void keep_text(kd_frame_reader *reader)
+{
+    reader->n -= reader->text_at;
+    for (size_t i = 0; i < reader->n; i++) {
+        reader->bytes[i] = reader->bytes[reader->text_at + i];
+    }
+    reader->text_at = 0;
+}
+
 static kd_status end_of_text(kd_frame_reader *reader)
 {
-    if (reader->too_long) {
-        return KD_STATUS_BAD_LENGTH;
+    keep_text(reader);
+    if (reader->n == KD_FRAME_CODED_BYTES) {
+        return KD_STATUS_LONG_TEXT;
     }
     reader->bytes[reader->n] = 0;
     return KD_STATUS_TEXT;
 }
 
+static void append(kd_frame_reader *reader, uint8_t byte)
+{
+    if (reader->n == KD_FRAME_CODED_BYTES) {
+        /* No frame is so long. Only what may be a command is kept. */
+        reader->too_long = true;
+        keep_text(reader);
+    }
+    if (reader->n < KD_FRAME_CODED_BYTES) {
+        reader->bytes[reader->n++] = byte;
+    }
+    if (!is_text(byte)) {
+        reader->binary = true;
+        reader->text_at = reader->n;
+    } else if (byte <= ' ') {
+        return;
+    }
+    reader->filled = true;
+    reader->command = byte == '%';
+}
+
+static void start(kd_frame_reader *reader)
+{
+    reader->n = 0;
+    reader->text_at = 0;
+    reader->filled = false;
+    reader->binary = false;
+    reader->too_long = false;
+    reader->complete = false;
+}
+
 kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte)
 {
     if (reader->complete) {
-        reader->n = 0;
-        reader->binary = false;
-        reader->too_long = false;
-        reader->complete = false;
+        start(reader);
     }
-    if (byte == 0u) {
+    if (byte == 0u || (byte == '%' && !may_be_frame(reader))) {
         reader->complete = true;
-        return end_of_frame(reader);
+        reader->command = false;
+        reader->delimited = byte == 0u;
+        return byte == 0u ? end_of_frame(reader) : end_of_text(reader);
     }
-    if (byte == '%' && !reader->binary) {
-        reader->complete = true;
-        return end_of_text(reader);
-    }
-    reader->binary = reader->binary || !is_text(byte);
-    if (reader->n < KD_FRAME_CODED_BYTES) {
-        reader->bytes[reader->n++] = byte;
-    } else {
-        reader->too_long = true;
-    }
+    append(reader, byte);
     return KD_STATUS_MORE;
+}
+
+size_t kd_frame_give_up(kd_frame_reader *reader, size_t *at)
+{
+    const size_t n = reader->n - reader->text_at;
+    *at = reader->text_at;
+    start(reader);
+    reader->command = false;
+    reader->delimited = false;
+    return n;
 }
 
 size_t kd_frame_seal(uint8_t *buffer, uint8_t type, uint16_t sequence, size_t n_payload)

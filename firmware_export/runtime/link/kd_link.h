@@ -17,14 +17,30 @@ extern "C" {
 
 /// what the firmware may configure (beside KD_LINK_MAX_PAYLOAD) ///
 
-/* Requests that the host may have unanswered; so many answers are kept. 1 to 255. */
+/* Requests that the host may have unanswered; so many answers are kept. A power of two up to
+ * KD_MOST_DEPTH, for the 16-bit numbers that find kept answers to run on. */
 #ifndef KD_LINK_DEPTH
 #define KD_LINK_DEPTH 8u
 #endif
+#if KD_LINK_DEPTH < 1 || KD_LINK_DEPTH > KD_MOST_DEPTH || (KD_LINK_DEPTH & (KD_LINK_DEPTH - 1)) != 0
+#error "KD_LINK_DEPTH is not a power of two from 1 to KD_MOST_DEPTH"
+#endif
 
-/* Largest output of the model in bytes that is kept for a repeated RUN. */
-#ifndef KD_LINK_OUTPUT_BYTES
-#define KD_LINK_OUTPUT_BYTES 64u
+/* Bytes of scores in one answer at most; more go in further answers. Every kept answer has room for
+ * so many. 20 to KD_LINK_MAX_PAYLOAD - KD_RUN_ANSWER_FIXED. */
+#ifndef KD_LINK_SCORES_BYTES
+#define KD_LINK_SCORES_BYTES 64u
+#endif
+#if KD_LINK_SCORES_BYTES < 20
+#error "KD_LINK_SCORES_BYTES is below 20: the answer to MEMORY would not be kept"
+#endif
+#if KD_RUN_ANSWER_FIXED + KD_LINK_SCORES_BYTES > KD_LINK_MAX_PAYLOAD
+#error "KD_LINK_SCORES_BYTES does not fit into KD_LINK_MAX_PAYLOAD"
+#endif
+
+/* Silence after which bytes that end in a text command are no frame, in microseconds. */
+#ifndef KD_LINK_SILENCE_US
+#define KD_LINK_SILENCE_US 250000u
 #endif
 
 /* Silence at a new speed after which the board goes back to its first one, in microseconds. */
@@ -38,8 +54,9 @@ typedef struct kd_link_run {
     uint64_t ticks;           /* engine; never 0 for an answer that took time */
     uint64_t front_end_ticks; /* 0 for KD_KIND_INT8 */
     uint32_t microseconds;    /* both */
-    const int8_t *scores;     /* output_bytes, valid until the next run */
-    uint32_t engine_code;     /* where run() returns KD_STATUS_ENGINE */
+    const int8_t *scores;     /* output_bytes, valid until the firmware's next function that runs,
+                               * resets, profiles or starts a stream */
+    uint32_t engine_code;     /* if run() returns KD_STATUS_ENGINE */
 } kd_link_run;
 
 typedef struct kd_link_selftest {
@@ -74,7 +91,7 @@ typedef struct kd_link_device {
     kd_status (*selftest)(void *user, uint16_t index, kd_link_selftest *result);
     /* Runs the model once with every layer timed. Returns as run. May be NULL. */
     kd_status (*profile)(void *user);
-    /* Name (at most 255 bytes are told) and ticks of one layer at the last profile(); index is
+    /* Name (UTF-8; its first 100 bytes or so are told) and ticks of one layer at the last profile(); index is
      * below layer_count. NULL where profile is. */
     const char *(*layer)(void *user, uint16_t index, uint64_t *ticks);
     void (*memory)(void *user, kd_link_memory *memory);
@@ -85,9 +102,10 @@ typedef struct kd_link_device {
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);
 
-    /* The HELLO answer as firmware_export.wire encodes it, at most KD_LINK_MAX_PAYLOAD bytes. What
-     * the link knows better is overwritten in what is sent: session, boot, receive_bytes,
-     * max_payload, depth, and all that stands below. */
+    /* The HELLO answer as firmware_export.wire encodes it, with all facts: KD_HELLO_ANSWER_FIXED
+     * bytes or more. What does not fit into a frame is sent when the host asks. The link fills in
+     * session, boot, receive_bytes, max_payload, depth, scores_bytes and max_baud. Counts and sizes
+     * in it must be those below. */
     const uint8_t *hello;
     uint16_t hello_bytes;
     uint16_t golden_count;
@@ -101,22 +119,19 @@ typedef struct kd_link_device {
 
     uint8_t *window;          /* where windows are put together */
     uint32_t window_bytes[2]; /* by kind: exact sizes; [KD_KIND_RAW] is 0 without front end */
-    uint32_t output_bytes;    /* at most KD_LINK_OUTPUT_BYTES */
+    uint32_t output_bytes;    /* at least 1 */
 
     /* For the text commands alone. */
     const char *name;            /* printable ASCII without ']' */
     const char *model;           /* the same */
-    uint32_t score_micro;        /* real value of one step of the output, times 1e6, below 8e6 */
+    uint64_t score_nano;         /* real value of one step of the output, times 1e9, below 1e16 */
     int8_t score_zero;           /* step that stands for zero */
 } kd_link_device;
 
 /// state: the firmware reads only the counters ///
 
 /* An answer as it stands on the wire after the header: the largest is RUN's. */
-#define KD_LINK_KEPT_BYTES (KD_RUN_ANSWER_FIXED + KD_LINK_OUTPUT_BYTES)
-#if KD_LINK_OUTPUT_BYTES < 20
-#error "KD_LINK_OUTPUT_BYTES below 20: the answer to MEMORY would not be kept"
-#endif
+#define KD_LINK_KEPT_BYTES (KD_RUN_ANSWER_FIXED + KD_LINK_SCORES_BYTES)
 
 typedef struct kd_link_kept {
     uint8_t type; /* 0: nothing is kept */
@@ -125,18 +140,20 @@ typedef struct kd_link_kept {
     uint8_t payload[KD_LINK_KEPT_BYTES];
 } kd_link_kept;
 
+/* No sequence number: a text command's run. */
+#define KD_LINK_NO_RUN 0x10000u
+
 typedef struct kd_link {
     const kd_link_device *device;
-    const int8_t *scores; /* of the last run; NULL before */
-    uint32_t session;
+    const int8_t *scores; /* of the last run; NULL once something else may have overwritten them */
+    uint32_t scores_run;    /* number of the RUN whose scores these are, or KD_LINK_NO_RUN */
     uint32_t position;      /* bytes of the window that are there */
     uint32_t text_bytes;    /* bytes that `db load` announced; 0: parts fill the window */
     uint32_t speed_since;   /* when an unproven speed was set */
+    uint32_t heard_at;      /* when the last byte came */
     uint32_t stream_frames; /* sent since STREAM */
     /* Counters since init, as MEMORY tells them. */
-    uint32_t bad_cobs;
-    uint32_t bad_crc;
-    uint32_t bad_length;
+    uint32_t dropped[3]; /* frames, by KD_STATUS_BAD_COBS, _BAD_CRC and _BAD_LENGTH */
     uint32_t gaps;
     uint32_t repeats;
     uint16_t awaited; /* sequence number of the next new request */
@@ -151,15 +168,21 @@ typedef struct kd_link {
 
 /// functions ///
 
-/* Starts the link; no session is open. device must outlive it. Sends nothing. Stack: 16 bytes. */
-void kd_link_init(kd_link *link, const kd_link_device *device);
+/* Starts the link; no session is open. device must outlive it. Sends nothing. Stack: 16 bytes.
+ * Returns KD_STATUS_OK, or KD_STATUS_SIZE if a fact of the device is impossible: a HELLO without its
+ * fixed fields, no window or output, a receive buffer that holds no frame. The link is then deaf and
+ * dumb. */
+kd_status kd_link_init(kd_link *link, const kd_link_device *device);
 
 /* Takes n received bytes and answers every frame and text command that they complete; runs the
  * model in the course of it. Stack: 250 bytes and the device's functions. */
 void kd_link_receive(kd_link *link, const uint8_t *bytes, size_t n);
 
-/* Goes back to the first speed after silence at a new one. Call at least every 100 ms. */
-void kd_link_poll(kd_link *link);
+/* Acts on silence: goes back to the first speed after KD_LINK_SPEED_US at a new one, and takes a text
+ * command that may have been part of a frame after KD_LINK_SILENCE_US.
+ * Returns whether it waits for silence: call it again within 100 ms then, and do not sleep until a
+ * byte comes. Stack: as kd_link_receive. */
+bool kd_link_poll(kd_link *link);
 
 /* Sends sensor samples of a stream: n_values int16 values (channels of a sample together), at most
  * KD_LINK_SAMPLES_MAX. stream: position of the sensor in HELLO; first: number of the first sample
@@ -173,9 +196,9 @@ kd_status kd_link_send_samples(kd_link *link, uint8_t stream, uint32_t first, ui
  * command's bytes is gone, and is refused until it comes anew. */
 void kd_link_window_taken(kd_link *link);
 
-/* Sends the answer to one window of a stream. ends: for each of n_ends sensors the number of the
- * sample after the window's last; run: as kd_link_device.run fills it.
- * Returns KD_STATUS_OK or KD_STATUS_SIZE: it does not fit a frame, nothing sent. */
+/* Sends the answer to one window of a stream, in as many frames as its scores need. ends: for each of
+ * n_ends sensors the number of the sample after the window's last; run: as kd_link_device.run fills it.
+ * Returns KD_STATUS_OK or KD_STATUS_SIZE: `ends` alone do not fit a frame, nothing sent. */
 kd_status kd_link_send_prediction(kd_link *link, uint32_t window, uint64_t stamp_us,
                                   const uint32_t *ends, uint8_t n_ends, const kd_link_run *run);
 

@@ -2,9 +2,13 @@
 #ifndef KD_PROTOCOL_H
 #define KD_PROTOCOL_H
 
-#define KD_PROTOCOL_VERSION 1u
+#define KD_PROTOCOL_VERSION 2u
 #define KD_FRAME_HEADER_BYTES 4u
 #define KD_FRAME_CRC_BYTES 4u
+#define KD_DEFAULT_PAYLOAD 1024u
+#define KD_LEAST_PAYLOAD 128u
+#define KD_DEFAULT_SCORES 256u
+#define KD_MOST_DEPTH 128u
 #define KD_MSG_ANSWERS 0x80u /* an answer's type is its request's with this bit */
 
 #define KD_KIND_INT8 0u
@@ -36,14 +40,11 @@
 #define KD_HELLO_ANSWER_INT8_BYTES 35u /* u32, byte: bytes of an INT8 window */
 #define KD_HELLO_ANSWER_RAW_BYTES 39u /* u32, byte: bytes of a RAW window; 0: no front end */
 #define KD_HELLO_ANSWER_OUTPUT_BYTES 43u /* u32, byte: bytes of scores */
-#define KD_HELLO_ANSWER_MODEL_SHA256 47u /* u8 x 32: of the .tflite */
-#define KD_HELLO_ANSWER_FIXED 79u
-/*   then board (str): the board's name */
-/*   then core (str): the core's name */
-/*   then engine (str): what runs the model */
-/*   then inputs (list): the model's inputs */
-/*   then outputs (list): the model's outputs */
-/*   then streams (list): sensors, in the order of a RAW window */
+#define KD_HELLO_ANSWER_SCORES_BYTES 47u /* u16, byte: of them in one answer, at most */
+#define KD_HELLO_ANSWER_FACTS_BYTES 49u /* u16, byte: bytes of all facts */
+#define KD_HELLO_ANSWER_MODEL_SHA256 51u /* u8 x 32: of the .tflite */
+#define KD_HELLO_ANSWER_FIXED 83u
+/*   then facts (i8*): names, tensors and sensors: as much of the block as fits */
 
 /* RESET, from the host. Clears the model's state. */
 #define KD_MSG_RESET 0x02u
@@ -79,7 +80,7 @@
 #define KD_RUN_ANSWER_FRONT_END_TICKS 8u /* u64: front end and quantisation, the same unit; 0 for INT8 */
 #define KD_RUN_ANSWER_MICROSECONDS 16u /* u32, µs: both together by the board's clock */
 #define KD_RUN_ANSWER_FIXED 20u
-/*   then scores (i8*): every output, in order */
+/*   then scores (i8*): of every output, in order: the first part, or all of them */
 
 /* SELFTEST, from the host. Runs one golden vector; the model's state is reset. */
 #define KD_MSG_SELFTEST 0x05u
@@ -155,10 +156,33 @@
 #define KD_SPEED_ANSWER_BAUD 0u /* u32, baud: the request's */
 #define KD_SPEED_ANSWER_FIXED 4u
 
+/* SCORES, from the host. Asks for scores that did not fit into a RUN_ANSWER. */
+#define KD_MSG_SCORES 0x0Bu
+#define KD_SCORES_RUN 0u /* u16: sequence number of the RUN */
+#define KD_SCORES_OFFSET 2u /* u32, byte: of the first byte wanted */
+#define KD_SCORES_FIXED 6u
+
+/* SCORES_ANSWER, from the board. The next part. */
+#define KD_MSG_SCORES_ANSWER 0x8Bu
+#define KD_SCORES_ANSWER_OFFSET 0u /* u32, byte: the request's */
+#define KD_SCORES_ANSWER_FIXED 4u
+/*   then scores (i8*): from there on, `scores_bytes` of them or the rest */
+
+/* FACTS, from the host. Asks for facts that did not fit into the HELLO_ANSWER. */
+#define KD_MSG_FACTS 0x0Cu
+#define KD_FACTS_OFFSET 0u /* u32, byte: of the first byte wanted */
+#define KD_FACTS_FIXED 4u
+
+/* FACTS_ANSWER, from the board. The next part. */
+#define KD_MSG_FACTS_ANSWER 0x8Cu
+#define KD_FACTS_ANSWER_OFFSET 0u /* u32, byte: the request's */
+#define KD_FACTS_ANSWER_FIXED 4u
+/*   then facts (i8*): from there on, as many as fit */
+
 /* SAMPLES, from the board. Sensor samples; the sequence numbers stream frames. */
 #define KD_MSG_SAMPLES 0xC1u
 #define KD_SAMPLES_STAMP_US 0u /* u64, µs: time of the first sample by the board's clock */
-#define KD_SAMPLES_FIRST 8u /* u32: number of the first sample since STREAM */
+#define KD_SAMPLES_FIRST 8u /* u32: number of the first sample since STREAM, modulo 2^32 */
 #define KD_SAMPLES_STREAM 12u /* u8: which sensor, in the order of HELLO */
 #define KD_SAMPLES_FIXED 13u
 /*   then values (i16*): sample after sample, each with all its channels */
@@ -172,7 +196,14 @@
 #define KD_PREDICTION_MICROSECONDS 28u /* u32, µs: both together by the board's clock */
 #define KD_PREDICTION_FIXED 32u
 /*   then ends (list): per sensor */
-/*   then scores (i8*): every output, in order */
+/*   then scores (i8*): of every output, in order: the first part, or all of them */
+
+/* PREDICTION_PART, from the board. Scores that did not fit into the PREDICTION before it. */
+#define KD_MSG_PREDICTION_PART 0xC3u
+#define KD_PREDICTION_PART_WINDOW 0u /* u32: the PREDICTION's */
+#define KD_PREDICTION_PART_OFFSET 4u /* u32, byte: of the first of these scores */
+#define KD_PREDICTION_PART_FIXED 8u
+/*   then scores (i8*): from there on, as many as fit */
 
 /* ERROR, from the board. Instead of an answer. */
 #define KD_MSG_ERROR 0xFFu
@@ -186,16 +217,17 @@
     X(OK, 0, "ok") \
     X(NOT_READY, 1, "say HELLO first") \
     X(GAP, 2, "a frame was lost") \
-    X(VERSION, 3, "other protocol version") \
+    X(VERSION, 3, "other version") \
     X(UNKNOWN, 4, "unknown message") \
-    X(LENGTH, 5, "payload of wrong length") \
-    X(KIND, 6, "no such kind of window") \
-    X(SIZE, 7, "window of wrong size") \
+    X(LENGTH, 5, "wrong length") \
+    X(KIND, 6, "no such kind") \
+    X(SIZE, 7, "wrong size") \
     X(ORDER, 8, "part out of order") \
     X(REFUSED, 9, "not on this board") \
     X(ENGINE, 10, "the engine failed") \
     X(BUSY, 11, "busy streaming") \
-    X(RANGE, 12, "no such number")
+    X(RANGE, 12, "no such number") \
+    X(GONE, 13, "scores are gone")
 
 /* The same for those that stay on the board. */
 #define KD_STATUS_LOCAL_LIST(X) \
@@ -204,7 +236,8 @@
     X(TEXT, 34, "a text command is complete") \
     X(BAD_COBS, 35, "dropped: not COBS") \
     X(BAD_CRC, 36, "dropped: CRC-32 differs") \
-    X(BAD_LENGTH, 37, "dropped: too short or too long")
+    X(BAD_LENGTH, 37, "dropped: too short or too long") \
+    X(LONG_TEXT, 38, "dropped: a text command that is too long")
 
 typedef enum kd_status {
 #define KD_STATUS_MEMBER(name, number, text) KD_STATUS_##name = number,

@@ -95,12 +95,13 @@ static void say_results(kd_link *link)
     say(link, "m-results-[");
     for (uint32_t i = 0; link->scores != NULL && i < device->output_bytes; i++) {
         const int32_t steps = (int32_t)link->scores[i] - device->score_zero;
-        const uint32_t micro = (uint32_t)(steps < 0 ? -steps : steps) * device->score_micro;
+        const uint64_t nano = (uint32_t)(steps < 0 ? -steps : steps) * device->score_nano;
+        const uint64_t micro = (nano + 500u) / 1000u;
         say(link, i == 0u ? "" : ",");
         say(link, steps < 0 ? "-" : "");
-        say_number(link, micro / MICRO, 1);
+        say_number(link, (uint32_t)(micro / MICRO), 1);
         say(link, ".");
-        say_number(link, micro % MICRO, 6);
+        say_number(link, (uint32_t)(micro % MICRO), 6);
     }
     say(link, "]\r\n");
 }
@@ -111,11 +112,13 @@ static bool infer(kd_link *link, uint32_t times)
     const kd_link_device *device = link->device;
     for (; times > 0u; times--) {
         kd_link_run run = {0};
+        link->scores = NULL;
         if (device->run(device->user, KD_KIND_INT8, 0, &run) != KD_STATUS_OK) {
             say_line(link, "e-[Inference failed: ", run.engine_code, "]\r\n");
             return false;
         }
         link->scores = run.scores;
+        link->scores_run = KD_LINK_NO_RUN;
     }
     return true;
 }
@@ -236,10 +239,8 @@ static void on_results(kd_link *link, char *rest)
 static void on_help(kd_link *link, char *rest)
 {
     (void)rest;
-    say(link, KD_TEXT_PROFILE "\r\n\r\n"
-              "name, profile, timestamp, results, help\r\n"
-              "db load N, db HH[HH]*: the input's bytes\r\n"
-              "infer N [W=10]: N inferences after W to warm up\r\n");
+    say(link, "name, profile, timestamp, results, help\r\n"
+              "db load N, db HH[HH]*, infer N [W=10]\r\n");
 }
 
 static const struct {
@@ -265,6 +266,11 @@ void kd_text_command(kd_link *link, char *command)
         commands[i].carry_out(link, rest);
     }
     say(link, "m-ready\r\n");
+}
+
+void kd_text_too_long(kd_link *link)
+{
+    say(link, "e-[Command too long]\r\nm-ready\r\n");
 }
 
 void kd_text_banner(kd_link *link)

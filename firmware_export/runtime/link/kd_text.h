@@ -17,6 +17,9 @@ extern "C" {
  * command: NUL-terminated, without its '%'; it is cut into words in place. Stack: 100 bytes and the device's functions. */
 void kd_text_command(kd_link *link, char *command);
 
+/* Answers a command that was longer than the link takes. Stack: 40 bytes. */
+void kd_text_too_long(kd_link *link);
+
 /* What the runner waits for after a board's start; the host's end of the frames takes it as the
  * sign that a board started anew. Send it once, when everything is ready. Stack: 40 bytes. */
 void kd_text_banner(kd_link *link);
