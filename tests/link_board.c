@@ -3,7 +3,7 @@
  *
  * Arguments, each followed by a value: reset-after N (runs; twice, or always with resets N),
  * hang-after N, fail-on-run N, slow MICROSECONDS, max-baud N, speed-file PATH (the host's speed: while
- * the board's differs or is above highest N, only nonsense passes, as on a real UART). */
+ * the board's differs or is above highest N, only nonsense passes, as on a real UART), score-nano N. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +41,7 @@ static long slow_us = 0;
 static long max_baud = 0;
 static long resets = 2;
 static long highest = 921600;
+static long long score_nano = 250000000;
 static const char *speed_file = NULL;
 static uint32_t speed;
 
@@ -246,7 +247,7 @@ static void start(uint32_t boot)
         .output_bytes = N_SCORES,
         .name = "test board",
         .model = "checksum",
-        .score_nano = 250000000,
+        .score_nano = (uint64_t)score_nano,
         .score_zero = -1,
     };
     if (kd_link_init(&board.link, &board.device) != KD_STATUS_OK) {
@@ -264,6 +265,7 @@ int main(int argc, char **argv)
     uint32_t boot = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         const long n = strtol(argv[i + 1], NULL, 10);
+        score_nano = strcmp(argv[i], "score-nano") == 0 ? strtoll(argv[i + 1], NULL, 10) : score_nano;
         reset_after = strcmp(argv[i], "reset-after") == 0 ? n : reset_after;
         hang_after = strcmp(argv[i], "hang-after") == 0 ? n : hang_after;
         fail_on_run = strcmp(argv[i], "fail-on-run") == 0 ? n : fail_on_run;

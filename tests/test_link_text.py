@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import re
 
+import numpy as np
 import pytest
-from link_harness import PipeTransport, build_board, expected_scores, windows
+from link_harness import (
+    PipeTransport,
+    build_board,
+    expected_scores,
+    windows,
+)
 
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
+from kd_edge.link.framing import Frame, encode_frame
 
 BYTES_A_COMMAND = 31  # as the runner cuts a window
 
@@ -28,6 +37,10 @@ class Runner:
             self.received += data.decode("ascii")
         answer, _, self.received = self.received.partition("m-ready\r\n")
         return answer.split("\r\n")[:-1]
+
+    def send_after(self, noise: bytes, command: str) -> list[str]:
+        self.transport.write(noise + command.encode() + b"%")
+        return self.until_ready()
 
     def send(self, command: str) -> list[str]:
         self.transport.write(command.encode() + b"%")
@@ -137,3 +150,104 @@ def test_both_languages_share_one_port(runner):
     assert runner.send("name") == ["m-name-dut-[test board]"]
     assert device.run(window).scores.tolist() == expected_scores(window)
     assert device.memory().bad_cobs == 0
+
+
+# --- line noise ---
+
+NAME = ["m-name-dut-[test board]"]
+
+
+@pytest.mark.parametrize("byte", sorted({*range(1, 32), *range(127, 256)} - set(b"\t\r\n")))
+def test_a_command_behind_one_stray_byte_is_answered(runner, byte):
+    assert runner.send_after(bytes((byte,)), "name") == NAME
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x00\xf8",
+        b"\xf8\x00\xf8\xf8",
+        b"\x00\x80\x02\x80",
+        b"\xff" * 3000,
+        b"\x00" + b"\xff" * 3000,
+        b"abc\xe0" * 400,
+        encode_frame(Frame(1, 7, b"abcd"))[:5],
+        encode_frame(Frame(3, 7, bytes(range(128, 256)) * 3))[:300],
+        encode_frame(Frame(7, 7, b""))[1:-1],
+    ],
+    ids=range(9),
+)
+def test_a_command_behind_noise_or_half_a_frame_is_answered(runner, noise):
+    assert runner.send_after(noise, "name") == NAME
+    assert runner.send("name") == NAME
+
+
+def test_noise_in_the_middle_of_a_command_is_told_and_the_next_one_answered(runner):
+    assert runner.send("na\x01me") == ["e-[Unknown command: me]"]
+    assert runner.send("name") == NAME
+
+
+def test_a_command_behind_random_noise_is_answered(runner):
+    rng = random.Random(15)
+    for _ in range(40):
+        noise = rng.randbytes(rng.randrange(1, 60)).replace(b"%", b"")
+        # What is printable at its end belongs to the command.
+        noise += bytes((rng.choice((0, 1, 0x80, 0xFF)),))
+        assert runner.send_after(noise, "name") == NAME
+
+
+@pytest.mark.parametrize("noise", [b"", b"\xf8", b"\x00", b"\x00\xf8", b"\xf8" * 900])
+def test_a_command_that_is_too_long_is_answered_with_an_error(runner, noise):
+    assert runner.send_after(noise, "db " + "00" * 2000) == ["e-[Command too long]"]
+    assert runner.send("name") == NAME
+
+
+def test_a_frame_that_looks_like_a_command_inside_is_a_frame_and_no_command(runner):
+    """Its payload holds commands between bytes that no text has; it comes in two halves."""
+    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    text = b"\x80db load 9%\x80db 000000%\x80infer 1%\x80name%"
+    content = (text * 30)[:900]
+    window = np.frombuffer(content, np.int8)
+    arrays = (window[:600].reshape(1, 200, 3), window[600:].reshape(1, 50, 6))
+    write, at = runner.transport.write, itertools.cycle(range(1, 50))
+
+    def in_halves(data: bytes) -> None:
+        cut = len(data) - next(at)
+        write(data[:cut])
+        write(data[cut:])
+
+    runner.transport.write = in_halves
+    answers = list(device.run_many([arrays] * 30, keep_state=True))
+    wanted = [expected_scores(arrays, state=n) for n in range(30)]
+    assert [answer.scores.tolist() for answer in answers] == wanted
+    assert device.statistics.retries == 0
+    assert device.memory().bad_cobs == 0
+
+
+def test_a_damaged_frame_is_dropped_and_its_bytes_are_no_command(runner):
+    """Every byte of it is damaged once; what stands in its payload would answer otherwise."""
+    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    frame = encode_frame(Frame(3, 9, b"\x00\x00\x00\x00\x00\x00\x80name%\x80results%\x80"))
+    for place in range(1, len(frame) - 1):
+        for bit in (0x01, 0x20, 0x40, 0x80):
+            damaged = bytearray(frame)
+            damaged[place] ^= bit
+            if damaged[place]:
+                runner.transport.write(bytes(damaged))
+    device.memory()
+    assert device._channel.reader.take_text() == ""
+
+
+@pytest.mark.parametrize("nano", [1, 3_906_250, 250_000_000, 17_000_000_000, 16 * 10**15])
+def test_results_are_right_for_small_and_for_large_steps(program, nano):
+    """Oracle: whole numbers of Python. A step of 16.8 and more once overran 32 bits."""
+    transport = PipeTransport(program, "score-nano", nano)
+    runner = Runner(transport)
+    window = windows(1, seed=1)[0]
+    runner.load(b"".join(array.tobytes() for array in window))
+    results = runner.send("infer 1 0")[-1].removeprefix("m-results-[").rstrip("]").split(",")
+    transport.close()
+    steps = [score + 1 for score in expected_scores(window)]
+    wanted = [(nano * abs(n) + 500) // 1000 * (1 if n >= 0 else -1) for n in steps]
+    assert [int(value.replace(".", "")) for value in results] == wanted
+    assert min(steps) < 0 < max(steps)
