@@ -68,7 +68,8 @@ def model_front_end(
     Raises:
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
         KdEdgeError KD_PRECISION: float32 is too short for a stream's filter.
-        KdEdgeError KD_SHAPE: the front end makes no window that fits an input.
+        KdEdgeError KD_SHAPE: the front end makes no window that fits an input, or its numbers do
+            not fit together.
     """
     layouts = {layout.name: layout for layout in constants.inputs}
     shapes = {name: tuple(layout.shape) for name, layout in layouts.items()}
@@ -76,6 +77,8 @@ def model_front_end(
     taken = {stream for layout in used for stream in layout.streams}
     streams = tuple(stream for stream in constants.streams if stream.name in taken)
     _check_causal(streams)
+    for stream in streams:
+        _check_lengths(stream)
     for stream in streams:
         _check_precision(stream, raw_samples(constants)[stream.name])
     for layout in used:
@@ -92,6 +95,23 @@ def _check_causal(streams: tuple[StreamConstants, ...]) -> None:
                 where=f"front_end.{stream.name}",
                 hint="remove causal = false from the recipe",
             )
+
+
+def _check_lengths(stream: StreamConstants) -> None:
+    """What kd_signal.c relies on: a bundle's file may say anything."""
+    channels = len(stream.channels)
+    n_taps = len(stream.fir)
+    # Every phase starts in the first half of the taps, of which the second is the mirror image.
+    taps_fit = not n_taps or (n_taps % 2 == 1 and n_taps // 2 >= stream.up - 1)
+    if len(stream.mean) == len(stream.scale) == channels and stream.up > 0 and taps_fit:
+        return
+    raise KdEdgeError(
+        "KD_SHAPE",
+        f"the front end of '{stream.name}' has numbers that do not fit together",
+        where=f"{channels} channels, {len(stream.mean)} means, {len(stream.scale)} scales, "
+        f"{n_taps} taps for {stream.up}/{stream.down}",
+        hint="build the bundle again",
+    )
 
 
 def _check_precision(stream: StreamConstants, n_samples: int) -> None:

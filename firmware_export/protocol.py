@@ -20,8 +20,8 @@ CRC_BYTES = 4
 # take. A HELLO_ANSWER's fixed fields fit in the least.
 DEFAULT_PAYLOAD = 1024
 LEAST_PAYLOAD = 128
-# Scores in one answer at most, unless the firmware says otherwise. The board keeps its last answers,
-# so larger ones cost it memory.
+# Scores in one answer at most, unless the firmware says otherwise. The board keeps its last
+# answers, so larger ones cost it memory.
 DEFAULT_SCORES = 256
 # The most that a board may state of itself: bytes of a window or of scores, samples a second.
 MOST_BYTES = 1 << 24

@@ -20,7 +20,7 @@ from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.session import Session, model_inputs, one_window
 from kd_edge.windows import WindowSet
-from kd_edge.windows.raw import Counts
+from kd_edge.windows.raw import Counts, raw_samples
 
 GOLDEN_PART = "golden windows"
 Progress = Callable[[str, int | None, int | None], None]
@@ -74,6 +74,35 @@ class Asked:
             for name, (part, _) in self.parts.items()
             for i in range(len(part))
         ]
+
+
+def check_board(bundle: BoardBundle, session: Session, hello: Hello, *, raw: bool) -> None:
+    """Whether a board that says it runs the bundle's model takes and gives what the model does.
+
+    Args:
+        raw: its sensors are looked at too.
+
+    Raises:
+        KdEdgeError KD_BOARD_MODEL: it does not.
+    """
+    pairs = [
+        ("inputs", [t.shape for t in hello.inputs], [tuple(s.shape) for s in session.inputs]),
+        ("outputs", [t.shape for t in hello.outputs], [tuple(s.shape) for s in session.outputs]),
+    ]
+    if raw and hello.streams:
+        front_end = model_front_end(bundle.manifest.front_end, session.inputs)
+        samples = raw_samples(front_end)
+        wanted = [(s.name, len(s.channels), samples[s.name]) for s in front_end.streams]
+        given = [(s.name, s.channels, s.samples) for s in hello.streams]
+        pairs.append(("sensors (name, channels, samples)", given, wanted))
+    for what, given, wanted in pairs:
+        if given != wanted:
+            raise KdEdgeError(
+                "KD_BOARD_MODEL",
+                f"the {what} of {hello.board} are not the bundle's",
+                where=f"on the board {given}, in the bundle {wanted}",
+                hint="flash the firmware of this bundle",
+            )
 
 
 def asked_windows(

@@ -12,7 +12,13 @@ from kd_edge.convert.quantisation import dequantize
 from kd_edge.errors import KdEdgeError
 from kd_edge.link.messages import Answer, Memory
 from kd_edge.measure.accuracy import measure_accuracy
-from kd_edge.pipeline.boards.asked import Asked, EvalSettings, Progress, asked_windows
+from kd_edge.pipeline.boards.asked import (
+    Asked,
+    EvalSettings,
+    Progress,
+    asked_windows,
+    check_board,
+)
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
 from kd_edge.pipeline.boards.closing import Closing, ask_closing
 from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
@@ -42,8 +48,11 @@ def evaluate(
 
     Raises:
         KdEdgeError KD_EMPTY_PART: the bundle has no such windows.
+        KdEdgeError KD_BOARD_MODEL: a board takes or gives something else than the bundle's model.
     """
     session = open_session("tflm", bundle.model_path)
+    for target in targets:
+        check_board(bundle, session, target.device.hello, raw=settings.windows == "raw")
     windows = asked_windows(bundle, session, settings, targets[0].device.hello, progress)
     jobs = [
         Job(index, repeat, windows.wire[index])
