@@ -187,7 +187,7 @@ static int16_t sample(unsigned stream, uint32_t index, unsigned channel)
 static void stream_window(void)
 {
     static int16_t values[64 * 3];
-    uint8_t whole[BOARD_RAW_BYTES];
+    uint8_t whole[BOARD_RAW_BYTES + 1]; /* a board without sensors has none */
     uint32_t ends[N_STREAMS];
     size_t at = 0;
     for (unsigned s = 0; s < N_STREAMS; s++) {

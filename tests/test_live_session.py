@@ -147,7 +147,7 @@ def test_a_line_that_damages_frames_is_counted_compared_and_recorded_honestly(pr
 
 
 def test_a_board_without_sensors_has_nothing_to_stream(tmp_path):
-    values = hello_values(streams=[])
+    values = hello_values(streams=[], raw_bytes=0)
     program = build_board(tmp_path, values)
     with (
         Device(PipeTransport(program), patience=PATIENT) as device,
