@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
+from firmware_export.aot.states import check_states
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
 from kd_edge.errors import KdEdgeError
 
@@ -17,7 +18,8 @@ def read_graph(model: TfliteModel) -> Graph:
     Raises:
         KdEdgeError KD_BAD_TFLITE: a tensor is used before it is computed, computed twice, or
             larger than any board; the model has no input, output or operator.
-        KdEdgeError KD_UNSUPPORTED_OP: an operator works on a type the engine does not know.
+        KdEdgeError KD_UNSUPPORTED_OP: an operator works on a type the engine does not know, on a
+            sparse constant, or on the state of another operator.
     """
     if not (model.inputs and model.outputs and model.operators):
         raise _bad("it has no input, no output or no operator", "the model")
@@ -32,8 +34,10 @@ def read_graph(model: TfliteModel) -> Graph:
     for index in model.outputs:
         if index not in known:
             raise _bad("no operator computes it", _name(model.tensors[index]))
-    for index in (*model.inputs, *model.outputs):
-        _check_size(model.tensors[index], "the model")
+    ports = tuple(model.tensors[i] for i in (*model.inputs, *model.outputs))
+    for tensor in ports:
+        _check_readable(tensor, "the model")
+    check_states(nodes, ports)
     return Graph(
         inputs=tuple(model.tensors[i] for i in model.inputs),
         outputs=tuple(model.tensors[i] for i in model.outputs),
@@ -46,15 +50,16 @@ def read_graph(model: TfliteModel) -> Graph:
 
 def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> Node:
     place = f"operator {operator.index} ({operator.name})"
+    used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    for tensor in used:
+        _check_readable(tensor, place)
     for index in operator.inputs:
         if index >= 0 and index not in known and tensors[index].shape != (0,):
             raise _bad(f"it reads {_name(tensors[index])}, which nothing computed before", place)
     for index in operator.outputs:
         if index < 0 or index in known:
-            raise _bad("it writes a tensor that is an input, a constant or already written", place)
-    used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
-    for tensor in used:
-        _check_size(tensor, place)
+            what = _name(tensors[index]) if index >= 0 else "no tensor"
+            raise _bad(f"it writes {what}: an input, a constant, a state or already written", place)
     node = Node(
         op=operator.name,
         place=place,
@@ -66,7 +71,14 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
     return node
 
 
-def _check_size(tensor: Tensor, place: str) -> None:
+def _check_readable(tensor: Tensor, place: str) -> None:
+    if tensor.unreadable is not None:
+        raise KdEdgeError(
+            "KD_UNSUPPORTED_OP",
+            f"{_name(tensor)} {tensor.unreadable}, which the plain-C engine does not read",
+            where=place,
+            hint="convert the model to int8, with dense constants",
+        )
     if tensor.dtype not in ITEM_BYTES:
         raise KdEdgeError(
             "KD_UNSUPPORTED_OP",

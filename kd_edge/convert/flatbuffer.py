@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -11,12 +12,14 @@ from typing import NoReturn
 
 import numpy as np
 
+from kd_edge.convert.reach import check_reach
 from kd_edge.errors import KdEdgeError
 
 IDENTIFIER = b"TFL3"
+MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for and TFLite Micro's kernels rely on
 
-# Bytes an element; a type that is not here (string, resource, packed int4) has no constant array.
+# Types whose constants become arrays; another one (string, resource, packed int4) has none.
 _NUMPY_NAMES = (
     *("float16", "float32", "float64", "complex64", "complex128", "bool"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -31,11 +34,15 @@ class Tensor:
 
     Attributes:
         index: its number in the file.
+        name: as in the file; what is not UTF-8 or cannot be printed stands escaped (`\\xb0`).
         shape: elements of each axis; a free axis counts 1, as in the file.
-        dtype: 'int8', 'float32', …; lower-case name of the schema's type.
+        dtype: 'int8', 'float32', …; lower-case name of the schema's type, 'type 99' for a number
+            that the schema does not know.
         scales, zero_points: none for a float tensor, one for a whole tensor, or one for each slice
             along `quantized_axis`.
         data: the constant, read-only, in `shape`; None for a computed or unreadable one.
+        unreadable: why the file's constant is not in `data`, e.g. 'is stored sparse'; None if it is
+            there, or if the file has none.
         is_variable: kept from one invocation to the next (LSTM state).
     """
 
@@ -48,6 +55,7 @@ class Tensor:
     quantized_axis: int | None
     data: np.ndarray | None
     is_variable: bool
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,8 @@ class Operator:
 
     Attributes:
         index: its place in the order of execution.
-        name: the schema's, e.g. 'CONV_2D'; 'CUSTOM:<code>' for a custom one.
+        name: the schema's, e.g. 'CONV_2D'; 'CUSTOM:<code>' for a custom one, 'OPERATOR_999' for a
+            number that the schema does not know.
         inputs: tensor indices, -1 where an optional one is absent.
         options: schema names in snake_case, e.g. {'stride_w': 1, 'padding': 'SAME'}; activations
             and paddings by name.
@@ -154,11 +163,20 @@ def _content(source: Path | bytes) -> tuple[bytes, str]:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), f"{len(source)} bytes in memory"
     try:
-        return Path(source).read_bytes(), str(source)
+        with Path(source).open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE", f"cannot read the model: {error.strerror}", where=str(source)
         ) from error
+    if len(content) > MAX_FILE_BYTES:
+        raise KdEdgeError(
+            "KD_BAD_TFLITE",
+            f"the model has more than {MAX_FILE_BYTES >> 20} MiB",
+            where=str(source),
+            hint="name a .tflite file of a student or teacher",
+        )
+    return content, str(source)
 
 
 def _checked(parse, where: str):
@@ -186,27 +204,8 @@ def _unpacked(content: bytes):
     if len(content) < 8 or content[4:8] != IDENTIFIER:
         _bad("this is not a TFLite model: its bytes 4 to 7 are not 'TFL3'")
     root = schema.Model.GetRootAs(content, 0)
-    _check_counts(root, len(content))
+    check_reach(root, len(content))
     return schema.ModelT.InitFromObj(root)
-
-
-def _check_counts(root, n_bytes: int) -> None:
-    """Every list entry takes four bytes: more entries than that means lists that overlap."""
-    budget = n_bytes // 4
-    root_lengths = (
-        root.OperatorCodesLength(),
-        root.BuffersLength(),
-        root.SubgraphsLength(),
-        root.MetadataLength(),
-        root.SignatureDefsLength(),
-    )
-    if sum(root_lengths) > budget:
-        _bad("the lists of the model are longer than the file")
-    for i in range(root.SubgraphsLength()):
-        subgraph = root.Subgraphs(i)
-        budget -= subgraph.TensorsLength() + subgraph.OperatorsLength()
-        if budget < 0:
-            _bad("the lists of the subgraphs are longer than the file")
 
 
 # --- schema objects to the typed graph ---
@@ -249,12 +248,14 @@ def _check_references(model: TfliteModel) -> None:
 
 
 def _tensor(index: int, raw, buffers) -> Tensor:
-    name = (raw.name or b"").decode("utf-8") if not isinstance(raw.name, str) else raw.name
+    name = printable(raw.name)
+    where = f"tensor {index} ('{name}')"
     shape = _indices(raw.shape)
     if any(size < 0 for size in shape):
-        _bad(f"tensor {index} ('{name}') has the shape {shape}")
+        _bad(f"{where} has the shape {shape}")
     dtype = _type_name(raw.type)
-    scales, zero_points, axis = _quantisation(raw, shape, f"tensor {index} ('{name}')")
+    scales, zero_points, axis = _quantisation(raw, shape, where)
+    data, unreadable = _constant(raw, shape, dtype, buffers, where)
     return Tensor(
         index=index,
         name=name,
@@ -263,22 +264,43 @@ def _tensor(index: int, raw, buffers) -> Tensor:
         scales=scales,
         zero_points=zero_points,
         quantized_axis=axis,
-        data=_constant(raw, shape, dtype, buffers, f"tensor {index} ('{name}')"),
+        data=data,
         is_variable=bool(raw.isVariable),
+        unreadable=unreadable,
     )
+
+
+def printable(name: str | bytes | None) -> str:
+    """A name of the file as text on one line; bytes that are no printable UTF-8 are escaped."""
+    if not isinstance(name, str):
+        name = (name or b"").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else _escaped(c) for c in name)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def _type_name(code: int) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
-    return _enum_name(schema.TensorType, code).lower()
+    return (_known_name(schema.TensorType, code) or f"type {code}").lower()
 
 
 def _enum_name(enum: type, code: int) -> str:
-    names = [name for name, value in vars(enum).items() if value == code and name.isupper()]
-    if not names:
+    name = _known_name(enum, code)
+    if name is None:
         _bad(f"the schema's {enum.__name__} knows no number {code}")
-    return names[0]
+    return name
+
+
+def _known_name(enum: type, code: int) -> str | None:
+    return _names_by_number(enum).get(code)
+
+
+@functools.cache
+def _names_by_number(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if name.isupper()}
 
 
 def _quantisation(raw, shape: tuple[int, ...], where: str):
@@ -291,27 +313,40 @@ def _quantisation(raw, shape: tuple[int, ...], where: str):
         _bad(f"{where} has a scale that is negative or not a number")
     if len(zero_points) != len(scales):
         _bad(f"{where} has {len(scales)} scales but {len(zero_points)} zero points")
-    axis = int(parameters.quantizedDimension) if len(scales) > 1 else None
+    axis = _quantized_axis(parameters, shape) if len(scales) > 1 else None
     if axis is not None and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
         _bad(f"{where} has {len(scales)} scales along axis {axis} of the shape {shape}")
     return scales, zero_points, axis
 
 
-def _constant(raw, shape, dtype: str, buffers, where: str) -> np.ndarray | None:
+def _quantized_axis(parameters, shape: tuple[int, ...]) -> int:
+    """The axis that the scales go along; old converters wrote 3 for biases, which have one axis."""
+    return 0 if len(shape) == 1 else int(parameters.quantizedDimension)
+
+
+def _constant(
+    raw, shape, dtype: str, buffers, where: str
+) -> tuple[np.ndarray | None, str | None]:
+    """The constant's array, or why a constant that the file holds is none."""
     if not 0 <= raw.buffer < max(len(buffers), 1):
         _bad(f"{where} names buffer {raw.buffer}, but there are {len(buffers)}")
-    if raw.buffer == 0 or dtype not in _NUMPY_TYPES:
-        return None
+    if raw.buffer == 0:
+        return None, None
     buffer = buffers[raw.buffer]
     if buffer.offset > 1:
         _bad(f"{where} keeps its data outside the flatbuffer, which kd-edge does not read")
-    if raw.sparsity is not None or buffer.data is None or len(buffer.data) == 0:
-        return None
-    content = np.asarray(buffer.data, dtype=np.uint8).tobytes()
+    if buffer.data is None or len(buffer.data) == 0:
+        return None, None
+    if raw.sparsity is not None:
+        return None, "is stored sparse"
+    if dtype not in _NUMPY_TYPES:
+        return None, f"is of type {dtype}"
+    # A view, not a copy: a thousand tensors may name one buffer.
+    content = np.asarray(buffer.data, dtype=np.uint8)
     expected = math.prod(shape) * _NUMPY_TYPES[dtype].itemsize
-    if len(content) != expected:
-        _bad(f"{where} has {len(content)} bytes of data; its shape {shape} takes {expected}")
-    return np.frombuffer(content, dtype=_NUMPY_TYPES[dtype]).reshape(shape)
+    if content.size != expected:
+        _bad(f"{where} has {content.size} bytes of data; its shape {shape} takes {expected}")
+    return content.view(_NUMPY_TYPES[dtype]).reshape(shape), None
 
 
 def _operator(index: int, raw, codes) -> Operator:
@@ -333,11 +368,8 @@ def operator_name(code) -> str:
 
     # Files older than the 32-bit field carry the number in the 8-bit one alone.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    name = _enum_name(schema.BuiltinOperator, number)
-    if name != "CUSTOM":
-        return name
-    custom = code.customCode or b""
-    return f"CUSTOM:{custom if isinstance(custom, str) else custom.decode('utf-8')}"
+    name = _known_name(schema.BuiltinOperator, number) or f"OPERATOR_{number}"
+    return name if name != "CUSTOM" else f"CUSTOM:{printable(code.customCode)}"
 
 
 def _options(raw) -> dict[str, object]:

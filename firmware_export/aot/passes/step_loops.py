@@ -38,7 +38,7 @@ def step_loops(graph: Graph) -> Graph:
     for node in graph.nodes():
         if node.op != LSTM or id(node) in taken:
             continue
-        chain = _chain_around(graph, node)
+        chain = _chain_around(graph, node, taken)
         whole = (*chain.nodes, *((chain.last_step,) if chain.last_step else ()))
         taken |= {id(member) for member in whole}
         loop, new_views, next_index = _loop(graph, chain, next_index)
@@ -53,7 +53,8 @@ def step_loops(graph: Graph) -> Graph:
     return replace(graph, items=tuple(items), views=views, next_index=next_index)
 
 
-def _chain_around(graph: Graph, lstm: Node) -> _Chain:
+def _chain_around(graph: Graph, lstm: Node, taken: set[int]) -> _Chain:
+    """The LSTM and what can run with it, without nodes that another chain has taken."""
     steps = _steps(lstm)
     computed, reading, ports = producers(graph), readers(graph), port_indices(graph)
     nodes = [lstm]
@@ -61,14 +62,14 @@ def _chain_around(graph: Graph, lstm: Node) -> _Chain:
         source = _stepped_input(nodes[0])
         before = computed.get(source.index)
         alone = len(reading[source.index]) == 1 and source.index not in ports
-        if before is None or not alone or not _by_step(before, steps):
+        if before is None or id(before) in taken or not alone or not _by_step(before, steps):
             break
         nodes.insert(0, before)
     last_step = None
     while last_step is None:
         result = nodes[-1].outputs[0]
         after = reading.get(result.index, [])
-        if len(after) != 1 or result.index in ports:
+        if len(after) != 1 or id(after[0]) in taken or result.index in ports:
             break
         if _keeps_last_step(after[0], steps):
             last_step = after[0]
@@ -89,11 +90,14 @@ def _steps(lstm: Node) -> int:
     return shape[0 if time_major else 1]
 
 
+def _has_steps(shape: tuple[int, ...], steps: int) -> bool:
+    """Whether each step's values lie together: one step is the whole, whatever its shape."""
+    return steps == 1 or _axis(shape, steps) is not None
+
+
 def _axis(shape: tuple[int, ...], steps: int) -> int | None:
-    """The axis of the steps: the first that is not 1; None where the shape has no such steps."""
+    """The axis of several steps: the first that is not 1, if it has so many places."""
     axis = next((i for i, size in enumerate(shape) if size != 1), None)
-    if steps == 1:
-        return 0 if shape else None
     return axis if axis is not None and shape[axis] == steps else None
 
 
@@ -107,14 +111,15 @@ def _by_step(node: Node, steps: int) -> bool:
     if len(moving) != 1 or len(node.outputs) != 1:
         return False
     source, result = moving[0], node.outputs[0]
-    if _axis(source.shape, steps) is None or _axis(result.shape, steps) is None:
+    if not (_has_steps(source.shape, steps) and _has_steps(result.shape, steps)):
         return False
     if node.op == LSTM:
-        return len(source.shape) == 3
+        return _steps(node) == steps
     if node.op in _SHAPE_OPERATORS:
         return True
     if node.op in _ROW_OPERATORS:
-        return _axis(source.shape, steps) == 1 == _axis(result.shape, steps) and _rows_alone(node)
+        by_row = _axis(source.shape, steps) == 1 == _axis(result.shape, steps) and _rows_alone(node)
+        return steps == 1 or by_row
     wide = node.op in _WIDE_OPERATORS and source.dtype == result.dtype == "int16"
     return wide or table_of(node) is not None
 
@@ -134,7 +139,7 @@ def _keeps_last_step(node: Node, steps: int) -> bool:
     from firmware_export.aot.lower.shape import contiguous_view
 
     source, result = node.inputs[0], node.outputs[0]
-    if _axis(source.shape, steps) is None or steps == 1:
+    if steps == 1 or not _has_steps(source.shape, steps):
         return False
     offsets = contiguous_view(node)
     row = tensor_bytes(source) // steps
@@ -148,7 +153,7 @@ def _loop(graph: Graph, chain: _Chain, next_index: int) -> tuple[Loop, dict[int,
     def one_step(tensor: Tensor) -> Tensor:
         nonlocal next_index
         if tensor.index not in local:
-            axis = _axis(tensor.shape, chain.steps)
+            axis = None if chain.steps == 1 else _axis(tensor.shape, chain.steps)
             shape = tuple(1 if i == axis else size for i, size in enumerate(tensor.shape))
             local[tensor.index] = replace(tensor, index=next_index, shape=shape)
             next_index += 1

@@ -1,0 +1,49 @@
+"""Tensors that live on from one run to the next: each belongs to one operator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from firmware_export.aot.graph import Node
+from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.errors import KdEdgeError
+
+# Operator -> the positions among its inputs of the tensors that it keeps from run to run. Its kernel
+# holds them in memory of its own, which nothing else can read or write.
+STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
+
+
+def check_states(nodes: Iterable[Node], ports: Iterable[Tensor]) -> None:
+    """Refuse a variable tensor that is anything else than the state of one operator.
+
+    Args:
+        ports: the model's inputs and outputs.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: naming the tensor and who else uses it.
+    """
+    for tensor in ports:
+        if tensor.is_variable:
+            raise _refusal(tensor, "is an input or output of the model", "the model")
+    owners: dict[int, Node] = {}
+    for node in nodes:
+        for position, tensor in enumerate(node.inputs):
+            if tensor is None or not tensor.is_variable:
+                continue
+            if position not in STATE_INPUTS.get(node.op, ()):
+                raise _refusal(tensor, f"is read as an ordinary input of {node.op}", node.place)
+            if tensor.data is not None:
+                raise _refusal(tensor, "is a constant too", node.place)
+            if tensor.index in owners:
+                other = owners[tensor.index].place
+                raise _refusal(tensor, f"is the state of {other} too", node.place)
+            owners[tensor.index] = node
+
+
+def _refusal(tensor: Tensor, reason: str, where: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_UNSUPPORTED_OP",
+        f"tensor {tensor.index} ('{tensor.name}') keeps its values from run to run, and {reason}",
+        where=where,
+        hint="read an LSTM's result instead of its state, and give each LSTM a state of its own",
+    )
