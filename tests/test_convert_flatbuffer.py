@@ -157,7 +157,6 @@ def set_tensor(index, **fields):
         set_tensor(1, buffer=7),
         set_tensor(1, shape=np.array([3, 5], np.int32)),
         set_tensor(0, shape=np.array([-1, 4], np.int32)),
-        set_tensor(0, type=99),
         lambda model: setattr(model.subgraphs[0].operators[0], "opcodeIndex", 3),
         lambda model: setattr(
             model.subgraphs[0].operators[0], "inputs", np.array([0, 9, 2], np.int32)
@@ -173,6 +172,49 @@ def set_tensor(index, **fields):
 def test_a_graph_that_contradicts_itself_is_refused(change):
     """Oracle: each change breaks one rule of the schema."""
     assert code_of(edited(change)) == "KD_BAD_TFLITE"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"temp\xb0C", r"temp\xb0C"),
+        ("größe".encode(), "größe"),
+        (b"a\nb\x1b[31m", r"a\nb\x1b[31m"),
+        ("\u202eevil".encode(), r"\u202eevil"),
+        (b"", ""),
+    ],
+)
+def test_a_name_is_text_on_one_line_with_the_rest_escaped(name, shown):
+    """Oracle: Python's own escapes."""
+    assert read_tflite(edited(set_tensor(0, name=name))).tensors[0].name == shown
+
+
+def test_types_and_operators_beyond_the_schema_keep_their_numbers():
+    """Oracle: the numbers written."""
+    assert read_tflite(edited(set_tensor(0, type=99))).tensors[0].dtype == "type 99"
+
+    def change(model):
+        model.operatorCodes[0].builtinCode = 999
+
+    assert read_tflite(edited(change)).operators[0].name == "OPERATOR_999"
+
+
+def test_a_constant_that_is_not_read_says_why():
+    """Oracle: the type and the sparsity written."""
+    packed = read_tflite(edited(set_tensor(1, type=schema.TensorType.INT4))).tensors[1]
+    assert (packed.data, packed.unreadable) == (None, "is of type int4")
+    sparse = read_tflite(edited(set_tensor(1, sparsity=schema.SparsityParametersT()))).tensors[1]
+    assert (sparse.data, sparse.unreadable) == (None, "is stored sparse")
+    assert read_tflite(CONTENT).tensors[1].unreadable is None
+
+
+def test_the_scales_of_a_list_go_along_its_one_axis_whatever_the_file_says():
+    """Oracle: converters of 2020 wrote axis 3 for biases."""
+
+    def change(model):
+        model.subgraphs[0].tensors[2].quantization.quantizedDimension = 3
+
+    assert read_tflite(edited(change)).tensors[2].quantized_axis == 0
 
 
 @settings(max_examples=300, deadline=None)

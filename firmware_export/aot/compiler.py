@@ -10,7 +10,7 @@ from firmware_export.aot.cores import Core, find_core
 from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
 from firmware_export.aot.figures import LayerFigure, layer_figures
-from firmware_export.aot.graph import Graph, Loop, Node, refuse
+from firmware_export.aot.graph import Graph, Loop, Node
 from firmware_export.aot.kernels import kernel_files
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.passes.drop_shapes import drop_shapes
@@ -21,9 +21,10 @@ from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.passes.stream_steps import stream_steps
 from firmware_export.aot.prefix import check_prefix
 from firmware_export.aot.program import Call, StepCalls
-from firmware_export.aot.reading import read_graph
+from firmware_export.aot.reading import place_of, read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
 from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
+from kd_edge.errors import KdEdgeError
 
 Pass = Callable[[Graph], Graph]
 
@@ -92,6 +93,7 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     core = find_core(settings.core)
     check_prefix(settings.prefix)
     model = read_tflite(source)
+    _check_operators(model)
     graph, effects = simplify(read_graph(model))
     if settings.stream:
         graph = stream_steps(graph)
@@ -153,10 +155,16 @@ def lower(graph: Graph, core: Core) -> tuple[Call | StepCalls, ...]:
 
 
 def _lower(node: Node, core: Core) -> tuple[Call, ...]:
-    if node.op not in LOWERINGS:
-        raise refuse(
-            node,
-            "the plain-C engine has no such operator",
-            "build with the TFLite Micro engine, or choose layers from docs/plain-c.md",
-        )
     return tuple(replace(call, place=node.place) for call in LOWERINGS[node.op](node, core))
+
+
+def _check_operators(model: TfliteModel) -> None:
+    """Before anything else: of an operator that it lacks, the engine knows no rules at all."""
+    for operator in model.operators:
+        if operator.name not in LOWERINGS:
+            raise KdEdgeError(
+                "KD_UNSUPPORTED_OP",
+                f"{operator.name}: the plain-C engine has no such operator",
+                where=place_of(operator),
+                hint="build with the TFLite Micro engine, or choose layers from docs/plain-c.md",
+            )

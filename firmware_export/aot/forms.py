@@ -12,79 +12,133 @@ from firmware_export.aot.graph import Node
 from kd_edge.convert.flatbuffer import Tensor
 from kd_edge.errors import KdEdgeError
 
+# TFLite Micro keeps shapes in arrays of six.
+_MOST_AXES = 6
+
 
 @dataclass(frozen=True)
 class Form:
-    """The least that an operator has.
+    """What TFLite Micro asks of an operator before it looks into it.
 
     Attributes:
         inputs: how many of the first inputs must be there.
+        most: inputs that may follow each other in all, None where any number may; an optional one
+            that is absent counts.
+        outputs: how many it writes, None where any number may.
         ranks: number of axes of the first inputs, None where any will do.
+        most_axes: of any of its tensors.
         options: names that must be there, because they have no default.
+        kind: the schema's table that its options stand in; others mean something else. Empty for
+            an operator whose options nobody reads.
     """
 
     inputs: int = 1
+    most: int | None = 1
+    outputs: int | None = 1
     ranks: tuple[int | None, ...] = ()
+    most_axes: int = _MOST_AXES
     options: tuple[str, ...] = ()
+    kind: str = ""
 
 
 _WINDOW = ("padding", "stride_h", "stride_w")
-_POOL = Form(1, (4,), (*_WINDOW, "filter_height", "filter_width"))
-_PAIR = Form(2)
+_POOL = Form(ranks=(4,), options=(*_WINDOW, "filter_height", "filter_width"), kind="Pool2DOptions")
+_REDUCER = Form(2, 2, kind="ReducerOptions")
 _STRIDED = tuple(f"{name}_mask" for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis"))
 
 # Products and ratios of two scales below it stay within float32.
 _MOST_SCALE = 2.0**60
 
-# An operator that is not here has one input, and no option that it could not do without.
+# An operator that is not here has one input and no option that it could not do without.
 FORMS: Mapping[str, Form] = {
-    "CONV_2D": Form(2, (4, 4), _WINDOW),
-    "DEPTHWISE_CONV_2D": Form(2, (4, 4), _WINDOW),
-    "TRANSPOSE_CONV": Form(3, (1, 4, 4), _WINDOW),
-    "FULLY_CONNECTED": Form(2, (None, 2)),
+    "CONV_2D": Form(2, 3, ranks=(4, 4), options=_WINDOW, kind="Conv2DOptions"),
+    "DEPTHWISE_CONV_2D": Form(
+        2,
+        3,
+        ranks=(4, 4),
+        options=(*_WINDOW, "depth_multiplier"),
+        kind="DepthwiseConv2DOptions",
+    ),
+    "TRANSPOSE_CONV": Form(3, 4, ranks=(1, 4, 4), options=_WINDOW, kind="TransposeConvOptions"),
+    "FULLY_CONNECTED": Form(2, 3, ranks=(None, 2), kind="FullyConnectedOptions"),
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": Form(1, (3,), ("fused_activation_function",)),
-    **dict.fromkeys(("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"), _PAIR),
-    **dict.fromkeys(("MEAN", "SUM", "ARG_MAX", "TRANSPOSE", "PAD"), _PAIR),
-    **dict.fromkeys(("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"), Form(2, (4, 1))),
-    "PADV2": Form(3),
-    "LEAKY_RELU": Form(1, (), ("alpha",)),
-    "SOFTMAX": Form(1, (), ("beta",)),
-    "CONCATENATION": Form(1, (), ("axis",)),
-    "PACK": Form(1, (), ("axis",)),
-    "UNPACK": Form(1, (), ("axis",)),
-    "SPLIT": Form(2),
-    "SPLIT_V": Form(3),
-    "SLICE": Form(3),
-    "STRIDED_SLICE": Form(4, (), _STRIDED),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Form(
+        1,
+        24,
+        ranks=(3,),
+        options=("fused_activation_function",),
+        kind="UnidirectionalSequenceLSTMOptions",
+    ),
+    **{name: Form(2, 2, kind=f"{name.title()}Options") for name in ("ADD", "SUB", "MUL")},
+    **dict.fromkeys(("MAXIMUM", "MINIMUM"), Form(2, 2)),
+    **dict.fromkeys(("MEAN", "SUM"), _REDUCER),
+    "ARG_MAX": Form(2, 2),
+    "TRANSPOSE": Form(2, 2, most_axes=5),
+    "PAD": Form(2, 3, most_axes=5),
+    "PADV2": Form(3, 3, most_axes=5),
+    "RESIZE_NEAREST_NEIGHBOR": Form(2, 2, ranks=(4, 1), kind="ResizeNearestNeighborOptions"),
+    "RESIZE_BILINEAR": Form(2, 2, ranks=(4, 1), kind="ResizeBilinearOptions"),
+    "LEAKY_RELU": Form(options=("alpha",), kind="LeakyReluOptions"),
+    "SOFTMAX": Form(options=("beta",), kind="SoftmaxOptions"),
+    "CONCATENATION": Form(1, 10, options=("axis",), kind="ConcatenationOptions"),
+    "PACK": Form(1, None, options=("axis", "values_count"), kind="PackOptions"),
+    "UNPACK": Form(outputs=None, options=("axis", "num"), kind="UnpackOptions"),
+    "SPLIT": Form(2, 2, outputs=None),
+    "SPLIT_V": Form(3, 3, outputs=None),
+    "SLICE": Form(3, 3, most_axes=5),
+    "STRIDED_SLICE": Form(4, 4, most_axes=4, options=_STRIDED, kind="StridedSliceOptions"),
+    "RESHAPE": Form(1, 2),
+    "SQUEEZE": Form(kind="SqueezeOptions"),
+    "EXPAND_DIMS": Form(2, 2),
 }
 
 
-def check_form(node: Node) -> None:
-    """Refuse an operator that lacks what its kind always has.
+def check_form(node: Node, options_kind: str) -> None:
+    """Refuse an operator that lacks what its kind always has, or has what its kind never has.
+
+    Args:
+        options_kind: the schema's name of the table that its options stand in, '' without one.
 
     Raises:
-        KdEdgeError KD_BAD_TFLITE: naming what is missing and where.
+        KdEdgeError KD_BAD_TFLITE: naming what is missing or too many, and where.
     """
     form = FORMS.get(node.op, Form())
     given = node.inputs[: form.inputs]
     if len(given) < form.inputs or any(tensor is None for tensor in given):
         raise _bad(node, f"it has not its {form.inputs} inputs")
+    if form.most is not None and len(node.inputs) > form.most:
+        raise _bad(node, f"it has {len(node.inputs)} inputs; TFLite Micro takes {form.most}")
     if not node.outputs:
         raise _bad(node, "it has no output")
-    for tensor, rank in zip(given, form.ranks, strict=False):
-        if rank is not None and len(tensor.shape) != rank:
-            raise _bad(node, f"'{tensor.name}' has {len(tensor.shape)} axes, not {rank}")
-    missing = [name for name in form.options if name not in node.options]
-    if missing:
-        raise _bad(node, f"its options lack {', '.join(missing)}")
+    if form.outputs is not None and len(node.outputs) != form.outputs:
+        raise _bad(node, f"it has {len(node.outputs)} outputs; TFLite Micro writes {form.outputs}")
+    _check_options(node, form, options_kind)
+    _check_axes(node, form)
     for tensor in (*given, *node.outputs):
         if tensor.data is None and prod(tensor.shape) == 0:
             raise _bad(node, f"'{tensor.name}' has the shape {tensor.shape}: no values")
     for tensor in (*node.inputs, *node.outputs):
         if tensor is not None:
             _check_quantisation(node, tensor)
+
+
+def _check_options(node: Node, form: Form, kind: str) -> None:
+    if form.kind and kind not in ("", form.kind):
+        raise _bad(node, f"its options are {kind}, not {form.kind}")
+    missing = [name for name in form.options if name not in node.options]
+    if missing:
+        raise _bad(node, f"its options lack {', '.join(missing)}")
+
+
+def _check_axes(node: Node, form: Form) -> None:
+    for tensor, rank in zip(node.inputs, form.ranks, strict=False):
+        if rank is not None and len(tensor.shape) != rank:
+            raise _bad(node, f"'{tensor.name}' has {len(tensor.shape)} axes, not {rank}")
+    for tensor in (*node.inputs, *node.outputs):
+        if tensor is not None and len(tensor.shape) > form.most_axes:
+            axes = f"{len(tensor.shape)} axes; TFLite Micro takes up to {form.most_axes}"
+            raise _bad(node, f"'{tensor.name}' has {axes}")
 
 
 def _check_quantisation(node: Node, tensor: Tensor) -> None:

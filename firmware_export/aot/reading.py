@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware_export.aot.agreement import check_agreement
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
 from firmware_export.aot.states import check_states
@@ -25,6 +26,9 @@ def read_graph(model: TfliteModel) -> Graph:
         raise _bad("it has no input, no output or no operator", "the model")
     if len(set(model.inputs)) != len(model.inputs):
         raise _bad("one tensor is listed as two inputs", "the model's inputs")
+    for index in model.inputs:
+        if model.tensors[index].data is not None:
+            raise _bad(f"{_name(model.tensors[index])} is a constant", "the model's inputs")
     known = {t.index for t in model.tensors if t.data is not None or t.is_variable}
     known |= set(model.inputs)
     nodes = []
@@ -48,8 +52,13 @@ def read_graph(model: TfliteModel) -> Graph:
     )
 
 
+def place_of(operator: Operator) -> str:
+    """Where an operator stands in the file, for messages."""
+    return f"operator {operator.index} ({operator.name})"
+
+
 def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> Node:
-    place = f"operator {operator.index} ({operator.name})"
+    place = place_of(operator)
     used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
     for tensor in used:
         _check_readable(tensor, place)
@@ -57,7 +66,7 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
         if index >= 0 and index not in known and tensors[index].shape != (0,):
             raise _bad(f"it reads {_name(tensors[index])}, which nothing computed before", place)
     for index in operator.outputs:
-        if index < 0 or index in known:
+        if index < 0 or index in known or operator.outputs.count(index) > 1:
             what = _name(tensors[index]) if index >= 0 else "no tensor"
             raise _bad(f"it writes {what}: an input, a constant, a state or already written", place)
     node = Node(
@@ -67,7 +76,8 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
         outputs=tuple(tensors[i] for i in operator.outputs),
         options=operator.options,
     )
-    check_form(node)
+    check_form(node, operator.options_kind)
+    check_agreement(node)
     return node
 
 

@@ -8,8 +8,8 @@ from firmware_export.aot.graph import Node
 from kd_edge.convert.flatbuffer import Tensor
 from kd_edge.errors import KdEdgeError
 
-# Operator -> the positions among its inputs of the tensors that it keeps from run to run. Its kernel
-# holds them in memory of its own, which nothing else can read or write.
+# Operator -> the positions among its inputs of the tensors that it keeps from run to run. They lie
+# in memory of its own, which nothing else can read or write.
 STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
 
 

@@ -69,6 +69,8 @@ class Operator:
         inputs: tensor indices, -1 where an optional one is absent.
         options: schema names in snake_case, e.g. {'stride_w': 1, 'padding': 'SAME'}; activations
             and paddings by name.
+        options_kind: the schema's name of their table, e.g. 'Conv2DOptions'; empty without one.
+        options_kind: the schema's name of their table, e.g. 'Conv2DOptions'; empty without options.
     """
 
     index: int
@@ -77,6 +79,7 @@ class Operator:
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...]
     options: dict[str, object]
+    options_kind: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,9 +327,7 @@ def _quantized_axis(parameters, shape: tuple[int, ...]) -> int:
     return 0 if len(shape) == 1 else int(parameters.quantizedDimension)
 
 
-def _constant(
-    raw, shape, dtype: str, buffers, where: str
-) -> tuple[np.ndarray | None, str | None]:
+def _constant(raw, shape, dtype: str, buffers, where: str) -> tuple[np.ndarray | None, str | None]:
     """The constant's array, or why a constant that the file holds is none."""
     if not 0 <= raw.buffer < max(len(buffers), 1):
         _bad(f"{where} names buffer {raw.buffer}, but there are {len(buffers)}")
@@ -359,6 +360,7 @@ def _operator(index: int, raw, codes) -> Operator:
         outputs=_indices(raw.outputs),
         intermediates=_indices(raw.intermediates),
         options=_options(raw.builtinOptions),
+        options_kind=type(raw.builtinOptions).__name__[:-1] if raw.builtinOptions else "",
     )
 
 

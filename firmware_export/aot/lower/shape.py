@@ -101,30 +101,37 @@ _PARTS: dict[str, Callable[[Node], tuple[Move, ...]]] = {
 
 def lower_concatenation(node: Node, core: Core) -> tuple[Call, ...]:
     """CONCATENATION: each input copied to its place."""
-    result = node.outputs[0]
-    require_types(node, *node.inputs, result, allowed=(*_NUMBERS, "int64", "bool"))
-    _check_join(node)
-    axis = axis_of(node, int(node.options["axis"]), len(result.shape))
-    sizes = []
-    for tensor in node.inputs:
-        if len(tensor.shape) != len(result.shape):
-            raise refuse(node, f"{tensor.shape} into {result.shape}", "make the file again")
-        sizes.append(tensor.shape[axis])
-        require_shape(node, tensor, result.shape[:axis] + (sizes[-1],) + result.shape[axis + 1 :])
-    require_shape(node, result, result.shape[:axis] + (sum(sizes),) + result.shape[axis + 1 :])
-    return _joins(node, prod(result.shape[:axis]), sizes, prod(result.shape[axis + 1 :]))
+    return _joins(node, *joined_sizes(node))
 
 
 def lower_pack(node: Node, core: Core) -> tuple[Call, ...]:
     """PACK: inputs of one shape side by side along a new axis."""
-    result = node.outputs[0]
-    require_types(node, *node.inputs, result, allowed=(*_NUMBERS, "int64"))
+    return _joins(node, *joined_sizes(node))
+
+
+def joined_sizes(node: Node) -> tuple[int, list[int], int]:
+    """Values before the axis of a CONCATENATION or PACK, each input's along it, and behind it.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: types, shapes or quantisation that do not fit each other.
+    """
+    result, packs = node.outputs[0], node.op == "PACK"
+    require_types(node, *node.inputs, result, allowed=(*_NUMBERS, "int64", *_MORE[node.op]))
+    if not packs:
+        _check_join(node)
     axis = axis_of(node, int(node.options["axis"]), len(result.shape))
-    count = len(node.inputs)
+    before, behind = result.shape[:axis], result.shape[axis + 1 :]
+    sizes = []
     for tensor in node.inputs:
-        require_shape(node, tensor, result.shape[:axis] + result.shape[axis + 1 :])
-    require_shape(node, result, result.shape[:axis] + (count,) + result.shape[axis + 1 :])
-    return _joins(node, prod(result.shape[:axis]), [1] * count, prod(result.shape[axis + 1 :]))
+        if not packs and len(tensor.shape) != len(result.shape):
+            raise refuse(node, f"{tensor.shape} into {result.shape}", "make the file again")
+        sizes.append(1 if packs else tensor.shape[axis])
+        require_shape(node, tensor, before + (() if packs else (sizes[-1],)) + behind)
+    require_shape(node, result, (*before, sum(sizes), *behind))
+    return prod(before), sizes, prod(behind)
+
+
+_MORE: dict[str, tuple[str, ...]] = {"CONCATENATION": ("bool",), "PACK": ()}
 
 
 def _check_join(node: Node) -> None:

@@ -44,11 +44,15 @@ def fold_padding(graph: Graph) -> Graph:
 
 
 def _is_plain_pad(node: Node) -> bool:
-    if node.op != "PAD" or node.inputs[1] is None or node.inputs[1].data is None:
+    """Whether it pads rows and columns alone, with zeros, and makes the shape that it says."""
+    if node.op != "PAD" or len(node.inputs) != 2 or node.inputs[1].data is None:
         return False
     source, result, amounts = node.inputs[0], node.outputs[0], node.inputs[1].data
-    alike = (source.scales, source.zero_points) == (result.scales, result.zero_points)
-    if amounts.size != 8 or not alike:
+    alike = (source.dtype, source.scales, source.zero_points) == (
+        *(result.dtype, result.scales, result.zero_points),
+    )
+    if amounts.size != 8 or amounts.dtype != np.int32 or len(source.shape) != 4 or not alike:
         return False
-    by_axis = np.asarray(amounts).reshape(4, 2)
-    return not by_axis[[0, 3]].any() and bool((by_axis >= 0).all())
+    by_axis = amounts.reshape(4, 2)
+    grown = tuple((source.shape + by_axis.sum(axis=1)).tolist())
+    return not by_axis[[0, 3]].any() and bool((by_axis >= 0).all()) and result.shape == grown

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 from firmware_export.aot.graph import Graph, Loop, Node, View, tensor_bytes
+from firmware_export.aot.lower.shape import joined_sizes
 from firmware_export.aot.passes.drop_shapes import flat_views
 from firmware_export.aot.passes.uses import port_indices, producers, readers
 
@@ -42,13 +42,15 @@ def join_in_place(graph: Graph) -> Graph:
 
 
 def _side_by_side(node: Node) -> bool:
+    """Whether each part is one run of bytes in the whole, of the same quantisation.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: its shapes contradict each other.
+    """
     whole = node.outputs[0]
-    axis = int(node.options["axis"]) % len(whole.shape)
+    outer, _, _ = joined_sizes(node)
     alike = all(
-        tensor is not None
-        and tensor.dtype == whole.dtype
-        and (tensor.scales, tensor.zero_points) == (whole.scales, whole.zero_points)
+        (tensor.scales, tensor.zero_points) == (whole.scales, whole.zero_points)
         for tensor in node.inputs
     )
-    plain = node.options.get("fused_activation_function", "NONE") == "NONE"
-    return alike and plain and prod(whole.shape[:axis]) == 1
+    return alike and outer == 1

@@ -1,0 +1,85 @@
+"""Options and constants that say again what shapes say: both must say the same.
+
+TFLite Micro follows the one here and the other there, so a file in which they differ has an answer
+that depends on the runtime, or memory that nothing writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from firmware_export.aot.checks import constant_of, require_types
+from firmware_export.aot.graph import Node, refuse
+
+
+def check_agreement(node: Node) -> None:
+    """Refuse an operator whose options say something else than its shapes.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: naming the option, its value and what the shapes say.
+    """
+    if node.op in _CHECKS:
+        _CHECKS[node.op](node)
+
+
+def _depth_multiplier(node: Node) -> None:
+    channels, filters = node.inputs[0].shape[3], node.inputs[1].shape[3]
+    stated = int(node.options["depth_multiplier"])
+    if stated < 1 or stated * channels != filters:
+        shapes = f"its weights have {filters} filters for {channels} channels"
+        raise _differ(node, f"depth_multiplier is {stated}, but {shapes}")
+
+
+def _values_count(node: Node) -> None:
+    stated = int(node.options["values_count"])
+    if stated != len(node.inputs):
+        raise _differ(node, f"values_count is {stated}, but it has {len(node.inputs)} inputs")
+
+
+def _num(node: Node) -> None:
+    stated = int(node.options["num"])
+    if stated != len(node.outputs):
+        raise _differ(node, f"num is {stated}, but it has {len(node.outputs)} outputs")
+
+
+def _even_parts(node: Node) -> None:
+    # TFLite Micro takes the size of every part from the first.
+    shapes = dict.fromkeys(tensor.shape for tensor in node.outputs)
+    if len(shapes) > 1:
+        raise _differ(node, f"its parts have the shapes {' and '.join(map(str, shapes))}")
+
+
+def _squeeze_dims(node: Node) -> None:
+    source, result = node.inputs[0].shape, node.outputs[0].shape
+    stated = node.options.get("squeeze_dims") or ()
+    dropped = {int(axis) + len(source) * (int(axis) < 0) for axis in stated}
+    if not stated:
+        dropped = {axis for axis, size in enumerate(source) if size == 1}
+    if any(not 0 <= axis < len(source) or source[axis] != 1 for axis in dropped):
+        raise _differ(node, f"squeeze_dims is {stated}, but the shape is {source}")
+    if result != tuple(size for axis, size in enumerate(source) if axis not in dropped):
+        raise _differ(node, f"squeeze_dims is {stated}, but it makes {result} of {source}")
+
+
+def _new_axis(node: Node) -> None:
+    source, result = node.inputs[0], node.outputs[0]
+    require_types(node, source, result, allowed=("int8", "int16", "float32"))
+    values = constant_of(node, 1, "axis")
+    axis = values[0] + (len(source.shape) + 1) * (values[0] < 0) if len(values) == 1 else -1
+    grown = source.shape[: max(axis, 0)] + (1,) + source.shape[max(axis, 0) :]
+    if not 0 <= axis <= len(source.shape) or result.shape != grown:
+        raise _differ(node, f"its axis is {values}, but it makes {result.shape} of {source.shape}")
+
+
+_CHECKS: Mapping[str, Callable[[Node], None]] = {
+    "DEPTHWISE_CONV_2D": _depth_multiplier,
+    "PACK": _values_count,
+    "UNPACK": _num,
+    "SPLIT": _even_parts,
+    "SQUEEZE": _squeeze_dims,
+    "EXPAND_DIMS": _new_axis,
+}
+
+
+def _differ(node: Node, reason: str) -> Exception:
+    return refuse(node, reason, "make the file again: what it says twice differs")
