@@ -163,6 +163,14 @@ def broken_structure(content: bytes, seed: int) -> bytes:
     return pack(model)
 
 
+def odd_structure(content: bytes, seed: int) -> bytes:
+    """The file with one figure changed, of the kinds after which a model may still run."""
+    rng = random.Random(seed)
+    model = unpack(content)
+    rng.choice(_ODDITIES)(model, rng)
+    return pack(model)
+
+
 def _tensor(model, rng):
     return rng.choice(model.subgraphs[0].tensors)
 
@@ -277,4 +285,9 @@ def _change_variable(model, rng) -> None:
 _CHANGES = (
     *(_change_shape, _change_shape, _change_type, _change_quantisation, _change_buffer),
     *(_change_references, _change_options, _change_operator, _change_order, _change_variable),
+)
+_ODDITIES = (
+    *(_change_options,) * 5,
+    *(_change_quantisation, _change_buffer, _change_references, _change_references),
+    *(_change_shape, _change_type, _change_variable, _change_order),
 )

@@ -87,7 +87,7 @@ def _values(spec, rng, kind: str) -> np.ndarray:
     if spec.dtype == "float32":
         return rng.normal(scale=3.0, size=spec.shape).astype(np.float32)
     limits = np.iinfo(spec.dtype)
-    fixed = {"low": limits.min, "high": limits.max, "zero": spec.zero_point}
+    fixed = {"low": limits.min, "high": limits.max, "zero": spec.zero_point or 0}
     if kind in fixed:
         return np.full(spec.shape, fixed[kind], spec.dtype)
     return rng.integers(limits.min, limits.max + 1, spec.shape).astype(spec.dtype)

@@ -26,42 +26,48 @@ class Oracle:
     ended: bool = False
 
 
-def ask_apart(models: Sequence[bytes], *, seed: int, n_windows: int) -> list[Oracle]:
-    """TFLite Micro's answers to random windows, fresh state each, or why there are none."""
+def ask_apart(
+    models: Sequence[bytes], *, seed: int, n_windows: int, carried: Sequence[bool]
+) -> list[Oracle]:
+    """TFLite Micro's answers to random windows, or why there are none.
+
+    Args:
+        carried: for each model whether its state lives on from window to window.
+    """
     found: list[Oracle] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for i, content in enumerate(models):
-            (folder / f"{i}.tflite").write_bytes(content)
+        for i, (content, carry) in enumerate(zip(models, carried, strict=True)):
+            asked = {"content": content, "seed": seed, "n_windows": n_windows, "carry_state": carry}
+            (folder / f"{i}.asked").write_bytes(pickle.dumps(asked))
         while len(found) < len(models):
-            arguments = [folder, len(found), len(models), seed, n_windows]
             done = subprocess.run(
-                [sys.executable, __file__, *map(str, arguments)],
+                [sys.executable, __file__, name, str(len(found)), str(len(models))],
                 capture_output=True,
                 check=False,
                 timeout=_MOST_SECONDS,
             )
-            before = len(found)
             while (folder / f"{len(found)}.answer").exists():
                 found.append(pickle.loads((folder / f"{len(found)}.answer").read_bytes()))
             if len(found) < len(models):
-                assert done.returncode < 0 or len(found) > before, done.stderr.decode()
-                found.append(Oracle(None, f"ended with {done.returncode}", ended=True))
+                # A signal is what a hostile file may do to TFLite Micro, an exception is ours.
+                assert done.returncode < 0, done.stderr.decode()
+                found.append(Oracle(None, f"ended by signal {-done.returncode}", ended=True))
     return found
 
 
-def _answer(content: bytes, seed: int, n_windows: int) -> Oracle:
+def _answer(asked: dict) -> Oracle:
     try:
-        return Oracle(tflm_answers(content, seed=seed, n_windows=n_windows))
+        return Oracle(tflm_answers(**asked))
     except KdEdgeError as error:
-        return Oracle(None, f"{error.message} {error.where}")
+        return Oracle(None, f"{error.message}: {error.where}")
 
 
-def _main(folder: str, first: str, end: str, seed: str, n_windows: str) -> None:
+def _main(folder: str, first: str, end: str) -> None:
     for i in range(int(first), int(end)):
-        content = (Path(folder) / f"{i}.tflite").read_bytes()
+        asked = pickle.loads((Path(folder) / f"{i}.asked").read_bytes())
         made = Path(folder) / f"{i}.made"
-        made.write_bytes(pickle.dumps(_answer(content, int(seed), int(n_windows))))
+        made.write_bytes(pickle.dumps(_answer(asked)))
         made.replace(made.with_suffix(".answer"))
 
 

@@ -10,7 +10,10 @@ from kd_edge.errors import KdEdgeError
 
 # Operator -> the positions among its inputs of the tensors that it keeps from run to run. They lie
 # in memory of its own, which nothing else can read or write.
-STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
+STATE_INPUTS: Mapping[str, tuple[int, ...]] = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19),
+    "SVDF": (4,),
+}
 
 
 def check_states(nodes: Iterable[Node], ports: Iterable[Tensor]) -> None:
@@ -45,5 +48,5 @@ def _refusal(tensor: Tensor, reason: str, where: str) -> KdEdgeError:
         "KD_UNSUPPORTED_OP",
         f"tensor {tensor.index} ('{tensor.name}') keeps its values from run to run, and {reason}",
         where=where,
-        hint="read an LSTM's result instead of its state, and give each LSTM a state of its own",
+        hint="read an operator's result instead of its state; give each a state of its own",
     )

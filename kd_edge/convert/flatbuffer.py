@@ -25,7 +25,11 @@ _NUMPY_NAMES = (
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
 _NUMPY_TYPES = {name: np.dtype(name) for name in _NUMPY_NAMES}
-_ENUM_OPTIONS = {"fused_activation_function": "ActivationFunctionType", "padding": "Padding"}
+_ENUM_OPTIONS = {
+    "fused_activation_function": "ActivationFunctionType",
+    "padding": "Padding",
+    "quantized_bias_type": "TensorType",
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from kd_edge.runtimes.session import Session, TensorSpec
 # kernels with large scratch buffers.
 _ARENA_FLOOR_BYTES = 256 * 1024
 _ARENA_GROWTH = (1, 8, 64)
+_MOST_ACTIVATION_BYTES = 1 << 30
+_MOST_ITEM_BYTES = 16
 _NO_ROOM = "Failed to allocate", "Failed to resize buffer"
 
 
@@ -110,12 +113,29 @@ class TflmSession(Session):
 
 
 def _activation_bytes(model: TfliteModel) -> int:
-    """Bytes of all tensors that are not constants: more than any plan of them needs."""
-    return sum(
-        int(np.prod(t.shape, dtype=np.int64)) * np.dtype(t.dtype).itemsize
-        for t in model.tensors
-        if t.data is None
+    """Bytes of all tensors that are not constants: more than any plan of them needs.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: more than this machine should be asked for.
+    """
+    n_bytes = sum(
+        math.prod(t.shape) * _item_bytes(t.dtype) for t in model.tensors if t.data is None
     )
+    if n_bytes > _MOST_ACTIVATION_BYTES:
+        raise KdEdgeError(
+            "KD_BAD_TFLITE",
+            f"the model's tensors take {n_bytes:,} bytes",
+            hint=f"TFLite Micro is asked for {_MOST_ACTIVATION_BYTES >> 20} MiB at most",
+        )
+    return n_bytes
+
+
+def _item_bytes(dtype: str) -> int:
+    """Bytes of a value; the most that any takes for a type without numbers (string, variant)."""
+    try:
+        return np.dtype(dtype).itemsize
+    except TypeError:
+        return _MOST_ITEM_BYTES
 
 
 def _spec(name: str, details: dict) -> TensorSpec:

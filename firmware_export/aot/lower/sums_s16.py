@@ -22,7 +22,6 @@ WIDE_BIASES = {
     "DEPTHWISE_CONV_2D": ("int64",),
     "TRANSPOSE_CONV": ("int64", "int16"),
 }
-_INT32 = 2  # of the schema's tensor types
 _LARGEST_VALUE = 1 << 15
 _LEAST_ROWS = 4  # that kd_matvec_s16 reads
 _MOST_LEFT = 7  # that a sum of 64 bits may be shifted
@@ -86,7 +85,7 @@ def _sums_of_32_bits(node: Node) -> bool:
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     if bias is not None:
         return bias.dtype == "int32"
-    return node.options.get("quantized_bias_type") == _INT32
+    return node.options.get("quantized_bias_type") == "INT32"
 
 
 def largest_sums(weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
