@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ STRICT = (
 )
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # Objects of unchanged kernels are built once for all tests of a run.
-_CACHE = Path(tempfile.gettempdir()) / f"kd-edge-aot-objects-{os.getuid()}"
+_CACHE = Path(tempfile.gettempdir()) / f"kd-edge-objects-{os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -144,15 +145,29 @@ def build_host(compiled: Sequence[Compiled], folder: Path, flags: Sequence[str])
 
 def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
     content = _with_headers(folder, name) + " ".join(flags)
-    target = _CACHE / f"{name}.{hashlib.sha256(content.encode()).hexdigest()[:24]}.o"
+    cache = private_folder(_CACHE)
+    target = cache / f"{name}.{hashlib.sha256(content.encode()).hexdigest()}.o"
     if not target.exists():
-        _CACHE.mkdir(exist_ok=True)
-        made = folder / f"{name}.o"
-        build = ["gcc", *STRICT, *flags, "-c", name, "-o", made.name]
+        made = cache / f"{target.name}.{os.getpid()}"  # another process may be making it as well
+        build = ["gcc", *STRICT, *flags, "-c", name, "-o", str(made)]
         done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         made.replace(target)
     return target
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, made if need be: what others could put there would be linked and run.
+
+    Raises:
+        PermissionError: it is a link, another user's, or open to others.
+    """
+    path.mkdir(mode=0o700, exist_ok=True)
+    facts = path.lstat()
+    mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    if not mine or facts.st_mode & 0o077:
+        raise PermissionError(f"{path} is not a folder of this user alone: delete it")
+    return path
 
 
 def _with_headers(folder: Path, name: str) -> str:
