@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 # Orders that first-fit tries by rule, then shuffled ones until the bound is met.
 _SHUFFLES = 300
+_MOST_COMPARISONS = 30_000_000  # of two buffers, over all shuffled orders: some seconds
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _orders(buffers: list[Buffer]):
         yield sorted(buffers, key=key)
     shuffled = sorted(buffers, key=keys[0])
     generator = random.Random(0)
-    for _ in range(_SHUFFLES):
+    for _ in range(min(_SHUFFLES, _MOST_COMPARISONS // max(len(buffers), 1) ** 2)):
         # Mostly by size, with neighbours swapped: large ones first is nearly always right.
         weights = {b.key: b.n_bytes * generator.uniform(0.3, 1.0) for b in shuffled}
         yield sorted(buffers, key=lambda b, w=weights: (-w[b.key], b.key))

@@ -9,8 +9,10 @@ from firmware_export.aot.states import check_states
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
 from kd_edge.errors import KdEdgeError
 
-# Far above any microcontroller; keeps a hostile file from asking for the machine's memory.
+# Far above any microcontroller; keeps a hostile file from asking for the machine's time and memory.
 MAX_TENSOR_BYTES = 64 * 1024 * 1024
+MAX_CONSTANT_BYTES = 64 * 1024 * 1024  # of all operators, a shared one counted each time
+MAX_OPERATORS = 4096
 
 
 def read_graph(model: TfliteModel) -> Graph:
@@ -24,6 +26,8 @@ def read_graph(model: TfliteModel) -> Graph:
     """
     if not (model.inputs and model.outputs and model.operators):
         raise _bad("it has no input, no output or no operator", "the model")
+    if len(model.operators) > MAX_OPERATORS:
+        raise _bad(f"it has {len(model.operators)} operators; {MAX_OPERATORS} is most", "the model")
     if len(set(model.inputs)) != len(model.inputs):
         raise _bad("one tensor is listed as two inputs", "the model's inputs")
     for index in model.inputs:
@@ -42,6 +46,7 @@ def read_graph(model: TfliteModel) -> Graph:
     for tensor in ports:
         _check_readable(tensor, "the model")
     check_states(nodes, ports)
+    _check_constants(nodes)
     return Graph(
         inputs=tuple(model.tensors[i] for i in model.inputs),
         outputs=tuple(model.tensors[i] for i in model.outputs),
@@ -98,6 +103,14 @@ def _check_readable(tensor: Tensor, place: str) -> None:
         )
     if tensor_bytes(tensor) > MAX_TENSOR_BYTES:
         raise _bad(f"{_name(tensor)} has the shape {tensor.shape}: no board holds it", place)
+
+
+def _check_constants(nodes: list[Node]) -> None:
+    read = sum(tensor_bytes(t) for n in nodes for t in n.inputs if t and t.data is not None)
+    if read > MAX_CONSTANT_BYTES:
+        raise _bad(
+            f"its operators read {read:,} bytes of constants: no board holds them", "the model"
+        )
 
 
 def _name(tensor: Tensor) -> str:

@@ -8,6 +8,7 @@ from firmware_export.aot.arithmetic import round_half_away
 from firmware_export.aot.checks import constant_of, require_shape, require_types
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import ITEM_BYTES, Node, refuse
+from firmware_export.aot.lower.conv_geometry import check_sizes
 from firmware_export.aot.lower.moves import Axis, Move, copy_call
 from firmware_export.aot.program import Call
 
@@ -50,6 +51,7 @@ def _size(node: Node) -> tuple[int, int]:
     if len(source.shape) != 4 or len(size) != 2:
         raise refuse(node, f"it resizes {source.shape} to {size}", "resize images of four axes")
     require_shape(node, result, (source.shape[0], *size, source.shape[3]))
+    check_sizes(node, *source.shape, *result.shape)
     return size[0], size[1]
 
 

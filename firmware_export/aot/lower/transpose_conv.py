@@ -14,6 +14,8 @@ from firmware_export.aot.lower.conv_quantisation import narrowing_of
 from firmware_export.aot.lower.convolution import Convolution, Placement
 from firmware_export.aot.program import Call
 
+_MOST_PARTS = 1024  # convolutions that one layer may become: strides of 32 by 32
+
 
 def lower_transpose_conv(node: Node, core: Core) -> tuple[Call, ...]:
     """TRANSPOSE_CONV: output shape, weights (out, rows, columns, in), input, perhaps biases.
@@ -40,6 +42,9 @@ def lower_transpose_conv(node: Node, core: Core) -> tuple[Call, ...]:
     rows, columns = (
         _parts(result.shape[i], weights.shape[i], strides[i - 1], padding) for i in (1, 2)
     )
+    if len(rows) * len(columns) > _MOST_PARTS:
+        what = f"its strides {strides} make {len(rows) * len(columns)} convolutions of it"
+        raise refuse(node, f"{what}; {_MOST_PARTS} is most", "use smaller strides")
     whole = Convolution(
         source, result, _unit(source.shape), weights.data, narrowing, note=node.place
     )
