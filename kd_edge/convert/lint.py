@@ -10,7 +10,7 @@ import numpy as np
 
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.convert.loss import TensorLoss, attribute_loss, collect_activations
-from kd_edge.convert.operators import LSTM
+from kd_edge.convert.operators import LSTM, check_layers
 
 __all__ = ["RULES", "LintFinding", "TensorLoss", "attribute_loss", "collect_activations", "lint"]
 
@@ -58,6 +58,7 @@ def lint(path: Path, *, activations: Activations | None = None) -> tuple[LintFin
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE.
     """
     model = read_tflite(Path(path))
+    check_layers(model)
     return tuple(finding for rule in RULES for finding in rule(model, activations or {}))
 
 
@@ -90,7 +91,8 @@ def _constant_output(model: TfliteModel, activations: Activations) -> Iterator[L
 def _lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFinding]:
     for op, output in _int8_lstms(model):
         state = model.tensors[op.inputs[_LSTM_HIDDEN_STATE]]
-        if (state.scales, state.zero_points) == (output.scales, output.zero_points):
+        alike = (state.scales, state.zero_points) == (output.scales, output.zero_points)
+        if alike or not state.scales or not output.scales:
             continue
         yield LintFinding(
             "KD_LINT_LSTM_SCALE",
@@ -106,7 +108,7 @@ def _lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFi
 
 def _litert_lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFinding]:
     for op, output in _int8_lstms(model):
-        if output.scales[0] >= LITERT_SMALLEST_LSTM_SCALE:
+        if not output.scales or output.scales[0] >= LITERT_SMALLEST_LSTM_SCALE:
             continue
         yield LintFinding(
             "KD_LINT_LITERT_LSTM_SCALE",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from kd_edge.convert.flatbuffer import Operator, TfliteModel
 from kd_edge.errors import KdEdgeError
 
@@ -53,6 +56,75 @@ def check_operators(model: TfliteModel, *, n_lstm: int) -> None:
             where="operators: " + " ".join(op.name for op in model.operators),
             hint="convert with the pinned TensorFlow; an unrolled LSTM costs a hundred operators",
         )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What an operator with weights has, whatever the schema lets it lack.
+
+    Attributes:
+        inputs: position -> number of axes, None where any will do.
+        output: the same for its output.
+        options: names that are there.
+    """
+
+    inputs: Mapping[int, int | None]
+    output: int | None = None
+    options: tuple[str, ...] = ()
+
+
+_WINDOW = _Layer(
+    {0: 4, 1: 4},
+    4,
+    (
+        *("padding", "stride_h", "stride_w"),
+        *("dilation_h_factor", "dilation_w_factor"),
+    ),
+)
+_LAYERS: Mapping[str, _Layer] = {
+    "CONV_2D": _WINDOW,
+    "DEPTHWISE_CONV_2D": _WINDOW,
+    "TRANSPOSE_CONV": _Layer({0: None, 1: 4, 2: None}),
+    "FULLY_CONNECTED": _Layer({0: None, 1: 2}),
+    LSTM: _Layer({0: 3, 18: None, 19: None}, 3),
+}
+
+
+def check_layers(model: TfliteModel) -> None:
+    """Every operator has an output, and each with weights has the inputs and axes of its kind.
+
+    Raises:
+        KdEdgeError KD_BAD_TFLITE: naming the operator and what it lacks.
+    """
+    for op in model.operators:
+        if not op.outputs or min(op.outputs) < 0:
+            raise _lacking(op, "an output")
+        if op.name in _LAYERS:
+            _check_layer(model, op, _LAYERS[op.name])
+
+
+def _check_layer(model: TfliteModel, op: Operator, layer: _Layer) -> None:
+    wanted = {op.outputs[0]: layer.output}
+    for position, axes in layer.inputs.items():
+        if position >= len(op.inputs) or op.inputs[position] < 0:
+            raise _lacking(op, f"input {position}")
+        wanted[op.inputs[position]] = axes
+    for index, axes in wanted.items():
+        tensor = model.tensors[index]
+        if axes is not None and len(tensor.shape) != axes:
+            raise _lacking(op, f"{axes} axes in '{tensor.name}' {tensor.shape}")
+    missing = [name for name in layer.options if name not in op.options]
+    if missing:
+        raise _lacking(op, f"the options {', '.join(missing)}")
+
+
+def _lacking(op: Operator, what: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_BAD_TFLITE",
+        f"the model is not consistent: an operator lacks {what}",
+        where=f"operator {op.index} ({op.name})",
+        hint="make the file again with the tool that wrote it",
+    )
 
 
 def _origin(model: TfliteModel, op: Operator) -> str:

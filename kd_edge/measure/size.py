@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kd_edge.convert.flatbuffer import Operator, TfliteModel, read_tflite
+from kd_edge.convert.operators import check_layers
 from kd_edge.measure.results import LayerCost, Size
 
 
@@ -17,9 +18,10 @@ def measure_size(path: Path) -> Size:
     operator's are unknown.
 
     Raises:
-        KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: as `read_tflite`.
+        KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: as `read_tflite`, or a layer lacks what its kind has.
     """
     model = read_tflite(path)
+    check_layers(model)
     seen: set[int] = set()
     layers = []
     for operator in model.operators:
