@@ -58,9 +58,10 @@ def _escape(byte: int) -> str:
 
 
 def comment(text: str) -> str:
-    """The text on one line, unable to end or nest a C comment."""
-    flat = " ".join(text.split())
-    return flat.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+    """The text on one line, unable to end or nest a C comment or to join its line to the next."""
+    flat = " ".join(text.split()).replace("*/", "* /").replace("/*", "/ *")
+    # A backslash joins lines only at the end of one; `??/` is another way to write it.
+    return f"{flat} ." if flat.endswith(("\\", "??/")) else flat
 
 
 def float32(value: float) -> str:

@@ -215,3 +215,16 @@ def test_a_pad_that_contradicts_its_shape_is_refused_before_a_convolution_too():
 
 def test_a_shape_of_more_axes_than_tflite_micro_keeps_is_refused():
     assert "7 axes" in refusal(one("RELU", [(1,) * 6 + (4,)], [(1,) * 6 + (4,)])).message
+
+
+def test_a_bias_quantised_along_axis_3_of_its_one_compiles_as_if_along_its_only_one():
+    """Oracle: converters of 2020 wrote so, and TFLite Micro does not look at it."""
+    graph = GraphBuilder()
+    rng = np.random.default_rng(2)
+    scales = rng.uniform(0.005, 0.01, 3)
+    x, y = graph.tensor("x", (1, 4, 4, 2), scale=0.1), graph.tensor("y", (1, 4, 4, 3), scale=0.2)
+    weights = graph.constant("w", rng.integers(-99, 99, (3, 1, 1, 2), np.int8), scale=scales)
+    bias = graph.constant("b", rng.integers(-99, 99, 3, np.int32), scale=scales * 0.1, axis=3)
+    options = options_of("Conv2DOptions", strideW=1, strideH=1)
+    graph.operator("CONV_2D", (x, weights, bias), (y,), options, version=3)
+    check_exact([graph.content((x,), (y,))])

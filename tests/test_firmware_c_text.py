@@ -58,12 +58,17 @@ def test_names_that_fall_together_are_numbered():
     )
 
 
-@given(st.text())
+@given(st.text() | st.text("\\*/?\n x"))
 def test_no_text_can_end_a_comment_or_its_line(text):
     flat = c_text.comment(text)
     assert "*/" not in flat
     assert "/*" not in flat
-    assert not {"\n", "\r", "\\"} & set(flat)
+    assert not {"\n", "\r"} & set(flat)
+    assert not flat.endswith(("\\", "??/"))
+
+
+def test_an_escaped_byte_stays_as_it_is_in_a_comment():
+    assert c_text.comment(r"temp\xb0C") == r"temp\xb0C"
 
 
 def test_rows_stay_within_the_line_length_and_keep_every_cell():
