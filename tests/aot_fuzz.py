@@ -286,8 +286,24 @@ _CHANGES = (
     *(_change_shape, _change_shape, _change_type, _change_quantisation, _change_buffer),
     *(_change_references, _change_options, _change_operator, _change_order, _change_variable),
 )
+def _use_a_state(model, rng) -> None:
+    """A variable tensor becomes an output too, or what some operator reads."""
+    graph = model.subgraphs[0]
+    states = [i for i, tensor in enumerate(graph.tensors) if tensor.isVariable]
+    if not states:
+        _change_options(model, rng)
+    elif rng.random() < 0.5:
+        graph.outputs = [*map(int, graph.outputs), rng.choice(states)]
+    else:
+        operator = rng.choice(graph.operators)
+        values = [int(i) for i in operator.inputs]
+        values[rng.randrange(len(values))] = rng.choice(states)
+        operator.inputs = values
+
+
 _ODDITIES = (
     *(_change_options,) * 5,
+    *(_use_a_state,) * 2,
     *(_change_quantisation, _change_buffer, _change_references, _change_references),
     *(_change_shape, _change_type, _change_variable, _change_order),
 )
