@@ -286,6 +286,8 @@ _CHANGES = (
     *(_change_shape, _change_shape, _change_type, _change_quantisation, _change_buffer),
     *(_change_references, _change_options, _change_operator, _change_order, _change_variable),
 )
+
+
 def _use_a_state(model, rng) -> None:
     """A variable tensor becomes an output too, or what some operator reads."""
     graph = model.subgraphs[0]

@@ -228,3 +228,24 @@ def test_a_bias_quantised_along_axis_3_of_its_one_compiles_as_if_along_its_only_
     options = options_of("Conv2DOptions", strideW=1, strideH=1)
     graph.operator("CONV_2D", (x, weights, bias), (y,), options, version=3)
     check_exact([graph.content((x,), (y,))])
+
+
+def dense(bias_scale: float | None, *, by_row: bool = False) -> bytes:
+    """A dense layer whose products of input and weight have the scale 0.0005."""
+    graph = GraphBuilder()
+    x, y = (graph.tensor(name, (1, 4), **SCALE) for name in "xy")
+    scales = [0.01] * 4 if by_row else 0.01
+    weights = graph.constant("w", np.arange(16, dtype=np.int8).reshape(4, 4), scale=scales)
+    bias = graph.constant("b", np.arange(4, dtype=np.int32), scale=bias_scale)
+    options = options_of("FullyConnectedOptions")
+    graph.operator("FULLY_CONNECTED", (x, weights, bias), (y,), options, version=4)
+    return graph.content((x,), (y,))
+
+
+def test_biases_of_another_scale_than_the_products_are_refused():
+    """Oracle: TFLite Micro asks for it where the weights have one scale, and there alone."""
+    check_exact([dense(0.0005), dense(0.0014), dense(None), dense(1.0, by_row=True)])
+    for scale in (0.0016, 1.0):
+        with pytest.raises(KdEdgeError):
+            tflm_answers(dense(scale), seed=0, n_windows=3)
+        assert "biases have the scale" in refusal(dense(scale)).message

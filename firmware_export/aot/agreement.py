@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 
 from firmware_export.aot.checks import constant_of, require_types
 from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.numbers import scale_of
+
+# Steps of the result by which TFLite Micro lets a bias of 1 differ from a product of 1.
+_BIAS_TOLERANCE = 0.02
 
 
 def check_agreement(node: Node) -> None:
@@ -28,6 +32,17 @@ def _depth_multiplier(node: Node) -> None:
     if stated < 1 or stated * channels != filters:
         shapes = f"its weights have {filters} filters for {channels} channels"
         raise _differ(node, f"depth_multiplier is {stated}, but {shapes}")
+
+
+def _bias_scale(node: Node) -> None:
+    source, weights, bias = (*node.inputs, None)[:3]
+    result = node.outputs[0]
+    if bias is None or any(len(t.scales) != 1 for t in (source, weights, result)):
+        return
+    stated = float(bias.scales[0]) if bias.scales else 0.0
+    product = scale_of(source) * scale_of(weights)
+    if abs(product - stated) / scale_of(result) > _BIAS_TOLERANCE:
+        raise _differ(node, f"its biases have the scale {stated:g}, its products {product:g}")
 
 
 def _values_count(node: Node) -> None:
@@ -73,6 +88,7 @@ def _new_axis(node: Node) -> None:
 
 _CHECKS: Mapping[str, Callable[[Node], None]] = {
     "DEPTHWISE_CONV_2D": _depth_multiplier,
+    "FULLY_CONNECTED": _bias_scale,
     "PACK": _values_count,
     "UNPACK": _num,
     "SPLIT": _even_parts,
