@@ -78,7 +78,7 @@ def _squeeze_dims(node: Node) -> None:
 
 def _new_axis(node: Node) -> None:
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8", "int16", "float32"))
+    require_types(node)
     values = constant_of(node, 1, "axis")
     axis = values[0] + (len(source.shape) + 1) * (values[0] < 0) if len(values) == 1 else -1
     grown = source.shape[: max(axis, 0)] + (1,) + source.shape[max(axis, 0) :]

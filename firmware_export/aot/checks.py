@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from firmware_export.aot.graph import Node, refuse
+from firmware_export.aot.type_table import TYPES, matches, named, signature_of
 from kd_edge.convert.flatbuffer import Tensor
 
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
@@ -16,16 +17,28 @@ def elements(tensor: Tensor) -> int:
     return prod(tensor.shape)
 
 
-def require_types(node: Node, *tensors: Tensor | None, allowed: tuple[str, ...]) -> None:
-    """Refuse unless all are there, of one and the same of these types."""
-    names = [tensor.dtype if tensor is not None else "nothing" for tensor in tensors]
-    if len(set(names)) > 1 or names[0] not in allowed:
-        raise refuse(
-            node,
-            f"it works on {' and '.join(dict.fromkeys(names))}; TFLite Micro has it for "
-            f"{', '.join(allowed)} (all alike)",
-            CONVERT_AGAIN,
-        )
+def require_types(node: Node) -> None:
+    """Refuse unless its tensors are of types that the table has for the operator.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: with what the plain-C engine and TFLite Micro have it for.
+    """
+    types = TYPES[node.op]
+    given = signature_of(node.op, node.inputs, (*node.outputs, node.computed))
+    if any(matches(row, *given) for row in types.computed):
+        return
+    taken = any(matches(row, *given) for row in types.tflm_alone)
+    raise refuse(
+        node,
+        f"it works on {named(*given)}; the plain-C engine has it for {_listed(types.computed)}",
+        "the TFLite Micro engine builds it; or convert the model to int8"
+        if taken
+        else f"TFLite Micro has it for {_listed(types.tflm)}: convert the model to int8",
+    )
+
+
+def _listed(rows: tuple[str, ...]) -> str:
+    return ", ".join(f"({row})" if " " in row else row for row in rows)
 
 
 def require_scales(node: Node, *tensors: Tensor) -> None:

@@ -100,10 +100,10 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
 def _item_text(
     item: Call | StepCalls, plan: Schedule, constants: Constants, *, carry_state: bool
 ) -> str:
-    if isinstance(item, Call):
-        return _call_text(item, plan, constants, indent=4)
-    body = "\n".join(_call_text(call, plan, constants, indent=8) for call in item.calls)
     fresh = "" if carry_state else "".join(f"    {_state_text(s)}\n" for s in plan.states(item))
+    if isinstance(item, Call):
+        return fresh + _call_text(item, plan, constants, indent=4)
+    body = "\n".join(_call_text(call, plan, constants, indent=8) for call in item.calls)
     return f"{fresh}    for (uint32_t step = 0; step < {item.steps}u; step++) {{\n{body}\n    }}"
 
 

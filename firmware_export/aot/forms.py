@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -63,6 +64,7 @@ FORMS: Mapping[str, Form] = {
     "FULLY_CONNECTED": Form(2, 3, ranks=(None, 2), kind="FullyConnectedOptions"),
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
+    "SVDF": Form(5, 5, ranks=(2, 2, 2, 1, 2), options=("rank",), kind="SVDFOptions"),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Form(
         1,
         24,
@@ -147,11 +149,17 @@ def _check_quantisation(node: Node, tensor: Tensor) -> None:
         raise _bad(node, f"the scale of '{tensor.name}' is none that a calibration gives")
     if any(scale < least for scale in tensor.scales):
         raise _bad(node, f"the scale of '{tensor.name}' is 0")
-    if not np.issubdtype(np.dtype(tensor.dtype), np.integer):
-        return
-    limits = np.iinfo(tensor.dtype)
-    if any(not limits.min <= zero <= limits.max for zero in tensor.zero_points):
+    least_value, most_value = _limits(tensor.dtype)
+    if any(not least_value <= zero <= most_value for zero in tensor.zero_points):
         raise _bad(node, f"the zero point of '{tensor.name}' is no {tensor.dtype}")
+
+
+def _limits(dtype: str) -> tuple[float, float]:
+    if dtype == "int4":
+        return -8, 7
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        return -math.inf, math.inf
+    return np.iinfo(dtype).min, np.iinfo(dtype).max
 
 
 def _bad(node: Node, message: str) -> KdEdgeError:

@@ -100,8 +100,9 @@ class Graph:
 
 
 def tensor_bytes(tensor: Tensor) -> int:
-    """Bytes of its values, without padding."""
-    return prod(tensor.shape) * ITEM_BYTES[tensor.dtype]
+    """Bytes of its values, without padding; constants of int4 are packed."""
+    count = prod(tensor.shape)
+    return (count + 1) // 2 if tensor.dtype == "int4" else count * ITEM_BYTES[tensor.dtype]
 
 
 def refuse(node: Node, reason: str, hint: str) -> KdEdgeError:

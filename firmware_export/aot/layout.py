@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from firmware_export.aot.cores import Core
+from firmware_export.aot.kernels import kernel_variant
+
 BLOCK_ROWS = 4  # that the kernels compute at a time
 _LEAST_COLUMNS = 4  # kd_dot_packed() always runs one group of columns at least
 
@@ -69,6 +72,28 @@ def _pack_weights(blocks: np.ndarray) -> np.ndarray:
     if padded > whole:
         words = np.concatenate([words, pairs[:, :, -2] | pairs[:, :, -1] << 16], axis=1)
     return words.astype(np.uint32)
+
+
+_S4_BEHIND = 3  # bytes behind the weights that kd_dot_s4() may read
+
+
+def s4_input_bytes(columns: int, core: Core) -> int:
+    """What kd_s4_prepare() needs for so many values."""
+    return widened_bytes(columns) if kernel_variant("kd_dot_s4", core) == "_dsp" else 0
+
+
+def pack_s4(rows: np.ndarray) -> np.ndarray:
+    """Weights of two rows after two, as `kd_dot_s4.h` multiplies them.
+
+    Args:
+        rows: int8 (rows, columns), -8 to 7.
+
+    Returns:
+        uint8 (bytes,).
+    """
+    odd = ((0, len(rows) % 2), (0, 0))
+    halves = np.pad(rows, odd).astype(np.uint8) + np.uint8(8)
+    return np.pad((halves[0::2] | halves[1::2] << 4).reshape(-1), (0, _S4_BEHIND))
 
 
 def folded_bias(weights: np.ndarray, bias: np.ndarray, zero_point: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from firmware_export import c_text
 from firmware_export.aot.compiler import Compiled
-from firmware_export.aot.constants import C_TYPES
+from firmware_export.aot.constants import C_TYPES, integer
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import Image, build_image
@@ -158,7 +158,7 @@ def _array(name: str, arrays: list[np.ndarray], tensor: Tensor) -> str:
     rows = []
     for array in arrays:
         flat = array.reshape(-1).tolist()
-        cells = [c_text.float32(v) if array.dtype == np.float32 else str(v) for v in flat]
+        cells = [c_text.float32(v) if array.dtype == np.float32 else integer(int(v)) for v in flat]
         rows.append("    {\n" + c_text.rows(cells, indent=8) + "\n    },")
     c_type = C_TYPES[tensor.dtype]
     return f"static const {c_type} {name}[{len(arrays)}][{size}] = {{\n" + "\n".join(rows) + "\n};"

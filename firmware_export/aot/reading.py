@@ -6,6 +6,7 @@ from firmware_export.aot.agreement import check_agreement
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
 from firmware_export.aot.states import check_states
+from firmware_export.aot.type_table import INT4_WEIGHTS
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
 from kd_edge.errors import KdEdgeError
 
@@ -64,9 +65,10 @@ def place_of(operator: Operator) -> str:
 
 def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> Node:
     place = place_of(operator)
-    used = [tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
-    for tensor in used:
-        _check_readable(tensor, place)
+    for position, index in enumerate((*operator.inputs, *operator.outputs)):
+        if index >= 0:
+            packed = position == 1 and operator.name in INT4_WEIGHTS
+            _check_readable(tensors[index], place, packed=packed)
     for index in operator.inputs:
         if index >= 0 and index not in known and tensors[index].shape != (0,):
             raise _bad(f"it reads {_name(tensors[index])}, which nothing computed before", place)
@@ -86,7 +88,12 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
     return node
 
 
-def _check_readable(tensor: Tensor, place: str) -> None:
+def _check_readable(tensor: Tensor, place: str, *, packed: bool = False) -> None:
+    """Refuse what the engine has no array of.
+
+    Args:
+        packed: it may be a constant of int4.
+    """
     if tensor.unreadable is not None:
         raise KdEdgeError(
             "KD_UNSUPPORTED_OP",
@@ -94,7 +101,8 @@ def _check_readable(tensor: Tensor, place: str) -> None:
             where=place,
             hint="convert the model to int8, with dense constants",
         )
-    if tensor.dtype not in ITEM_BYTES:
+    packed = packed and tensor.dtype == "int4" and tensor.data is not None
+    if tensor.dtype not in ITEM_BYTES and not packed:
         raise KdEdgeError(
             "KD_UNSUPPORTED_OP",
             f"{_name(tensor)} is of type {tensor.dtype}, which the plain-C engine does not know",

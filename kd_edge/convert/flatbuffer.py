@@ -19,7 +19,7 @@ IDENTIFIER = b"TFL3"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for and TFLite Micro's kernels rely on
 
-# Types whose constants become arrays; another one (string, resource, packed int4) has none.
+# Types whose constants become arrays, beside int4; another one (string, resource) has none.
 _NUMPY_NAMES = (
     *("float16", "float32", "float64", "complex64", "complex128", "bool"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -41,7 +41,7 @@ class Tensor:
         name: as in the file; what is not UTF-8 or cannot be printed stands escaped (`\\xb0`).
         shape: elements of each axis; a free axis counts 1, as in the file.
         dtype: 'int8', 'float32', …; lower-case name of the schema's type, 'type 99' for a number
-            that the schema does not know.
+            that the schema does not know. Constants of 'int4' are int8 arrays.
         scales, zero_points: none for a float tensor, one for a whole tensor, or one for each slice
             along `quantized_axis`.
         data: the constant, read-only, in `shape`; None for a computed or unreadable one.
@@ -344,14 +344,26 @@ def _constant(raw, shape, dtype: str, buffers, where: str) -> tuple[np.ndarray |
         return None, None
     if raw.sparsity is not None:
         return None, "is stored sparse"
-    if dtype not in _NUMPY_TYPES:
+    if dtype not in (*_NUMPY_TYPES, "int4"):
         return None, f"is of type {dtype}"
     # A view, not a copy: a thousand tensors may name one buffer.
     content = np.asarray(buffer.data, dtype=np.uint8)
-    expected = math.prod(shape) * _NUMPY_TYPES[dtype].itemsize
+    count = math.prod(shape)
+    expected = (count + 1) // 2 if dtype == "int4" else count * _NUMPY_TYPES[dtype].itemsize
     if content.size != expected:
         _bad(f"{where} has {content.size} bytes of data; its shape {shape} takes {expected}")
+    if dtype == "int4":
+        return _int4_of(buffer, content)[:count].reshape(shape), None
     return content.view(_NUMPY_TYPES[dtype]).reshape(shape), None
+
+
+def _int4_of(buffer, content: np.ndarray) -> np.ndarray:
+    """int8, two of each byte: the lower half first, in two's complement. Once for each buffer."""
+    if not hasattr(buffer, "int4_values"):
+        halves = np.stack([content & 15, content >> 4], axis=1).reshape(-1).astype(np.int8)
+        buffer.int4_values = (halves ^ 8) - 8
+        buffer.int4_values.setflags(write=False)
+    return buffer.int4_values
 
 
 def _operator(index: int, raw, codes) -> Operator:

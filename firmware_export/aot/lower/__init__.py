@@ -27,6 +27,7 @@ from firmware_export.aot.lower.shape import (
     lower_part,
 )
 from firmware_export.aot.lower.softmax import lower_softmax
+from firmware_export.aot.lower.svdf import lower_svdf
 from firmware_export.aot.lower.transpose_conv import lower_transpose_conv
 from firmware_export.aot.program import Call
 
@@ -41,6 +42,7 @@ LOWERINGS: dict[str, Lowering] = {
     "AVERAGE_POOL_2D": lower_pool,
     "MAX_POOL_2D": lower_pool,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lower_lstm,
+    "SVDF": lower_svdf,
     "ADD": lower_sum,
     "SUB": lower_sum,
     "MUL": lower_product,

@@ -9,10 +9,12 @@ import numpy as np
 from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
+from firmware_export.aot.layout import pack_s4, s4_input_bytes
 from firmware_export.aot.lower.conv_geometry import MAX_SIZE, Geometry, geometry_of
 from firmware_export.aot.lower.conv_layout import (
     CONV_VECTOR,
     folded_bias,
+    nibbles,
     packed_stream,
     padded,
     row_stream,
@@ -45,7 +47,15 @@ def lower_conv(node: Node, core: Core) -> tuple[Call, ...]:
         raise refuse(node, what, "export it again")
     if channels % (geometry.in_channels // deep):
         raise refuse(node, "its groups do not divide its output channels", "export it again")
-    conv = Convolution(source, node.outputs[0], geometry, weights.data, narrowing, note=node.place)
+    conv = Convolution(
+        source,
+        node.outputs[0],
+        geometry,
+        weights.data,
+        narrowing,
+        packed=weights.dtype == "int4",
+        note=node.place,
+    )
     return (convolution_call(node, conv, core),)
 
 
@@ -54,6 +64,8 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
     if conv.source.dtype == "int16":
         return wide_convolution_call(node, conv)
     check_sums(node, conv.rows, conv.narrowing)
+    if conv.packed:
+        return _groups_s4_call(conv) if conv.groups > 1 else _dense_s4_call(conv, core)
     variant = kernel_variant("kd_conv_s8", core)
     if conv.groups > 1 or (variant == "_dsp" and not fits_packed(conv.rows, conv.narrowing)):
         return _general_call(conv)
@@ -69,9 +81,14 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
 
 
 def _general_call(conv: Convolution) -> Call:
+    args = (conv.source, conv.result)
+    params = _general_params(conv) | {"weights": conv.rows}
+    return Call("kd_conv_s8_general", params, args, (1,), macs=conv.macs, note=conv.note)
+
+
+def _general_params(conv: Convolution) -> dict[str, object]:
     g, narrowing, placed = conv.geometry, conv.narrowing, conv.placed
-    params = {
-        "weights": conv.rows,
+    return {
         "bias": narrowing.bias.astype(np.int32),
         "multiplier": narrowing.multiplier,
         "shift": narrowing.shift.astype(np.int8),
@@ -88,8 +105,27 @@ def _general_call(conv: Convolution) -> Call:
         "low": narrowing.low,
         "high": narrowing.high,
     }
-    args = (conv.source, conv.result)
-    return Call("kd_conv_s8_general", params, args, (1,), macs=conv.macs, note=conv.note)
+
+
+# --- kd_conv_s4 and kd_conv_s4_groups ---
+
+
+def _groups_s4_call(conv: Convolution) -> Call:
+    params = {"packed": nibbles(conv.rows), "conv": _general_params(conv) | {"weights": None}}
+    args = (conv.source, Scratch(conv.rows.shape[1]), conv.result)
+    return Call("kd_conv_s4_groups", params, args, (2,), macs=conv.macs, note=conv.note)
+
+
+def _dense_s4_call(conv: Convolution, core: Core) -> Call:
+    walk = _walk(_flat(conv))
+    params = _dense_params(conv, walk, walk.window_bytes) | {
+        **_row_constants(conv.rows, conv.narrowing, 1),
+        "weights": pack_s4(conv.rows),
+    }
+    copied = 0 if walk.all_direct(walk.window_bytes) else walk.window_bytes
+    scratch = Scratch(s4_input_bytes(walk.window_bytes, core)), Scratch(copied)
+    args = (conv.source, *scratch, conv.result)
+    return Call("kd_conv_s4", params, args, (3,), macs=conv.macs, note=conv.note)
 
 
 # --- kd_conv_s8 ---
@@ -134,7 +170,7 @@ class _Walk:
 
 
 def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
-    narrowing, placed, rows = conv.narrowing, conv.placed, conv.rows
+    narrowing, rows = conv.narrowing, conv.rows
     if variant == "_dsp":
         read_bytes = -(-walk.window_bytes // 4) * 4
         constants = _stream_constants(rows, narrowing)
@@ -143,8 +179,19 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
         read_bytes = walk.window_bytes
         constants = _row_constants(rows, narrowing, CONV_VECTOR if variant == "_mve" else 1)
         scratch = 0 if walk.all_direct(read_bytes) else read_bytes
-    params = {
-        **constants,
+    params = constants | _dense_params(conv, walk, read_bytes)
+    args = (conv.source, Scratch(scratch), conv.result)
+    return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
+
+
+def _dense_params(conv: Convolution, walk: _Walk, read_bytes: int) -> dict[str, object]:
+    """All but the constants.
+
+    Args:
+        read_bytes: that the kernel reads where it reads a window in place.
+    """
+    narrowing, placed = conv.narrowing, conv.placed
+    return {
         "table": narrowing.table,
         **vars(walk),
         "last_direct": walk.last_direct(read_bytes),
@@ -152,14 +199,12 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
         "out_first": placed.first,
         "out_step": placed.step,
         "out_row_gap": placed.row_gap,
-        "out_channels": len(rows),
+        "out_channels": len(conv.rows),
         "in_zero": narrowing.in_zero,
         "out_zero": narrowing.out_zero,
         "low": narrowing.low,
         "high": narrowing.high,
     }
-    args = (conv.source, Scratch(scratch), conv.result)
-    return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
 
 
 # --- kd_conv_s8_row ---

@@ -30,6 +30,12 @@ def padded(values: np.ndarray, multiple: int) -> np.ndarray:
     return np.pad(values, behind)
 
 
+def nibbles(weights: np.ndarray) -> np.ndarray:
+    """uint8 (channels, bytes): two's complement of 4 bits, even columns in the lower half."""
+    wide = padded(weights.T, 2).T.astype(np.uint8) & 15
+    return wide[:, 0::2] | wide[:, 1::2] << 4
+
+
 def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
     """The stream of kd_conv_s8_dsp.c: words of columns 0, 2 and 1, 3 of each four.
 

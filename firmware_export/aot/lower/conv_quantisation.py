@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.aot.arithmetic import activation_range
-from firmware_export.aot.checks import require_symmetric
+from firmware_export.aot.checks import require_symmetric, require_types
 from firmware_export.aot.graph import Node, refuse
-from firmware_export.aot.lower.sums_s16 import WIDE_BIASES
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from kd_edge.convert.flatbuffer import Tensor
 
@@ -95,14 +94,9 @@ def narrowing_of(
 def _check_types(
     node: Node, source: Tensor, weights: Tensor, bias: Tensor | None, channels: int
 ) -> None:
-    types = source.dtype, weights.dtype, node.computed.dtype
-    if types not in (("int8", "int8", "int8"), ("int16", "int8", "int16")):
-        raise refuse(node, f"its types are {', '.join(types)}", "convert the model to int8")
+    require_types(node)
     if weights.data is None or (bias is not None and bias.data is None):
         raise refuse(node, "its weights or biases are computed", "make them constants")
-    bias_types = ("int32",) if source.dtype == "int8" else WIDE_BIASES[node.op]
-    if bias is not None and bias.dtype not in bias_types:
-        raise refuse(node, f"its biases are {bias.dtype}", "convert the model to int8")
     if bias is not None and bias.data.size != channels:
         raise refuse(node, f"it has {bias.data.size} biases", f"its weights need {channels}")
     if len(source.scales) != 1 or len(node.computed.scales) != 1 or not weights.scales:

@@ -27,6 +27,7 @@ class Convolution:
     Attributes:
         weights: int8 (output channels, kernel rows, kernel columns, channels of a group).
         placement: of the output's pixels; None where they follow each other.
+        packed: the weights are of 4 bits and stay two to a byte.
     """
 
     source: Tensor
@@ -35,6 +36,7 @@ class Convolution:
     weights: np.ndarray
     narrowing: Narrowing
     placement: Placement | None = None
+    packed: bool = False
     note: str = ""
 
     @property

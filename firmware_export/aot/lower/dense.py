@@ -20,11 +20,13 @@ from firmware_export.aot.layout import (
     blocks_of_rows,
     folded_bias,
     pack_rows,
+    pack_s4,
     packs,
+    s4_input_bytes,
     widened_bytes,
 )
 from firmware_export.aot.lower.conv_quantisation import sum_bounds
-from firmware_export.aot.lower.sums_s16 import WIDE_BIASES, wide_matrix
+from firmware_export.aot.lower.sums_s16 import wide_matrix
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from firmware_export.aot.program import Call, Scratch
 from kd_edge.convert.flatbuffer import Tensor
@@ -64,10 +66,10 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
     matrix = _rows(node, source, weights, bias)
     n_rows, columns = matrix.weights.shape
     batches = elements(result) // n_rows
-    packed = core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most)
+    kernel, arrays, scratch = _form(matrix, weights.dtype, core)
     low, high = activation_range(node, node.computed)
     params = {
-        **(_packed_arrays(matrix) if packed else _plain_arrays(matrix)),
+        **arrays,
         "scales": matrix.scales,
         "table": node.table,
         "columns": columns,
@@ -80,9 +82,9 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
     }
     return (
         Call(
-            kernel="kd_fc_packed_s8" if packed else "kd_fc_s8",
+            kernel=kernel,
             params=params,
-            args=(source, result, *((Scratch(widened_bytes(columns)),) if packed else ())),
+            args=(source, result, *scratch),
             writes=(1,),
             macs=batches * n_rows * columns,
             note=f"fully connected, {columns} to {n_rows}",
@@ -148,15 +150,11 @@ def _factors(node: Node, source: Tensor, weights: Tensor) -> list[float]:
 
 def _checked_inputs(node: Node) -> tuple[Tensor, Tensor, Tensor | None]:
     source, weights, bias = (*node.inputs, None, None)[:3]
-    require_types(node, source, node.computed, node.outputs[0], allowed=("int8", "int16"))
-    require_types(node, weights, allowed=("int8",))
+    require_types(node)
     require_scales(node, source, node.computed)
     require_symmetric(node, source, node.computed)
     if weights.data is None or (bias is not None and bias.data is None):
         raise refuse(node, "its weights or biases are computed", "make them constants")
-    bias_types = ("int32",) if source.dtype == "int8" else WIDE_BIASES[node.op]
-    if bias is not None and bias.dtype not in bias_types:
-        raise refuse(node, f"its biases are {bias.dtype}", CONVERT_AGAIN)
     _check_weights(node, weights)
     rows, columns = weights.shape
     result = node.outputs[0]
@@ -185,11 +183,24 @@ def _check_weights(node: Node, weights: Tensor) -> None:
         raise refuse(node, "its weights lack a scale, or have a zero point", CONVERT_AGAIN)
     if len(weights.scales) > 1 and weights.quantized_axis != 0:
         raise refuse(node, "its weights' scales do not go by row", CONVERT_AGAIN)
+    if len(weights.scales) > 1 and weights.dtype == "int4":
+        raise refuse(
+            node,
+            "its int4 weights have scales by row, which TFLite Micro refuses",
+            "convert it with one scale for the layer, or with int8 weights",
+        )
 
 
-def _plain_arrays(matrix: _Rows) -> dict[str, np.ndarray]:
-    return {"weights": matrix.weights, "bias": matrix.bias.astype(np.int32)}
-
-
-def _packed_arrays(matrix: _Rows) -> dict[str, np.ndarray]:
-    return {"weights": pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))}
+def _form(
+    matrix: _Rows, dtype: str, core: Core
+) -> tuple[str, dict[str, np.ndarray], tuple[Scratch, ...]]:
+    """Kernel, its weights and biases, and its scratch."""
+    columns = matrix.weights.shape[1]
+    bias = matrix.bias.astype(np.int32)
+    if dtype == "int4":
+        arrays = {"weights": pack_s4(matrix.weights), "bias": bias}
+        return "kd_fc_s4", arrays, (Scratch(s4_input_bytes(columns, core)),)
+    if core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most):
+        packed = pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))
+        return "kd_fc_packed_s8", {"weights": packed}, (Scratch(widened_bytes(columns)),)
+    return "kd_fc_s8", {"weights": matrix.weights, "bias": bias}, ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from firmware_export.aot.cores import Core
@@ -9,7 +11,13 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.lower.conv import convolution_call
 from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
-from firmware_export.aot.lower.conv_layout import DEPTHWISE_VECTOR, folded_bias, padded, quad_stream
+from firmware_export.aot.lower.conv_layout import (
+    DEPTHWISE_VECTOR,
+    folded_bias,
+    nibbles,
+    padded,
+    quad_stream,
+)
 from firmware_export.aot.lower.conv_quantisation import (
     Narrowing,
     check_sums,
@@ -21,6 +29,7 @@ from firmware_export.aot.lower.convolution import Convolution
 from firmware_export.aot.program import Call, Scratch
 
 _QUAD = 4  # channels that the DSP kernel computes at a time
+_QUAD_HEADER_WORDS = 9  # of its stream, before the weights of four channels
 _POINTER_BYTES = {"": 8, "_dsp": 4, "_mve": 4}  # the portable kernel runs on 64-bit machines too
 
 
@@ -49,14 +58,18 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
     exact = (
         g.kernel_columns <= DEPTHWISE_COLUMNS if wide else _exact(by_channel, narrowing, variant)
     )
+    packed = weights.dtype == "int4"
     if channels > g.in_channels or channels == 1 or not exact:
         filters = by_channel.reshape(channels, g.kernel_rows, g.kernel_columns, 1)
-        conv = Convolution(source, node.outputs[0], g, filters, narrowing, note=node.place)
+        conv = Convolution(
+            source, node.outputs[0], g, filters, narrowing, packed=packed, note=node.place
+        )
         return (convolution_call(node, conv, core),)
     if wide:
         return (wide_depthwise_call(node, g, by_channel, narrowing),)
     check_sums(node, by_channel, narrowing)
-    return (_call(node, g, by_channel, narrowing, variant),)
+    call = _call(node, g, by_channel, narrowing, variant)
+    return (_with_packed_weights(call, variant) if packed else call,)
 
 
 def _exact(by_channel: np.ndarray, narrowing: Narrowing, variant: str) -> bool:
@@ -83,6 +96,28 @@ def _call(
     args = (node.inputs[0], scratch, node.outputs[0])
     macs = g.pixels * by_channel.size
     return Call("kd_depthwise_s8", params, args, (2,), macs=macs, note=node.place)
+
+
+def _with_packed_weights(call: Call, variant: str) -> Call:
+    """kd_depthwise_s4, which unpacks all weights of the layer and calls the kernel for bytes."""
+    weights = np.asarray(call.params["weights"])
+    stream = weights.reshape(1, -1).view(np.int8)
+    header = 0
+    if variant == "_dsp":
+        taps = call.params["kernel_rows"] * call.params["kernel_columns"]
+        stream = weights.reshape(-1, _QUAD_HEADER_WORDS + taps).view(np.int8)
+        header = 4 * _QUAD_HEADER_WORDS
+    packed = [stream[:, :header].view(np.uint8), nibbles(stream[:, header:])]
+    params = {
+        "packed": np.concatenate(packed, axis=1),
+        "groups": len(stream),
+        "copied_bytes": header,
+        "values": stream.shape[1] - header,
+        "layer": call.params | {"weights": None},
+    }
+    source, scratch, result = call.args
+    args = (source, Scratch(stream.size), scratch, result)
+    return replace(call, kernel="kd_depthwise_s4", params=params, args=args, writes=(3,))
 
 
 def _portable(by_channel: np.ndarray, narrowing: Narrowing) -> dict[str, np.ndarray | None]:

@@ -19,8 +19,6 @@ from firmware_export.aot.program import Call
 from firmware_export.aot.tables import table_of, table_source
 from kd_edge.convert.flatbuffer import Tensor
 
-_TYPES = ("int8", "int16")
-
 
 def lower_sum(node: Node, core: Core) -> tuple[Call, ...]:
     """ADD and SUB."""
@@ -34,13 +32,13 @@ def lower_product(node: Node, core: Core) -> tuple[Call, ...]:
 
 def lower_extremum(node: Node, core: Core) -> tuple[Call, ...]:
     """MAXIMUM and MINIMUM of quantised values; TFLite Micro does not look at their scales."""
-    require_types(node, *_operands(node), node.outputs[0], allowed=_TYPES)
+    require_types(node)
     members = {"minimum": int(node.op == "MINIMUM")}
     return (_walk(node, "kd_extremum", members),)
 
 
 def _binary(node: Node, kernel: str, members_of) -> tuple[Call, ...]:
-    require_types(node, *_operands(node), node.outputs[0], allowed=_TYPES)
+    require_types(node)
     require_scales(node, *_operands(node), node.computed, node.outputs[0])
     require_symmetric(node, *_operands(node), node.outputs[0])
     table = table_of(node)
@@ -86,13 +84,10 @@ _SUFFIXES = {"int8": "s8", "int16": "s16"}
 
 def lower_table(node: Node, core: Core) -> tuple[Call, ...]:
     """LOGISTIC, TANH, RELU and their like: on int8 a table, on int16 computed."""
+    require_types(node)
     if node.inputs[0].dtype == "int16":
         return lower_wide(node)
-    table = table_of(node)
-    if table is None:
-        types = " to ".join(t.dtype for t in (node.inputs[0], node.outputs[0]))
-        raise refuse(node, f"it goes from {types}", "convert the model to int8")
-    return (_table_call(node, table),)
+    return (_table_call(node, table_of(node)),)
 
 
 def _table_call(node: Node, table) -> Call:

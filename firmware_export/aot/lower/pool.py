@@ -23,7 +23,7 @@ def lower_pool(node: Node, core: Core) -> tuple[Call, ...]:
             otherwise than the input, or shapes that do not fit each other.
     """
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=tuple(_SUFFIXES))
+    require_types(node)
     require_scales(node, source, result)
     differ = abs(scale_of(source) - scale_of(result)) > _SCALE_TOLERANCE
     if differ or zero_point_of(source) != zero_point_of(result):

@@ -22,7 +22,7 @@ from firmware_export.aot.program import Call
 def lower_reduce(node: Node, core: Core) -> tuple[Call, ...]:
     """MEAN and SUM over constant axes."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8", "int16"))
+    require_types(node)
     require_scales(node, source, result)
     rank = len(source.shape)
     over = {axis_of(node, axis, rank) for axis in constant_of(node, 1, "axes")}
@@ -72,8 +72,7 @@ def _check_sum(node: Node, count: int, shift: int) -> None:
 def lower_arg_max(node: Node, core: Core) -> tuple[Call, ...]:
     """ARG_MAX along one constant axis, to int32."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, allowed=("int8",))
-    require_types(node, result, allowed=("int32",))
+    require_types(node)
     axis = axis_of(node, constant_of(node, 1, "axis")[0], len(source.shape))
     require_shape(node, result, source.shape[:axis] + source.shape[axis + 1 :])
     call = Call(

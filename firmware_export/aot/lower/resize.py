@@ -16,7 +16,7 @@ from firmware_export.aot.program import Call
 def lower_nearest(node: Node, core: Core) -> tuple[Call, ...]:
     """A copy with repeated or left-out pixels where the sizes are multiples, else by index."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8", "int16", "float32"))
+    require_types(node)
     height, width = _size(node)
     rows = [_nearest(node, y, source.shape[1], height) for y in range(height)]
     columns = [_nearest(node, x, source.shape[2], width) for x in range(width)]
@@ -95,7 +95,7 @@ def _copy(node: Node, rows, columns) -> Call:
 def lower_bilinear(node: Node, core: Core) -> tuple[Call, ...]:
     """Integer weights of 1024ths, as TFLite Micro computes int8."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8",))
+    require_types(node)
     if node.options.get("align_corners") and node.options.get("half_pixel_centers"):
         raise refuse(node, "it has half-pixel centres and aligned corners", "choose one of them")
     height, width = _size(node)

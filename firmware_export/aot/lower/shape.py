@@ -29,8 +29,6 @@ from firmware_export.aot.numbers import zero_point_of
 from firmware_export.aot.program import Call
 from kd_edge.convert.flatbuffer import Tensor
 
-_NUMBERS = ("int8", "int16", "int32", "float32")
-
 
 def contiguous_view(node: Node) -> tuple[int, ...] | None:
     """Bytes into `view_source(node)` at which each output lies, whole and in order.
@@ -62,14 +60,14 @@ def lower_part(node: Node, core: Core) -> tuple[Call, ...]:
 
 def _same_values(node: Node) -> tuple[Move, ...]:
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=tuple(ITEM_BYTES))
+    require_types(node)
     require_same_size(node, source, result)
     return (Move(source, result, (Axis(elements(source), 1, 1),)),)
 
 
 def _transpose_moves(node: Node) -> tuple[Move, ...]:
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int8", "int16", "float32"))
+    require_types(node)
     order = constant_of(node, 1, "order of axes")
     if sorted(order) != list(range(len(source.shape))):
         raise refuse(node, f"{order} is no order of {len(source.shape)} axes", "make it again")
@@ -116,7 +114,7 @@ def joined_sizes(node: Node) -> tuple[int, list[int], int]:
         KdEdgeError KD_UNSUPPORTED_OP: types, shapes or quantisation that do not fit each other.
     """
     result, packs = node.outputs[0], node.op == "PACK"
-    require_types(node, *node.inputs, result, allowed=(*_NUMBERS, "int64", *_MORE[node.op]))
+    require_types(node)
     if not packs:
         _check_join(node)
     axis = axis_of(node, int(node.options["axis"]), len(result.shape))
@@ -129,9 +127,6 @@ def joined_sizes(node: Node) -> tuple[int, list[int], int]:
         require_shape(node, tensor, before + (() if packs else (sizes[-1],)) + behind)
     require_shape(node, result, (*before, sum(sizes), *behind))
     return prod(before), sizes, prod(behind)
-
-
-_MORE: dict[str, tuple[str, ...]] = {"CONCATENATION": ("bool",), "PACK": ()}
 
 
 def _check_join(node: Node) -> None:
@@ -167,7 +162,7 @@ def _joins(node: Node, outer: int, sizes: list[int], inner: int) -> tuple[Call, 
 def lower_pad(node: Node, core: Core) -> tuple[Call, ...]:
     """PAD and PADV2: the result filled with the padding's value, then the input copied into it."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=_NUMBERS)
+    require_types(node)
     amounts = constant_of(node, 1, "paddings")
     if len(amounts) != 2 * len(source.shape) or min(amounts, default=0) < 0:
         raise refuse(node, "its paddings are not two for each axis, 0 or more", "make it again")

@@ -14,13 +14,11 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.moves import Axis, Move, strides
 from kd_edge.convert.flatbuffer import Tensor
 
-_NUMBERS = ("int8", "int16", "int32", "float32")
-
 
 def slice_moves(node: Node) -> tuple[Move, ...]:
     """SLICE: from `begin`, `size` elements of each axis, -1 for all that follow."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=(*_NUMBERS, "bool"))
+    require_types(node)
     begins = constant_of(node, 1, "begin", ("int32", "int64"))
     sizes = constant_of(node, 2, "size", ("int32", "int64"))
     if not len(begins) == len(sizes) == len(source.shape):
@@ -37,7 +35,7 @@ def slice_moves(node: Node) -> tuple[Move, ...]:
 def strided_slice_moves(node: Node) -> tuple[Move, ...]:
     """STRIDED_SLICE with begin, end and shrink masks, and negative strides."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=(*_NUMBERS, "bool"))
+    require_types(node)
     options = node.options
     if any(options.get(name) for name in ("ellipsis_mask", "new_axis_mask", "offset")):
         raise refuse(
@@ -89,7 +87,7 @@ def split_moves(node: Node) -> tuple[Move, ...]:
     """SPLIT and SPLIT_V: the axis cut into the outputs' sizes."""
     source = split_source(node)
     position, name = (0, "axis") if node.op == "SPLIT" else (2, "axis")
-    require_types(node, source, *node.outputs, allowed=_NUMBERS)
+    require_types(node)
     axis = axis_of(node, constant_of(node, position, name)[0], len(source.shape))
     moves, at = [], 0
     for result in node.outputs:
@@ -114,7 +112,7 @@ def split_source(node: Node) -> Tensor:
 def unpack_moves(node: Node) -> tuple[Move, ...]:
     """UNPACK: each place along the axis an output of its own."""
     source = node.inputs[0]
-    require_types(node, source, *node.outputs, allowed=_NUMBERS)
+    require_types(node)
     axis = axis_of(node, int(node.options["axis"]), len(source.shape))
     if len(node.outputs) != source.shape[axis]:
         raise refuse(node, f"it has not {source.shape[axis]} outputs", "make the file again")

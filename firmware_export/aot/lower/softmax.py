@@ -26,8 +26,7 @@ _MAX_DEPTH = 4095
 def lower_softmax(node: Node, core: Core) -> tuple[Call, ...]:
     """int8 to int8 or int16, int16 to int16."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, allowed=("int8", "int16"))
-    require_types(node, result, allowed=("int8", "int16"))
+    require_types(node)
     require_same_size(node, source, result)
     if not source.shape or not math.isfinite(float(node.options["beta"])):
         raise refuse(node, "it has no axis to go along, or no beta", "make the file again")

@@ -15,13 +15,6 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import wide_multiplier
 from kd_edge.errors import KdEdgeError
 
-# Types of biases that TFLite Micro takes for int16 values.
-WIDE_BIASES = {
-    "CONV_2D": ("int64", "int32"),
-    "FULLY_CONNECTED": ("int64", "int32"),
-    "DEPTHWISE_CONV_2D": ("int64",),
-    "TRANSPOSE_CONV": ("int64", "int16"),
-}
 _LARGEST_VALUE = 1 << 15
 _LEAST_ROWS = 4  # that kd_matvec_s16 reads
 _MOST_LEFT = 7  # that a sum of 64 bits may be shifted

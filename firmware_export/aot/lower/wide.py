@@ -13,7 +13,6 @@ from firmware_export.aot.checks import (
     require_same_size,
     require_scales,
     require_symmetric,
-    require_types,
 )
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of
@@ -31,9 +30,6 @@ _MOST_DEPTH = 65535  # largest shares of SOFTMAX whose sum fits 32 bits
 def lower_wide(node: Node) -> tuple[Call, ...]:
     """LOGISTIC, TANH, RELU, RELU6 or LEAKY_RELU, int16 to int16."""
     source, result = node.inputs[0], node.outputs[0]
-    if node.op not in _WIDE:
-        raise refuse(node, "it is on int16; it goes on int8 alone", "convert the model to int8")
-    require_types(node, source, result, allowed=("int16",))
     require_scales(node, source, result)
     require_symmetric(node, source, result)
     require_same_size(node, source, result)
@@ -135,7 +131,6 @@ _WIDE: dict[str, Callable[[Node, Tensor, Tensor], Kernel]] = {
 def lower_wide_softmax(node: Node) -> tuple[Call, ...]:
     """SOFTMAX along the last axis, int16 to int16; its two tables take 2 kB."""
     source, result = node.inputs[0], node.outputs[0]
-    require_types(node, source, result, allowed=("int16",))
     require_scales(node, source, result)
     require_symmetric(node, source, result)
     depth = source.shape[-1]

@@ -2,7 +2,7 @@
 #ifndef KD_CONV_S8_WINDOW_H
 #define KD_CONV_S8_WINDOW_H
 
-#include "kd_conv_s8.h"
+#include "kd_conv_s8_params.h"
 
 /* A walk over the output's pixels, image after image. */
 typedef struct {

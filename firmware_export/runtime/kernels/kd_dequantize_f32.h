@@ -1,4 +1,4 @@
-/* DEQUANTIZE, int8 or int16 to float. */
+/* DEQUANTIZE, integers of 8 or 16 bits to float. */
 #ifndef KD_DEQUANTIZE_F32_H
 #define KD_DEQUANTIZE_F32_H
 
@@ -8,7 +8,7 @@ typedef struct {
     int32_t count;
     float scale;
     int32_t zero_point;
-    int32_t wide; /* 1: in is int16, 0: int8 */
+    int32_t in_type; /* kd_integer, of 8 or 16 bits */
 } kd_dequantize_f32_params;
 
 /* out = (in - zero_point) * scale, bit-exact with TFLite Micro's DEQUANTIZE. in and out do not overlap.

@@ -22,6 +22,12 @@ static inline int32_t kd_clamp(int32_t value, int32_t low, int32_t high)
     return kd_min(kd_max(value, low), high);
 }
 
+/* a + b, as two's complement wraps. */
+static inline int32_t kd_wrapping_sum(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
 /* x * 2^left, as two's complement wraps. */
 static inline int32_t kd_shift_left(int32_t x, uint32_t left)
 {

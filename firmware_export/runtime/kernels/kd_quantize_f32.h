@@ -8,7 +8,7 @@ typedef struct {
     int32_t count;
     float scale;
     int32_t zero_point;
-    int32_t wide; /* 1: out is int16, 0: int8 */
+    int32_t out_type; /* kd_integer, of 8 or 16 bits */
 } kd_quantize_f32_params;
 
 /* out = round(in / scale) + zero_point, halves away from zero, clamped to the type, as TFLite Micro's

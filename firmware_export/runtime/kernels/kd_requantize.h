@@ -1,4 +1,4 @@
-/* QUANTIZE between int8 and int16, or from int16 to another int16 scale. */
+/* QUANTIZE from integers to integers. */
 #ifndef KD_REQUANTIZE_H
 #define KD_REQUANTIZE_H
 
@@ -6,16 +6,17 @@
 
 typedef struct {
     int32_t count;
-    int32_t in_wide;    /* 1: int16, 0: int8 */
-    int32_t out_wide;
+    int32_t in_type;    /* kd_integer */
+    int32_t out_type;
     int32_t in_offset;  /* minus the zero point */
     int32_t multiplier; /* of 2^31 */
-    int32_t shift;      /* left where positive */
+    int32_t shift;      /* left where positive; -31 to 30 */
     int32_t offset;     /* the result's zero point */
 } kd_requantize_params;
 
-/* out = clamp(requant(in + in_offset) + offset), bit-exact with TFLite Micro's QUANTIZE. out may be in
- * where its type is not wider. Never fails. Stack: under 64 bytes. */
+/* out = clamp(requant(in + in_offset) + offset), bit-exact with TFLite Micro's QUANTIZE; what leaves 32
+ * bits on the way wraps, as there. out may be in where its type is not wider.
+ * Never fails. Stack: under 64 bytes. */
 void kd_requantize(const kd_requantize_params *p, const void *in, void *out);
 
 #endif /* KD_REQUANTIZE_H */
