@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import strategies as st
 from tflite_samples import GraphBuilder
 
 from firmware_export.aot.graph import Node
 from firmware_export.aot.reading import read_graph
 from kd_edge.convert.flatbuffer import read_tflite
+
+
+def some(cases: st.SearchStrategy, count: int) -> st.SearchStrategy:
+    """So many cases, not all alike: Hypothesis begins with the simplest of everything.
+
+    A test of a single example would never see another one.
+    """
+    drawn = st.lists(cases, min_size=count, max_size=count)
+    return drawn.filter(lambda found: len(set(map(repr, found))) > 1)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from aot_harness import check_exact
 from aot_matrix_models import DENSE_CASES, DenseCase, dense_model
+from aot_models import some
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.layout import blocks_of_rows, folded_bias, pack_rows, packs
 from kd_edge.errors import KdEdgeError
 
-_SOME = st.lists(DENSE_CASES, min_size=14, max_size=14)
+_SOME = some(DENSE_CASES, 14)
 _ORDINARY = DenseCase(columns=7, rows=5)
 
 

@@ -15,6 +15,7 @@ from tflite_samples import options_of
 
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
+from firmware_export.aot.type_table import TYPES
 from kd_edge.errors import KdEdgeError
 
 BINARY = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")
@@ -152,21 +153,30 @@ def test_rectifiers_of_any_int16_scale_are_exact(op, alpha):
 # --- QUANTIZE and DEQUANTIZE ---
 
 
-def test_quantize_and_dequantize_between_float_and_integers_are_exact():
+_FINER = {"int16": 1 / 256, "int32": 1e-6}
+_ZEROS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-9, 9)}
+
+
+def conversions_model(rng, *, pairs_each=3) -> bytes:
+    """QUANTIZE and DEQUANTIZE between all types of the table, with any scales and zero points."""
     model = OperatorModel()
-    rng = np.random.default_rng(8)
-    pairs = [("int8", "int16"), ("int16", "int8"), ("int16", "int16"), ("int8", "int8")]
-    pairs += [("float32", "int8"), ("float32", "int16"), ("int8", "float32"), ("int16", "float32")]
-    for source, result in pairs * 3:
-        tensors = []
-        for make, dtype in ((model.input, source), (model.output, result)):
-            scale = 10 ** rng.uniform(-3, 0) * (1 / 256 if dtype == "int16" else 1)
-            zero_point = int(rng.integers(-128, 128)) if dtype == "int8" else 0
-            quantisation = (scale, zero_point) if dtype != "float32" else (None, 0)
-            tensors.append(make(Quantised((1, 200), *quantisation, dtype)))
-        op = "DEQUANTIZE" if result == "float32" else "QUANTIZE"
-        model.operator(op, tensors[:1], tensors[1:])
-    check_exact([model.content()])
+    for op in ("QUANTIZE", "DEQUANTIZE"):
+        for row in TYPES[op].computed * pairs_each:
+            tensors = []
+            types = row.split(" -> ") * (1 if "->" in row else 2)
+            for make, dtype in zip((model.input, model.output), types, strict=True):
+                scale = 10 ** rng.uniform(-3, 0) * _FINER.get(dtype, 1)
+                zero_point = int(rng.integers(*_ZEROS[dtype])) if dtype in _ZEROS else 0
+                quantisation = (scale, zero_point) if dtype != "float32" else (None, 0)
+                tensors.append(make(Quantised((1, 200), *quantisation, dtype)))
+            model.operator(op, tensors[:1], tensors[1:])
+    return model.content()
+
+
+@pytest.mark.parametrize("core", ["host", pytest.param("m3", marks=pytest.mark.qemu)])
+def test_quantize_and_dequantize_between_all_types_are_exact(core):
+    content = conversions_model(np.random.default_rng(8))
+    check_exact([content], core=core, n_windows=8 if core == "host" else 3)
 
 
 def test_floats_halfway_between_two_integers_round_away_from_zero():
@@ -222,7 +232,7 @@ int8 = Quantised((1, 4), 0.1)
             wide_model("LEAKY_RELU", [(0.1, 0.1)], options_of("LeakyReluOptions", alpha=np.inf)),
             "inf",
         ),
-        (wide_model("HARD_SWISH", [(0.1, 0.1)]), "int8 alone"),
+        (wide_model("HARD_SWISH", [(0.1, 0.1)]), "for int8"),
         (wide_model("LOGISTIC", [(0.1, 0.1)]), "1/32768"),
         (wide_model("LOGISTIC", [(30.0, 2.0**-15)]), "above"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tflite_samples import GraphBuilder
 
 from kd_edge.convert.flatbuffer import buffer_offsets, pack, read_tflite, unpack
 from kd_edge.errors import KdEdgeError
@@ -201,11 +202,22 @@ def test_types_and_operators_beyond_the_schema_keep_their_numbers():
 
 def test_a_constant_that_is_not_read_says_why():
     """Oracle: the type and the sparsity written."""
-    packed = read_tflite(edited(set_tensor(1, type=schema.TensorType.INT4))).tensors[1]
-    assert (packed.data, packed.unreadable) == (None, "is of type int4")
+    words = read_tflite(edited(set_tensor(1, type=schema.TensorType.STRING))).tensors[1]
+    assert (words.data, words.unreadable) == (None, "is of type string")
     sparse = read_tflite(edited(set_tensor(1, sparsity=schema.SparsityParametersT()))).tensors[1]
     assert (sparse.data, sparse.unreadable) == (None, "is stored sparse")
     assert read_tflite(CONTENT).tensors[1].unreadable is None
+
+
+def test_int4_constants_are_unpacked_the_lower_half_of_a_byte_first():
+    """Oracle: the bytes written; the half behind an odd last value is not one."""
+    graph = GraphBuilder()
+    weights = graph.constant_int4("w", np.array([[-8, 7, 0], [1, -1, 5]]), scale=0.1)
+    odd = graph.constant_int4("o", np.array([-3, 2, 6]), scale=0.1)
+    tensors = read_tflite(graph.content((), ())).tensors
+    assert tensors[weights].data.tolist() == [[-8, 7, 0], [1, -1, 5]]
+    assert tensors[odd].data.tolist() == [-3, 2, 6]
+    assert {tensors[i].dtype for i in (weights, odd)} == {"int4"}
 
 
 def test_the_scales_of_a_list_go_along_its_one_axis_whatever_the_file_says():

@@ -14,6 +14,13 @@ EMG_SHAPE, ACC_SHAPE, N_CLASSES = (4, 12, 3), (2,), 5
 LSTM_SHAPE, LSTM_UNITS, LSTM_CLASSES = (6, 3), 4, 3
 
 
+def packed_int4(values: np.ndarray) -> np.ndarray:
+    """uint8: two values from -8 to 7 to a byte, the first in the lower half."""
+    flat = values.reshape(-1).astype(np.uint8) & 15
+    whole = np.append(flat, np.zeros(flat.size % 2, np.uint8))
+    return whole[0::2] | whole[1::2] << 4
+
+
 class GraphBuilder:
     """Tensors and operators of one subgraph, in the order they are added."""
 
@@ -39,9 +46,16 @@ class GraphBuilder:
         return len(self._graph.tensors) - 1
 
     def constant(self, name, array, **quantisation):
-        index = self.tensor(name, array.shape, array.dtype.name, **quantisation)
+        return self._constant(name, array.shape, array.dtype.name, array.tobytes(), quantisation)
+
+    def constant_int4(self, name, array, **quantisation):
+        """Values from -8 to 7."""
+        return self._constant(name, array.shape, "int4", packed_int4(array).tobytes(), quantisation)
+
+    def _constant(self, name, shape, dtype, content, quantisation):
+        index = self.tensor(name, shape, dtype, **quantisation)
         buffer = schema.BufferT()
-        buffer.data = np.frombuffer(array.tobytes(), np.uint8)
+        buffer.data = np.frombuffer(content, np.uint8)
         self._buffers.append(buffer)
         self._graph.tensors[index].buffer = len(self._buffers) - 1
         return index
@@ -178,6 +192,12 @@ def write_conv_model(path: Path, *, quantised: bool) -> Path:
 
 
 def write_lstm_model(path: Path) -> Path:
+    """`float_lstm_model` as a file."""
+    path.write_bytes(float_lstm_model())
+    return path
+
+
+def float_lstm_model() -> bytes:
     """float32: one fused LSTM and a dense layer over its flattened sequence."""
     rng = np.random.default_rng(6)
     graph = GraphBuilder()
@@ -219,7 +239,7 @@ def write_lstm_model(path: Path) -> Path:
         (logits,),
         options_of("FullyConnectedOptions"),
     )
-    return graph.write(path, (emg,), (logits,))
+    return graph.content((emg,), (logits,))
 
 
 def conv_windows(n: int, *, seed: int = 1) -> WindowSet:
