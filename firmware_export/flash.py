@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.processes import run_program
 
 COMPILER = "arm-none-eabi-gcc"
 SIZE = "arm-none-eabi-size"
@@ -75,7 +75,7 @@ def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes,
 def _flash(source: Path, core: str, scratch: Path) -> int:
     """Bytes of one source's sections that stand in flash."""
     target = scratch / f"{source.stem}.o"
-    _run(COMPILER, "-std=c11", "-Os", *CORES[core], "-c", str(source), "-o", str(target))
+    _run(COMPILER, "-std=c11", "-Os", *CORES[core], "-c", str(source.resolve()), "-o", str(target))
     total = 0
     for line in _run(SIZE, "-A", str(target)).splitlines():
         cells = line.split()
@@ -85,7 +85,7 @@ def _flash(source: Path, core: str, scratch: Path) -> int:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command)
     if done.returncode:
         raise KdEdgeError(
             "KD_MISSING_TOOL",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from firmware_export.aot.cores import Core
 from firmware_export.boards.toolchain import find_tool
 from firmware_export.firmware import RUNTIME, Firmware
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import write_text
+from kd_edge.processes import run_program
 
 # Part -> its sources in a firmware.
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -77,8 +76,8 @@ def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> S
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, text in firmware.files.items():
-            write_text(folder / file, text)
-        write_text(folder / "probe.c", _PROBE)
+            (folder / file).write_text(text, encoding="utf-8")
+        (folder / "probe.c").write_text(_PROBE, encoding="utf-8")
         symbols = tuple(
             symbol
             for part, sources in PARTS.items()
@@ -105,7 +104,7 @@ def _compiled(folder: Path, source: str, firmware: Firmware, core: Core, optimiz
     command = [find_tool(core.compiler or "cc"), "-std=c99", optimize, *core.flags, *defines]
     command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
     command += ["-c", str(folder / source), "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command, folder=folder)
     if done.returncode:
         raise KdEdgeError(
             "KD_COMPILE",
@@ -119,7 +118,8 @@ def _compiled(folder: Path, source: str, firmware: Firmware, core: Core, optimiz
 def _symbols(part: str, target: Path, core: Core) -> list[SymbolSize]:
     """Each section of the object file: with -ffunction-sections it is one symbol, or strings."""
     size = find_tool((core.compiler or "cc").removesuffix("gcc").removesuffix("cc") + "size")
-    listing = subprocess.run([size, "-A", str(target)], capture_output=True, text=True, check=True)
+    listing = run_program([size, "-A", target.name], folder=target.parent)
+    listing.check_returncode()
     found: dict[tuple[str, bool], int] = {}
     for line in listing.stdout.splitlines():
         cells = line.split()

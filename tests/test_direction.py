@@ -9,7 +9,10 @@ import pytest
 
 ORDER = (
     "kd_edge.errors",
+    "kd_edge.untrusted",
     "kd_edge.files",
+    "kd_edge.processes",
+    "kd_edge.plotting",
     "kd_edge.recipe",
     "kd_edge.signals",
     "kd_edge.frontend",

@@ -112,3 +112,26 @@ def test_no_recordings_make_an_empty_inspection():
     assert found.recordings == 0
     assert found.problems[0].code == "KD_EMPTY_FOLDER"
     json.loads(to_json(found))
+
+
+def test_a_picture_is_the_same_whatever_matplotlibrc_lies_in_the_working_folder(tmp_path):
+    """Oracle: a fresh process without such a file; with it, LaTeX would run over a file's names."""
+    import subprocess
+    import sys
+
+    (tmp_path / "a.csv").write_text("# rate_hz = 100\nemg_1 (mV)\n0.5\n0.25\n")
+    pictures = {}
+    for name, settings in (("plain", None), ("odd", b"text.usetex: True\n"), ("bytes", b"\xff")):
+        folder = tmp_path / name
+        folder.mkdir()
+        if settings:
+            (folder / "matplotlibrc").write_bytes(settings)
+        code = "import sys; from kd_edge.cli import main; main(sys.argv[1:])"
+        arguments = ["data", "inspect", str(tmp_path / "a.csv"), "--plot", "p.png"]
+        command = [sys.executable, "-P", "-W", "error", "-c", code, *arguments]
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        pictures[name] = (folder / "p.png").read_bytes()
+    assert len(set(pictures.values())) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from firmware_export.aot.cores import Core
 from kd_edge.errors import KdEdgeError
+from kd_edge.processes import run_program
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def measure_code(files: Mapping[str, str], core: Core, *options: str) -> CodeSiz
             (Path(scratch) / name).write_text(text, encoding="utf-8")
         sources = sorted(name for name in files if name.endswith(".c"))
         flags = (*core.flags, *options, "-ffunction-sections", "-fdata-sections")
-        _run(scratch, compiler, "-std=c99", *flags, "-I.", "-c", *sources)
+        _run(Path(scratch), compiler, "-std=c99", *flags, "-I.", "-c", *sources)
         objects = [f"{Path(name).stem}.o" for name in sources]
-        lines = _run(scratch, size, *objects).splitlines()[1:]
+        lines = _run(Path(scratch), size, *objects).splitlines()[1:]
     cells = [[int(cell) for cell in line.split()[:3]] for line in lines]
-    version = _run(".", compiler, "-dumpfullversion").strip()
+    version = _run(None, compiler, "-dumpfullversion").strip()
     return CodeSize(
         flash_bytes=sum(text + data for text, data, _ in cells),
         ram_bytes=sum(data + bss for _, data, bss in cells),
@@ -62,8 +62,8 @@ def measure_code(files: Mapping[str, str], core: Core, *options: str) -> CodeSiz
     )
 
 
-def _run(folder: str, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def _run(folder: Path | None, *command: str) -> str:
+    done = run_program(command, folder=folder)
     if done.returncode:
         raise KdEdgeError(
             "KD_COMPILE",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from firmware_export.settings import FirmwareSettings
 from firmware_export.tflm import input_specs
 from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.errors import KdEdgeError
+from kd_edge.processes import run_program
 
 HOST_COMPILERS = ("gcc", "cc", "clang")
 
@@ -79,14 +79,13 @@ def run_golden_here(model_path: Path, settings: FirmwareSettings) -> np.ndarray 
             (Path(folder) / name).write_text(text, encoding="utf-8")
         sources = sorted(name for name in files if name.endswith(".c"))
         _run(folder, compiler, "-std=c99", "-O1", "-I.", *sources, "-o", "golden")
-        said = _run(folder, "./golden")
+        said = _run(folder, str(Path(folder, "golden")))
     count = min(settings.golden_count, len(settings.golden.labels))
     return np.frombuffer(said, np.int8).reshape(count, -1)
 
 
 def _run(folder: str, *command: str) -> bytes:
-    program = command[0] if "/" not in command[0] else str(Path(folder, command[0]).resolve())
-    done = subprocess.run([program, *command[1:]], cwd=folder, capture_output=True, check=False)
+    done = run_program(command, folder=Path(folder), as_text=False)
     if done.returncode:
         raise KdEdgeError(
             "KD_COMPILE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from firmware_export.aot.cores import CORES, Core, find_core
 from firmware_export.boards.toolchain import find_tool
 from kd_edge.errors import KdEdgeError
+from kd_edge.processes import run_program
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 
@@ -51,7 +51,12 @@ def compile_check(
     facts = find_core(core)
     files = [Path(source).resolve() for source in sources if _suits(source, facts)]
     compilers = (facts.compiler,) if facts.compiler else _HOST_COMPILERS
-    options = [*STRICT, optimize, *facts.flags, *(f"-I{folder}" for folder in include_dirs)]
+    options = [
+        *STRICT,
+        optimize,
+        *facts.flags,
+        *(f"-I{Path(folder).resolve()}" for folder in include_dirs),
+    ]
     options += [f"-D{name}={value}" for name, value in (defines or {}).items()]
     for compiler in compilers if files else ():
         _compile(find_tool(compiler), options, files, core)
@@ -74,7 +79,7 @@ def _compile(compiler: str, options: list[str], files: list[Path], core: str) ->
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             command = [compiler, *options, "-c", str(file), "-o", f"{folder}/object.o"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = run_program(command, folder=Path(folder))
             if done.returncode:
                 lines = [line for line in done.stderr.splitlines() if ": error: " in line]
                 raise KdEdgeError(

@@ -49,7 +49,11 @@ def run_image(
     """
     command = _command(board, elf, ["-serial", "null"], count_instructions=count_instructions)
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=elf.resolve().parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             output, errors = process.communicate(timeout=timeout_s)
@@ -162,6 +166,8 @@ def start(
                 count_instructions=count_instructions,
                 skip_idle=skip_idle,
             ),
+            # Semihosting lets an image open files by name: by those of its own folder first.
+            cwd=elf.resolve().parent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
@@ -215,9 +221,16 @@ def _command(
             f"{board.name} cannot {'count instructions' if board.emulated else 'be emulated'}",
             hint="QEMU's boards can: `kd-edge board list`",
         )
+    image = str(elf.resolve())
     if board.emulator is None:
-        return [str(elf.resolve())]
-    command = [find_tool("qemu-system-arm"), "-M", board.emulator.machine, "-kernel", str(elf)]
+        return [image]
+    command = [
+        find_tool("qemu-system-arm"),
+        "-M",
+        board.emulator.machine,
+        "-kernel",
+        image,
+    ]
     command += ["-display", "none", "-monitor", "none", "-nic", "none", *options]
     command += ["-semihosting-config", "enable=on,target=native"]
     if count_instructions:

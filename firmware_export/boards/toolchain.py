@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import jinja2
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import write_text
+from kd_edge.processes import run_program
 
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024
@@ -102,7 +102,7 @@ def find_tool(name: str) -> str:
             f"{name} is not installed",
             hint=how_to_get(name),
         )
-    return path
+    return os.path.abspath(path)
 
 
 def board_sources(board: Board) -> tuple[Path, ...]:
@@ -162,23 +162,24 @@ def build_image(
             fit the board's memories.
     """
     _check_emulated(board)
+    out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     files = board_files(board, stack_bytes=stack_bytes)
     if isinstance(sources, Mapping):
         files |= sources
         sources = [out / name for name in sources if name.endswith(".c")]
     for name, text in files.items():
-        write_text(out / name, text)
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
     elf = out / "image.elf"
     command = [find_tool(compiler_of(board)), "-std=c99", optimize, "-g", *board.core_facts.flags]
     command += [*SECTION_FLAGS, "-fno-common"]
-    command += [f"-I{folder}" for folder in (out, COMMON, *include_dirs)]
+    command += [f"-I{Path(folder).resolve()}" for folder in (out, COMMON, *include_dirs)]
     command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    command += [*extra_flags, *map(str, (*sources, *board_sources(board)))]
+    command += [*extra_flags, *(str(Path(p).resolve()) for p in (*sources, *board_sources(board)))]
     command += ["-Wl,--gc-sections", f"-Wl,-Map={out / 'image.map'}", "-o", str(elf)]
     if board.emulator:
         command += [*QEMU_LINK, f"-T{out / 'kd_board.ld'}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command, folder=out)
     if done.returncode:
         raise _refused(board, done.stderr)
     return _image(board, elf)
@@ -219,7 +220,8 @@ def _refused(board: Board, errors: str) -> KdEdgeError:
 
 def _image(board: Board, elf: Path) -> Image:
     size = find_tool(compiler_of(board).removesuffix("gcc").removesuffix("cc") + "size")
-    listing = subprocess.run([size, "-A", str(elf)], capture_output=True, text=True, check=True)
+    listing = run_program([size, "-A", elf.name], folder=elf.parent)
+    listing.check_returncode()
     sections, flash, ram = {}, 0, 0
     for line in listing.stdout.splitlines():
         cells = line.split()

@@ -1,4 +1,4 @@
-"""The converter's child process: `python -m kd_edge.convert.child JOB.json`.
+"""The converter's child process; its argument is JOB.json.
 
 TensorFlow's converter may end Python; here it ends nothing else. The answer is a file: the model,
 or the error as JSON.
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.models.keras_start import first_lines, load_keras
 
 
 def main(job_path: str) -> int:
@@ -39,10 +40,10 @@ def _end_with_parent() -> None:
 def _convert(job: dict) -> bytes:
     from kd_edge.convert.converter import convert_model
 
-    model = _load(job["keras"])
+    model = load_keras(Path(job["keras"]))
     calibration = None
     if job["calibration"]:
-        with np.load(job["calibration"]) as arrays:
+        with np.load(job["calibration"], allow_pickle=False) as arrays:
             calibration = {name: arrays[f"input_{i}"] for i, name in enumerate(job["input_order"])}
     try:
         return convert_model(
@@ -54,34 +55,10 @@ def _convert(job: dict) -> bytes:
         # TensorFlow refuses with exceptions of many kinds; each is the user's to read.
         raise KdEdgeError(
             "KD_CONVERTER_REFUSED",
-            f"TensorFlow's converter refuses the model: {_first_lines(error)}",
+            f"TensorFlow's converter refuses the model: {first_lines(error)}",
             where=f"{job['keras']} to {job['fmt']}",
             hint="build the model of LSTM, convolutions, Dense and pooling layers",
         ) from error
-
-
-def _load(path: str):
-    from kd_edge.errors import require
-
-    require("tensorflow", extra="build", purpose="converting a model")
-    import keras
-
-    import kd_edge.models.layers  # noqa: F401  registers the layers that a file may hold
-
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:
-        raise KdEdgeError(
-            "KD_BAD_FORMAT",
-            f"cannot load the Keras model: {_first_lines(error)}",
-            where=path,
-            hint="a .keras file of a functional model, with Keras' or kd-edge's own layers",
-        ) from error
-
-
-def _first_lines(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " | ".join(lines[:3])[:600] or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.convert.operators import LSTM
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.files import write_bytes
+from kd_edge.processes import python_command, python_environment
 
 CALIBRATED_FORMATS = ("int8", "int16x8")
 _TIMEOUT_S = 600.0
@@ -139,11 +138,12 @@ def _run_child(job: Path, folder: Path, timeout_s: float) -> bytes:
     log = folder / "stderr.txt"
     with log.open("wb") as stream:
         child = subprocess.Popen(
-            [sys.executable, "-m", "kd_edge.convert.child", str(job)],
+            python_command("kd_edge.convert.child", str(job)),
+            cwd=folder,
+            env=python_environment(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1"),
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=stream,
-            env=_environment(),
         )
         try:
             status = child.wait(timeout_s)
@@ -162,18 +162,6 @@ def _run_child(job: Path, folder: Path, timeout_s: float) -> bytes:
             fields["code"], fields["message"], where=fields["where"], hint=fields["hint"]
         )
     raise _crash(f"died of {_cause(status)}", log)
-
-
-def _environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONHASHSEED": "0",
-        # The child finds kd-edge where this process did.
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
 
 
 def _cause(status: int) -> str:

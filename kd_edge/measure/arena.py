@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import platform
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.measure.results import Arena
+from kd_edge.processes import python_command, python_environment, run_program
 from kd_edge.runtimes.registry import open_session
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
@@ -30,13 +29,9 @@ def measure_arena(path: Path) -> Arena:
     """
     # Opening it here first turns a bad or unsupported model into an error that says so.
     generous = open_session("tflm", path).arena_bytes
-    child = Path(__file__).with_name("arena_child.py")
-    # -P: the child's folder holds modules whose names others import.
-    done = subprocess.run(
-        [sys.executable, "-P", str(child), str(path), str(generous)],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_program(
+        python_command("kd_edge.measure.arena_child", str(Path(path).resolve()), str(generous)),
+        environment=python_environment(),
     )
     if done.returncode != 0:
         raise KdEdgeError(

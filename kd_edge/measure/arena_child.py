@@ -1,6 +1,6 @@
 """The part of `arena.py` that runs in a process of its own, because a small arena ends the process.
 
-Called as `python -P arena_child.py MODEL GENEROUS_BYTES`. It prints TFLite Micro's own account of a
+Its arguments are MODEL GENEROUS_BYTES. It prints TFLite Micro's own account of a
 generous arena on standard error, and the smallest arena that runs, in bytes, on standard output.
 """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
     WINDOWS_FILE,
@@ -16,7 +17,7 @@ from kd_edge.pipeline.bundle import (
 )
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import WORK_FOLDER, Trained, load_model, predict
+from kd_edge.pipeline.training import WORK_FOLDER, Trained, predict
 from kd_edge.windows import WindowSet, spread_evenly
 
 VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
@@ -56,7 +57,7 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
     )
 
     def make() -> None:
-        networks = {model: load_model(context.out / model.file) for model in trained}
+        networks = {model: load_keras(context.out / model.file) for model in trained}
         for file, windows in (
             (WINDOWS_FILE, parts),
             (VALIDATION_FILE, {VALIDATION: context.data.validation}),

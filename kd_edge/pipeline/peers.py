@@ -11,6 +11,7 @@ from kd_edge.distill.ensemble import combine
 from kd_edge.files import sha256_text
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.results import Accuracy
+from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import fold_windows
@@ -18,7 +19,6 @@ from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import (
     FoldTrainer,
     Trained,
-    load_model,
     predict,
     training_versions,
 )
@@ -141,7 +141,7 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
 
 def _accuracy(context: Context, student: Trained, part: WindowSet, part_key: tuple) -> Accuracy:
     def make():
-        network = load_model(context.out / student.file)
+        network = load_keras(context.out / student.file)
         figure = measure_accuracy(predict(network, part.only(student.inputs)), part)
         return _FIGURE.dump_python(figure, mode="json")
 

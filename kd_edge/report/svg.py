@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from kd_edge.plotting import plain_settings
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -87,12 +89,9 @@ class Picture:
 @contextlib.contextmanager
 def settings(name: str) -> Iterator[None]:
     """Matplotlib's settings for one picture; a figure must be made and rendered inside."""
-    import matplotlib
-
-    # The bundled style, not the user's matplotlibrc, so that the bytes are the same everywhere.
-    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    # Not the user's settings, so that the bytes are the same everywhere.
     with (
-        matplotlib.rc_context({**defaults, **_SETTINGS, "svg.hashsalt": name}),
+        plain_settings(**_SETTINGS, **{"svg.hashsalt": name}),
         warnings.catch_warnings(),
     ):
         # Matplotlib's own font measures the text, the reader's browser draws it.

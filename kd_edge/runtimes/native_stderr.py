@@ -41,13 +41,18 @@ def caught_stderr() -> Iterator[CaughtText]:
 def start_tensorflow_quietly() -> None:
     """Import TensorFlow and use it once, with its notes on its own start kept off the terminal.
 
+    Keras is set as builds need it first, see `set_keras`.
+
     Where it is not installed nothing happens: whoever needs it says how to get it.
     """
     import importlib.util
     import logging
 
+    from kd_edge.models.keras_start import set_keras
+
     if importlib.util.find_spec("tensorflow") is None:
         return
+    set_keras()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with caught_stderr():
         import keras

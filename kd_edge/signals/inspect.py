@@ -7,12 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kd_edge.signals.checks import find_duplicates, find_problems
 from kd_edge.signals.delsys_header import LINK
 from kd_edge.signals.recording import Recording, Stream
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MAX_PLOTTED_RECORDINGS = 3
 _MAX_PLOTTED_STREAMS = 6
@@ -224,10 +228,16 @@ def plot(recordings: Sequence[Recording], out_png: Path) -> None:
     Raises:
         KdEdgeError KD_OUTPUT: it cannot be written.
     """
+    from kd_edge.files import atomic_path
+    from kd_edge.plotting import plain_settings
+
+    with plain_settings(), atomic_path(out_png) as temporary:
+        _picture(recordings).savefig(temporary, dpi=120, format="png")
+
+
+def _picture(recordings: Sequence[Recording]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    from kd_edge.files import atomic_path
 
     chosen = list({recording.label: recording for recording in reversed(recordings)}.values())
     chosen = chosen[::-1][:_MAX_PLOTTED_RECORDINGS]
@@ -242,8 +252,7 @@ def plot(recordings: Sequence[Recording], out_png: Path) -> None:
         for axis, stream in zip(axes[:, column], _plotted(recording), strict=False):
             _draw(axis, stream)
         axes[-1, column].set_xlabel("seconds", fontsize=8)
-    with atomic_path(out_png) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
+    return figure
 
 
 def _plotted(recording: Recording) -> list[Stream]:

@@ -11,7 +11,6 @@ are never loaded. `times_s` that are even are read as a rate and a start.
 
 from __future__ import annotations
 
-import math
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -19,11 +18,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.lib.format import (
-    read_array_header_1_0,
-    read_array_header_2_0,
-    read_magic,
-)
 
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
@@ -32,6 +26,7 @@ from kd_edge.signals.source import must_exist, peek, too_large, unpacked_bound
 from kd_edge.signals.table import MOST_COLUMNS
 from kd_edge.signals.timing import LATEST_S, Timing, timing
 from kd_edge.signals.titles import unique
+from kd_edge.untrusted import check_array
 
 _RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
 _STREAM_KEYS = (
@@ -122,22 +117,14 @@ def _load(path: Path, where: str) -> dict[str, np.ndarray]:
 
 
 def _check_sizes(stream: BinaryIO, path: Path, where: str) -> None:
-    """Before anything is unpacked: what the archive and each array say that they need.
-
-    NumPy makes room for as many numbers as an array's header states, whatever follows it.
-    """
+    """Before anything is unpacked: what the archive and each array say that they need."""
     bound = unpacked_bound(path.stat().st_size)
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > bound:
             raise too_large(where, bound)
         for member in members:
-            with archive.open(member) as content:
-                version = read_magic(content)
-                read_header = read_array_header_1_0 if version == (1, 0) else read_array_header_2_0
-                shape, _, dtype = read_header(content)
-                if math.prod(shape) * max(dtype.itemsize, 1) > member.file_size:
-                    raise ValueError(f"{member.filename} states {shape} values and holds fewer")
+            check_array(archive, member)
     stream.seek(0)
 
 
