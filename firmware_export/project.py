@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from firmware_export.boards.board import Board
 from firmware_export.firmware import Firmware
 from firmware_export.projects.layouts import LAYOUTS, ProjectFacts, as_seen_by
 from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import output_error, sha256_file, sha256_text, write_text
+from kd_edge.files import (
+    output_error,
+    own_path,
+    sha256_file,
+    sha256_text,
+    stays_inside,
+    write_text,
+)
+from kd_edge.untrusted import read_json
 
 __all__ = ["ProjectFacts", "as_seen_by", "project_files", "project_kind", "write_project"]
 
@@ -91,9 +100,11 @@ def write_project(out: Path, project: Project) -> Written:
 
     Raises:
         KdEdgeError KD_OUTPUT: the folder is none, cannot be written, holds files that are no
-            project's, or a generated file that somebody has edited.
+            project's, a generated file that somebody has edited, or a symbolic link in the way.
     """
     earlier = _earlier(out)
+    for path in (*earlier, *project.files):
+        own_path(out, path)
     edited = {path for path in earlier if _edited(out / path, earlier[path])}
     kept = edited & set(project.yours)
     if wrong := sorted(edited - kept):
@@ -102,7 +113,7 @@ def write_project(out: Path, project: Project) -> Written:
             f"{wrong[0]} has been edited since it was written",
             "move your changes away and delete the file, or name another folder",
         )
-    if in_the_way := [p for p in project.files if p not in earlier and (out / p).exists()]:
+    if in_the_way := [p for p in project.files if p not in earlier and os.path.lexists(out / p)]:
         raise _output(
             out / in_the_way[0],
             f"the folder holds a {in_the_way[0]} that kd-edge did not write",
@@ -122,10 +133,10 @@ def read_manifest(folder: Path) -> dict:
     """The manifest of a project's folder.
 
     Raises:
-        KdEdgeError KD_NO_FILE: the folder holds no project.
+        KdEdgeError KD_NO_FILE: the folder holds no project. KD_BAD_FORMAT: it is damaged.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(folder / MANIFEST)
     except (OSError, ValueError):
         content = {}
     if not isinstance(content, dict) or content.get("content") != CONTENT:
@@ -135,6 +146,14 @@ def read_manifest(folder: Path) -> dict:
             where=str(folder / MANIFEST),
             hint="`kd-edge firmware BUNDLE --board NAME --out DIR` writes one",
         )
+    for key in ("kind", "board"):
+        if not isinstance(content.get(key), str):
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"the project's {MANIFEST} does not say its {key}",
+                where=str(folder / MANIFEST),
+                hint="`kd-edge firmware BUNDLE --board NAME --out DIR` writes it again",
+            )
     return content
 
 
@@ -171,14 +190,9 @@ def _earlier(out: Path) -> dict[str, str]:
         files = {str(entry["path"]): str(entry["sha256"]) for entry in entries}
     except (KdEdgeError, KeyError, TypeError) as error:
         raise _output(out, foreign, hint) from error
-    if not all(map(_stays_inside, files)):
+    if not all(map(stays_inside, files)):
         raise _output(out / MANIFEST, "its manifest.json names files outside the folder", hint)
     return files
-
-
-def _stays_inside(path: str) -> bool:
-    pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts
 
 
 def _edited(path: Path, sha256: str) -> bool:

@@ -20,6 +20,9 @@ Biquads = tuple[tuple[float, ...], ...]
 
 # Resampling ratios beyond this need filters that no board would run.
 LARGEST_RATIO_TERM = 64
+# More than any recipe's front end has; a file that asks for more is damaged.
+LARGEST_WINDOW_VALUES = 50_000_000
+_MOST_SECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,63 @@ class FrontEndConstants:
     @property
     def causal(self) -> bool:
         return all(stream.causal for stream in self.streams)
+
+
+def check_constants(constants: FrontEndConstants) -> None:
+    """Refuse numbers that no front end can have; for constants that come from a file.
+
+    Raises:
+        ValueError: with a sentence on the first that is wrong.
+    """
+    streams = {stream.name: stream for stream in constants.streams}
+    if not streams or len(streams) < len(constants.streams):
+        raise ValueError("the front end has no stream, or two of one name")
+    for stream in constants.streams:
+        if wrong := _wrong_in(stream):
+            raise ValueError(f"the front end's stream {stream.name!r} has {wrong}")
+    names = [layout.name for layout in constants.inputs]
+    if not names or len(set(names)) < len(names):
+        raise ValueError("the front end has no input, or two of one name")
+    for layout in constants.inputs:
+        channels = [len(streams[s].channels) for s in layout.streams if s in streams]
+        if not channels or len(channels) < len(layout.streams):
+            raise ValueError(f"the input {layout.name!r} has no stream, or an unknown one")
+        dimensions = len(layout.shape) in (1, 2, 3) and min(layout.shape) > 0
+        if not dimensions or layout.shape[-1] != sum(channels):
+            raise ValueError(f"the input {layout.name!r} has the shape {layout.shape}")
+        if np.prod(layout.shape, dtype=float) > LARGEST_WINDOW_VALUES:
+            raise ValueError(f"the input {layout.name!r} has more values than any window")
+
+
+def _wrong_in(stream: StreamConstants) -> str:
+    """What is wrong with a stream's constants, or the empty string."""
+    n_channels = len(stream.channels)
+    rates = (stream.source_rate_hz, stream.rate_hz, 1.0 if stream.lsb is None else stream.lsb)
+    if not (n_channels and len(stream.mean) == len(stream.scale) == n_channels):
+        return "not one mean and one scale a channel"
+    if min(rates) <= 0:
+        return "a rate or a count's size that is not above 0"
+    terms = (stream.up, stream.down)
+    if not 1 <= min(terms) <= max(terms) <= LARGEST_RATIO_TERM or not same_rate(
+        stream.source_rate_hz * stream.up / stream.down, stream.rate_hz
+    ):
+        return "rates that up and down do not lead to"
+    if len(stream.fir) != _tap_count(stream.up, stream.down):
+        return "another number of taps than up and down take"
+    filters = ((stream.sos, stream.sos_zi), (stream.envelope_sos, stream.envelope_zi))
+    if not all(_stable(sections, states) for sections, states in filters):
+        return "a filter that is not one of stable biquads with two states each"
+    return ""
+
+
+def _stable(sections: Biquads, states: Biquads) -> bool:
+    """Whether these are biquads with their states, and their poles lie inside the unit circle."""
+    return (
+        len(sections) == len(states) <= _MOST_SECTIONS
+        and all(len(section) == 6 for section in sections)
+        and all(len(pair) == 2 for pair in states)
+        and all(s[3] == 1 and abs(s[5]) < 1 and abs(s[4]) < 1 + s[5] for s in sections)
+    )
 
 
 def design_stream(
@@ -201,9 +261,13 @@ def _taps(up: int, down: int) -> tuple[float, ...]:
     """Linear-phase low-pass at the lower half rate, as long as SciPy's resample_poly makes it."""
     if up == down:
         return ()
-    longest = max(up, down)
-    taps = signal.firwin(20 * longest + 1, 1 / longest, window=("kaiser", 5.0)) * up
+    cutoff = 1 / max(up, down)
+    taps = signal.firwin(_tap_count(up, down), cutoff, window=("kaiser", 5.0)) * up
     return tuple(float(tap) for tap in taps)
+
+
+def _tap_count(up: int, down: int) -> int:
+    return 0 if up == down else 20 * max(up, down) + 1
 
 
 def _steady_state(sections: np.ndarray) -> np.ndarray:

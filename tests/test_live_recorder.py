@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -210,3 +212,118 @@ def test_only_a_journal_is_recovered(tmp_path):
     with pytest.raises(KdEdgeError) as damaged:
         recover(tmp_path)
     assert damaged.value.code == "KD_BAD_FORMAT"
+
+
+def begun(place, target="a.npz"):
+    """A journal with samples, as a crash leaves it."""
+    recorder = Recorder(place / target, FACTS, label="house")
+    take(recorder, WHOLE)
+    recorder._journal.close()
+    return place / f"{target}.part"
+
+
+def facts_with(part, **changes):
+    path = part / "facts.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refusal(part):
+    with pytest.raises(KdEdgeError) as caught:
+        recover(part)
+    return caught.value
+
+
+def test_recovering_deletes_only_what_a_journal_has(tmp_path):
+    part = begun(tmp_path)
+    (part / "photo.jpg").write_bytes(b"mine")
+    (part / "9.counts").write_bytes(b"mine too")
+    recover(part)
+    assert sorted(path.name for path in part.iterdir()) == ["9.counts", "photo.jpg"]
+
+
+def test_a_folder_with_crafted_facts_is_not_deleted(tmp_path):
+    """Oracle: every file of it is still there."""
+    part = begun(tmp_path)
+    photos = tmp_path / "photos"
+    part.rename(photos)
+    (photos / "a.jpg").write_bytes(b"mine")
+    before = sorted(path.name for path in photos.iterdir())
+    assert refusal(photos).code == "KD_BAD_FORMAT"
+    renamed = photos.rename(tmp_path / "photos.npz.part")
+    for changes in ({"sensors": []}, {"sensors": None}, {"target": "../../x"}):
+        facts_with(renamed, **changes)
+        if "target" not in changes:
+            assert refusal(renamed).code == "KD_BAD_FORMAT"
+            assert sorted(path.name for path in renamed.iterdir()) == before
+
+
+def test_a_journal_names_no_other_file_than_its_own(tmp_path):
+    """Oracle: what facts.json says of a target is not read."""
+    part = begun(tmp_path)
+    (tmp_path / "precious.npz").write_bytes(b"precious")
+    facts_with(part, target="precious.npz")
+    assert recover(part).path == tmp_path / "a.npz"
+    assert (tmp_path / "precious.npz").read_bytes() == b"precious"
+
+
+def test_recovering_never_overwrites_an_earlier_recording(tmp_path):
+    part = begun(tmp_path)
+    (tmp_path / "a.npz").write_bytes(b"precious")
+    assert "never overwritten" in refusal(part).message
+    assert (tmp_path / "a.npz").read_bytes() == b"precious"
+    assert part.is_dir()
+    (tmp_path / "a.npz").unlink()
+    (tmp_path / "a.npz").symlink_to("nowhere")
+    assert "never overwritten" in refusal(part).message
+
+
+def test_a_crash_between_recording_and_clearing_away_is_recovered_once(tmp_path):
+    """Oracle: the same recording, and no row twice."""
+    folder = tmp_path / "mine"
+    recorder = Recorder(folder, FACTS, label="house", subject="S1")
+    take(recorder, WHOLE)
+    recorder._journal.close()
+    part, kept = recorder._journal.folder, tmp_path / "kept"
+    shutil.copytree(part, kept)
+    recover(part)
+    rows = (folder / "labels.csv").read_text()
+    kept.rename(part)
+    recover(part)
+    assert not part.exists()
+    assert (folder / "labels.csv").read_text() == rows
+
+
+@pytest.mark.parametrize("name", ["facts.json", "0.counts", "1.runs", "folder"])
+def test_a_journal_is_not_read_through_links(tmp_path, name):
+    part = begun(tmp_path)
+    secret = tmp_path / "secret"
+    if name == "folder":
+        part.rename(secret)
+        part.symlink_to(secret)
+    else:
+        (part / name).rename(secret)
+        (part / name).symlink_to(secret)
+    assert refusal(part).code == "KD_BAD_FORMAT"
+    assert secret.exists()
+    assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "runs", ["-5 0\n", "0 -1\n", "5 0\n0 10\n", "0 10\n5 5\n", f"{10**30} 0\n", "1\n", "a b\n", "é"]
+)
+def test_runs_that_go_backwards_are_damage(tmp_path, runs):
+    part = begun(tmp_path)
+    (part / "0.runs").write_text(runs + "\n" if runs == "é" else runs)
+    assert refusal(part).code == "KD_BAD_FORMAT"
+
+
+@pytest.mark.parametrize(
+    "change", [{"rate_hz": 0}, {"lsb": -1}, {"samples": 0}, {"channels": []}, {"rate_hz": "x"},
+               {"channels": ["c"] * 2000}, {"name": None}],
+)  # fmt: skip
+def test_a_sensor_that_cannot_be_is_damage(tmp_path, change):
+    part = begun(tmp_path)
+    sensors = json.loads((part / "facts.json").read_text())["sensors"]
+    facts_with(part, sensors=[sensors[0] | change, sensors[1]])
+    assert refusal(part).code == "KD_BAD_FORMAT"
+    assert (part / "0.counts").exists()

@@ -16,6 +16,7 @@ from kd_edge.pipeline.bundle import (
     Learned,
     Manifest,
     StoredWindows,
+    bundled_file,
     load_manifest,
     load_windows,
     save_windows,
@@ -140,3 +141,43 @@ def test_windows_and_answers_read_back_equal(tmp_path):
     np.testing.assert_array_equal(found.logits["student"]["p"], logits)
     assert found.parts["p"].recording_names == windows.recording_names
     assert found.parts["p"].synthetic
+
+
+@pytest.mark.parametrize("name", ["../student.keras", "/etc/passwd", "a/../student.keras", "x\0"])
+def test_a_manifest_cannot_name_files_outside_of_its_folder(bundle, name):
+    path = bundle / MANIFEST_FILE
+    content = json.loads(path.read_text())
+    content["files"][name] = content["files"]["student.keras"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(KdEdgeError, match="no file of the folder") as caught:
+        load_manifest(bundle)
+    assert caught.value.code == "KD_BUNDLE_ALTERED"
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [(("product",), "other"), (("class_names",), ["x", "x"]), (("class_names",), ["x"]),
+     (("models", 0, "inputs"), ["other"]), (("front_end", "streams", 0, "rate_hz"), 0),
+     (("front_end", "streams", 0, "up"), 7), (("front_end", "streams", 0, "sos", 0, 5), 1.5),
+     (("front_end", "streams", 0, "mean"), [0.0]), (("front_end", "inputs", 0, "shape"), [0, 2]),
+     (("front_end", "inputs", 0, "shape"), [10**9, 2]),
+     (("front_end", "inputs", 0, "streams"), [])],
+)  # fmt: skip
+def test_a_manifest_whose_parts_do_not_fit_is_refused(bundle, where, value):
+    path = bundle / MANIFEST_FILE
+    content = holder = json.loads(path.read_text())
+    for step in where[:-1]:
+        holder = holder[step]
+    holder[where[-1]] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(KdEdgeError) as caught:
+        load_manifest(bundle)
+    assert caught.value.code == "KD_BUNDLE_ALTERED"
+
+
+def test_a_file_is_used_only_with_its_digest(bundle):
+    (bundle / "other.keras").write_bytes(b"weights")
+    manifest = load_manifest(bundle)
+    assert bundled_file(bundle, manifest, "student.keras") == bundle / "student.keras"
+    with pytest.raises(KdEdgeError, match=r"'other\.keras' without its SHA-256"):
+        bundled_file(bundle, manifest, "other.keras")

@@ -65,3 +65,28 @@ def test_an_error_within_gives_the_folder_back(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path):
         raise ZeroDivisionError
     hold(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["link", "dangling", "hard link", "pipe", "text", "numbers", "folder"]
+)
+def test_a_lock_file_that_is_not_ours_is_neither_written_nor_deleted(tmp_path, kind):
+    precious, out = tmp_path / "precious", tmp_path / "out"
+    precious.write_text("precious")
+    out.mkdir()
+    lock = out / LOCK_FILE
+    {
+        "link": lambda: lock.symlink_to(precious),
+        "dangling": lambda: lock.symlink_to(tmp_path / "new"),
+        "hard link": lambda: lock.hardlink_to(precious),
+        "pipe": lambda: os.mkfifo(lock),
+        "text": lambda: lock.write_text("my notes"),
+        "numbers": lambda: lock.write_text("12\n13\n"),
+        "folder": lock.mkdir,
+    }[kind]()
+    with pytest.raises(KdEdgeError) as caught:
+        hold(out)
+    assert (caught.value.code, caught.value.where) == ("KD_OUTPUT", str(lock))
+    assert precious.read_text() == "precious"
+    assert os.path.lexists(lock)
+    assert sorted(os.listdir(tmp_path)) == ["out", "precious"]

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from kd_edge.errors import KdEdgeError
+from kd_edge.files import sha256_text
+from kd_edge.pipeline import stages as staging
 from kd_edge.pipeline.stages import Stages, key_of
 
 
@@ -105,3 +108,48 @@ def test_a_kept_value_is_recalled_under_its_key_alone(tmp_path):
     assert Stages(tmp_path).recall("refusal", "k") == "the converter says no"
     assert Stages(tmp_path).recall("refusal", "other") is None
     assert Stages(tmp_path).recall("nothing", "k") is None
+
+
+def crafted(folder, files):
+    """A state file as kd-edge writes it, of a stage that wrote these files."""
+    entry = {"key": "k", "files": files, "value": None}
+    entry["sha256"] = staging._digest("train a", entry)
+    (folder / ".stages.json").write_text(json.dumps({"train a": entry}))
+
+
+def test_a_state_file_cannot_lead_to_files_outside_of_its_folder(tmp_path):
+    """Oracle: the files around, with digests that fit."""
+    folder, precious = tmp_path / "out", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_text("precious")
+    (folder / "link").symlink_to(tmp_path)
+    names = ("../precious", str(precious), "link/precious", "sub/../../precious")
+    for name in names:
+        crafted(folder, {name: sha256_text("precious")})
+        Stages(folder).drop_others()
+        assert precious.read_text() == "precious"
+
+
+def test_a_file_that_is_no_longer_what_its_stage_wrote_is_kept(tmp_path):
+    build(tmp_path, "a", "b")
+    (tmp_path / "a.keras").write_text("mine now")
+    build(tmp_path, "b")
+    assert (tmp_path / "a.keras").read_text() == "mine now"
+
+
+def test_a_stage_does_not_write_through_a_link(tmp_path):
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "folds").symlink_to(elsewhere)
+    with pytest.raises(KdEdgeError, match="symbolic link"):
+        Stages(folder).run("train a", "k", ["folds/a.keras"], lambda: 1)
+    assert not any(elsewhere.iterdir())
+
+
+def test_an_altered_value_is_not_believed(tmp_path):
+    Stages(tmp_path).run("prove", "k", [], lambda: {2: 0.5, 10: 0.25})
+    state = tmp_path / ".stages.json"
+    assert Stages(tmp_path).run("prove", "k", [], lambda: "again") == {"2": 0.5, "10": 0.25}
+    state.write_text(state.read_text().replace("0.25", "0.99"))
+    assert Stages(tmp_path).run("prove", "k", [], lambda: "again") == "again"

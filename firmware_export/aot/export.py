@@ -17,7 +17,15 @@ from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.schedule import item_calls
 from kd_edge.convert.flatbuffer import Tensor
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import output_error, sha256_text, write_text
+from kd_edge.files import (
+    is_unaltered,
+    output_error,
+    remove_own,
+    sha256_text,
+    stays_inside,
+    write_text,
+)
+from kd_edge.untrusted import read_json, read_regular
 
 ENGINE = "aot"
 MANIFEST = "manifest.json"
@@ -128,6 +136,8 @@ def write_export(
 ) -> Exported:
     """Write the files and their manifest; what an earlier export left and this one lacks goes.
 
+    A file of an earlier export that has been edited since stays.
+
     Args:
         files: every file but the manifest, name -> text.
 
@@ -136,16 +146,12 @@ def write_export(
             export or someone's own files, whose names are the same.
     """
     earlier = _earlier_files(out)
-    _keep_foreign(out, files.keys() - earlier)
-    stale = earlier - files.keys()
+    _keep_foreign(out, files.keys() - earlier.keys())
     whole = {**files, MANIFEST: _manifest(compiled, files, optimize)}
     for name in sorted(whole):
         write_text(out / name, whole[name])
-    for name in sorted(stale):
-        try:
-            (out / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise output_error(out / name, error) from error
+    for name in sorted(earlier.keys() - files.keys()):
+        remove_own(out, name, earlier[name])
     return Exported(out, tuple(sorted(whole)))
 
 
@@ -164,8 +170,8 @@ def _port(tensor: Tensor) -> dict[str, object]:
     }
 
 
-def _earlier_files(out: Path) -> set[str]:
-    """Names that an earlier export of this engine wrote into the folder."""
+def _earlier_files(out: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what an earlier export of this engine wrote here, and is unaltered."""
     if out.exists() and not out.is_dir():
         raise KdEdgeError(
             "KD_OUTPUT",
@@ -174,17 +180,20 @@ def _earlier_files(out: Path) -> set[str]:
             hint="name a folder; it is made where there is none",
         )
     try:
-        content = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(out / MANIFEST)
         engine = content["engine"]
-        names = [str(entry["path"]) for entry in content["files"]]
-    except OSError:
-        return set()
-    except (ValueError, KeyError, TypeError) as error:
+        files = {str(entry["path"]): str(entry.get("sha256")) for entry in content["files"]}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise output_error(out / MANIFEST, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _foreign(out, "a manifest.json that kd-edge did not write") from error
     if engine != ENGINE:
         raise _foreign(out, f"an export for another engine ('{engine}')")
     # Names alone: a manifest must never lead out of its folder.
-    return {name for name in names if Path(name).name == name}
+    names = [name for name in files if "/" not in name and stays_inside(name)]
+    return {name: files[name] for name in names if is_unaltered(out / name, files[name])}
 
 
 def _keep_foreign(out: Path, names: Iterable[str]) -> None:
@@ -194,7 +203,7 @@ def _keep_foreign(out: Path, names: Iterable[str]) -> None:
     """
     for name in sorted(names):
         try:
-            content = (out / name).read_bytes()
+            content = read_regular(out / name)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.files import atomic_path
+from kd_edge.untrusted import load_arrays, parse_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +51,15 @@ def save(path: Path, state: State) -> None:
 def load(path: Path, key: str) -> State | None:
     """The state saved under `key`, or None where there is none or the file is another's."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            if header["key"] != key:
-                return None
-            groups = {
-                group: [archive[name] for name in _names(archive.files, group)] for group in _GROUPS
-            }
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = load_arrays(path, most_bytes=None)
+        header = parse_json(str(arrays["header"]))
+        if header["key"] != key:
+            return None
+        groups = {group: [arrays[name] for name in _names(arrays, group)] for group in _GROUPS}
+        history = {str(name): list(values) for name, values in header["history"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # not a checkpoint: it will be written over after the first epoch
-    return State(key=key, history=header["history"], **groups)
+    return State(key=key, history=history, **groups)
 
 
 def key_of(description: object, arrays: Iterable[np.ndarray]) -> str:
@@ -74,6 +71,6 @@ def key_of(description: object, arrays: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _names(files: Sequence[str], group: str) -> list[str]:
+def _names(files: Iterable[str], group: str) -> list[str]:
     count = sum(name.startswith(f"{group}.") for name in files)
     return [f"{group}.{index}" for index in range(count)]

@@ -12,20 +12,27 @@ import io
 import itertools
 import json
 import os
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import output_error
+from kd_edge.files import make_folder, output_error, sync_folder, write_text
 from kd_edge.live.facts import Sensor
+from kd_edge.untrusted import MOST_ARRAY_BYTES, read_json, read_regular
 
+RECORDING = ".npz"
 SUFFIX = ".part"
 _FACTS = "facts.json"
 _SYNC_S = 2.0  # what a power cut may take
+# More than any board has; a journal that asks for more is damaged.
+_MOST_SENSORS = 64
+_MOST_CHANNELS = 1024
+_LONGEST_NAME = 128
+_LAST_SAMPLE = 2**53
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,11 @@ class Plan:
     """What a recording is to be.
 
     Attributes:
-        target: the NPZ file. labels: its folder's labels.csv gets rows for it.
+        labels: the folder's labels.csv gets rows for the recording.
         started: ISO 8601.
         shortest_s: spans between gaps that are shorter are not named in labels.csv.
     """
 
-    target: str
     labels: bool
     sensors: tuple[Sensor, ...]
     label: str
@@ -78,12 +84,15 @@ class Journal:
         self._synced_s = time.monotonic()
         self._files = contextlib.ExitStack()
         try:
-            folder.mkdir(parents=True)
-            (folder / _FACTS).write_text(json.dumps(asdict(plan)), encoding="utf-8")
+            make_folder(folder.parent)
+            folder.mkdir()
+            write_text(folder / _FACTS, json.dumps(asdict(plan)))
             names = range(len(plan.sensors))
             # Unbuffered: what has been taken is the operating system's when the process dies.
             self._counts = [self._open(_counts(folder, i)) for i in names]
             self._runs = [self._open(_runs(folder, i)) for i in names]
+            sync_folder(folder)
+            sync_folder(folder.parent)
         except FileExistsError as error:
             raise unfinished(folder) from error
         except OSError as error:
@@ -105,10 +114,17 @@ class Journal:
         self._written[stream] += len(values)
 
     def close(self) -> None:
-        self._files.close()
+        """Raises KD_OUTPUT: what was taken cannot be brought to the disk."""
+        try:
+            for file in (*self._counts, *self._runs):
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise output_error(self.folder, error) from error
+        finally:
+            self._files.close()
 
     def _open(self, path: Path) -> io.FileIO:
-        return self._files.enter_context(io.FileIO(path, "w"))
+        return self._files.enter_context(io.FileIO(path, "x"))
 
     def _sync(self) -> None:
         if time.monotonic() - self._synced_s >= _SYNC_S:
@@ -120,24 +136,29 @@ class Journal:
 def read_journal(folder: Path) -> tuple[Plan, tuple[tuple[Run, ...], ...]]:
     """What a journal holds, whether its writer ended well or not: the plan, and runs per sensor.
 
+    The folder may be a stranger's: it is read as far as it is a journal, and no link is followed.
+
     Raises:
         KdEdgeError KD_NO_FILE, KD_BAD_FORMAT: it is none.
     """
-    if not (folder / _FACTS).is_file():
+    if not os.path.lexists(folder / _FACTS):
         raise KdEdgeError(
             "KD_NO_FILE",
             f"{folder} is no unfinished recording",
             where=str(folder),
             hint=f"name the folder that ends in {SUFFIX}",
         )
-    try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        sensors = tuple(
-            Sensor(**sensor | {"channels": tuple(sensor["channels"])})
-            for sensor in facts["sensors"]
+    named = folder.name.endswith(SUFFIX) and recording_of(folder).suffix.lower() == RECORDING
+    if folder.is_symlink() or not named:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"{folder.name} is not a folder that a session has made, by its name",
+            where=str(folder),
+            hint=f"name the folder itself, not a link to it; it ends in {RECORDING}{SUFFIX}",
         )
-        plan = Plan(**facts | {"sensors": sensors})
-        return plan, tuple(_read_runs(folder, i, sensor) for i, sensor in enumerate(sensors))
+    try:
+        plan = _read_plan(read_json(folder / _FACTS, follow=False))
+        return plan, tuple(_read_runs(folder, i, s) for i, s in enumerate(plan.sensors))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
@@ -147,8 +168,20 @@ def read_journal(folder: Path) -> tuple[Plan, tuple[tuple[Run, ...], ...]]:
         ) from error
 
 
-def remove_journal(folder: Path) -> None:
-    shutil.rmtree(folder)
+def recording_of(folder: Path) -> Path:
+    """The NPZ file that a journal becomes, beside it."""
+    return folder.with_name(folder.name.removesuffix(SUFFIX))
+
+
+def remove_journal(folder: Path, plan: Plan) -> None:
+    """Delete a journal's own files, and its folder if nothing else is in it."""
+    for index in range(len(plan.sensors)):
+        _counts(folder, index).unlink(missing_ok=True)
+        _runs(folder, index).unlink(missing_ok=True)
+    (folder / _FACTS).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it holds something that no journal has: that stays
+        folder.rmdir()
+    sync_folder(folder.parent)
 
 
 def unfinished(folder: Path) -> KdEdgeError:
@@ -169,14 +202,38 @@ def _runs(folder: Path, stream: int) -> Path:
     return folder / f"{stream}.runs"
 
 
+def _read_plan(facts: dict) -> Plan:
+    """The plan of a journal. Raises ValueError, KeyError, TypeError: it is none."""
+    plan = TypeAdapter(Plan).validate_python(facts)
+    names = [sensor.name for sensor in plan.sensors]
+    if not names or len(set(names)) < len(names) or len(names) > _MOST_SENSORS:
+        raise ValueError("it has no sensor, too many, or two of one name")
+    for sensor in plan.sensors:
+        if not (sensor.name.isprintable() and 0 < len(sensor.name) <= _LONGEST_NAME):
+            raise ValueError(f"{sensor.name!r} is no name of a sensor")
+        if not 0 < len(sensor.channels) <= _MOST_CHANNELS or not all(sensor.channels):
+            raise ValueError(f"the sensor {sensor.name!r} has no channels, or too many")
+        if min(sensor.rate_hz, sensor.lsb, sensor.samples) <= 0:
+            raise ValueError(f"the sensor {sensor.name!r} has a rate, count or window of 0 or less")
+    if plan.shortest_s < 0:
+        raise ValueError("its shortest span is below 0")
+    return plan
+
+
 def _read_runs(folder: Path, stream: int, sensor: Sensor) -> tuple[Run, ...]:
     n_channels = len(sensor.channels)
-    content = _counts(folder, stream).read_bytes()
+    content = read_regular(_counts(folder, stream), most_bytes=MOST_ARRAY_BYTES, follow=False)
     whole = len(content) // (2 * n_channels)  # a crash may have cut the last sample
     counts = np.frombuffer(content, "<i2", whole * n_channels).reshape(whole, n_channels)
     # The text after the last line end is a line that a crash has cut.
-    lines = _runs(folder, stream).read_text(encoding="ascii").split("\n")[:-1]
+    lines = read_regular(_runs(folder, stream), follow=False).decode("ascii").split("\n")[:-1]
     starts = [tuple(int(word) for word in line.split()) for line in lines]
+    ends = (0, 0)
+    for first, offset in starts:
+        before = ends[0] + offset - ends[1]
+        if not (before <= first <= _LAST_SAMPLE and offset >= ends[1]):
+            raise ValueError(f"{_runs(folder, stream).name} goes backwards")
+        ends = (first, offset)
     runs = (
         Run(first, counts[offset:end])
         for (first, offset), (_, end) in itertools.pairwise([*starts, (0, whole)])

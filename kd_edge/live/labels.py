@@ -11,6 +11,7 @@ from pathlib import Path
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import write_text
 from kd_edge.signals.folder import LABELS
+from kd_edge.untrusted import read_regular
 
 _COLUMNS = ("file", "label", "subject", "session", "trial", "start", "end")
 
@@ -18,6 +19,11 @@ _COLUMNS = ("file", "label", "subject", "session", "trial", "start", "end")
 def check(folder: Path) -> None:
     """Raises KD_LABELS where the folder has a labels.csv that rows cannot be added to."""
     _table(folder / LABELS)
+
+
+def has(recording: Path) -> bool:
+    """Whether labels.csv has rows for a recording. Raises KD_LABELS as `check`."""
+    return any(row["file"] == recording.name for row in _table(recording.with_name(LABELS))[1])
 
 
 def add(
@@ -66,7 +72,7 @@ def _table(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
     if not path.exists():
         return _COLUMNS, []
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        reader = csv.DictReader(io.StringIO(read_regular(path).decode("utf-8-sig"), newline=""))
         rows = [{key: (value or "").strip() for key, value in row.items()} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise _not_one(path, str(error)) from error

@@ -15,6 +15,7 @@ from kd_edge.live.facts import Facts, Sensor
 from kd_edge.live.figures import Figures, Seen
 from kd_edge.live.session import Summary
 from kd_edge.live.trace import Stretch, Trace
+from kd_edge.report.table import plain_text
 from kd_edge.report.words import microseconds, percent
 
 if TYPE_CHECKING:
@@ -121,53 +122,55 @@ class Picture:
         if self._windows:
             parts += ["", self._answer(), "", self._history()]
         if self._figures is not None:
-            parts += ["", *figure_lines(self._figures, self._facts)]
+            parts += ["", *map(plain_text, figure_lines(self._figures, self._facts))]
         return Group(*parts)
 
     def _signals(self) -> RenderableType:
-        from rich.markup import escape
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 1))
         for sensor, trace in zip(self._facts.sensors, self._traces, strict=True):
             heights = lanes(trace, sensor)
             more = len(sensor.channels) - len(heights)
             title = f"{sensor.name}, {sensor.rate_hz:g} Hz" + (f", {more} more" if more else "")
-            table.add_row(f"[bold]{escape(title)}[/]", "")
+            table.add_row(Text(title, style="bold"), "")
             for name, line in heights:
-                table.add_row(f"  {escape(name)}", f"[cyan]{line}[/]")
+                table.add_row(Text(f"  {name}"), Text(line, style="cyan"))
         return table
 
     def _answer(self) -> RenderableType:
-        from rich.markup import escape
         from rich.table import Table
+        from rich.text import Text
 
         seen = self._windows[-1]
         table = Table.grid(padding=(0, 1))
-        table.add_row(f"[bold]{escape(seen.name)}[/]", "", said_of_host(seen, self._facts))
+        said = Text(said_of_host(seen, self._facts))
+        table.add_row(Text(seen.name, style="bold"), "", said)
         best = sorted(range(len(seen.shares)), key=lambda i: -seen.shares[i])[:_BARS]
         for index in best:
             bar = "█" * round(24 * seen.shares[index])
             share = percent(seen.shares[index])
-            table.add_row(escape(self._facts.classes[index]), f"[blue]{bar:<24}[/]", share)
+            name = Text(self._facts.classes[index])
+            table.add_row(name, Text(f"{bar:<24}", style="blue"), share)
         return table
 
     def _history(self) -> RenderableType:
-        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
         for title in ("window", "ends at", "board", "share", "host", "board's time"):
             table.add_column(title, justify="left" if title in ("board", "host") else "right")
         for seen in reversed(self._windows):
-            table.add_row(
+            cells = (
                 str(seen.window),
                 f"{seen.at_s:.2f} s",
-                escape(seen.name),
+                seen.name,
                 percent(seen.shares[seen.best]),
-                escape(said_of_host(seen, self._facts)),
+                said_of_host(seen, self._facts),
                 microseconds(seen.microseconds),
             )
+            table.add_row(*map(plain_text, cells))
         return table
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import io
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +23,11 @@ from kd_edge.live.journal import (
     Plan,
     Run,
     read_journal,
+    recording_of,
     remove_journal,
     unfinished,
 )
+from kd_edge.untrusted import read_regular
 from kd_edge.windows.raw import from_counts
 
 UNLABELLED = "unlabelled"
@@ -82,7 +86,6 @@ class Recorder:
         self._journal = Journal(
             _part(self.target),
             Plan(
-                target=self.target.name,
                 labels=in_folder,
                 sensors=facts.sensors,
                 label=label,
@@ -112,16 +115,16 @@ def recover(folder: Path) -> Recorded:
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_BAD_FORMAT: it is no journal.
-        KdEdgeError KD_OUTPUT: the recording cannot be written.
+        KdEdgeError KD_OUTPUT: the recording cannot be written, or another stands in its place.
     """
     plan, runs = read_journal(folder)
     kept = [(s, r) for s, r in zip(plan.sensors, runs, strict=True) if r]
     samples = tuple(sum(len(run.counts) for run in r) for r in runs)
     gaps = sum(len(r) - 1 for _, r in kept)
     if not kept:
-        remove_journal(folder)
+        remove_journal(folder, plan)
         return Recorded(None, 0.0, samples, gaps, 0)
-    target = folder.with_name(plan.target)
+    target = recording_of(folder)
     begin_s = min(r[0].first / sensor.rate_hz for sensor, r in kept)
     arrays: dict[str, object] = {
         "label": plan.label,
@@ -132,17 +135,37 @@ def recover(folder: Path) -> Recorded:
     }
     for index, (sensor, sensor_runs) in enumerate(kept):
         arrays |= _stream(f"stream_{index}", sensor, sensor_runs, begin_s)
-    with atomic_path(target) as temporary:
-        np.savez(temporary, **arrays)
+    earlier = _keep(target, arrays)
     rows = 0
-    if plan.labels:
+    if plan.labels and not (earlier and labels.has(target)):
         named = spans(kept, begin_s, shortest_s=plan.shortest_s) if gaps else [None]
         rows = labels.add(
             target, named, label=plan.label, subject=plan.subject, session=plan.session
         )
-    remove_journal(folder)
+    remove_journal(folder, plan)
     end_s = max(r[-1].end / sensor.rate_hz for sensor, r in kept)
     return Recorded(target, end_s - begin_s, samples, gaps, rows)
+
+
+def _keep(target: Path, arrays: dict[str, object]) -> bool:
+    """Write the NPZ file; returns whether a crash came after that, and it is there already.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: another recording is there.
+    """
+    if not os.path.lexists(target):
+        with atomic_path(target) as temporary:
+            np.savez(temporary, **arrays)
+        return False
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    try:
+        same = read_regular(target, most_bytes=content.tell(), follow=False) == content.getvalue()
+    except OSError:
+        same = False
+    if not same:
+        raise _there(target)
+    return True
 
 
 def spans(
@@ -198,16 +221,21 @@ def _target(place: Path, started: datetime.datetime) -> tuple[Path, bool]:
             hint="--record FOLDER or --record NAME.npz",
         )
     target = place / f"live-{started:%Y%m%d-%H%M%S}.npz" if in_folder else place
-    if target.exists():
-        raise KdEdgeError(
-            "KD_OUTPUT",
-            f"{target.name} is there already, and a recording is never overwritten",
-            where=str(target),
-            hint="name another file, or a folder: each session gets its own file there",
-        )
-    if _part(target).exists():
+    if os.path.lexists(target):
+        raise _there(target)
+    if os.path.lexists(_part(target)):
         raise unfinished(_part(target))
     return target, in_folder
+
+
+def _there(target: Path) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_OUTPUT",
+        f"{target.name} is there already, and a recording is never overwritten",
+        where=str(target),
+        hint="name another file, or a folder: each session gets its own file there; before "
+        "--recover, move the earlier one away",
+    )
 
 
 def _part(target: Path) -> Path:

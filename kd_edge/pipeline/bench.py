@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
+from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
     RECIPE_FILE,
-    REPORT_FILE,
     WINDOWS_FILE,
     Manifest,
     StoredWindows,
+    built_report,
+    bundled_file,
     load_manifest,
     load_windows,
 )
@@ -24,7 +26,6 @@ from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
-from kd_edge.report.json import from_json
 from kd_edge.report.tree import SCHEMA_VERSION, Report
 from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available
@@ -54,7 +55,9 @@ def bench(
     """
     watch = watch or Watch()
     manifest = load_manifest(folder)
-    recipe = load_recipe(folder / RECIPE_FILE)
+    for name in (f.file for model in manifest.models for f in model.formats):
+        bundled_file(folder, manifest, name)
+    recipe = load_recipe(bundled_file(folder, manifest, RECIPE_FILE))
     proof = recipe.proof
     if latency_runs is not None:
         proof = proof.model_copy(update={"latency_runs": latency_runs})
@@ -78,8 +81,8 @@ def _own_windows(
     folder: Path, manifest: Manifest, proof: Proof, command: str, watch: Watch
 ) -> Report:
     """The report of the build, with everything that this host can measure measured again."""
-    built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
-    stored = load_windows(folder / WINDOWS_FILE)
+    built = built_report(folder, manifest)
+    stored = load_windows(bundled_file(folder, manifest, WINDOWS_FILE), manifest)
     proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
     kept = tuple(row for row in built.rows if row.role in ("baseline", "ensemble"))
     return replace(
@@ -189,11 +192,11 @@ def _keras_answers(
     if importlib.util.find_spec("tensorflow") is None:
         return {}, ("Keras is not installed here: float models ran as TFLite alone.",)
     start_tensorflow_quietly()
-    from kd_edge.pipeline.training import load_model, predict
+    from kd_edge.pipeline.training import predict
 
     logits = {}
     for model in manifest.models:
-        network = load_model(folder / model.keras_file)
+        network = load_keras(bundled_file(folder, manifest, model.keras_file))
         logits[model.name] = {n: predict(network, p.only(model.inputs)) for n, p in parts.items()}
     return logits, ()
 

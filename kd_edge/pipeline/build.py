@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import TypeAdapter
 
 from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import sha256_file, write_text
+from kd_edge.files import own_path, sha256_file, write_text
 from kd_edge.measure.host import host
+from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.answers import VALIDATION_FILE, Answers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
@@ -53,6 +55,9 @@ from kd_edge.report.tree import Part, Report
 from kd_edge.runtimes.registry import RUNTIMES, version
 from kd_edge.splits import check_duplicates, make_folds
 
+# As `FoldTrainer` names them.
+_CHECKPOINT = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{16}\.ckpt")
+
 
 @dataclass(frozen=True)
 class Built:
@@ -74,6 +79,7 @@ def build(
     Raises:
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
     """
+    set_keras()
     check_names(recipe)
     start_bundle(out)
     with locked(out):
@@ -149,8 +155,9 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
 def _clear(context: Context) -> None:
     """Delete what a finished build needs no more: files of other recipes' stages, checkpoints."""
     context.stages.drop_others()
-    for checkpoint in (context.out / WORK_FOLDER).glob("*.ckpt"):
-        checkpoint.unlink()
+    for checkpoint in own_path(context.out, WORK_FOLDER).glob("*.ckpt"):
+        if _CHECKPOINT.fullmatch(checkpoint.name):
+            checkpoint.unlink()
 
 
 def _caveats(context: Context) -> Iterator[str]:

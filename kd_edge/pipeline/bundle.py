@@ -11,10 +11,13 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path, sha256_file, write_text
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.files import atomic_path, sha256_file, stays_inside, write_text
+from kd_edge.frontend import FrontEndConstants, check_constants
 from kd_edge.pipeline.lock import LOCK_FILE
 from kd_edge.pipeline.stages import STATE_FILE
+from kd_edge.report.json import from_json
+from kd_edge.report.tree import Report
+from kd_edge.untrusted import load_arrays, parse_json, read_regular
 from kd_edge.windows import Normaliser, WindowSet
 
 SCHEMA_VERSION = 1
@@ -170,18 +173,20 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        content = read_regular(path)
     except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE",
-            f"{folder} is no finished bundle: it has no {MANIFEST_FILE}",
+            f"{folder} is no finished bundle: it has no {MANIFEST_FILE} that can be read "
+            f"({error.strerror})",
             where=str(path),
             hint="`kd-edge build RECIPE --out FOLDER` makes one; an interrupted build goes on",
         ) from error
     try:
-        version = json.loads(text)["schema_version"]
+        fields = parse_json(content)
+        version = fields["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _altered(path, "it is not a manifest") from error
+        raise altered(path, "it is not a manifest") from error
     if version != SCHEMA_VERSION:
         raise KdEdgeError(
             "KD_BUNDLE_VERSION",
@@ -190,19 +195,59 @@ def load_manifest(folder: Path) -> Manifest:
             hint="build it again, or use the kd-edge that built it",
         )
     try:
-        manifest = _MANIFEST.validate_json(text)
+        manifest = _MANIFEST.validate_python(fields)
     except ValidationError as error:
-        raise _altered(path, f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+        raise altered(path, f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+    try:
+        _check(manifest)
+    except ValueError as error:
+        raise altered(path, str(error)) from error
     for name, digest in manifest.files.items():
         file = folder / name
         if not file.is_file():
-            raise _altered(file, "it is missing")
+            raise altered(file, "it is missing")
         if sha256_file(file) != digest:
-            raise _altered(file, "its SHA-256 differs from the manifest's")
+            raise altered(file, "its SHA-256 differs from the manifest's")
     return manifest
 
 
-def _altered(path: Path, what: str) -> KdEdgeError:
+def _check(manifest: Manifest) -> None:
+    """Refuse a manifest whose parts do not fit together. Raises ValueError with a sentence."""
+    for name in manifest.files:
+        if not stays_inside(name):
+            raise ValueError(f"it names {name!r}, which is no file of the folder")
+    inputs = {layout.name for layout in manifest.front_end.inputs}
+    for model in manifest.models:
+        if not model.inputs or not inputs.issuperset(model.inputs):
+            raise ValueError(f"the model {model.name!r} takes inputs that the front end lacks")
+    names = [model.name for model in manifest.models]
+    if manifest.product not in names or len(set(names)) < len(names):
+        raise ValueError("its product is none of its models, or two models have one name")
+    classes = manifest.class_names
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ValueError("it has fewer than two classes, or two of one name")
+    check_constants(manifest.front_end)
+
+
+def bundled_file(folder: Path, manifest: Manifest, name: str) -> Path:
+    """A file of a bundle, to be read: only those that the manifest names with their SHA-256.
+
+    Raises:
+        KdEdgeError KD_BUNDLE_ALTERED: it does not name it.
+    """
+    if name not in manifest.files:
+        raise altered(folder / MANIFEST_FILE, f"it uses {name!r} without its SHA-256")
+    return folder / name
+
+
+def built_report(folder: Path, manifest: Manifest) -> Report:
+    """The report of a bundle's build. Raises as `bundled_file` and `from_json`."""
+    path = bundled_file(folder, manifest, REPORT_FILE)
+    return from_json(path.read_text(encoding="utf-8", errors="replace"), source=str(path))
+
+
+def altered(path: Path, what: str) -> KdEdgeError:
+    """The error for a file of a bundle that is not as it was built."""
     return KdEdgeError(
         "KD_BUNDLE_ALTERED",
         f"the bundle's {path.name} is not as it was built: {what}",
@@ -242,24 +287,79 @@ def save_windows(path: Path, stored: StoredWindows) -> None:
         np.savez_compressed(temporary, **arrays)
 
 
-def load_windows(path: Path) -> StoredWindows:
-    """Read what `save_windows` wrote."""
-    with np.load(path) as kept:
-        meta = json.loads(str(kept["meta"]))
-        parts, logits = {}, {model: {} for model in meta["models"]}
-        for index, part in enumerate(meta["parts"]):
-            parts[part["name"]] = WindowSet(
-                inputs={
-                    name: kept[f"{index}/input/{position}"]
-                    for position, name in enumerate(part["inputs"])
-                },
-                labels=kept[f"{index}/labels"],
-                recordings=kept[f"{index}/recordings"],
-                subjects=kept[f"{index}/subjects"],
-                class_names=tuple(part["class_names"]),
-                recording_names=tuple(part["recording_names"]),
-                synthetic=part["synthetic"],
-            )
-            for model in meta["models"]:
-                logits[model][part["name"]] = kept[f"{index}/logits/{model}"]
+def load_windows(path: Path, manifest: Manifest | None = None) -> StoredWindows:
+    """Read what `save_windows` wrote.
+
+    Args:
+        manifest: of the bundle that the file belongs to: its windows are held against it.
+
+    Raises:
+        KdEdgeError KD_BUNDLE_ALTERED: the file is not such, or its windows do not fit together.
+    """
+    try:
+        stored = _stored(load_arrays(path))
+        for windows in stored.parts.values():
+            _check_windows(windows)
+        _check_answers(stored)
+        if manifest is not None:
+            _check_fit(stored, manifest)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise altered(path, f"{type(error).__name__}: {error}") from error
+    return stored
+
+
+def _stored(kept: dict[str, np.ndarray]) -> StoredWindows:
+    meta = parse_json(str(kept["meta"]))
+    parts, logits = {}, {model: {} for model in meta["models"]}
+    for index, part in enumerate(meta["parts"]):
+        parts[part["name"]] = WindowSet(
+            inputs={
+                name: kept[f"{index}/input/{position}"]
+                for position, name in enumerate(part["inputs"])
+            },
+            labels=kept[f"{index}/labels"],
+            recordings=kept[f"{index}/recordings"],
+            subjects=kept[f"{index}/subjects"],
+            class_names=tuple(part["class_names"]),
+            recording_names=tuple(part["recording_names"]),
+            synthetic=bool(part["synthetic"]),
+        )
+        for model in meta["models"]:
+            logits[model][part["name"]] = kept[f"{index}/logits/{model}"]
     return StoredWindows(parts, logits)
+
+
+def _check_windows(windows: WindowSet) -> None:
+    """Refuse arrays that do not belong to one set of windows."""
+    count = len(windows.labels)
+    for array, names in (
+        (windows.labels, windows.class_names),
+        (windows.recordings, windows.recording_names),
+    ):
+        fits = array.shape == (count,) and np.issubdtype(array.dtype, np.integer)
+        if not fits or (count and not 0 <= array.min() <= array.max() < len(names)):
+            raise ValueError("an index of its windows names nothing")
+    if windows.subjects.shape != (count,) or windows.subjects.dtype.kind != "U":
+        raise ValueError("its windows have not one subject each")
+    if not all(isinstance(n, str) for n in (*windows.class_names, *windows.recording_names)):
+        raise ValueError("a name in it is no text")
+    for array in windows.inputs.values():
+        if array.dtype != np.float32 or len(array) != count or not np.isfinite(array).all():
+            raise ValueError("its windows are not one finite float32 array an input")
+
+
+def _check_answers(stored: StoredWindows) -> None:
+    for logits in stored.logits.values():
+        for name, windows in stored.parts.items():
+            expected = (len(windows), len(windows.class_names))
+            if logits[name].shape != expected or logits[name].dtype.kind != "f":
+                raise ValueError("it has not one answer a window and class")
+
+
+def _check_fit(stored: StoredWindows, manifest: Manifest) -> None:
+    if PARITY_PART not in stored.parts:
+        raise ValueError("it has no parity windows")
+    shapes = {layout.name: tuple(layout.shape) for layout in manifest.front_end.inputs}
+    for windows in stored.parts.values():
+        if windows.class_names != manifest.class_names or windows.input_shapes != shapes:
+            raise ValueError(f"its windows are not the ones that {MANIFEST_FILE} describes")

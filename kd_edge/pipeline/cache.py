@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import zipfile
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,10 +16,13 @@ from kd_edge.files import atomic_path
 from kd_edge.frontend import StreamConstants
 from kd_edge.pipeline.stages import key_of
 from kd_edge.signals.recording import RecordingInfo
+from kd_edge.untrusted import load_arrays, parse_json
 from kd_edge.windows import WindowSet
 
 # Of all datasets together; docs/recordings.md says so.
 LARGEST_BYTES = 2_000_000_000
+# Kept windows, and what a crash has left of some.
+_OURS = re.compile(r"[0-9a-f]{64}\.npz|\.writing-\w+\.npz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +83,26 @@ def load(key: str, place: Path | None) -> Dataset | None:
 
     path = _path(key, place)
     try:
-        with np.load(path) as kept:
-            meta = json.loads(str(kept["meta"]))
-            arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
-            labels, owners = kept["labels"], kept["owners"]
+        kept = load_arrays(path, most_bytes=None)
+        meta = parse_json(str(kept["meta"]))
+        arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
+        labels, owners = kept["labels"], kept["owners"]
         recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
         designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        windows = WindowSet(
+            inputs=arrays,
+            labels=labels,
+            recordings=owners,
+            subjects=np.array([recordings[i].subject for i in owners]),
+            class_names=tuple(meta["class_names"]),
+            recording_names=tuple(r.name for r in recordings),
+            synthetic=any(r.synthetic for r in recordings),
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         # Cut short or foreign: made again.
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # used now: what was used longest ago is deleted first
-    windows = WindowSet(
-        inputs=arrays,
-        labels=labels,
-        recordings=owners,
-        subjects=np.array([recordings[i].subject for i in owners]),
-        class_names=tuple(meta["class_names"]),
-        recording_names=tuple(r.name for r in recordings),
-        synthetic=any(r.synthetic for r in recordings),
-    )
     return Dataset(windows, designs, recordings, key)
 
 
@@ -111,6 +114,8 @@ def _make_room(newest: Path) -> None:
     """Delete what was used longest ago until the rest fits; the newest stays however large."""
     kept = []
     for path in cache_folder().glob("*.npz"):
+        if not _OURS.fullmatch(path.name) or path.is_symlink():
+            continue
         with contextlib.suppress(FileNotFoundError):  # another process made room as well
             kept.append((path.stat().st_mtime_ns, path.stat().st_size, path))
     total = sum(size for _, size, _ in kept)

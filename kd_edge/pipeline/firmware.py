@@ -14,7 +14,7 @@ from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge import __version__
 from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path
+from kd_edge.files import atomic_path, own_path
 from kd_edge.pipeline.bundle import Manifest, StoredWindows
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.proof import Proven
@@ -60,7 +60,8 @@ def export_firmware(
     windows = next(iter(context.data.tests.values())).only(model.inputs)
     golden = make_golden(int8, windows, context.recipe.firmware.golden_vectors, context.recipe.seed)
     _write_golden(context, windows.take(golden.window_indices).inputs, golden)
-    folder = context.out / FIRMWARE_FOLDER
+    folder = own_path(context.out, FIRMWARE_FOLDER)
+    # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
     shutil.rmtree(folder, ignore_errors=True)
     if not manifest.front_end.causal:
         return Firmware(

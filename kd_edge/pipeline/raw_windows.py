@@ -14,6 +14,7 @@ from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
 from kd_edge.signals.recording import Recording
+from kd_edge.untrusted import load_arrays
 from kd_edge.windows import WindowSet, spread_evenly
 from kd_edge.windows.raw import Counts, cut_counts
 from kd_edge.windows.selecting import Selection
@@ -52,9 +53,12 @@ def write_counts(path: Path, windows: Sequence[Counts]) -> None:
 
 
 def read_counts(path: Path) -> tuple[Counts, ...]:
-    """The windows that `write_counts` kept, here or in a bundle of an earlier version."""
-    with np.load(path, allow_pickle=False) as arrays:
-        counts = {name.removeprefix(_PREFIX): arrays[name] for name in arrays.files}
+    """The windows that `write_counts` kept, here or in a bundle of an earlier version.
+
+    Raises:
+        OSError, ValueError, TypeError: the file holds no such windows.
+    """
+    counts = {name.removeprefix(_PREFIX): array for name, array in load_arrays(path).items()}
     n_windows = min(len(values) for values in counts.values())
     return tuple({name: v[i] for name, v in counts.items()} for i in range(n_windows))
 

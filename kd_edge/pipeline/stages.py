@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from kd_edge import __version__
-from kd_edge.files import sha256_file, write_text
+from kd_edge.files import (
+    is_unaltered,
+    own_path,
+    remove_own,
+    sha256_file,
+    sha256_text,
+    stays_inside,
+    write_text,
+)
+from kd_edge.untrusted import read_json
 
 STATE_FILE = ".stages.json"
 
@@ -28,6 +37,9 @@ class Stages:
     it returns. It runs when its key is new or a file is missing or altered; else its remembered
     value is returned. State is written after each stage, so an interrupted build goes on. Stages
     of different names may run in different threads.
+
+    The file may be damaged or a stranger's: an entry that is not whole, or names a file outside the
+    folder, is as if it were not there.
     """
 
     def __init__(self, out: Path, *, report: Callable[[str, bool], None] | None = None):
@@ -43,7 +55,12 @@ class Stages:
         Args:
             files: names below the output folder that `make` writes.
             make: does the work; returns something that JSON can hold.
+
+        Raises:
+            KdEdgeError KD_OUTPUT: a symbolic link stands where the stage would write.
         """
+        for file in files:
+            own_path(self._out, file)
         self._asked.add(name)
         entry = self._done.get(name)
         cached = entry is not None and entry["key"] == key and self._intact(entry["files"], files)
@@ -77,20 +94,26 @@ class Stages:
         return tuple(file for name in sorted(self._asked) for file in self._files(name))
 
     def drop_others(self) -> None:
-        """Forget the stages that this build did not ask for, and delete what only they wrote."""
+        """Forget the stages that this build did not ask for, and delete what only they wrote.
+
+        A file whose content is no longer what the stage wrote is not the stage's any more.
+        """
         kept = set(self.files)
         for name in sorted(set(self._done) - self._asked):
-            for file in set(self._files(name)) - kept:
-                (self._out / file).unlink(missing_ok=True)
+            for file, digest in self._files(name).items():
+                if file not in kept:
+                    remove_own(self._out, file, digest)
             self._remember(name, None)
 
-    def _files(self, name: str) -> Sequence[str]:
-        return list(self._done.get(name, {}).get("files", ()))
+    def _files(self, name: str) -> dict[str, str]:
+        return self._done.get(name, {}).get("files", {})
 
     def _remember(self, name: str, entry: dict | None) -> None:
         with self._lock:
             if entry is not None:
-                self._done[name] = entry
+                # As it will be read back, so that its digest is the same then.
+                entry = json.loads(json.dumps(entry))
+                self._done[name] = entry | {"sha256": _digest(name, entry)}
             elif self._done.pop(name, None) is None:
                 return
             text = json.dumps(self._done, indent=1, sort_keys=True)
@@ -98,13 +121,32 @@ class Stages:
 
     def _intact(self, digests: dict[str, str], files: Sequence[str]) -> bool:
         return set(digests) == set(files) and all(
-            (self._out / file).is_file() and sha256_file(self._out / file) == digest
-            for file, digest in digests.items()
+            is_unaltered(self._out / file, digest) for file, digest in digests.items()
         )
 
     def _load(self) -> dict[str, dict]:
         try:
-            return json.loads((self._out / STATE_FILE).read_text(encoding="utf-8"))
+            found = read_json(self._out / STATE_FILE, follow=False)
         except (OSError, ValueError):
             # No state, or one that cannot be read: everything is made again.
             return {}
+        if not isinstance(found, dict):
+            return {}
+        return {name: entry for name, entry in found.items() if _is_whole(name, entry)}
+
+
+def _is_whole(name: str, entry: Any) -> bool:
+    """Whether an entry is one that `_remember` wrote, unaltered."""
+    if not isinstance(entry, dict) or entry.keys() != {"key", "files", "value", "sha256"}:
+        return False
+    files = entry["files"]
+    return (
+        isinstance(files, dict)
+        and all(stays_inside(file) and isinstance(digest, str) for file, digest in files.items())
+        and entry["sha256"] == _digest(name, entry)
+    )
+
+
+def _digest(name: str, entry: dict) -> str:
+    content = [name, entry["key"], entry["files"], entry["value"]]
+    return sha256_text(json.dumps(content, sort_keys=True))

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path, sha256_file
+from kd_edge.files import atomic_path, own_path, sha256_file
+from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import Stages, key_of
 from kd_edge.recipe import Model, Recipe, Student
@@ -153,7 +154,7 @@ class FoldTrainer:
             seed=model_seed(recipe.seed, model.name),
             options=model.options,
         )
-        checkpoint = self._out / WORK_FOLDER / f"{model.name}-{key[:16]}.ckpt"
+        checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{key[:16]}.ckpt")
         distillation = recipe.distillation if logits is not None else None
         history = train(
             network,
@@ -187,7 +188,7 @@ class FoldTrainer:
         recipe, data = self._recipe, self._data
         logits, held_out = [], []
         for teacher in teachers:
-            network = load_model(self._out / teacher.file)
+            network = load_keras(self._out / teacher.file)
             logits.append(predict(network, self._training.only(teacher.inputs)))
             answers = predict(network, data.validation.only(teacher.inputs)).argmax(axis=1)
             held_out.append(float((answers == data.validation.labels).mean()))
@@ -228,15 +229,6 @@ def training_versions() -> dict[str, str]:
             f"training needs the package '{error.name}', which is not installed",
             hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
         ) from error
-
-
-def load_model(path: Path):
-    """A trained `.keras` file, with kd-edge's own layers."""
-    import keras
-
-    import kd_edge.models.layers  # noqa: F401  registers the layers
-
-    return keras.models.load_model(path, compile=False)
 
 
 def predict(network, windows: WindowSet) -> np.ndarray:

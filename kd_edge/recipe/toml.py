@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from pydantic import ValidationError
 
 from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.recipe.tables import MisfitError, Recipe
+from kd_edge.untrusted import check_depth
+
+MOST_RECIPE_BYTES = 1_000_000
+# Python's reader takes minutes for a key of some thousand dots.
+_MOST_DOTS = 200
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -19,7 +25,7 @@ def load_recipe(path: Path) -> Recipe:
             nearest), KD_RECIPE_VALUE (out of range, missing, or at odds with another).
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = _read_text(Path(path))
     except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE",
@@ -37,11 +43,23 @@ def load_recipe(path: Path) -> Recipe:
     return parse_recipe(text, source=str(path))
 
 
+def _read_text(path: Path) -> str:
+    with open(path, "rb") as stream:  # a pipe too, as of a shell's <(…)
+        content = stream.read(MOST_RECIPE_BYTES + 1)
+    if len(content) > MOST_RECIPE_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_RECIPE_BYTES:,} bytes")
+    return content.decode("utf-8")
+
+
 def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
     """`load_recipe` from text."""
     try:
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise ValueError(f"a line has more than {_MOST_DOTS} dots")
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        check_depth(tables)
+    except (ValueError, RecursionError) as error:
+        # Python's own limits too: numbers of thousands of digits, tables in tables without end.
         raise KdEdgeError(
             "KD_RECIPE_SYNTAX", f"not valid TOML: {error}", where=source, hint="mend that line"
         ) from error

@@ -9,6 +9,7 @@ from functools import cache
 
 from kd_edge.errors import KdEdgeError
 from kd_edge.report.tree import SCHEMA_VERSION, Report
+from kd_edge.untrusted import parse_json
 
 
 def to_json(report: Report) -> str:
@@ -31,7 +32,7 @@ def from_json(text: str, *, source: str = "report.json") -> Report:
     from pydantic import ValidationError
 
     try:
-        version = json.loads(text)["schema_version"]
+        version = parse_json(text)["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise KdEdgeError(
             "KD_BAD_FORMAT",

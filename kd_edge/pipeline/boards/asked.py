@@ -14,7 +14,13 @@ from kd_edge.errors import KdEdgeError
 from kd_edge.link.messages import Hello
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
-from kd_edge.pipeline.bundle import PARITY_PART, RECIPE_FILE, WINDOWS_FILE, load_windows
+from kd_edge.pipeline.bundle import (
+    PARITY_PART,
+    RECIPE_FILE,
+    WINDOWS_FILE,
+    bundled_file,
+    load_windows,
+)
 from kd_edge.pipeline.dataset import load_dataset, read_recordings
 from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.recipe import load_recipe
@@ -130,7 +136,9 @@ def asked_windows(
 
 def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings) -> Asked:
     model = bundle.manifest.model(bundle.manifest.product)
-    stored = load_windows(bundle.folder / WINDOWS_FILE).parts
+    stored = load_windows(
+        bundled_file(bundle.folder, bundle.manifest, WINDOWS_FILE), bundle.manifest
+    ).parts
     parts = {n: w.only(model.inputs) for n, w in stored.items() if n != PARITY_PART and len(w)}
     if not parts:
         raise KdEdgeError("KD_EMPTY_PART", "the bundle has no test windows", where=WINDOWS_FILE)
@@ -173,7 +181,7 @@ def _other_recordings(
     progress: Progress,
 ) -> Asked:
     manifest = bundle.manifest
-    recipe = as_built(load_recipe(bundle.folder / RECIPE_FILE), manifest)
+    recipe = as_built(load_recipe(bundled_file(bundle.folder, manifest, RECIPE_FILE)), manifest)
     dataset = load_dataset(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )

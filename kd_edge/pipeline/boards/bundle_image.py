@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,12 +17,22 @@ from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge import __version__
 from kd_edge.errors import KdEdgeError
 from kd_edge.frontend import FrontEndConstants
-from kd_edge.pipeline.bundle import REPORT_FILE, Manifest, load_manifest
+from kd_edge.pipeline.bundle import (
+    REPORT_FILE,
+    BundledModel,
+    Manifest,
+    altered,
+    built_report,
+    bundled_file,
+    load_manifest,
+)
 from kd_edge.pipeline.raw_windows import RAW_FILE, read_counts
-from kd_edge.report.json import from_json
-from kd_edge.windows.raw import Counts
+from kd_edge.untrusted import load_arrays
+from kd_edge.windows.raw import Counts, raw_samples
 
 GOLDEN_FILE = "golden.npz"
+_MOST_ARENA_BYTES = 2**31
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,29 +70,56 @@ def load_board_bundle(folder: Path) -> BoardBundle:
     manifest = load_manifest(folder)
     model = manifest.model(manifest.product)
     int8 = model.format("int8")
-    if int8 is None or not (folder / GOLDEN_FILE).is_file():
+    if int8 is None or GOLDEN_FILE not in manifest.files:
         raise KdEdgeError(
             "KD_NO_FILE",
             f"the bundle has no int8 model of '{model.name}' with golden vectors",
             where=str(folder),
             hint="build it again; boards run int8",
         )
-    with np.load(folder / GOLDEN_FILE, allow_pickle=False) as arrays:
-        golden = Golden(
-            tuple(arrays[f"int8_inputs/{name}"] for name in model.inputs),
-            arrays["int8_outputs"],
-            tuple(int(label) for label in arrays["labels"]),
-        )
-    path = folder / int8.file
-    return BoardBundle(
-        folder, manifest, path, manifest.files[int8.file], golden, _raw_windows(folder)
+    golden = _read(folder / GOLDEN_FILE, lambda path: _golden(load_arrays(path), model, manifest))
+    raw = ()
+    if RAW_FILE in manifest.files:
+        raw = _read(folder / RAW_FILE, lambda path: _raw_windows(path, manifest))
+    path = bundled_file(folder, manifest, int8.file)
+    return BoardBundle(folder, manifest, path, manifest.files[int8.file], golden, raw)
+
+
+def _read(path: Path, make: Callable[[Path], T]) -> T:
+    try:
+        return make(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise altered(path, f"{type(error).__name__}: {error}") from error
+
+
+def _golden(arrays: dict[str, np.ndarray], model: BundledModel, manifest: Manifest) -> Golden:
+    golden = Golden(
+        tuple(arrays[f"int8_inputs/{name}"] for name in model.inputs),
+        arrays["int8_outputs"],
+        tuple(int(label) for label in arrays["labels"]),
     )
+    rows = (*golden.inputs, golden.outputs)
+    if any(a.dtype != np.int8 or len(a) != len(golden.labels) for a in rows):
+        raise ValueError("its arrays are not one int8 row a label")
+    if not golden.labels or not all(0 <= i < len(manifest.class_names) for i in golden.labels):
+        raise ValueError("its labels are none of the classes")
+    return golden
 
 
-def _raw_windows(folder: Path) -> tuple[Counts, ...]:
-    if not (folder / RAW_FILE).is_file():
-        return ()
-    return read_counts(folder / RAW_FILE)
+def _raw_windows(path: Path, manifest: Manifest) -> tuple[Counts, ...]:
+    """The windows as sensors gave them, each as the front end takes it."""
+    lengths = raw_samples(manifest.front_end)
+    shapes = {
+        stream.name: (lengths[stream.name], len(stream.channels))
+        for stream in manifest.front_end.streams
+        if stream.name in lengths
+    }
+    windows = read_counts(path)
+    for window in windows:
+        for name, shape in shapes.items():
+            if window[name].dtype != np.int16 or window[name].shape != shape:
+                raise ValueError(f"{name!r} is {window[name].dtype} {window[name].shape}")
+    return windows
 
 
 def bundle_firmware(
@@ -100,16 +138,20 @@ def bundle_firmware(
         golden_count: golden vectors in the image; None: all.
     """
     manifest = bundle.manifest
-    report = from_json((bundle.folder / REPORT_FILE).read_text(encoding="utf-8"))
-    arena = next(
+    report = built_report(bundle.folder, manifest)
+    arenas = (
         row.arena
         for row in report.rows
         if row.model == manifest.product and row.format == "int8" and row.arena
     )
+    arena = next(arenas, None)
+    arena_bytes = arena and (arena.smallest_bytes or arena.used_bytes)
+    if not arena_bytes or not 0 < arena_bytes < _MOST_ARENA_BYTES:
+        raise altered(bundle.folder / REPORT_FILE, "it has no arena of the int8 product")
     settings = FirmwareSettings(
         name=manifest.title,
         labels=manifest.class_names,
-        arena_bytes=arena.smallest_bytes or arena.used_bytes,
+        arena_bytes=arena_bytes,
         arena_how=f"{arena.how} ABI: {arena.abi}.",
         front_end=bundle.front_end,
         golden=bundle.golden,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.files import check_folder
+from kd_edge.files import check_folder, own_path
 from kd_edge.pipeline.boards.asked import EvalSettings
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.compare import ORACLE
 from kd_edge.pipeline.boards.evaluate import evaluate
 from kd_edge.pipeline.boards.targets import Reach, open_targets
-from kd_edge.pipeline.bundle import REPORT_FILE
+from kd_edge.pipeline.bundle import built_report
 from kd_edge.pipeline.reporting import provenance, write_report
 from kd_edge.pipeline.watch import Watch
 from kd_edge.report.board_tree import BoardSection
-from kd_edge.report.json import from_json
 from kd_edge.report.tree import Report
 
 EVAL_FOLDER = "eval"
@@ -57,22 +57,28 @@ def evaluate_bundle(
         KeyboardInterrupt: Ctrl-C before the first answer.
     """
     bundle = load_board_bundle(folder)
-    check_folder(out or folder / EVAL_FOLDER)  # now: asking a board may take an hour
+    check_folder(out or own_path(folder, EVAL_FOLDER))  # now: asking a board may take an hour
     with open_targets(bundle, reach, tell=lambda what: watch.step(what, None, None)) as targets:
         section, fault = evaluate(bundle, targets, settings, progress=watch.step)
     if not section.n_answered:
         # An earlier report is worth more than one without an answer.
         raise fault or KeyboardInterrupt
-    built = from_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    built = built_report(folder, bundle.manifest)
     report = replace(
         built,
         provenance=provenance(command, bundle.manifest.recipe_sha256),
         boards=(section,),
         caveats=(*built.caveats, "All but the board's figures are the build's."),
     )
-    out = out or folder / EVAL_FOLDER / f"{section.board}-{section.windows}"
+    out = out or own_path(folder, f"{EVAL_FOLDER}/{_folder_name(section)}")
     write_report(out, report)
     return Evaluated(report, section, out, _differs(section) or fault)
+
+
+def _folder_name(section: BoardSection) -> str:
+    """Of a report; boards say their own names, which are not believed to be a folder's."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", section.board)[:64]
+    return f"{plain}-{section.windows}"
 
 
 def _differs(section: BoardSection) -> KdEdgeError | None:
