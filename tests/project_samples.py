@@ -45,8 +45,8 @@ def project(
         labels=(),
         arena_bytes=9000,
         arena_how="smallest arena that ran",
-        front_end=_front_end(),
-        golden=_golden(model),
+        front_end=sample_front_end(),
+        golden=sample_golden(model),
         synthetic=True,
         generator="kd-edge 1.2.3",
         golden_count=N_GOLDEN,
@@ -57,7 +57,7 @@ def project(
         settings,
         engine=engine,
         stream=StreamSettings(hop_s=0.5),
-        replay=_replay() if sensors == "replay" else (),
+        replay=sample_counts() if sensors == "replay" else (),
     )
     facts = ProjectFacts(
         title="two inputs",
@@ -81,7 +81,7 @@ def sample_model(folder: Path) -> Path:
     return write_conv_model(folder / "conv.tflite", quantised=True)
 
 
-def _front_end() -> FrontEndConstants:
+def sample_front_end() -> FrontEndConstants:
     """Samples as they come."""
     plain = StreamFrontEnd()
     streams = (
@@ -92,7 +92,7 @@ def _front_end() -> FrontEndConstants:
     return FrontEndConstants(streams, layouts)
 
 
-def _golden(model: Path) -> Golden:
+def sample_golden(model: Path) -> Golden:
     """Random windows with TFLite Micro's answers."""
     session = open_session("tflm", model)
     rng = np.random.default_rng(5)
@@ -104,9 +104,9 @@ def _golden(model: Path) -> Golden:
     return Golden(inputs, np.concatenate(outputs), (0,) * N_GOLDEN)
 
 
-def _replay() -> tuple[dict[str, np.ndarray], ...]:
+def sample_counts() -> tuple[dict[str, np.ndarray], ...]:
     rng = np.random.default_rng(6)
-    constants = _front_end()
+    constants = sample_front_end()
     channels = {stream.name: len(stream.channels) for stream in constants.streams}
     return tuple(
         {

@@ -20,7 +20,7 @@ from kd_edge.cli.eval import evaluate
 from kd_edge.cli.firmware import firmware
 from kd_edge.cli.flash import flash
 from kd_edge.cli.live import live
-from kd_edge.cli.printing import discard
+from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
 from kd_edge.cli.selftest import selftest
 from kd_edge.errors import ExitStatus, KdEdgeError
@@ -82,6 +82,10 @@ for command in (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks ends no command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     _end_by_signals()
     sys.exit(int(run(arguments)))
 
@@ -111,7 +115,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         # Only a build has kept what it did so far.
         more = "; the same command goes on from here" if arguments[:1] == ["build"] else ""
-        click.echo(f"interrupted{more}", err=True)
+        say(f"interrupted{more}", err=True)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is not an error of ours.
@@ -157,4 +161,4 @@ def _show(told: KdEdgeError, error: Exception, *, as_json: bool) -> None:
     elif isinstance(error, click.ClickException):
         error.show()
     else:
-        click.echo(f"error {told}", err=True)
+        say(f"error {told}", err=True)

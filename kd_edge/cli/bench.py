@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, check_output, common, path_option, typed_command
+from kd_edge.cli.printing import say
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -90,7 +91,7 @@ def _compare(old, new) -> int:
 
     changes = compare(old, new)
     if other := other_bundle(old, new):
-        click.echo(f"note: {other}", err=True)
+        say(f"note: {other}", err=True)
     print_changes(changes, console(stderr=True))
     worse = [change for change in changes if change.worse]
     if not worse:
@@ -101,5 +102,5 @@ def _compare(old, new) -> int:
         where="the table above",
         hint="measure on a quiet machine; if it stays, find what changed since the baseline",
     )
-    click.echo(f"error {error}", err=True)
+    say(f"error {error}", err=True)
     return error.exit_status

@@ -82,9 +82,10 @@ def _to_json(board, toolchain: Toolchain) -> dict:
 
 
 def _print(boards, toolchains, ports) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from kd_edge.cli.printing import printing
+    from kd_edge.report.table import plain_text
 
     table = Table(box=None, pad_edge=False)
     for title in ("board", "core", "MHz", "flash kB", "RAM kB", "proved by", "tools"):
@@ -99,17 +100,18 @@ def _print(boards, toolchains, ports) -> None:
             _proof(board),
             "found" if not toolchain.missing else f"no {', '.join(toolchain.missing)}",
         )
-    console = Console()
-    console.print(table)
-    for tool, get in sorted(
-        {
-            pair
-            for toolchain in toolchains.values()
-            for pair in zip(toolchain.missing, toolchain.get, strict=True)
-        }
-    ):
-        console.print(f"get {escape(tool)}: {escape(get)}")
-    console.print("serial ports: " + (", ".join(escape(p["port"]) for p in ports) or "none"))
+    pairs = {
+        pair
+        for toolchain in toolchains.values()
+        for pair in zip(toolchain.missing, toolchain.get, strict=True)
+    }
+    with printing() as console:
+        console.print(table)
+        for tool, get in sorted(pairs):
+            console.print(plain_text(f"get {tool}: {get}"))
+        console.print(
+            plain_text("serial ports: " + (", ".join(p["port"] for p in ports) or "none"))
+        )
 
 
 def _figures(board) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.printing import say
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -43,7 +44,7 @@ def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> i
         built = run_build(asked, data=data, out=out, command=typed_command(), watch=watch)
     _show(built.report, out, as_json=as_json)
     for failure in built.failures:
-        click.echo(f"error {failure}", err=True)
+        say(f"error {failure}", err=True)
     return _status(built.failures)
 
 
@@ -57,7 +58,7 @@ def _show(report, out: Path, *, as_json: bool) -> None:
             click.echo(to_json(report))
             return
         print_table(report, console)
-        click.echo(f"\nbundle: {out}\nreport: {out / 'report.html'}")
+        say(f"\nbundle: {out}\nreport: {out / 'report.html'}")
 
 
 def _status(failures: tuple[KdEdgeError, ...]) -> int:

@@ -9,6 +9,7 @@ import click
 from firmware_export.aot.cores import CORES
 from kd_edge import __version__
 from kd_edge.cli.options import PATH, common, path_option
+from kd_edge.cli.printing import say
 
 EPILOG = """
 \b
@@ -87,6 +88,6 @@ def compile_command(
             click.echo(to_json(report))
             return
         print_compile(report, console)
-        click.echo(f"sources: {out}")
+        say(f"sources: {out}")
         if with_report:
-            click.echo(f"report: {out / 'report.html'}")
+            say(f"report: {out / 'report.html'}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, check_output, common, path_option
+from kd_edge.cli.printing import say
 
 
 @click.group()
@@ -40,7 +41,7 @@ def inspect(path: Path, reader: str | None, plot: Path | None, as_json: bool) ->
             print_inspection(inspection, console)
     if plot:
         inspecting.plot(recordings, plot)
-        click.echo(f"picture: {plot}", err=True)
+        say(f"picture: {plot}", err=True)
 
 
 @data.command(
@@ -76,4 +77,4 @@ def simulate(folder: Path, as_json: bool, seed: int, **numbers: int) -> None:
         if as_json:
             click.echo(json.dumps({"folder": str(folder), "recordings": n, "synthetic": True}))
         else:
-            click.echo(f"{folder}: {n} SYNTHETIC recordings, and labels.csv")
+            say(f"{folder}: {n} SYNTHETIC recordings, and labels.csv")

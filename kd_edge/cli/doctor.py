@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -13,6 +12,7 @@ import click
 
 from kd_edge.cli.options import common
 from kd_edge.errors import ExitStatus
+from kd_edge.processes import run_program
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def doctor(as_json: bool) -> int:
     """
     checks = [_python(), *(_package(*package) for package in PACKAGES)]
     checks += [_tool(name, needed_for) for name, needed_for in TOOLS.items()]
-    checks.append(_cache())
+    checks += [_keras_settings(), _cache()]
     if as_json:
         import json
 
@@ -102,10 +102,20 @@ def _tool(name: str, needed_for: str) -> Check:
 
     found = None
     if path := shutil.which(name):
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        answer = run_program([path, "--version"])
         lines = answer.stdout.splitlines()
         found = lines[0] if answer.returncode == 0 and lines else None
     return Check(name, found, needed_for, how_to_get(name), False)
+
+
+def _keras_settings() -> Check:
+    """What a build sets, and what of the user's own configuration it sets aside."""
+    from kd_edge.models.keras_start import set_aside
+
+    found = "a build's own: TensorFlow, float32, channels last"
+    if theirs := set_aside():
+        found += f"; set aside: {', '.join(theirs)}"
+    return Check("Keras configuration", found, "build: the same models for everybody", "", False)
 
 
 def _cache() -> Check:
@@ -117,15 +127,17 @@ def _cache() -> Check:
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from kd_edge.cli.printing import printing
+    from kd_edge.report.table import plain_text
 
     table = Table(box=None, pad_edge=False)
     for title in ("", "what", "found", "needed for"):
         table.add_column(title, overflow="fold")
     for check in checks:
         mark = "ok" if check.found else ("MISSING" if check.required else "-")
-        found = escape(check.found or f"get it: {check.get}")  # 'kd-edge[build]' is no markup
-        table.add_row(mark, check.name, found, check.needed_for)
-    Console().print(table)
+        found = check.found or f"get it: {check.get}"
+        table.add_row(*map(plain_text, (mark, check.name, found, check.needed_for)))
+    with printing() as console:
+        console.print(table)

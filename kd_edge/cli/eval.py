@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.printing import say
 from kd_edge.cli.reaching import reaching
 from kd_edge.errors import ExitStatus
 
@@ -74,6 +75,6 @@ def evaluate(
             print_board(done.section, console)
             console.print(f"report: {done.folder / 'report.html'}", highlight=False, soft_wrap=True)
     if done.error is not None:
-        click.echo(f"error {done.error}", err=True)
+        say(f"error {done.error}", err=True)
         return done.error.exit_status
     return ExitStatus.INTERRUPTED if done.section.ended else ExitStatus.OK

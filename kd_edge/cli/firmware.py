@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, common, path_option
+from kd_edge.cli.printing import say
 
 EPILOG = """
 \b
@@ -72,12 +73,12 @@ def firmware(
             click.echo(_to_json(out, board_name, exported))
             return
         n_files = len(exported.written.files)
-        click.echo(f"{exported.kind} project for {request.board.title}: {n_files} files in {out}")
+        say(f"{exported.kind} project for {request.board.title}: {n_files} files in {out}")
         for path in exported.written.kept:
-            click.echo(f"kept, as you have edited it: {path}")
+            say(f"kept, as you have edited it: {path}")
         for note in exported.notes:
-            click.echo(f"note: {note}")
-        click.echo(f"next: the commands in {out / 'README.md'}")
+            say(f"note: {note}")
+        say(f"next: the commands in {out / 'README.md'}")
 
 
 def _to_json(out: Path, board: str, exported) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, common
+from kd_edge.cli.printing import say
 
 EPILOG = """
 \b
@@ -58,7 +59,7 @@ def flash(
         command = flash_command(folder, board, tool=tool, port=port)
         line = shlex.join(command.arguments)
         if not as_json or not dry_run:
-            click.echo(f"in {command.folder}: {line}", err=not dry_run)
+            say(f"in {command.folder}: {line}", err=not dry_run)
         if not dry_run:
             check_tool(command)
             status, output = _run(command)
@@ -68,7 +69,7 @@ def flash(
         done = {"board": board.name, "tool": command.tool, "command": command.arguments}
         click.echo(json.dumps(done | {"folder": str(command.folder), "flashed": not dry_run}))
     elif not dry_run:
-        click.echo(f"{board.title} has been flashed; next: kd-edge selftest --port PORT")
+        say(f"{board.title} has been flashed; next: kd-edge selftest --port PORT")
 
 
 @contextlib.contextmanager

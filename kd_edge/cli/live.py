@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.options import PATH, FiniteFloat, common, path_option
+from kd_edge.cli.printing import printable, say
 from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
@@ -178,9 +179,9 @@ def _views(options: Asked, facts) -> Iterator[list]:
         elif options.plain and console().is_terminal:
             views.append(stack.enter_context(Picture(facts, console())))
         elif options.plain:
-            views.append(Lines(facts, _print_line))
+            views.append(Lines(facts, lambda line: _print_line(printable(line))))
         if url is not None and not options.as_json:
-            click.echo(f"page: {url}\nCtrl-C ends the stream.")
+            say(f"page: {url}\nCtrl-C ends the stream.")
         if options.open_page:
             click.launch(url)
         yield views
@@ -208,20 +209,20 @@ def _print_recorded(recorded, *, as_json: bool) -> None:
     if as_json:
         _print_json({"event": "recorded"} | recorded.to_json())
     elif recorded.path is None:
-        click.echo("recorded nothing: no sample came")
+        say("recorded nothing: no sample came")
     else:
         rows = f", {recorded.rows} rows in labels.csv" if recorded.rows else ""
         gaps = "no gap" if not recorded.gaps else f"{recorded.gaps} gaps"
-        click.echo(f"recorded {recorded.seconds:.1f} s to {recorded.path}: {gaps}{rows}")
+        say(f"recorded {recorded.seconds:.1f} s to {recorded.path}: {gaps}{rows}")
 
 
 def _print_summary(summary, facts) -> None:
     from kd_edge.live.plain import figure_lines
 
     where = "" if facts.port == facts.board else f" on {facts.port}"
-    click.echo(f"{facts.board}{where}: {summary.why}")
+    say(f"{facts.board}{where}: {summary.why}")
     for line in figure_lines(summary.figures, facts):
-        click.echo(line)
+        say(line)
 
 
 def _print_json(content: dict) -> None:
@@ -236,4 +237,4 @@ def _print_line(line: str) -> None:
 
 
 def _tell(what: str) -> None:
-    click.echo(what, err=True)
+    say(what, err=True)

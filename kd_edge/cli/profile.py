@@ -64,7 +64,7 @@ def _print(console, port: str, hello, layers) -> None:
     total = sum(layer.ticks for layer in layers)
     table = plain_table(f"{port}: {hello.board}, {hello.ticks_kind} a layer")
     table.add_column("layer", overflow="fold")
-    table.add_column(hello.ticks_kind, justify="right")
+    table.add_column(plain_text(hello.ticks_kind), justify="right")
     table.add_column("share", justify="right")
     table.add_column("", no_wrap=True)
     most = max((layer.ticks for layer in layers), default=0) or 1

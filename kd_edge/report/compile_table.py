@@ -44,7 +44,8 @@ def _layers(report: CompileReport) -> Table:
     for layer in report.layers:
         figures = (layer.times, layer.macs, layer.elements, layer.constant_bytes)
         cells = [words.count(n) for n in (*figures, layer.output_bytes)]
-        table.add_row(short_place(layer.place), f"{layer.kernel}{layer.variant}", *cells)
+        names = (short_place(layer.place), f"{layer.kernel}{layer.variant}")
+        table.add_row(*map(plain_text, (*names, *cells)))
     return table
 
 

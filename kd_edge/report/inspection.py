@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from kd_edge.report.table import plain_text
 from kd_edge.signals.inspect import Count, Inspection, StreamKind
 
 # Longer lists are cut here, and say how much they leave out; --json has everything.
@@ -17,20 +17,20 @@ SHOWN = 24
 def print_inspection(inspection: Inspection, console: Console) -> None:
     """Print streams, classes, subjects, sessions, gaps, duplicates and problems."""
     synthetic = " SYNTHETIC," if inspection.synthetic else ""
-    console.print(
-        f"{escape(inspection.path) or 'installed set'}:{synthetic} "
+    _say(
+        f"{inspection.path or 'installed set'}:{synthetic} "
         f"{inspection.recordings:,} recordings, {inspection.sensors} sensors, "
         f"{inspection.signals} signals",
-        highlight=False,
+        console,
     )
     if inspection.seconds:
         span = inspection.seconds
-        console.print(
+        _say(
             f"lasting {span.smallest:.4g} to {span.largest:.4g} s, median {span.median:.4g} s",
-            highlight=False,
+            console,
         )
     if inspection.started:
-        console.print(f"started {' to '.join(inspection.started)}", highlight=False)
+        _say(f"started {' to '.join(inspection.started)}", console)
     _streams(inspection.streams, console)
     for title, counts in (
         ("classes", inspection.classes),
@@ -49,16 +49,17 @@ def _streams(streams: Sequence[StreamKind], console: Console) -> None:
     for title in ("Hz", "unit", "recordings", "lowest", "highest"):
         table.add_column(title, justify="right", overflow="fold")
     for stream in streams[:SHOWN]:
-        table.add_row(
+        cells = (
             stream.modality,
-            escape(stream.sensor),
-            escape(_joined([c.removeprefix(f"{stream.sensor}: ") for c in stream.channels], 4)),
+            stream.sensor,
+            _joined([c.removeprefix(f"{stream.sensor}: ") for c in stream.channels], 4),
             f"{stream.rate_hz:.6g}",
-            escape(stream.unit),
+            stream.unit,
             str(stream.recordings),
             f"{stream.low:.4g}",
             f"{stream.high:.4g}",
         )
+        table.add_row(*map(plain_text, cells))
     console.print(table)
     _left_out(len(streams), "streams", console)
 
@@ -66,25 +67,29 @@ def _streams(streams: Sequence[StreamKind], console: Console) -> None:
 def _counts(title: str, counts: Sequence[Count], console: Console) -> None:
     if counts:
         said = _joined([f"{c.name} ({c.recordings})" for c in counts], SHOWN)
-        console.print(f"{title}: {escape(said)}", highlight=False)
+        _say(f"{title}: {said}", console)
 
 
 def _findings(inspection: Inspection, console: Console) -> None:
     for gap in inspection.gaps[:SHOWN]:
-        console.print(
-            f"gap: {escape(gap.recording)}, {escape(gap.channel)}: {gap.length_s:.4g} s without "
+        _say(
+            f"gap: {gap.recording}, {gap.channel}: {gap.length_s:.4g} s without "
             f"samples from {gap.start_s:.4g} s",
-            highlight=False,
+            console,
         )
     _left_out(len(inspection.gaps), "gaps", console)
     for group in inspection.duplicates[:SHOWN]:
-        console.print(f"identical: {escape(_joined(group, 6))}", highlight=False)
+        _say(f"identical: {_joined(group, 6)}", console)
     _left_out(len(inspection.duplicates), "groups of identical recordings", console)
     for problem in inspection.problems:
-        console.print(f"would stop a build: {problem.code}: {escape(problem.message)}")
+        _say(f"would stop a build: {problem.code}: {problem.message}", console)
         for word, text in (("where", problem.where), ("hint", problem.hint)):
             if text:
-                console.print(f"  {word}: {escape(text)}", highlight=False)
+                _say(f"  {word}: {text}", console)
+
+
+def _say(line: str, console: Console) -> None:
+    console.print(plain_text(line))
 
 
 def _joined(names: Sequence[str], most: int) -> str:
@@ -94,4 +99,4 @@ def _joined(names: Sequence[str], most: int) -> str:
 
 def _left_out(total: int, what: str, console: Console) -> None:
     if total > SHOWN:
-        console.print(f"and {total - SHOWN} more {what}; --json has them all", highlight=False)
+        _say(f"and {total - SHOWN} more {what}; --json has them all", console)
