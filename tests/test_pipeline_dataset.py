@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kd_edge import sources
 from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline import cache
 from kd_edge.pipeline.dataset import check_reader, load_dataset
@@ -62,6 +64,27 @@ def folder(tmp_path):
         rows.append(f"{index}.csv,{label},S1,day 1,{index}")
     (root / "labels.csv").write_text("\n".join(rows) + "\n")
     return root
+
+
+def test_a_mended_front_end_is_not_served_windows_of_the_old_one(folder, tmp_path, monkeypatch):
+    """Oracle: what a second and a third reading say; the third's front end has another line."""
+    told = []
+
+    def read():
+        load_dataset(recipe('["b", "a"]'), folder, progress=lambda what, *_: told.append(what))
+        return "windows from the cache" in told
+
+    assert not read()
+    assert read()
+    copied = shutil.copytree(sources.ROOT / "kd_edge", tmp_path / "code" / "kd_edge").parent
+    monkeypatch.setattr(sources, "ROOT", copied)
+    assert read(), "the folder of the code does not count"
+    told.clear()
+    sources._module.cache_clear()
+    sources._digest.cache_clear()
+    mended = copied / "kd_edge" / "frontend.py"
+    mended.write_text(mended.read_text() + "\nMENDED = True\n")
+    assert not read()
 
 
 def test_recordings_of_classes_that_are_left_out_are_not_checked(folder):

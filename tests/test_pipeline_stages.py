@@ -53,6 +53,21 @@ def test_a_stage_runs_again_when_anything_that_it_rests_on_changed(work, spoil):
     assert work.runs == 2
 
 
+def test_a_stage_runs_again_when_its_code_changed(work, monkeypatch):
+    """Oracle: the digest of the module of `make`, which here is this file."""
+    asked, found = [], iter(["old", "old", "mended"])
+
+    def digest(module):
+        asked.append(module)
+        return next(found)
+
+    monkeypatch.setattr("kd_edge.pipeline.stages.code_digest", digest)
+    for runs in (1, 1, 2):
+        work.run()
+        assert work.runs == runs
+    assert set(asked) == {__name__}
+
+
 def test_a_stage_that_fails_is_not_remembered(tmp_path):
     def fail():
         raise RuntimeError("no")

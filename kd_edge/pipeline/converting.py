@@ -13,8 +13,9 @@ from kd_edge.errors import KdEdgeError
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import Trained, training_versions
+from kd_edge.pipeline.training import Trained
 from kd_edge.recipe import Recipe
+from kd_edge.sources import code_digest
 
 # Formats that may be refused for some models without failing the build: said in the report.
 OPTIONAL_FORMATS = ("int16x8",)
@@ -88,13 +89,13 @@ class _Converter:
         """One format of one model; the reason as a sentence where an optional one is refused."""
         file = f"{model.name}.{fmt}.tflite"
         key = key_of(
+            code_digest(__name__),  # a refusal is kept without a stage that would add it
             model.sha256,
             fmt,
             model.inputs,
             self._context.data.key,
             self._context.recipe.conversion.calibration_windows,
             self._context.recipe.seed,
-            training_versions(),
         )
         refusal, stages = f"refusal of {model.name} as {fmt}", self._context.stages
         if (refused := stages.recall(refusal, key)) is not None:

@@ -20,6 +20,7 @@ from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
+from kd_edge.sources import code_digest
 from kd_edge.windows import cut_windows, used_modalities
 
 __all__ = [
@@ -51,6 +52,7 @@ def load_dataset(
     """
     tell = progress or (lambda what, done, total: None)
     key = key_of(
+        code_digest(__name__),
         _source_digest(recipe, data, tell),
         recipe.dataset.model_dump(mode="json", exclude={"path"}),
         {name: settings.model_dump(mode="json") for name, settings in recipe.front_end.items()},

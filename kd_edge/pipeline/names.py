@@ -9,7 +9,7 @@ from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import training_versions
+from kd_edge.pipeline.training import check_packages
 from kd_edge.recipe import Distillation, Model, Recipe
 from kd_edge.windows import WindowSet
 
@@ -27,7 +27,7 @@ def check_names(recipe: Recipe) -> None:
     from kd_edge.measure.baselines import BASELINES
     from kd_edge.models import MODELS, model_options
 
-    training_versions()
+    check_packages()
     for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
         for position, model in enumerate(models):
             where = f"{kind}.{position}"
@@ -55,7 +55,6 @@ def check_networks(context: Context) -> None:
         [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
         len(windows.class_names),
-        training_versions(),
     )
 
     def make() -> None:

@@ -16,12 +16,7 @@ from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import (
-    FoldTrainer,
-    Trained,
-    predict,
-    training_versions,
-)
+from kd_edge.pipeline.training import FoldTrainer, Trained, predict
 from kd_edge.report.tree import FoldResult, Row
 from kd_edge.windows import WindowSet
 
@@ -145,7 +140,7 @@ def _accuracy(context: Context, student: Trained, part: WindowSet, part_key: tup
         figure = measure_accuracy(predict(network, part.only(student.inputs)), part)
         return _FIGURE.dump_python(figure, mode="json")
 
-    key = key_of(student.sha256, student.inputs, part_key, training_versions())
+    key = key_of(student.sha256, student.inputs, part_key)
     return _FIGURE.validate_python(context.stages.run(f"accuracy of {student.file}", key, [], make))
 
 

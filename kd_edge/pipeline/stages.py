@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kd_edge import __version__
 from kd_edge.files import (
     is_unaltered,
     own_path,
@@ -19,14 +18,15 @@ from kd_edge.files import (
     stays_inside,
     write_text,
 )
+from kd_edge.sources import code_digest
 from kd_edge.untrusted import read_json
 
 STATE_FILE = ".stages.json"
 
 
 def key_of(*parts: Any) -> str:
-    """SHA-256 of anything that JSON can hold, and of kd-edge's version."""
-    text = json.dumps([__version__, *parts], sort_keys=True, separators=(",", ":"))
+    """SHA-256 of anything that JSON can hold."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -34,9 +34,9 @@ class Stages:
     """The stages of one output folder, remembered in a file there.
 
     A stage is its name, the key of what it reads, the files that it writes and a JSON value that
-    it returns. It runs when its key is new or a file is missing or altered; else its remembered
-    value is returned. State is written after each stage, so an interrupted build goes on. Stages
-    of different names may run in different threads.
+    it returns. It runs when its key is new, a file is missing or altered, or the code that makes it
+    has changed; else its remembered value is returned. State is written after each stage, so an
+    interrupted build goes on. Stages of different names may run in different threads.
 
     The file may be damaged or a stranger's: an entry that is not whole, or names a file outside the
     folder, is as if it were not there.
@@ -54,13 +54,15 @@ class Stages:
 
         Args:
             files: names below the output folder that `make` writes.
-            make: does the work; returns something that JSON can hold.
+            make: does the work; returns something that JSON can hold. The source of its module and
+                of all that this imports is a part of the key.
 
         Raises:
             KdEdgeError KD_OUTPUT: a symbolic link stands where the stage would write.
         """
         for file in files:
             own_path(self._out, file)
+        key = key_of(key, code_digest(make.__module__))
         self._asked.add(name)
         entry = self._done.get(name)
         cached = entry is not None and entry["key"] == key and self._intact(entry["files"], files)
