@@ -13,6 +13,9 @@ from kd_edge.errors import KdEdgeError, nearest
 from kd_edge.recipe import Part, Split
 from kd_edge.signals.recording import RecordingInfo
 
+# The honesty rank from which figures flatter.
+_LEAKY = 4
+
 
 @dataclass(frozen=True, eq=False)
 class SplitPart:
@@ -21,8 +24,8 @@ class SplitPart:
     Attributes:
         indices: (n,) int64 into the dataset's recordings.
         kind: the recipe's kind for a test or validation part; 'train' for the training part.
-        leak: None where neither subject nor session nor recording lies on both sides; else a
-            sentence to show beside every figure.
+        leak: None where neither subject nor session nor recording lies on both sides; else words
+            to show beside every figure.
         honesty: 0 is the most honest; orders tables.
     """
 
@@ -32,6 +35,11 @@ class SplitPart:
     indices: np.ndarray
     leak: str | None
     honesty: int
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the part flatters models: recordings on both sides, or a random split."""
+        return self.honesty >= _LEAKY
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +191,9 @@ def describe_leak(
     sessions = {(r.subject, r.session) for r in learned} & {(r.subject, r.session) for r in tested}
     copies = {r.content_sha256 for r in learned} & {r.content_sha256 for r in tested}
     if copies:
-        return f"LEAKY: {len(copies)} recordings lie on both sides", 5
+        return f"{len(copies)} recordings lie on both sides", 5
     if kind == "random":
-        return "LEAKY: random split, the same subjects and sessions on both sides", 4
+        return "random split, the same subjects and sessions on both sides", _LEAKY
     if sessions:
         later = ", later repetitions" if kind == "last-repetitions" else ""
         return f"the same subject and session on both sides{later}", 3

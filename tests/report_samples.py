@@ -20,13 +20,14 @@ from kd_edge.report.tree import (
     Finding,
     FlashSection,
     FoldResult,
+    Gate,
     Part,
     Provenance,
     Report,
     Row,
     SampleWindow,
 )
-from kd_edge.runtimes.results import LayerDifference, Parity
+from kd_edge.runtimes.results import LayerDifference, Parity, Side
 
 SUBJECTS = ("S1", "S2", "S3", "S4", "S5")
 HOST = "Invented CPU, 2 cores, Linux"
@@ -34,6 +35,8 @@ HONEST = "subject S5 (never seen)"
 LEAKY = "random split"
 LEAK = "same subjects and sessions on both sides"
 PRODUCT = "tcn-student"
+KERAS, FLOAT_LITERT = Side("keras", "keras"), Side("float32", "litert")
+INT8_LITERT, INT8_TFLM = Side("int8", "litert"), Side("int8", "tflm")
 
 
 def wilson(right: int, total: int) -> Interval:
@@ -178,6 +181,7 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
             curve("seed-single-student", 50, 0.79, 3),
         ),
         findings=_findings(hostile),
+        gates=_gates(hostile),
         flash=tuple(
             FlashSection(name, n, "arm-none-eabi-gcc 12.2 -Os, Cortex-M4F, sections of the object")
             for name, n in (("model", 31_480), ("op resolver", 1_312), ("golden vectors", 9_600),
@@ -195,7 +199,8 @@ def _parts(classes: tuple[str, ...], hostile: str) -> tuple[Part, ...]:
     def part(name, role, kind, *, leak, each, subjects):
         counts = {c: each - (i % 3 if role == "train" else 0) for i, c in enumerate(classes)}
         n = sum(counts.values())
-        return Part(name, role, kind, leak, n, n, counts, subjects, ("day 1",))
+        leaky = leak is not None
+        return Part(name, role, kind, leak, leaky, n, n, counts, subjects, ("day 1",))
 
     leak = f"{LEAK} {hostile}".strip()
     return (
@@ -253,12 +258,29 @@ def _rows(classes: tuple[str, ...], hostile: str) -> tuple[Row, ...]:
 
 def _parity(hostile: str) -> tuple[Parity, ...]:
     return (
-        Parity("int8 on LiteRT", "int8 on TFLite Micro", "runtimes", 256, 0.9961, 3, 0.41,
+        Parity(INT8_LITERT, INT8_TFLM, "runtimes", 256, 0.9961, 3, 0.41,
                LayerDifference(2, "CONV_2D", f"tcn/conv_3{hostile}", 1, 0.02, 17), "", PRODUCT),
-        Parity("Keras", "float32 on LiteRT", "forms", 256, 1.0, None, 3.1e-6, None, "", PRODUCT),
-        Parity("float32 on LiteRT", "int8 on LiteRT", "forms", 256, 0.9844, None, 0.9, None,
+        Parity(KERAS, FLOAT_LITERT, "forms", 256, 1.0, None, 3.1e-6, None, "", PRODUCT),
+        Parity(FLOAT_LITERT, INT8_LITERT, "forms", 256, 0.9844, None, 0.9, None,
                f"quantisation moves some windows {hostile}".strip(), PRODUCT),
     )  # fmt: skip
+
+
+def _gates(hostile: str) -> tuple[Gate, ...]:
+    student = f"{PRODUCT} {hostile}".strip()
+    return (
+        Gate("KD_GATE_ACCURACY", PRODUCT, INT8_TFLM, KERAS, 0.4, bounds(-0.3, 1.1), 1.0, "points",
+             500, "held"),
+        Gate("KD_GATE_PARITY", PRODUCT, INT8_LITERT, INT8_TFLM, 98.8, bounds(96.6, 99.8), 99.0,
+             "%", 256, "unsure"),
+        Gate("KD_GATE_ACCURACY", PRODUCT, INT8_LITERT, INT8_TFLM, 0.2, bounds(-0.4, 0.8), None,
+             "points", 500, "stated"),
+        Gate("KD_GATE_SIZE", student, INT8_TFLM, None, 31_480, None, 30_000, "B", None, "failed"),
+    )  # fmt: skip
+
+
+def bounds(low: float, high: float) -> Interval:
+    return Interval(low, high, 0.95, "invented")
 
 
 def _findings(hostile: str) -> tuple[Finding, ...]:

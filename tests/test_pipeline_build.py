@@ -21,7 +21,7 @@ from kd_edge.pipeline.lock import locked
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json, json_schema
 from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
 
 
@@ -59,7 +59,7 @@ def test_the_report_follows_its_schema_and_says_synthetic(bundle):
     report = from_json((bundle / "report.json").read_text())
     assert report.synthetic
     assert [part.name for part in report.parts][:2] == ["unseen person", "random split"]
-    assert report.parts[1].leak.startswith("LEAKY")
+    assert [part.leaky for part in report.parts] == [False, True, False, False]
     roles = {row.role for row in report.rows}
     assert roles == {"teacher", "ensemble", "student", "baseline"}
 
@@ -296,12 +296,15 @@ def test_int8_runtimes_that_disagree_fail_the_build(bundle):
         {"p": stored.parts["unseen person"]},
         {"student": {"p": stored.logits["student"]["unseen person"]}},
     )
-    differing = Parity("student.int8.tflite on a", "b", "runtimes", 256, 0.4, 99, 1.0)
+    differing = Parity(
+        Side("int8", "litert"), Side("int8", "tflm"), "runtimes", 256, 0.4, 99, 1.0, model="student"
+    )
     gates = check_gates(
         load_recipe(bundle / "recipe.toml"), manifest, bundle, held_out=held_out, parity=[differing]
     )
     (failure,) = [f for f in gates.failures if f.code == "KD_GATE_PARITY"]
     assert "different classes in 154 of 256 windows: 40.0 % agree" in failure.message
+    assert "against int8 on TFLite Micro" in failure.message
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ def test_the_honest_part_stands_before_a_leaky_one_whatever_the_order(report):
 
 
 def test_another_session_of_the_same_subject_is_said_but_is_not_named_leaky(report):
-    """Sentences as `kd_edge.splits.describe_leak` gives them."""
+    """Words as `kd_edge.splits.describe_leak` gives them; what is leaky is a fact, not a word."""
     later = replace(report.parts[-1], leak="the same subject on both sides, another session")
-    random = replace(later, name="R", kind="random", leak="LEAKY: random split, same subjects")
-    copied = replace(later, name="C", leak="LEAKY: 3 recordings lie on both sides.")
+    random = replace(later, name="R", leak="random split, same subjects", leaky=True)
+    copied = replace(later, name="C", leak="3 recordings lie on both sides", leaky=True)
     parts = parts_in_order(replace(report, parts=(random, copied, later), rows=()))
     assert [part.heading for part in parts] == [
         f"{HONEST} (the same subject on both sides, another session)",

@@ -77,8 +77,8 @@ def test_what_is_no_report_is_said_to_be_none(text):
 
 
 def test_another_schema_version_is_named(report):
-    text = to_json(report).replace('"schema_version": 1', '"schema_version": 2', 1)
-    with pytest.raises(KdEdgeError, match="version 2") as caught:
+    text = to_json(report).replace('"schema_version": 2', '"schema_version": 1', 1)
+    with pytest.raises(KdEdgeError, match="version 1") as caught:
         from_json(text)
     assert caught.value.code == "KD_BUNDLE_VERSION"
 

@@ -84,7 +84,7 @@ def test_every_leak_is_named_and_the_honest_part_comes_first():
     assert leaks[0] is None
     assert "same subject" in leaks[1]
     assert "session on both sides" in leaks[2]
-    assert leaks[3].startswith("LEAKY: random")
+    assert leaks[3].startswith("random split")
 
 
 def test_a_random_split_is_the_same_for_the_same_seed_and_takes_its_share_of_each_class():

@@ -16,6 +16,7 @@ from kd_edge.distill.engine import make_engine
 from kd_edge.distill.logits import require_logits
 from kd_edge.distill.objective import hard_loss, make_objective, pack_targets
 from kd_edge.errors import KdEdgeError
+from kd_edge.sources import code_digest
 from kd_edge.windows import WindowSet
 
 
@@ -245,7 +246,8 @@ class _Session:
             "settings": asdict(self._settings),
             "name": self._name,
             "model": self._model.to_json(),
-            "keras": [keras.version(), keras.backend.backend()],
+            "backend": keras.backend.backend(),
+            "code": code_digest(__name__, "kd_edge.models"),
         }
         return checkpoints.key_of(description, [*arrays, *_numpy(self._model.variables)])
 

@@ -12,6 +12,7 @@ from kd_edge.measure.results import Accuracy, GroupAccuracy, Interval
 from kd_edge.windows import WindowSet
 
 LEVEL = 0.95
+_Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 _RESAMPLES = 2000
 _SEED = 0  # of the bootstrap: the same answers give the same interval
 
@@ -79,17 +80,61 @@ def accuracy_interval(right: np.ndarray, recordings: np.ndarray) -> Interval:
     if totals.max() == 1 or np.ptp(correct / totals) == 0:
         low, high = wilson(float(np.mean(right)), len(totals))
         return Interval(low, high, LEVEL, "Wilson")
+    return _bootstrap(correct, totals)
+
+
+def _bootstrap(counts: np.ndarray, totals: np.ndarray) -> Interval:
+    """Of sum(counts) / sum(totals), where each recording has its count and its total."""
     rng = np.random.default_rng(_SEED)
     drawn = rng.integers(len(totals), size=(_RESAMPLES, len(totals)))
-    accuracies = correct[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
+    fractions = counts[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(accuracies, (tail, 100 - tail))
+    low, high = np.percentile(fractions, (tail, 100 - tail))
     return Interval(float(low), float(high), LEVEL, "bootstrap over recordings")
+
+
+def difference_interval(left: np.ndarray, right: np.ndarray, recordings: np.ndarray) -> Interval:
+    """95 % interval of accuracy(left) - accuracy(right) on the same windows, from -1 to 1.
+
+    Only windows that one side alone has right tell anything: the sides are compared pair by pair.
+    Recordings count, as in `accuracy_interval`. Where each gives one window, or all differ alike:
+    the adjusted Wald interval of D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval
+    for a difference of binomial proportions based on paired data", Journal of Educational and
+    Behavioral Statistics 37 (2012), with the recordings as its trials. Else a percentile bootstrap
+    that draws recordings.
+
+    Args:
+        left, right: (n_windows,) bool, n_windows > 0: whether each side is right.
+        recordings: (n_windows,) which recording each window is of.
+    """
+    _, inverse = np.unique(recordings, return_inverse=True)
+    totals = np.bincount(inverse)
+    difference = np.bincount(inverse, weights=left.astype(int) - right.astype(int))
+    n = len(totals)
+    if totals.max() > 1 and np.ptp(difference / totals) > 0:
+        return _bootstrap(difference, totals)
+    share_left = (n * np.mean(left & ~right) + 1) / (n + 2)
+    share_right = (n * np.mean(right & ~left) + 1) / (n + 2)
+    centre = share_left - share_right
+    half = _Z * math.sqrt((share_left + share_right - centre**2) / (n + 2))
+    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    return Interval(float(low), float(high), LEVEL, "Bonett and Price")
+
+
+def exact_interval(successes: int, n: int) -> Interval:
+    """95 % interval of a fraction of n trials that is never too narrow (Clopper and Pearson 1934).
+
+    For fractions near 1 of few trials, for which Wilson's is too narrow on the far side.
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, n).proportion_ci(LEVEL, method="exact")
+    return Interval(float(found.low), float(found.high), LEVEL, "Clopper and Pearson")
 
 
 def wilson(fraction: float, n: int) -> tuple[float, float]:
     """Wilson's score interval (JASA 22, 1927) at `LEVEL` for a fraction of n trials."""
-    z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
+    z = _Z
     centre = (fraction + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -12,7 +12,8 @@ class Interval:
     Attributes:
         low, high: bounds, in the figure's own unit.
         level: 0.95 for 95 %.
-        method: 'Wilson' (recordings are its trials) or 'bootstrap over recordings'.
+        method: 'Wilson' or, of a difference, 'Bonett and Price' (recordings are their trials),
+            'bootstrap over recordings', or 'Clopper and Pearson' (windows are its trials).
     """
 
     low: float

@@ -92,7 +92,7 @@ def _own_windows(
         parity=proven.parity,
         caveats=(
             *built.caveats,
-            "Keras's, the ensemble's and the baselines' figures are the build's.",
+            "Keras's, the ensemble's and the baselines' figures and the limits are the build's.",
             *_absent_runtimes(),
         ),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge import __version__
+from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.errors import KdEdgeError
 from kd_edge.files import own_path, sha256_file, write_text
 from kd_edge.measure.host import host
@@ -32,7 +33,7 @@ from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.dataset import load_dataset
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
-from kd_edge.pipeline.gates import Gates, check_gates, too_few_for_agreement
+from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part, fold_windows
@@ -44,6 +45,7 @@ from kd_edge.pipeline.reporting import (
     provenance,
     sample_windows,
     versions,
+    what_is_reproducible,
     write_report,
 )
 from kd_edge.pipeline.stages import Stages, key_of
@@ -82,8 +84,9 @@ def build(
     set_keras()
     check_names(recipe)
     start_bundle(out)
-    with locked(out):
-        return _build(_prepare(recipe, data, out, command, watch or Watch()))
+    with locked(out), one_order_of_sums() as same_on_any_cores:
+        context = _prepare(recipe, data, out, command, watch or Watch())
+        return _build(replace(context, same_on_any_cores=same_on_any_cores))
 
 
 def _build(context: Context) -> Built:
@@ -113,6 +116,7 @@ def _build(context: Context) -> Built:
         parity=(*proven.parity, *firmware.parity),
         curves=tuple(model.curve for model in (*students, *teachers)),
         findings=gates.findings,
+        gates=gates.gates,
         flash=firmware.flash,
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
         folds=fold_results(context, students, answers),
@@ -131,7 +135,7 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
-    few = too_few_for_agreement(recipe.proof, len(dataset.windows))
+    few = blind_spot(recipe.proof, len(dataset.windows))
     if few:
         watch.note(few)
     context = Context(
@@ -144,6 +148,7 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
         command=command,
         watch=watch,
         source=data,
+        same_on_any_cores=False,
     )
     check_networks(context)
     # From here the folder is no finished bundle, until the manifest is written again.
@@ -162,12 +167,15 @@ def _clear(context: Context) -> None:
 
 def _caveats(context: Context) -> Iterator[str]:
     """What a reader must know of a build that all went well."""
+    if context.recipe.form == "quick":
+        yield "Quick form of the recipe: it shows that the chain works. Its figures mean nothing."
+    yield from what_is_reproducible(context.recipe.seed, context.same_on_any_cores)
     if len(context.folds) > 1:
         yield (
             f"The models, their figures and firmware/ are those of the first fold, "
             f"'{context.folds[0].name}'; other folds' models only give the folds' figures."
         )
-    few = too_few_for_agreement(context.recipe.proof, len(context.dataset.windows))
+    few = blind_spot(context.recipe.proof, len(context.dataset.windows))
     if few:
         yield few
 

@@ -22,6 +22,7 @@ class Context:
         data: the first fold's windows.
         command: as typed, for the report's provenance.
         source: where the recordings are; None where they are generated.
+        same_on_any_cores: whether the arithmetic is the same however many cores are free.
     """
 
     recipe: Recipe
@@ -33,6 +34,7 @@ class Context:
     command: str
     watch: Watch
     source: Path | None
+    same_on_any_cores: bool
 
     @property
     def input_rates_hz(self) -> dict[str, float]:

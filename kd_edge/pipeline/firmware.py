@@ -21,12 +21,12 @@ from kd_edge.pipeline.proof import Proven
 from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.results import Parity, Side
 
 GOLDEN_FILE = "golden.npz"
 FIRMWARE_FOLDER = "firmware"
 PLAIN_C_FOLDER = "aot"  # in firmware/
-PLAIN_C, ORACLE = "int8 as plain C", "int8 on TFLite Micro"
+PLAIN_C, ORACLE = Side("int8", "plain-c"), Side("int8", "tflm")
 _HOW = "golden vectors; the portable sources, compiled and run on this host"
 
 

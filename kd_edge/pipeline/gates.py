@@ -1,40 +1,52 @@
-"""Gates: limits of the recipe that fail a build, and findings that do not."""
+"""Gates: limits of the recipe that fail a build, and findings that do not.
+
+A gate states what was measured with its interval. It fails where the interval excludes the limit:
+what chance alone may have done fails no build.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.errors import KdEdgeError
+from kd_edge.measure.accuracy import difference_interval, exact_interval
+from kd_edge.measure.results import Interval
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
-from kd_edge.pipeline.proof import pooled_accuracy
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
-from kd_edge.report.tree import Finding
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.results import Parity
+from kd_edge.report.tree import Finding, Gate
+from kd_edge.runtimes.registry import RUNTIMES, available, open_session
+from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
 from kd_edge.windows import spread_evenly
 
 # Windows on which lints look at every layer.
 LOOKED_AT = 32
+# A gate on agreement that misses so much more than its limit says so: see `blind_spot`.
+_SAID_FROM = 0.03
+
+_FLOAT = Side("keras", "keras")
+_BOARD = Side("int8", "tflm")
 
 
 @dataclass(frozen=True)
 class Gates:
-    """What the limits found: findings for the report, and failures that end the build with 6."""
+    """What the limits found: every gate, findings, and failures that end the build with 6."""
 
+    gates: tuple[Gate, ...]
     findings: tuple[Finding, ...]
     failures: tuple[KdEdgeError, ...]
 
     def to_json(self) -> dict:
         """As JSON can hold it."""
         return {
+            "gates": [asdict(gate) for gate in self.gates],
             "findings": [asdict(finding) for finding in self.findings],
             "failures": [failure.to_json() for failure in self.failures],
         }
@@ -43,6 +55,7 @@ class Gates:
     def from_json(cls, kept: dict) -> Gates:
         """What `to_json` gave."""
         return cls(
+            TypeAdapter(tuple[Gate, ...]).validate_python(kept["gates"]),
             tuple(Finding(**finding) for finding in kept["findings"]),
             tuple(
                 KdEdgeError(f["code"], f["message"], where=f["where"], hint=f["hint"])
@@ -64,105 +77,203 @@ def check_gates(
     Args:
         held_out: windows of the validation and test parts, with Keras's answers on them.
     """
+    gates: list[Gate] = []
     findings: list[Finding] = []
     failures: list[KdEdgeError] = []
     for model in manifest.models:
         if model.role != "student":
             continue
-        windows = _some_windows(model, held_out)
-        found = _lints(folder, model, windows)
-        problems = [
-            *_accuracy(recipe, model, folder, held_out, windows),
-            *_parity(recipe, model, parity),
-        ]
+        held = _Held(recipe, model, folder, held_out)
+        lints = held.lints()
+        judged = [*held.accuracy(), *held.agreement(parity)]
         if model.name == manifest.product:
-            problems += _size(recipe, model, folder)
-            failures += [*problems, *(_as_error(f) for f in found if f.severity == "error")]
-        findings += [*found, *(_as_finding(problem) for problem in problems)]
-    return Gates(tuple(findings), tuple(failures))
+            judged += held.size()
+            failures += [_as_error(finding) for finding in lints if finding.severity == "error"]
+            failures += [f.error for f in judged if f.error and f.gate.verdict == "failed"]
+        gates += [found.gate for found in judged]
+        findings += [*lints, *(_as_finding(found) for found in judged if found.error)]
+    return Gates(tuple(gates), tuple(findings), tuple(failures))
 
 
-def too_few_for_agreement(proof: Proof, n_windows: int) -> str | None:
-    """A sentence where the parity windows are so few that a single one decides the gate.
+def blind_spot(proof: Proof, n_windows: int) -> str | None:
+    """A sentence where the parity windows are so few that the gate would miss a clear loss.
 
     Args:
         n_windows: that the dataset has; the parity windows are taken from all of them.
     """
     compared = min(proof.parity_windows, n_windows)
-    if proof.min_agreement == 1 or compared * (1 - proof.min_agreement) > 1 - 1e-9:
+    fewest = _fewest_to_fail(compared, proof.min_agreement)
+    if fewest == 1 or fewest / compared <= 1 - proof.min_agreement + _SAID_FROM:
         return None
-    enough = math.ceil(1 / (1 - proof.min_agreement) - 1e-9)
     return (
         f"Runtimes are compared on {words.plural(compared, 'window')}: with proof.min_agreement = "
-        f"{proof.min_agreement:g} a single one that differs fails the build; {enough} or more "
-        "would let one differ."
+        f"{proof.min_agreement:g} the build fails from {fewest} that differ on, since fewer may be "
+        "chance. Set proof.parity_windows = 256 or more to see smaller losses."
     )
 
 
-def _some_windows(model: BundledModel, held_out: StoredWindows) -> dict[str, np.ndarray]:
-    """A few windows of the largest held-out part, enough to see every layer at work."""
-    largest = max(held_out.parts.values(), key=len)
-    chosen = spread_evenly(largest.labels, largest.subjects, LOOKED_AT, seed=0)
-    return largest.take(chosen).only(model.inputs).inputs
+def _fewest_to_fail(n: int, limit: float) -> int:
+    """The smallest number of differing windows whose interval excludes the limit."""
+    failing = (k for k in range(1, n + 1) if exact_interval(n - k, n).high < limit)
+    return next(failing, n + 1)
 
 
-def _lints(folder: Path, model: BundledModel, windows: dict[str, np.ndarray]) -> list[Finding]:
-    path = folder / model.format("int8").file
-    return [
-        Finding(f.code, f.severity, f.message, f"{path.name}: {f.where}", f.hint)
-        for f in lint(path, activations=collect_activations(path, windows))
-    ]
+@dataclass(frozen=True)
+class _Judged:
+    """A gate, and what to say of it where there is something to say."""
+
+    gate: Gate
+    error: KdEdgeError | None
 
 
-def _accuracy(
-    recipe: Recipe,
-    model: BundledModel,
-    folder: Path,
-    held_out: StoredWindows,
-    windows: dict[str, np.ndarray],
-) -> list[KdEdgeError]:
-    """int8 against float over all held-out windows, in percentage points."""
-    limit = recipe.conversion.max_drop_points
-    int8 = folder / model.format("int8").file
-    session = open_session("tflm", int8)
-    parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
-    answers = {name: run_windows(session, part).logits for name, part in parts.items()}
-    float_accuracy = pooled_accuracy(held_out.logits[model.name], parts)
-    int8_accuracy = pooled_accuracy(answers, parts)
-    drop = 100 * (float_accuracy - int8_accuracy)
-    if drop <= limit:
-        return []
-    worst = attribute_loss(folder / model.format("float32").file, int8, windows)
-    tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
-    return [
-        KdEdgeError(
+class _Held:
+    """One student held against the limits."""
+
+    def __init__(self, recipe: Recipe, model: BundledModel, folder: Path, held_out: StoredWindows):
+        self._recipe = recipe
+        self._model = model
+        self._folder = folder
+        self._int8 = folder / model.format("int8").file
+        parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
+        self._parts = parts
+        self._recordings = np.concatenate([part.recordings for part in parts.values()])
+        # Side -> which held-out windows it has right.
+        self._right = {_FLOAT: self._are_right(held_out.logits[model.name])}
+        for runtime in RUNTIMES:
+            if runtime in model.format("int8").runtimes and available(runtime):
+                session = open_session(runtime, self._int8)
+                answers = {name: run_windows(session, p).logits for name, p in parts.items()}
+                self._right[Side("int8", runtime)] = self._are_right(answers)
+
+    def lints(self) -> list[Finding]:
+        """What the int8 file's lints find."""
+        return [
+            Finding(f.code, f.severity, f.message, f"{self._int8.name}: {f.where}", f.hint)
+            for f in lint(
+                self._int8, activations=collect_activations(self._int8, self._some_windows())
+            )
+        ]
+
+    def accuracy(self) -> Iterator[_Judged]:
+        """int8 on every runtime against float, over all held-out windows."""
+        for side in self._right:
+            if side == _FLOAT:
+                continue
+            gate = self._loss(side, _FLOAT, self._recipe.conversion.max_drop_points)
+            beyond = gate.verdict in ("unsure", "failed")
+            yield _Judged(gate, self._accuracy_error(gate) if beyond else None)
+
+    def agreement(self, parity: Sequence[Parity]) -> Iterator[_Judged]:
+        """How often an int8 runtime gives TFLite Micro's class, and the accuracy it costs."""
+        for found in parity:
+            mine = (found.kind, found.model, found.right) == ("runtimes", self._model.name, _BOARD)
+            if not mine or found.left.format != "int8":
+                continue
+            limit = self._recipe.proof.min_agreement
+            same = found.n_windows - found.n_differing
+            bounds = exact_interval(same, found.n_windows)
+            gate = Gate(
+                "KD_GATE_PARITY", self._model.name, found.left, found.right,
+                value=100 * found.class_agreement,
+                interval=_scaled(bounds, 100),
+                limit=100 * limit,
+                unit="%",
+                n_windows=found.n_windows,
+                verdict=_verdict(found.class_agreement >= limit, bounds.high < limit),
+            )  # fmt: skip
+            loss = None
+            if found.left in self._right and _BOARD in self._right:
+                loss = self._loss(found.left, _BOARD, None)
+                yield _Judged(loss, None)
+            differs = found.n_differing > 0
+            yield _Judged(gate, self._parity_error(gate, found, loss) if differs else None)
+
+    def size(self) -> Iterator[_Judged]:
+        """Bytes of the int8 file."""
+        limit, n_bytes = self._recipe.conversion.max_int8_bytes, self._int8.stat().st_size
+        if limit is None:
+            return
+        held = n_bytes <= limit
+        gate = Gate(
+            "KD_GATE_SIZE", self._model.name, _BOARD, None, value=n_bytes, interval=None,
+            limit=limit, unit="B", n_windows=None, verdict=_verdict(held, not held),
+        )  # fmt: skip
+        error = KdEdgeError(
+            "KD_GATE_SIZE",
+            f"{self._int8.name} has {n_bytes:,} bytes, more than {limit:,}",
+            where="conversion.max_int8_bytes",
+            hint="choose a narrower student in [[students]] options",
+        )
+        yield _Judged(gate, None if held else error)
+
+    def _are_right(self, logits: dict[str, np.ndarray]) -> np.ndarray:
+        """(held-out windows,) bool."""
+        return np.concatenate(
+            [logits[name].argmax(axis=1) == part.labels for name, part in self._parts.items()]
+        )
+
+    def _some_windows(self) -> dict[str, np.ndarray]:
+        """A few windows of the largest held-out part, enough to see every layer at work."""
+        largest = max(self._parts.values(), key=len)
+        chosen = spread_evenly(largest.labels, largest.subjects, LOOKED_AT, seed=0)
+        return largest.take(chosen).inputs
+
+    def _loss(self, tested: Side, against: Side, limit: float | None) -> Gate:
+        """Points of accuracy that one side loses against another; negative where it gains."""
+        left, right = self._right[against], self._right[tested]
+        bounds = _scaled(difference_interval(left, right, self._recordings), 100)
+        points = 100 * float(np.mean(left) - np.mean(right))
+        verdict = "stated" if limit is None else _verdict(points <= limit, bounds.low > limit)
+        return Gate(
+            "KD_GATE_ACCURACY", self._model.name, tested, against, value=points, interval=bounds,
+            limit=limit, unit="points", n_windows=len(left), verdict=verdict,
+        )  # fmt: skip
+
+    def _accuracy_error(self, gate: Gate) -> KdEdgeError:
+        float32 = self._folder / self._model.format("float32").file
+        worst = attribute_loss(float32, self._int8, self._some_windows())
+        tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
+        left, right = (100 * float(np.mean(self._right[s])) for s in (_FLOAT, gate.tested))
+        return KdEdgeError(
             "KD_GATE_ACCURACY",
-            f"{model.name} loses {drop:.2f} points in int8, more than {limit:g} "
-            f"({100 * float_accuracy:.2f} % to {100 * int8_accuracy:.2f} %)",
+            f"{self._model.name} loses {gate.value:.2f} points in {words.side(gate.tested)}, more "
+            f"than {gate.limit:g} ({left:.2f} % to {right:.2f} %){_uncertainty(gate)}",
             where=f"tensors with the most quantisation noise: {tensors}",
             hint="calibrate on more windows, or raise conversion.max_drop_points and say so",
         )
-    ]
 
-
-def _parity(recipe: Recipe, model: BundledModel, parity: Sequence[Parity]) -> list[KdEdgeError]:
-    int8 = f"{model.format('int8').file} "
-    return [
-        KdEdgeError(
+    def _parity_error(self, gate: Gate, parity: Parity, loss: Gate | None) -> KdEdgeError:
+        lost = "" if loss is None else (
+            f" On {words.plural(loss.n_windows, 'held-out window')} {words.side(loss.tested)} "
+            f"loses {words.measured(loss)} against {words.side(loss.against)}."
+        )  # fmt: skip
+        return KdEdgeError(
             "KD_GATE_PARITY",
-            f"{p.left} and {p.right} give different classes in "
-            f"{round(p.n_windows * (1 - p.class_agreement))} of "
-            f"{words.plural(p.n_windows, 'window')}: "
-            f"{words.percent(p.class_agreement)} agree, and proof.min_agreement asks for "
-            f"{100 * recipe.proof.min_agreement:g} %",
-            where=_first_difference(p),
-            hint="see the lints of this file; TFLite Micro is the oracle for a board",
+            f"{words.side(parity.left)} and {words.side(parity.right)} give different classes in "
+            f"{parity.n_differing} of {words.plural(parity.n_windows, 'window')}: "
+            f"{words.percent(parity.class_agreement)} agree, and proof.min_agreement asks for "
+            f"{gate.limit:g} %{_uncertainty(gate)}.{lost}",
+            where=f"{self._int8.name}: {_first_difference(parity)}",
+            hint="TFLite Micro is the oracle for a board. A device that runs the file in "
+            f"{RUNTIMES[parity.left.runtime].title} gives its answers; see the lints of this file",
         )
-        for p in parity
-        if p.kind == "runtimes"
-        and p.left.startswith(int8)
-        and p.class_agreement < recipe.proof.min_agreement
-    ]
+
+
+def _verdict(held: bool, excluded: bool) -> str:
+    if held:
+        return "held"
+    return "failed" if excluded else "unsure"
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return replace(interval, low=factor * interval.low, high=factor * interval.high)
+
+
+def _uncertainty(gate: Gate) -> str:
+    """Why a value beyond the limit fails no build; '' where it does, or where it is within."""
+    if gate.verdict != "unsure":
+        return ""
+    return f", which the interval {words.bounds(gate)} includes: it may be chance"
 
 
 def _first_difference(parity: Parity) -> str:
@@ -174,23 +285,10 @@ def _first_difference(parity: Parity) -> str:
     )
 
 
-def _size(recipe: Recipe, model: BundledModel, folder: Path) -> list[KdEdgeError]:
-    limit = recipe.conversion.max_int8_bytes
-    path = folder / model.format("int8").file
-    if limit is None or path.stat().st_size <= limit:
-        return []
-    return [
-        KdEdgeError(
-            "KD_GATE_SIZE",
-            f"{path.name} has {path.stat().st_size:,} bytes, more than {limit:,}",
-            where="conversion.max_int8_bytes",
-            hint="choose a narrower student in [[students]] options",
-        )
-    ]
-
-
-def _as_finding(error: KdEdgeError) -> Finding:
-    return Finding(error.code, "error", error.message, error.where or "", error.hint or "")
+def _as_finding(judged: _Judged) -> Finding:
+    error = judged.error
+    severity = "error" if judged.gate.verdict == "failed" else "warning"
+    return Finding(error.code, severity, error.message, error.where or "", error.hint or "")
 
 
 def _as_error(finding: Finding) -> KdEdgeError:

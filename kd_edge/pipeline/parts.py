@@ -72,6 +72,7 @@ def describe_part(part: SplitPart, windows: WindowSet, recordings: Sequence[Reco
         role=part.role,
         kind=part.kind,
         leak=part.leak,
+        leaky=part.leaky,
         n_windows=len(windows),
         n_recordings=len(held),
         class_counts=class_counts(windows),

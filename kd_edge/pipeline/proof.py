@@ -24,14 +24,15 @@ from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
 from kd_edge.windows import WindowSet
 
 # Formats whose answers are compared with Keras and between runtimes.
 COMPARED_FORMATS = ("float32", "int8")
-# (format, runtime, words) of the forms that are compared with Keras and each other.
-_FORMS = (("float32", "litert", "float32 on LiteRT"), ("int8", "tflm", "int8 on TFLite Micro"))
+# The forms that are compared with each other.
+_KERAS = Side("keras", "keras")
+_FORMS = (Side("float32", "litert"), Side("int8", "tflm"))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Prover:
         self._tell = progress or (lambda what, done, total: None)
         self._tests = {n: w for n, w in stored.parts.items() if n != PARITY_PART}
         # Answers on the parity windows, kept so that forms can be compared without another run.
-        self._answers: dict[tuple[str, str, str], _Kept] = {}
+        self._answers: dict[tuple[str, Side], _Kept] = {}
 
     def prove(self) -> Proven:
         """Measure everything; rows come in the bundle's order."""
@@ -122,7 +123,7 @@ class Prover:
         }
         if fmt.format in COMPARED_FORMATS and model.role == "student":
             answers = run_windows(session, windows[PARITY_PART])
-            self._answers[model.name, fmt.format, runtime] = _Kept(
+            self._answers[model.name, Side(fmt.format, runtime)] = _Kept(
                 answers.logits, session.outputs[0].scale
             )
         return Row(
@@ -163,26 +164,21 @@ class Prover:
             return
         for runtime in RUNTIMES:
             if runtime != "tflm" and runtime in fmt.runtimes and available(runtime):
-                parity = compare_runtimes(self._folder / fmt.file, windows, runtime, "tflm")
+                path = self._folder / fmt.file
+                parity = compare_runtimes(path, windows, runtime, "tflm", fmt=fmt.format)
                 yield replace(parity, model=model.name)
 
     def _between_forms(self, model: BundledModel) -> Iterator[Parity]:
         """Keras against float32 and int8, and float32 against int8: a wrong conversion is wrong
         on every runtime alike, so parity between runtimes cannot see it."""
-        sides, step = {}, None
+        sides: dict[Side, _Kept] = {}
         if model.name in self._stored.logits:
-            sides["Keras"] = self._stored.logits[model.name][PARITY_PART]
-        for form, runtime, title in _FORMS:
-            kept = self._answers.get((model.name, form, runtime))
+            sides[_KERAS] = _Kept(self._stored.logits[model.name][PARITY_PART], None)
+        for side in _FORMS:
+            kept = self._answers.get((model.name, side))
             if kept is not None:
-                sides[title], step = kept.logits, kept.step
+                sides[side] = kept
         for left, right in itertools.combinations(sides, 2):
-            in_steps = step if right == _FORMS[-1][2] else None
-            parity = compare_forms(sides[left], sides[right], left, right, step=in_steps)
+            a, b = sides[left], sides[right]
+            parity = compare_forms(a.logits, b.logits, left, right, step=b.step)
             yield replace(parity, model=model.name)
-
-
-def pooled_accuracy(logits: dict[str, np.ndarray], parts: dict[str, WindowSet]) -> float:
-    """Fraction of right windows over several parts together."""
-    right = sum(int((logits[n].argmax(axis=1) == p.labels).sum()) for n, p in parts.items())
-    return right / sum(len(part) for part in parts.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,27 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def what_is_reproducible(seed: int, same_on_any_cores: bool) -> Iterator[str]:
+    """What another run of the same recipe gives, for the reader of one run's figures."""
+    yield (
+        f"These are the figures of one training, with seed {seed}. Another seed gives others: "
+        "`kd-edge build RECIPE --seeds 3` gives their mean and spread."
+    )
+    if same_on_any_cores:
+        yield (
+            "On this machine, with these versions, the same recipe and seed give the same models, "
+            "byte for byte, whatever its load and its free cores. Another processor or version "
+            "rounds otherwise, and training turns that into other models and figures. Times vary "
+            "from run to run."
+        )
+    else:
+        yield (
+            "TensorFlow had started in this process before the build could fix its threads, or "
+            "Keras runs on another backend: the same recipe and seed may give other models, even "
+            "on this machine. `kd-edge build` in a process of its own does not have this fault."
+        )
 
 
 def provenance(command: str, recipe_sha256: str) -> Provenance:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -118,7 +121,6 @@ class FoldTrainer:
             recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
             recipe.distillation.model_dump(mode="json") if distilled else None,
             teachers_digest,
-            training_versions(),
         )
 
         def make() -> dict:
@@ -176,8 +178,7 @@ class FoldTrainer:
             checkpoint=checkpoint,
             progress=self._progress,
         )
-        with atomic_path(self._out / file) as temporary:
-            network.save(temporary)
+        save_model(network, self._out / file)
         checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
 
@@ -213,8 +214,8 @@ def model_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "little") >> 1
 
 
-def training_versions() -> dict[str, str]:
-    """Versions that a trained model depends on.
+def check_packages() -> None:
+    """Make sure that training is possible before any work begins.
 
     Raises:
         KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed.
@@ -222,13 +223,42 @@ def training_versions() -> dict[str, str]:
     from importlib import metadata
 
     try:
-        return {name: metadata.version(name) for name in ("keras", "tensorflow", "numpy")}
+        for name in ("keras", "tensorflow", "scikit-learn"):
+            metadata.version(name)
     except metadata.PackageNotFoundError as error:
         raise KdEdgeError(
             "KD_MISSING_PACKAGE",
             f"training needs the package '{error.name}', which is not installed",
             hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
         ) from error
+
+
+def save_model(network, path: Path) -> None:
+    """Write a `.keras` file whose bytes depend on the model alone.
+
+    Keras puts the date into it, and memory addresses as names of shared objects.
+    """
+    with atomic_path(path) as temporary:
+        network.save(temporary)
+        with zipfile.ZipFile(temporary) as archive:
+            content = {name: archive.read(name) for name in archive.namelist()}
+        metadata = json.loads(content["metadata.json"])
+        del metadata["date_saved"]
+        content["metadata.json"] = json.dumps(metadata).encode()
+        content["config.json"] = _numbered(content["config.json"])
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name in sorted(content):
+                archive.writestr(zipfile.ZipInfo(name), content[name])
+
+
+def _numbered(config: bytes) -> bytes:
+    """Shared objects by the order in which they first appear."""
+    numbers: dict[bytes, int] = {}
+    return re.sub(
+        rb'("shared_object_id": )(\d+)',
+        lambda m: m[1] + str(numbers.setdefault(m[2], len(numbers))).encode(),
+        config,
+    )
 
 
 def predict(network, windows: WindowSet) -> np.ndarray:

@@ -287,10 +287,14 @@ class Firmware(_Table):
 
 
 class Recipe(_Table):
-    """Everything that `kd-edge build` is asked to do."""
+    """Everything that `kd-edge build` is asked to do.
+
+    form: 'quick' where the recipe's [quick] table has been laid over it; for `load_recipe` to set.
+    """
 
     name: Name
     summary: str = ""
+    form: Literal["whole", "quick"] = "whole"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     dataset: Dataset
     front_end: Annotated[dict[str, StreamFrontEnd], Field(min_length=1)]

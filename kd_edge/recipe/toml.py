@@ -17,8 +17,11 @@ MOST_RECIPE_BYTES = 1_000_000
 _MOST_DOTS = 200
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, *, quick: bool = False) -> Recipe:
     """Read and validate a recipe.
+
+    Args:
+        quick: lay the recipe's [quick] table over it: the form that shows that the chain works.
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_RECIPE_SYNTAX (not TOML), KD_RECIPE_KEY (unknown key, with the
@@ -40,7 +43,7 @@ def load_recipe(path: Path) -> Recipe:
             where=str(path),
             hint="recipes/ holds some to start from",
         ) from error
-    return parse_recipe(text, source=str(path))
+    return parse_recipe(text, source=str(path), quick=quick)
 
 
 def _read_text(path: Path) -> str:
@@ -51,7 +54,7 @@ def _read_text(path: Path) -> str:
     return content.decode("utf-8")
 
 
-def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
+def parse_recipe(text: str, *, source: str = "recipe", quick: bool = False) -> Recipe:
     """`load_recipe` from text."""
     try:
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
@@ -63,10 +66,62 @@ def parse_recipe(text: str, *, source: str = "recipe") -> Recipe:
         raise KdEdgeError(
             "KD_RECIPE_SYNTAX", f"not valid TOML: {error}", where=source, hint="mend that line"
         ) from error
+    changes = tables.pop("quick", None)
+    whole = _validated(tables, source)
+    if changes is None:
+        if quick:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                "the recipe has no quick form",
+                where=source,
+                hint="add a [quick] table with the keys that differ; docs/recipes.md has one",
+            )
+        return whole
+    # Read in any case: a mistake in it is told before somebody needs it.
+    place = f"{source}, [quick]"
+    small = _validated(_laid_over(tables, changes, place), place)
+    renamed = {"name": f"{whole.name}-quick", "form": "quick"}
+    return small.model_copy(update=renamed) if quick else whole
+
+
+def _validated(tables: dict, source: str) -> Recipe:
     try:
         return Recipe.model_validate(tables)
     except ValidationError as error:
         raise _readable(error, source) from error
+
+
+def _laid_over(tables: dict, changes: dict, source: str) -> dict:
+    """Tables key by key, lists of tables by the name of each; other values are replaced."""
+    merged = dict(tables)
+    for key, change in changes.items():
+        old = tables.get(key)
+        if isinstance(change, dict) and isinstance(old, dict):
+            merged[key] = _laid_over(old, change, f"{source}, {key}")
+        elif _has_tables(change) and _has_tables(old):
+            merged[key] = _laid_over_by_name(old, change, f"{source}, {key}")
+        else:
+            merged[key] = change
+    return merged
+
+
+def _has_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _laid_over_by_name(old: list[dict], changes: list[dict], source: str) -> list[dict]:
+    merged = {table.get("name"): table for table in old}
+    for change in changes:
+        name = change.get("name")
+        if name not in merged:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"there is no '{name}' to change{nearest(str(name), [str(n) for n in merged])}",
+                where=source,
+                hint=f"name one of {', '.join(str(n) for n in merged)}",
+            )
+        merged[name] = _laid_over(merged[name], change, f"{source}, {name}")
+    return list(merged.values())
 
 
 def _readable(error: ValidationError, source: str) -> KdEdgeError:
@@ -80,6 +135,8 @@ def _readable(error: ValidationError, source: str) -> KdEdgeError:
     more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _fields_at(first["loc"][:-1])
+        if len(first["loc"]) == 1:
+            known.append("quick")
         return KdEdgeError(
             "KD_RECIPE_KEY",
             f"unknown key '{first['loc'][-1]}'{nearest(first['loc'][-1], known)}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kd_edge.errors import KdEdgeError
 from kd_edge.report import words
 from kd_edge.report.tree import Report, Row
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.results import Parity, Side
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,8 +171,9 @@ def _parity_changes(old: Report, new: Report) -> Iterable[Change]:
     before, after = _by_sides(old.parity), _by_sides(new.parity)
     for key in dict.fromkeys((*before, *after)):
         left, right = before.get(key), after.get(key)
+        model, *sides = key
         yield from _change(
-            "class agreement", key,
+            "class agreement", (model, "", " / ".join(map(words.side, sides))),
             100 * left.class_agreement if left else None,
             100 * right.class_agreement if right else None,
             "%",
@@ -201,8 +202,8 @@ def _by_key(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     return {(row.model, row.format, row.runtime): row for row in rows}
 
 
-def _by_sides(parity: Iterable[Parity]) -> dict[tuple[str, str, str], Parity]:
-    return {(p.model, "", f"{p.left} / {p.right}"): p for p in parity}
+def _by_sides(parity: Iterable[Parity]) -> dict[tuple[str, Side, Side], Parity]:
+    return {(p.model, p.left, p.right): p for p in parity}
 
 
 def _in_percent(accuracy) -> float | None:

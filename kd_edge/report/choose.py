@@ -36,7 +36,7 @@ class ShownPart:
 
     @property
     def leaky(self) -> bool:
-        return words.is_leaky(self.part)
+        return self.part is not None and self.part.leaky
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _PART_COLUMNS = 22  # an accuracy with its interval
 
 
 def print_table(report: Report, console: Console) -> None:
-    """Print verdict, accuracy, cost, parity and findings.
+    """Print verdict, accuracy, cost, parity, limits and findings.
 
     The honest part stands first; a leak is named in the heading of its figures. Figures that
     were not measured are '–'.
@@ -44,6 +44,9 @@ def print_table(report: Report, console: Console) -> None:
     console.print()
     console.print(_parity_table(report) if report.parity else Text("Parity: not measured"))
     console.print()
+    if report.gates:
+        console.print(_gate_table(report))
+        console.print()
     _print_findings(report.findings, console)
 
 
@@ -124,7 +127,7 @@ def _parity_table(report: Report) -> Table:
     table.add_column("same class", justify="right")
     table.add_column("largest difference", overflow="fold")
     for parity in report.parity:
-        sides = f"{parity.left} / {parity.right}"
+        sides = f"{words.side(parity.left)} / {words.side(parity.right)}"
         if parity.model:
             sides = f"{parity.model}: {sides}"
         difference = words.steps(parity.max_steps)
@@ -133,6 +136,19 @@ def _parity_table(report: Report) -> Table:
             difference += f"; first differs: {first.index} {first.operator}"
         cells = (sides, words.count(parity.n_windows), words.percent(parity.class_agreement))
         table.add_row(*map(plain_text, (*cells, difference)))
+    return table
+
+
+def _gate_table(report: Report) -> Table:
+    table = plain_table("Limits")
+    for heading in ("model", "gate", "measured [95 % interval]", "limit", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for gate in report.gates:
+        cells = (gate.model, words.gate(gate), words.measured(gate), words.limit(gate))
+        style = {"failed": "bold red", "unsure": "yellow"}.get(gate.verdict, "")
+        verdict = plain_text(gate.verdict)
+        verdict.stylize(style)
+        table.add_row(*map(plain_text, cells), verdict)
     return table
 
 

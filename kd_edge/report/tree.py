@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.measure.results import Accuracy, Arena, Latency, Size
+from kd_edge.measure.results import Accuracy, Arena, Interval, Latency, Size
 from kd_edge.report.board_tree import BoardSection
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.results import Parity, Side
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Part:
         role: 'train', 'validation' or 'test'.
         kind: 'subject', 'session', 'last-repetitions', 'random' or 'other data' (test parts only).
         leak: None for an honest part; else which of subject, session or recordings lie on both
-            sides, as a sentence shown beside every figure.
+            sides, in words that stand beside every figure.
+        leaky: the part flatters models: recordings on both sides, or a random split. The same
+            subject on another day, say, is worth words, but it is a fair question to ask.
         class_counts: class -> windows.
         subjects, sessions: that it holds.
     """
@@ -47,6 +49,7 @@ class Part:
     role: str
     kind: str
     leak: str | None
+    leaky: bool
     n_windows: int
     n_recordings: int
     class_counts: dict[str, int]
@@ -113,6 +116,36 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """One limit of a build, and what was measured against it.
+
+    Attributes:
+        code: of the error that ends the build where the product fails the gate:
+            'KD_GATE_ACCURACY' (value: what a form loses against another), 'KD_GATE_PARITY' (value:
+            how often two runtimes give one class) or 'KD_GATE_SIZE'.
+        tested: the form that the gate is about.
+        against: what it was compared with; None for its size.
+        value: in `unit`. interval: of the value; None for a size, which is exact.
+        limit: in `unit`; None where the figure is stated and nothing hangs on it.
+        unit: '%', 'points' (percentage points of accuracy) or 'B'.
+        n_windows: that the value was measured on; None for a size.
+        verdict: 'held'; 'unsure' where the value is beyond the limit and its interval includes the
+            limit; 'failed' where the interval excludes it; 'stated' where there is no limit.
+    """
+
+    code: str
+    model: str
+    tested: Side
+    against: Side | None
+    value: float
+    interval: Interval | None
+    limit: float | None
+    unit: str
+    n_windows: int | None
+    verdict: str
+
+
+@dataclass(frozen=True)
 class FlashSection:
     """Bytes of flash that the exported C takes, measured with the named compiler."""
 
@@ -160,6 +193,7 @@ class Report:
         synthetic: any data behind the figures was made by a generator.
         caveats: sentences that belong beside the figures.
         boards: what boards answered, one entry an evaluation.
+        gates: every limit with what was measured against it.
     """
 
     schema_version: int
@@ -177,3 +211,4 @@ class Report:
     samples: tuple[SampleWindow, ...]
     folds: tuple[FoldResult, ...] = ()
     boards: tuple[BoardSection, ...] = ()
+    gates: tuple[Gate, ...] = ()

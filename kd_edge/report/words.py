@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kd_edge.measure.results import Accuracy, Interval
-from kd_edge.report.tree import Part
+from kd_edge.report.tree import Gate, Part
+from kd_edge.runtimes.results import Side
 
 NOT_MEASURED = "not measured"
 
@@ -12,6 +13,7 @@ RUNTIME_NAMES = {
     "litert": "LiteRT",
     "tflite-runtime": "tflite-runtime",
     "tflm": "TFLite Micro",
+    "plain-c": "plain C",
     "scikit-learn": "scikit-learn",
 }
 
@@ -19,6 +21,13 @@ RUNTIME_NAMES = {
 def runtime_name(runtime: str) -> str:
     """The runtime's own name for itself; unknown names stay as they are."""
     return RUNTIME_NAMES.get(runtime, runtime)
+
+
+def side(of: Side) -> str:
+    """'Keras', 'int8 on LiteRT', 'int8 as plain C'."""
+    if of.format == of.runtime:
+        return runtime_name(of.runtime)
+    return f"{of.format} {'as' if of.runtime == 'plain-c' else 'on'} {runtime_name(of.runtime)}"
 
 
 def percent(fraction: float) -> str:
@@ -39,6 +48,36 @@ def accuracy(figure: Accuracy | None) -> str:
     if figure is None:
         return NOT_MEASURED
     return f"{percent(figure.accuracy)} [{interval(figure.interval)}]"
+
+
+def gate(of: Gate) -> str:
+    """What a gate is about: 'loss, int8 on LiteRT against Keras'."""
+    if of.against is None:
+        return f"size of {of.tested.format}"
+    what = {"KD_GATE_ACCURACY": "loss", "KD_GATE_PARITY": "same class"}[of.code]
+    joined = "as" if of.unit == "%" else "against"
+    return f"{what}, {side(of.tested)} {joined} {side(of.against)}"
+
+
+def measured(of: Gate) -> str:
+    """'0.43 points [-0.31 to 1.16]', '98.8 % [96.6 to 99.8]', '25,856 B'."""
+    if of.unit == "B":
+        return n_bytes(round(of.value))
+    shown = f"{of.value:.2f} points" if of.unit == "points" else percent(of.value / 100)
+    return f"{shown} {bounds(of)}"
+
+
+def bounds(of: Gate) -> str:
+    """'[96.6 to 99.8]', in the gate's unit."""
+    digits = 2 if of.unit == "points" else 1
+    return f"[{of.interval.low:.{digits}f} to {of.interval.high:.{digits}f}]"
+
+
+def limit(of: Gate) -> str:
+    """'at most 1 points', 'at least 99 %', or the word for nothing."""
+    if of.limit is None:
+        return "none"
+    return f"{'at least' if of.unit == '%' else 'at most'} {of.limit:,g} {of.unit}"
 
 
 def count(number: int | None) -> str:
@@ -83,24 +122,11 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def is_leaky(part: Part | None) -> bool:
-    """Whether a part flatters models: recordings on both sides, or a random split.
-
-    The same subject on another day, say, is worth a sentence, but it is a fair question to ask.
-    """
-    if part is None or part.leak is None:
-        return False
-    return part.kind == "random" or part.leak.lower().startswith("leaky")
-
-
 def beside(part: Part | None) -> str:
     """What stands beside a part's name: '', 'leaky: same subjects …' or 'the same subject …'."""
     if part is None or part.leak is None:
         return ""
-    sentence = part.leak.strip().rstrip(".")
-    if sentence.lower().startswith("leaky:"):
-        sentence = sentence[len("leaky:") :].strip()
-    return f"leaky: {sentence}" if is_leaky(part) else sentence
+    return f"leaky: {part.leak}" if part.leaky else part.leak
 
 
 def shorten(text: str, length: int) -> str:

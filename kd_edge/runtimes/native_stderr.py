@@ -41,8 +41,8 @@ def caught_stderr() -> Iterator[CaughtText]:
 def start_tensorflow_quietly() -> None:
     """Import TensorFlow and use it once, with its notes on its own start kept off the terminal.
 
-    Keras is set as builds need it first, see `set_keras`.
-
+    Keras is set first as builds need it, see `set_keras`. Its threads are fixed before, since they
+    cannot be after: see `kd_edge.distill.reproducible`.
     Where it is not installed nothing happens: whoever needs it says how to get it.
     """
     import importlib.util
@@ -57,4 +57,7 @@ def start_tensorflow_quietly() -> None:
     with caught_stderr():
         import keras
 
+        from kd_edge.distill.reproducible import fix_tensorflow
+
+        fix_tensorflow()
         keras.ops.zeros(1)

@@ -9,8 +9,8 @@ import numpy as np
 
 from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.errors import KdEdgeError
-from kd_edge.runtimes.registry import RUNTIMES, open_session
-from kd_edge.runtimes.results import LayerDifference, Parity
+from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.results import LayerDifference, Parity, Side
 from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows
 from kd_edge.windows import WindowSet
 
@@ -24,11 +24,11 @@ ROUNDING_STEPS = 4
 _WINDOWS_SEARCHED = 16
 
 
-def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str) -> Parity:
+def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str, *, fmt: str) -> Parity:
     """The same file in two runtimes, window by window, each from a fresh state.
 
     Args:
-        path: a `.tflite`.
+        path: a `.tflite`. fmt: its format.
         windows: at least 256 make a figure worth stating.
         left, right: keys of `RUNTIMES`.
 
@@ -51,8 +51,8 @@ def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str) -> P
         first, note = _first_difference(path, windows, searched, left, right)
     quantised = left_session.outputs[0].is_quantised
     return Parity(
-        left=f"{path.name} on {RUNTIMES[left].title}",
-        right=f"{path.name} on {RUNTIMES[right].title}",
+        left=Side(fmt, left),
+        right=Side(fmt, right),
         kind="runtimes",
         n_windows=len(windows),
         class_agreement=_class_agreement(left_answers.logits, right_answers.logits),
@@ -66,8 +66,8 @@ def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str) -> P
 def compare_forms(
     left_logits: np.ndarray,
     right_logits: np.ndarray,
-    left_name: str,
-    right_name: str,
+    left: Side,
+    right: Side,
     *,
     step: float | None = None,
 ) -> Parity:
@@ -77,7 +77,7 @@ def compare_forms(
 
     Args:
         left_logits, right_logits: (n_windows, classes), dequantised.
-        left_name, right_name: e.g. 'Keras', 'int8 on LiteRT'.
+        left, right: what gave them.
         step: size of one quantisation step of the quantised side's output; None where neither has.
 
     Returns:
@@ -90,14 +90,15 @@ def compare_forms(
     if left_logits.shape != right_logits.shape:
         raise KdEdgeError(
             "KD_SHAPE",
-            f"{left_name} gives {left_logits.shape}, {right_name} {right_logits.shape}",
+            f"the two forms give scores of shapes {left_logits.shape} and {right_logits.shape}",
+            where=f"{left}, {right}",
         )
     if len(left_logits) == 0:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to compare the forms on")
     max_abs = float(np.max(np.abs(left_logits - right_logits)))
     return Parity(
-        left=left_name,
-        right=right_name,
+        left=left,
+        right=right,
         kind="forms",
         n_windows=len(left_logits),
         class_agreement=_class_agreement(left_logits, right_logits),

@@ -27,11 +27,24 @@ class LayerDifference:
 
 
 @dataclass(frozen=True)
+class Side:
+    """What gave the answers of one side.
+
+    Attributes:
+        format: 'keras', or the file's: 'float32', 'float16', 'dynamic', 'int8', 'int16x8'.
+        runtime: 'keras', a key of `RUNTIMES`, or 'plain-c' for the generated C.
+    """
+
+    format: str
+    runtime: str
+
+
+@dataclass(frozen=True)
 class Parity:
     """Answers of two sides on the same windows.
 
     Attributes:
-        left, right: e.g. 'int8 on LiteRT', 'int8 on TFLite Micro'.
+        left, right: what answered; `kd_edge.report.words.side` says it for people.
         kind: 'runtimes' (same file, two runtimes), 'forms' (float against int8) or 'engines'
             (the same file as plain C and on its interpreter).
         n_windows: compared.
@@ -43,8 +56,8 @@ class Parity:
         model: the model that both sides are; '' where only one is meant.
     """
 
-    left: str
-    right: str
+    left: Side
+    right: Side
     kind: str
     n_windows: int
     class_agreement: float
@@ -53,3 +66,8 @@ class Parity:
     first_difference: LayerDifference | None = None
     note: str = ""
     model: str = ""
+
+    @property
+    def n_differing(self) -> int:
+        """Windows whose class differs."""
+        return round(self.n_windows * (1 - self.class_agreement))
