@@ -15,37 +15,85 @@ EPILOG = """
 Examples:
   kd-edge build recipes/demo.toml --out build/demo
   kd-edge build recipes/isl-alphabet.toml --data RECORDINGS --out build/isl
+  kd-edge build recipes/isl-alphabet.toml --data RECORDINGS --seeds 3
+  kd-edge build recipes/mine.toml --quick
   kd-edge build recipes/mine.toml --json > result.json
 
 Ctrl-C loses at most one epoch: the same command goes on. A second build does only what changed.
+
+With --seeds N the bundles lie in seed-FIRST, seed-FIRST+1, … below --out, and seeds.json has the
+mean and the spread of their figures. One seed's figures are one draw: publish the mean and spread.
 """
+_MOST_SEEDS = 100
 
 
 @click.command(epilog=EPILOG)
 @click.argument("recipe", type=PATH)
 @path_option("--data", help="Folder or file of recordings; the recipe's dataset.path otherwise.")
 @path_option("--out", help="Folder of the bundle; build/<recipe's name> otherwise.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed in place of the recipe's.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(2, _MOST_SEEDS),
+    help="Build with so many seeds, one after the other from --seed on: mean and spread.",
+)
+@click.option("--quick", is_flag=True, help="Build the recipe's [quick] form: does the chain work?")
 @common
-def build(recipe: Path, data: Path | None, out: Path | None, as_json: bool) -> int:
+def build(
+    recipe: Path,
+    data: Path | None,
+    out: Path | None,
+    seed: int | None,
+    seeds: int | None,
+    quick: bool,
+    as_json: bool,
+) -> int:
     """Build the bundle of RECIPE: teachers, students, TFLite, C arrays and the report."""
     from kd_edge.recipe import load_recipe
     from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 
-    asked = load_recipe(recipe)
+    asked = load_recipe(recipe, quick=quick)
+    if seed is not None:
+        asked = asked.model_copy(update={"seed": seed})
+    wanted = _seeds(asked.seed, seeds)
     if data is None and asked.dataset.path is not None:
         data = recipe.parent / asked.dataset.path
     out = out or Path("build") / asked.name
     # Heavy from here on: a recipe that is wrong has been told by now.
     start_tensorflow_quietly()
+    if wanted is None:
+        return _build_one(asked, data, out, as_json=as_json)
+    return _build_seeds(asked, wanted, data, out, as_json=as_json)
+
+
+def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
+    if count is None:
+        return None
+    if first + count > 2**31:
+        raise KdEdgeError("KD_USAGE", "the last seed is above 2147483647", where="--seed, --seeds")
+    return tuple(range(first, first + count))
+
+
+def _build_one(recipe, data: Path | None, out: Path, *, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
     with TerminalWatch() as watch:
-        built = run_build(asked, data=data, out=out, command=typed_command(), watch=watch)
+        built = run_build(recipe, data=data, out=out, command=typed_command(), watch=watch)
     _show(built.report, out, as_json=as_json)
-    for failure in built.failures:
-        say(f"error {failure}", err=True)
     return _status(built.failures)
+
+
+def _build_seeds(recipe, seeds, data: Path | None, out: Path, *, as_json: bool) -> int:
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.pipeline.seeds import SUMMARY_FILE, build_seeds
+
+    with TerminalWatch() as watch:
+        summary, built = build_seeds(
+            recipe, seeds, data=data, out=out, command=typed_command(), watch=watch
+        )
+    _show_seeds(summary, out / SUMMARY_FILE, as_json=as_json)
+    return _status([failure for one in built for failure in one.failures])
 
 
 def _show(report, out: Path, *, as_json: bool) -> None:
@@ -61,5 +109,35 @@ def _show(report, out: Path, *, as_json: bool) -> None:
         say(f"\nbundle: {out}\nreport: {out / 'report.html'}")
 
 
-def _status(failures: tuple[KdEdgeError, ...]) -> int:
+def _show_seeds(summary, path: Path, *, as_json: bool) -> None:
+    from kd_edge.cli.printing import printing
+    from kd_edge.report.table import plain_table, plain_text
+
+    with printing() as console:
+        if as_json:
+            click.echo(summary.to_json())
+            return
+        numbers = ", ".join(map(str, summary.seeds))
+        table = plain_table(f"{summary.title}: right answers, % of windows, seeds {numbers}")
+        for heading in ("model (role)", "format", "runtime", "part"):
+            table.add_column(heading, overflow="fold")
+        for heading in ("mean ± deviation", "lowest to highest"):
+            table.add_column(heading, justify="right")
+        for f in summary.figures:
+            part = f"{f.part} (leaky)" if f.leaky else f.part
+            spread = f.accuracy
+            cells = (
+                f"{f.model} ({f.role})",
+                *(f.format, f.runtime, part),
+                f"{spread.mean:.1f} ± {spread.deviation:.1f}",
+                f"{spread.lowest:.1f} to {spread.highest:.1f}",
+            )
+            table.add_row(*map(plain_text, cells))
+        console.print(table)
+        say(f"\nsummary: {path}")
+
+
+def _status(failures) -> int:
+    for failure in failures:
+        say(f"error {failure}", err=True)
     return failures[0].exit_status if failures else ExitStatus.OK
