@@ -45,9 +45,6 @@ def run_baseline(
     require("sklearn", extra="build", purpose=f"the baseline '{name}'")
     classifier = BASELINES[name](seed)
     classifier.fit(window_features(train, rate_hz=rate_hz), train.labels)
-    if "n_jobs" in classifier.get_params():
-        # A forest adds up its trees' answers in the order in which threads end.
-        classifier.set_params(n_jobs=1)
     return {
         part: measure_accuracy(_scores(classifier, windows, rate_hz), windows)
         for part, windows in tests.items()
@@ -58,8 +55,16 @@ def _scores(classifier, windows: WindowSet, rate_hz: dict[str, float] | None) ->
     """(n_windows, classes) probabilities; a class that training lacked has none."""
     scores = np.zeros((len(windows), len(windows.class_names)))
     features = window_features(windows, rate_hz=rate_hz)
-    scores[:, classifier.classes_] = classifier.predict_proba(features)
+    scores[:, classifier.classes_] = scores_of(classifier, features)
     return scores
+
+
+def scores_of(classifier, features: np.ndarray) -> np.ndarray:
+    """(n, trained classes) probabilities, the same to the bit however many cores there are."""
+    if "n_jobs" in classifier.get_params():
+        # A forest adds up its trees' answers in the order in which its threads end.
+        classifier.set_params(n_jobs=1)
+    return classifier.predict_proba(features)
 
 
 def _lda(seed: int):
