@@ -10,7 +10,13 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kd_edge.errors import KdEdgeError
-from kd_edge.measure.accuracy import accuracy_interval, measure_accuracy, wilson
+from kd_edge.measure.accuracy import (
+    accuracy_interval,
+    difference_interval,
+    exact_interval,
+    measure_accuracy,
+    wilson,
+)
 from kd_edge.measure.baselines import BASELINES, run_baseline
 from kd_edge.measure.features import window_features
 from kd_edge.windows import WindowSet
@@ -195,3 +201,41 @@ def test_baselines_refuse_one_class_and_unknown_names():
         with pytest.raises(KdEdgeError) as caught:
             run_baseline(name, train, {}, rate_hz=None, seed=0)
         assert caught.value.code == code
+
+
+def test_an_exact_interval_is_that_of_the_closed_form():
+    """Oracle: none of n fails: the lower end is (2.5 %)^(1/n); and it is never too narrow."""
+    found = exact_interval(256, 256)
+    assert found.low == pytest.approx(0.025 ** (1 / 256))
+    assert found.high == 1.0
+    n, p = 40, 0.99
+    outside = sum(
+        math.comb(n, k) * p**k * (1 - p) ** (n - k)
+        for k in range(n + 1)
+        if not exact_interval(k, n).low <= p <= exact_interval(k, n).high
+    )
+    assert outside <= 0.05
+
+
+def test_a_difference_of_paired_answers_has_bonett_and_prices_interval():
+    """Oracle: worked by hand. 100 windows, 6 that the left alone has right, 1 the right alone:
+    (7 - 2) / 102 ± 1.96 sqrt((9/102 - (5/102)²) / 102)."""
+    left, right = np.ones(100, bool), np.ones(100, bool)
+    right[:6] = False
+    left[6] = False
+    found = difference_interval(left, right, np.arange(100))
+    assert found.low == pytest.approx(5 / 102 - 0.05686, abs=1e-4)
+    assert found.high == pytest.approx(5 / 102 + 0.05686, abs=1e-4)
+    turned = difference_interval(right, left, np.arange(100))
+    assert (turned.low, turned.high) == (-found.high, -found.low)
+
+
+def test_a_difference_over_recordings_of_several_windows_draws_recordings():
+    """Oracle: all windows of one recording of ten are lost: the interval is that of 1 in 10 such
+    recordings, far wider than 10 of 100 independent windows would give."""
+    recordings = np.repeat(np.arange(10), 10)
+    left, right = np.ones(100, bool), recordings != 3
+    found = difference_interval(left, right, recordings)
+    assert found.method == "bootstrap over recordings"
+    assert found.low == 0.0
+    assert found.high == pytest.approx(0.3)

@@ -145,3 +145,45 @@ def test_every_key_stands_in_the_documentation(pytestconfig):
     missing = sorted(key for key in keys | {"seed", "summary"} if f"`{key}`" not in text)
     # `test` and `validation` are the documentation's own headings.
     assert missing == ["test", "validation"]
+
+
+QUICK = """
+[quick.windows]
+length_s = 1.0
+[[quick.students]]
+name = "student"
+epochs = 1
+"""
+
+
+def test_a_quick_form_changes_the_keys_that_it_names_and_says_so():
+    whole, quick = (parse_recipe(MINIMAL + QUICK, quick=form) for form in (False, True))
+    assert whole == parse_recipe(MINIMAL)
+    assert (whole.form, quick.form, quick.name) == ("whole", "quick", "mine-quick")
+    assert (quick.windows.length_s, quick.students[0].epochs) == (1.0, 1)
+    assert quick.windows.inputs == whole.windows.inputs
+    assert quick.students[0].model == "tcn"
+    assert parse_recipe(to_toml(quick)) == quick
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("epochs = 1", "epoch = 1", "did you mean 'epochs'"),
+        ('name = "student"\nepochs = 1', 'name = "studnt"\nepochs = 1', "did you mean 'student'"),
+        ("epochs = 1", "epochs = 0", "greater than 0"),
+    ],
+)
+def test_a_mistake_in_the_quick_form_is_told_before_anybody_asks_for_it(old, new, words):
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(MINIMAL + QUICK.replace(old, new))
+    assert words in caught.value.message
+    assert "[quick]" in caught.value.where
+
+
+def test_a_recipe_without_a_quick_form_says_so_where_one_is_asked_for():
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(MINIMAL, quick=True)
+    assert "no quick form" in caught.value.message
+    with pytest.raises(KdEdgeError, match="did you mean 'quick'"):
+        parse_recipe(MINIMAL + "[quik]\nname = 'x'\n")

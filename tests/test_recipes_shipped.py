@@ -1,0 +1,73 @@
+"""Every shipped recipe, built in its quick form to the very end, limits included.
+
+`make recipes` builds them whole.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+
+from kd_edge.cli import run
+from kd_edge.errors import ExitStatus
+from kd_edge.pipeline.bundle import load_manifest
+from kd_edge.recipe import load_recipe
+from kd_edge.report.json import from_json
+
+SHIPPED = ("demo", "isl-alphabet", "seed-multi-expert", "seed-single", "watch")
+# The public set that a recipe reads, in the folder of public sets.
+RECORDINGS = {"isl-alphabet": "isl_alphabet_myo"}
+
+
+def test_every_recipe_that_ships_is_built_here(pytestconfig):
+    found = {path.stem for path in (pytestconfig.rootpath / "recipes").glob("*.toml")}
+    assert found == set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_quick_form_is_the_recipe_with_less_of_everything(name, pytestconfig):
+    """Oracle: same models, inputs, front end and limits; fewer epochs."""
+    path = pytestconfig.rootpath / "recipes" / f"{name}.toml"
+    whole, quick = load_recipe(path), load_recipe(path, quick=True)
+    assert (quick.name, quick.form) == (f"{name}-quick", "quick")
+    assert quick.front_end == whole.front_end
+    assert quick.windows == whole.windows
+    for big, small in zip(
+        (*whole.teachers, *whole.students), (*quick.teachers, *quick.students), strict=True
+    ):
+        assert (small.name, small.model, small.inputs) == (big.name, big.model, big.inputs)
+        assert small.epochs < big.epochs
+    assert quick.conversion.max_drop_points == whole.conversion.max_drop_points
+    assert quick.conversion.max_int8_bytes == whole.conversion.max_int8_bytes
+    assert quick.proof.min_agreement == whole.proof.min_agreement
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_recipe_builds_to_the_end_and_holds_its_limits(
+    name, cache, pytestconfig, shared_data, tmp_path
+):
+    """Oracle: exit status 0, and every gate of the product measured and none failed."""
+    path = pytestconfig.rootpath / "recipes" / f"{name}.toml"
+    recipe = load_recipe(path, quick=True)
+    arguments = ["build", str(path), "--quick", "--out", str(tmp_path / name)]
+    if name in RECORDINGS:
+        arguments += ["--data", str(shared_data(RECORDINGS[name]))]
+    if recipe.dataset.reader == "watch" and importlib.util.find_spec("seglearn") is None:
+        pytest.skip("the set 'watch' is not installed: pip install 'kd-edge[watch]'")
+    assert run(arguments) == ExitStatus.OK
+    report = from_json((tmp_path / name / "report.json").read_text())
+    product = [gate for gate in report.gates if gate.model == report.product]
+    judged = {(g.code, g.tested.runtime) for g in product if g.limit is not None}
+    assert judged >= {
+        ("KD_GATE_ACCURACY", "litert"),
+        ("KD_GATE_ACCURACY", "tflm"),
+        ("KD_GATE_PARITY", "litert"),
+        ("KD_GATE_SIZE", "tflm"),
+    }
+    assert not [gate for gate in report.gates if gate.verdict == "failed"]
+    assert any("Quick form" in caveat for caveat in report.caveats)
+    load_manifest(tmp_path / name)
+    written = json.loads((tmp_path / name / "bundle.json").read_text())["files"]
+    assert "firmware/aot/kd_run.c" in written
