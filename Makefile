@@ -1,5 +1,6 @@
 # make demo: a first bundle from synthetic signs.   make test: lint and every quick test.
 # make test-all: the longer checks too.             make bench: speeds against named peers.
+# make recipes: every recipe whole, three seeds each, and which limits hold (hours on two cores).
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ BOARD_TOOLS_VENV := .venv-board-tools
 # Workers: the tests start converters of their own, so no more than two.
 WORKERS ?= 2
 
-.PHONY: demo test test-all lint bench clean debian
+.PHONY: demo test test-all lint bench recipes clean debian
 
 demo: $(STAMPS)/build
 	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
@@ -28,6 +29,23 @@ lint: $(STAMPS)/test
 
 bench: $(STAMPS)/test
 	$(BIN)/python -m pytest benchmarks -p no:xdist --benchmark-json build/benchmarks.json $(PYTEST_ARGS)
+
+# What is built already is kept: interrupted, it goes on. A recipe fails where a seed fails a limit.
+SEEDS ?= 3
+FIRST_SEED ?= 0
+SETS ?= ../shared/data
+RECORDINGS_isl-alphabet := $(SETS)/isl_alphabet_myo
+RECIPE_BUILDS := $(patsubst recipes/%.toml,recipe-%,$(wildcard recipes/*.toml))
+.PHONY: $(RECIPE_BUILDS)
+recipes: $(STAMPS)/test
+	@failed=; for build in $(RECIPE_BUILDS); do $(MAKE) --no-print-directory $$build || failed="$$failed $$build"; done; \
+	[ -z "$$failed" ] || { echo "not built, or a limit not held:$$failed"; exit 6; }
+
+$(RECIPE_BUILDS): recipe-%: $(STAMPS)/test
+	@if [ -n "$(RECORDINGS_$*)" ] && [ ! -e "$(RECORDINGS_$*)" ]; then \
+	  echo "recipes/$*.toml is skipped: no recordings at $(RECORDINGS_$*); name the folder with SETS="; \
+	else $(BIN)/kd-edge build recipes/$*.toml $(addprefix --data ,$(RECORDINGS_$*)) \
+	  --seed $(FIRST_SEED) --seeds $(SEEDS) --out build/recipes/$*; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

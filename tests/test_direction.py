@@ -13,6 +13,7 @@ ORDER = (
     "kd_edge.files",
     "kd_edge.processes",
     "kd_edge.plotting",
+    "kd_edge.sources",
     "kd_edge.recipe",
     "kd_edge.signals",
     "kd_edge.frontend",

@@ -28,6 +28,19 @@ def test_cleaning_leaves_bundles_alone(pytestconfig):
     assert "build" not in removed
 
 
+def test_every_recipe_is_built_whole_and_one_without_recordings_is_skipped(pytestconfig, tmp_path):
+    """Oracle: what make would run, with a folder of public sets that has none."""
+    for made in ("python", "test"):
+        (tmp_path / made).touch()
+    places = (f"BIN={tmp_path}", f"STAMPS={tmp_path}", "SETS=nowhere")
+    shown = make(pytestconfig.rootpath, "--dry-run", "recipes", *places)
+    for path in (pytestconfig.rootpath / "recipes").glob("*.toml"):
+        assert f"kd-edge build recipes/{path.name} " in shown
+    assert shown.count("--seed 0 --seeds 3") == len(list(path.parent.glob("*.toml")))
+    said = make(pytestconfig.rootpath, "recipe-isl-alphabet", *places)
+    assert "skipped: no recordings at nowhere/isl_alphabet_myo" in said
+
+
 def test_an_environment_that_could_not_be_made_is_tried_again(pytestconfig, tmp_path):
     """Oracle: a Python that names another one, which does not exist."""
     python = tmp_path / "bin" / "python"

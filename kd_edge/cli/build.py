@@ -111,30 +111,52 @@ def _show(report, out: Path, *, as_json: bool) -> None:
 
 def _show_seeds(summary, path: Path, *, as_json: bool) -> None:
     from kd_edge.cli.printing import printing
-    from kd_edge.report.table import plain_table, plain_text
 
     with printing() as console:
         if as_json:
             click.echo(summary.to_json())
             return
-        numbers = ", ".join(map(str, summary.seeds))
-        table = plain_table(f"{summary.title}: right answers, % of windows, seeds {numbers}")
-        for heading in ("model (role)", "format", "runtime", "part"):
-            table.add_column(heading, overflow="fold")
-        for heading in ("mean ± deviation", "lowest to highest"):
-            table.add_column(heading, justify="right")
-        for f in summary.figures:
-            part = f"{f.part} (leaky)" if f.leaky else f.part
-            spread = f.accuracy
-            cells = (
-                f"{f.model} ({f.role})",
-                *(f.format, f.runtime, part),
-                f"{spread.mean:.1f} ± {spread.deviation:.1f}",
-                f"{spread.lowest:.1f} to {spread.highest:.1f}",
-            )
-            table.add_row(*map(plain_text, cells))
-        console.print(table)
+        console.print(_figures_table(summary))
+        console.print()
+        console.print(_gates_table(summary))
         say(f"\nsummary: {path}")
+
+
+def _figures_table(summary):
+    from kd_edge.report.table import plain_table, plain_text
+
+    numbers = ", ".join(map(str, summary.seeds))
+    table = plain_table(f"{summary.title}: right answers, % of windows, seeds {numbers}")
+    for heading in ("model (role)", "format", "runtime", "part"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("mean ± deviation", "lowest to highest"):
+        table.add_column(heading, justify="right")
+    for figure in summary.figures:
+        spread = figure.accuracy
+        cells = (
+            f"{figure.model} ({figure.role})",
+            figure.format,
+            figure.runtime,
+            f"{figure.part} (leaky)" if figure.leaky else figure.part,
+            f"{spread.mean:.1f} ± {spread.deviation:.1f}",
+            f"{spread.lowest:.1f} to {spread.highest:.1f}",
+        )
+        table.add_row(*map(plain_text, cells))
+    return table
+
+
+def _gates_table(summary):
+    from kd_edge.report import words
+    from kd_edge.report.table import plain_table, plain_text
+
+    table = plain_table("Limits, each seed's verdict")
+    for heading in ("model", "gate", "limit", "worst measured [95 % interval]", "verdicts"):
+        table.add_column(heading, overflow="fold")
+    for gate in summary.gates:
+        worst = gate.worst
+        said = (words.gate(worst), words.limit(worst), words.measured(worst))
+        table.add_row(*map(plain_text, (worst.model, *said, ", ".join(gate.verdicts))))
+    return table
 
 
 def _status(failures) -> int:

@@ -12,9 +12,10 @@ from kd_edge.files import write_text
 from kd_edge.pipeline.build import Built, build
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
-from kd_edge.report.tree import Report
+from kd_edge.report.tree import Gate, Report
 
 SUMMARY_FILE = "seeds.json"
+_WORSE = ("stated", "held", "unsure", "failed")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,18 @@ class SeedFigure:
 
 
 @dataclass(frozen=True)
+class SeedGate:
+    """One limit over the seeds; `verdicts` has one a seed, in the order of `SeedSummary.seeds`.
+
+    Attributes:
+        worst: the seed's gate with the worst verdict, with its figure and interval.
+    """
+
+    worst: Gate
+    verdicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SeedSummary:
     """What builds of one recipe with several seeds gave.
 
@@ -61,6 +74,7 @@ class SeedSummary:
     synthetic: bool
     host: str
     figures: tuple[SeedFigure, ...]
+    gates: tuple[SeedGate, ...]
     failures: Mapping[int, tuple[str, ...]]
 
     def to_json(self) -> str:
@@ -128,6 +142,7 @@ def summarise(title: str, built: Mapping[int, Built]) -> SeedSummary:
         synthetic=any(report.synthetic for report in reports),
         host=reports[0].provenance.host,
         figures=tuple(figures),
+        gates=_gates(reports),
         failures=failures,
     )
 
@@ -139,6 +154,22 @@ def _accuracies(report: Report) -> dict[tuple, float]:
         for row in report.rows
         for part, figure in row.accuracy.items()
     }
+
+
+def _gates(reports: Sequence[Report]) -> tuple[SeedGate, ...]:
+    """Limits that every seed was held against."""
+    by_what: dict[tuple, list[Gate]] = {}
+    for report in reports:
+        for gate in report.gates:
+            if gate.limit is not None:
+                by_what.setdefault((gate.code, gate.model, gate.tested, gate.against), []).append(
+                    gate
+                )
+    return tuple(
+        SeedGate(max(gates, key=lambda g: _WORSE.index(g.verdict)), tuple(g.verdict for g in gates))
+        for gates in by_what.values()
+        if len(gates) == len(reports)
+    )
 
 
 def _spread(values: Sequence[float]) -> Spread:
