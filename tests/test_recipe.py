@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,16 @@ def test_every_key_stands_in_the_documentation(pytestconfig):
     missing = sorted(key for key in keys | {"seed", "summary"} if f"`{key}`" not in text)
     # `test` and `validation` are the documentation's own headings.
     assert missing == ["test", "validation"]
+
+
+def test_the_recipe_that_the_manual_begins_with_is_one(pytestconfig):
+    """Oracle: the manual; its other examples are TOML with keys that the tables know."""
+    text = (pytestconfig.rootpath / "docs" / "recipes.md").read_text()
+    whole, *parts = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert parse_recipe(whole).students[0].name == "student"
+    known = parse_recipe(whole).model_dump()
+    for part in parts:
+        assert set(tomllib.loads(part)) <= {*known, "quick"}
 
 
 QUICK = """
