@@ -12,12 +12,19 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 
 # Files that use the session's `bundle`, which takes a minute to build.
-OF_THE_BUNDLE = ("test_pipeline_build", "test_cli_boards", "test_cli_firmware", "test_cli_ports")
+OF_THE_BUNDLE = (
+    *("test_pipeline_build", "test_pipeline_gates"),
+    *("test_cli_boards", "test_cli_firmware", "test_cli_ports"),
+)
 # What takes long begins first, so that no worker ends long after the others.
 LONG = (
     *OF_THE_BUNDLE,
-    *("test_board_students", "test_link_fuzz", "test_aot_random_graphs"),
-    *("test_aot_conv", "test_aot_cores"),
+    "test_recipes_shipped",
+    "test_board_students",
+    "test_link_fuzz",
+    "test_aot_random_graphs",
+    "test_aot_conv",
+    "test_aot_cores",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -9,6 +10,9 @@ import sys
 import zipfile
 
 import pytest
+from waiting import ended, program
+
+BOUND = {"bound_s": 900.0}
 
 # Trains a student with dropout on augmented windows and fits both baselines, on the cores named;
 # prints digests of the .keras file, of the teacher-like logits and of the baselines' scores.
@@ -60,26 +64,25 @@ def test_one_core_and_two_busy_ones_give_the_same_bytes(tmp_path):
     if len(cores) < 2:
         pytest.skip("one core alone: there is nothing to compare it with")
     spin = "import os\nos.nice(5)\nwhile True: pass"
-    busy = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
-    trained = []
-    try:
-        for name, on in (("one", f"{cores[0]}"), ("two", f"{cores[0]},{cores[1]}")):
-            with (tmp_path / name).open("w") as said:
-                trained.append(
-                    subprocess.Popen(
-                        [sys.executable, "-c", SCRIPT, on, str(tmp_path / f"{name}.keras")],
-                        stdout=said,
-                        stderr=subprocess.STDOUT,
-                    )
+    places = {"one": f"{cores[0]}", "two": f"{cores[0]},{cores[1]}"}
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(program([sys.executable, "-c", spin], "two trainings", **BOUND))
+        trained = [
+            stack.enter_context(
+                program(
+                    [sys.executable, "-c", SCRIPT, on, tmp_path / f"{name}.keras"],
+                    f"training on {name}",
+                    stdout=stack.enter_context((tmp_path / name).open("w")),
+                    stderr=subprocess.STDOUT,
+                    **BOUND,
                 )
-        for process in trained:
-            process.wait(600)
-    finally:
-        for process in (*busy, *trained):
-            process.kill()
-            process.wait()
-    one, two = ((tmp_path / name).read_text() for name in ("one", "two"))
-    assert [process.returncode for process in trained] == [0, 0], one + two
+            )
+            for name, on in places.items()
+        ]
+        statuses = [ended(process, "training", **BOUND) for process in trained]
+    one, two = ((tmp_path / name).read_text() for name in places)
+    assert statuses == [0, 0], one + two
     found = [re.findall(r"^sha256 (.*)", said, re.MULTILINE) for said in (one, two)]
     assert len(found[0]) == 4
     assert found[0] == found[1]

@@ -17,8 +17,6 @@ from kd_edge.report import words
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
 
-pytestmark = pytest.mark.xdist_group("build")
-
 KERAS, LITERT, TFLM = Side("keras", "keras"), Side("int8", "litert"), Side("int8", "tflm")
 
 
