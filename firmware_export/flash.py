@@ -36,11 +36,19 @@ _FLASH_PREFIXES = (".text", ".rodata", ".data")
 
 @dataclass(frozen=True)
 class FlashBytes:
-    """Flash of one part of what was exported; how: compiler, core and options."""
+    """Flash of one part of what was exported.
+
+    Attributes:
+        name: of the part.
+        bytes: of its object file's flash sections, before linking.
+        compiler: with its version and the options that decide the size.
+        core: that it compiles for.
+    """
 
     name: str
     bytes: int
-    how: str
+    compiler: str
+    core: str
 
 
 def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes, ...]:
@@ -60,13 +68,10 @@ def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes,
         raise KdEdgeError("KD_UNKNOWN_NAME", f"no core {core!r}", hint=f"one of {', '.join(CORES)}")
     if not shutil.which(COMPILER) or not shutil.which(SIZE):
         return ()
-    how = (
-        f"{COMPILER} {_run(COMPILER, '-dumpfullversion').strip()} -Os for {core}, sections of the "
-        "object file, before linking"
-    )
+    compiler = f"{COMPILER} {_run(COMPILER, '-dumpfullversion').strip()} -Os"
     with tempfile.TemporaryDirectory() as scratch:
         return tuple(
-            FlashBytes(name, _flash(Path(folder) / source, core, Path(scratch)), how)
+            FlashBytes(name, _flash(Path(folder) / source, core, Path(scratch)), compiler, core)
             for name, source in PARTS.items()
             if (Path(folder) / source).exists()
         )

@@ -183,7 +183,7 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
         findings=_findings(hostile),
         gates=_gates(hostile),
         flash=tuple(
-            FlashSection(name, n, "arm-none-eabi-gcc 12.2 -Os, Cortex-M4F, sections of the object")
+            FlashSection(name, n, "arm-none-eabi-gcc 12.2 -Os", "cortex-m4")
             for name, n in (("model", 31_480), ("op resolver", 1_312), ("golden vectors", 9_600),
                             ("front end", 2_048), (f"labels {hostile}".strip(), 612))
         ),

@@ -27,8 +27,8 @@ def test_the_model_array_takes_the_bytes_of_the_file_and_the_code_little(exporte
     assert parts["golden vectors"].bytes >= 3 * (240 + 180 + 5)
     # Soft float on Cortex-M0+ calls library routines, which are not counted here.
     assert 40 < parts["quantise code"].bytes < 400
-    assert core in parts["model array"].how
-    assert "-Os" in parts["model array"].how
+    assert parts["model array"].core == core
+    assert "-Os" in parts["model array"].compiler
 
 
 @pytest.mark.gcc_arm

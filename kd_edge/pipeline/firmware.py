@@ -90,7 +90,7 @@ def export_firmware(
     plain_c = prove_plain_c(
         int8, folder / PLAIN_C_FOLDER, context.recipe.firmware.core, settings, model.name
     )
-    flash = tuple(FlashSection(f.name, f.bytes, f.how) for f in measure_flash(folder))
+    flash = tuple(FlashSection(f.name, f.bytes, f.compiler, f.core) for f in measure_flash(folder))
     return replace(plain_c, flash=flash)
 
 

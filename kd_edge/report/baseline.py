@@ -185,16 +185,19 @@ def _parity_changes(old: Report, new: Report) -> Iterable[Change]:
 def _flash_changes(old: Report, new: Report) -> Iterable[Change]:
     # Sections may be named anew; what a board must hold is their sum, by the same compiler.
     before, after = _flash_totals(old), _flash_totals(new)
-    for how in dict.fromkeys((*before, *after)):
+    for key in dict.fromkeys((*before, *after)):
+        compiler, core = key
         yield from _change(
-            f"flash ({how})", (new.product, "", ""), before.get(how), after.get(how), "B", **_GROWTH
-        )
+            f"flash ({compiler} for {core})", (new.product, "", ""),
+            before.get(key), after.get(key), "B", **_GROWTH,
+        )  # fmt: skip
 
 
-def _flash_totals(report: Report) -> dict[str, int]:
-    totals: dict[str, int] = {}
+def _flash_totals(report: Report) -> dict[tuple[str, str], int]:
+    totals: dict[tuple[str, str], int] = {}
     for section in report.flash:
-        totals[section.how] = totals.get(section.how, 0) + section.bytes
+        key = (section.compiler, section.core)
+        totals[key] = totals.get(key, 0) + section.bytes
     return totals
 
 

@@ -91,14 +91,16 @@ def flash(report: Report) -> Picture | None:
     """Bytes of flash by section of the exported C, a bar a compiler."""
     if not report.flash:
         return None
-    compilers = dict.fromkeys(section.how for section in report.flash)
+    compilers = {(section.compiler, section.core): section for section in report.flash}
     bars = [
         (f"with {number}" if len(compilers) > 1 else report.product,
-         [(s.name, s.bytes) for s in report.flash if s.how == how])
-        for number, how in enumerate(compilers, start=1)
+         [(s.name, s.bytes) for s in report.flash if (s.compiler, s.core) == compiled])
+        for number, compiled in enumerate(compilers, start=1)
     ]  # fmt: skip
     totals = [sum(n for _, n in sections) for _, sections in bars]
-    hows = [f"{i}: {how}" if len(compilers) > 1 else how for i, how in enumerate(compilers, 1)]
+    hows = [words.flash_how(section) for section in compilers.values()]
+    if len(hows) > 1:
+        hows = [f"{number}: {how}" for number, how in enumerate(hows, 1)]
     return _stacked(
         bars, totals, name="flash", title="Flash by section", caption="; ".join(hows) + "."
     )

@@ -147,11 +147,16 @@ class Gate:
 
 @dataclass(frozen=True)
 class FlashSection:
-    """Bytes of flash that the exported C takes, measured with the named compiler."""
+    """Bytes of flash that one section of the exported C takes.
+
+    Attributes:
+        compiler: with its version and the options that decide the size. core: compiled for.
+    """
 
     name: str
     bytes: int
-    how: str
+    compiler: str
+    core: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kd_edge.measure.results import Accuracy, Interval
-from kd_edge.report.tree import Gate, Part
+from kd_edge.report.tree import FlashSection, Gate, Part
 from kd_edge.runtimes.results import Side
 
 NOT_MEASURED = "not measured"
@@ -48,6 +48,11 @@ def accuracy(figure: Accuracy | None) -> str:
     if figure is None:
         return NOT_MEASURED
     return f"{percent(figure.accuracy)} [{interval(figure.interval)}]"
+
+
+def flash_how(of: FlashSection) -> str:
+    """'arm-none-eabi-gcc 12.2.1 -Os for cortex-m4, sections of the object file, before linking'."""
+    return f"{of.compiler} for {of.core}, sections of the object file, before linking"
 
 
 def gate(of: Gate) -> str:
