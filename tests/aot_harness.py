@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
+from programs import need
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.constants import C_TYPES
@@ -49,6 +48,7 @@ def check_exact(
     settings: dict | None = None,
 ) -> list[Compiled]:
     """Assert that the generated C of each model answers as TFLite Micro, bit for bit."""
+    assert models
     compiled = [
         compile_model(content, CompileSettings(core=core, prefix=f"m{i}", **(settings or {})))
         for i, content in enumerate(models)
@@ -58,6 +58,7 @@ def check_exact(
         tflm_answers(content, seed=seed, n_windows=n_windows, carry_state=carry)
         for content in models
     ]
+    assert all(outputs for answered in expected for outputs in answered.outputs)
     run = run_on_host if core == "host" else run_on_emulator
     for i, (answers, truth) in enumerate(zip(run(compiled, expected), expected, strict=True)):
         for window, (mine, theirs) in enumerate(zip(answers, truth.outputs, strict=True)):
@@ -249,9 +250,7 @@ def _host_window(one: Compiled) -> list[str]:
 def run_on_emulator(compiled: Sequence[Compiled], expected: Sequence[Answered]):
     """The same on the emulated board with that core; skips where QEMU or the compiler is absent."""
     board = next(b for b in BOARDS.values() if b.emulated and b.core == compiled[0].core.name)
-    for tool in ("qemu-system-arm", "arm-none-eabi-gcc"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+    need("qemu-system-arm", "arm-none-eabi-gcc")
     models = [(c, answers.inputs) for c, answers in zip(compiled, expected, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         runs, _ = run_on_board(board, models, Path(folder))

@@ -12,6 +12,7 @@ from build_samples import RECIPE
 from costs import CostsPlugin
 from hypothesis import HealthCheck, settings
 from neutral import make_neutral
+from programs import need
 from scheduling import OF_THE_BUNDLE, ByFile, file_of, long_first
 
 # No property is about speed; a slow machine would fail it now and then. The same in CI and here.
@@ -61,15 +62,10 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _skip_without_tools(request):
-    """Skip a marked test where a program that its mark names is not installed; fail in CI.
-
-    There the project's own set-up has installed them, and what is skipped proves nothing.
-    """
+    """A mark names the programs that its test needs."""
     for mark, tools in TOOLS_OF_MARKS.items():
-        missing = [tool for tool in tools if shutil.which(tool) is None]
-        if missing and request.node.get_closest_marker(mark):
-            told = f"needs {', '.join(missing)}: `kd-edge doctor` says how to get it"
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+        if request.node.get_closest_marker(mark):
+            need(*tools)
 
 
 @pytest.fixture(autouse=True)

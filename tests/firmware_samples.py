@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from ai_edge_litert import schema_py_generated as schema
 from aot_models import OperatorModel, Quantised
 from tflite_samples import options_of
@@ -228,13 +226,6 @@ def settings_for(path: Path, **changes) -> FirmwareSettings:
         "golden_count": 3,
     }
     return FirmwareSettings(**values | changes)
-
-
-def need(*tools: str) -> None:
-    """Skip the test, saying which tool is absent."""
-    for tool in tools:
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
 
 
 def run(*command: object, stdin: bytes = b"") -> bytes:

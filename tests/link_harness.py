@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import shutil
 import subprocess
 import sys
 import termios
@@ -14,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pytest
+from programs import need
 
 from firmware_export import wire
 from firmware_export.c_text import byte_lines
@@ -76,12 +75,6 @@ def write_hello(folder: Path, values) -> None:
         f"#define BOARD_OUTPUT_BYTES {values['output_bytes']}\n"
         f"static const uint8_t board_hello[] = {{\n{byte_lines(payload)}\n}};\n"
     )
-
-
-def need(*tools: str) -> None:
-    for tool in tools:
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
 
 
 def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") -> Path:

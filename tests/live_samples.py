@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from firmware_samples import need, two_input_model
+from firmware_samples import two_input_model
+from programs import need
 
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start

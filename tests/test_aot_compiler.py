@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 
 import pytest
 from aot_fuzz import STEPS, UNITS, image_model, lstm_model
+from programs import need
 from tflite_samples import GraphBuilder, options_of
 
 from firmware_export.aot.code_size import measure_code
@@ -98,10 +98,8 @@ def test_settings_keep_what_they_say():
 
 
 @pytest.mark.gcc_arm
-@pytest.mark.skipif(
-    not shutil.which("arm-none-eabi-gcc"), reason="arm-none-eabi-gcc is not installed"
-)
 def test_code_size_holds_constants_and_arena():
+    need("arm-none-eabi-gcc")
     one = compiled(image_model(), core="m4")
     size = measure_code(one.files, one.core, "-Os")
     assert size.flash_bytes > one.constant_bytes

@@ -76,6 +76,7 @@ def test_tables_fold_into_what_computes_their_input_and_compose():
 def test_reshapes_leave_views_and_no_chain_of_views():
     graph = drop_shapes(fold_tables(step_loops(graph_of(branch_model()))))
     assert "RESHAPE" not in operators(graph)
+    assert graph.views
     assert not {view.base for view in graph.views.values()} & set(graph.views)
 
 

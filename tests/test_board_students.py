@@ -116,7 +116,7 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
             assert answer.ticks > 0
         names = [stream.name for stream in device.hello.streams]
         raw = [tuple(bundle.raw[i][name] for name in names) for i in range(N_RAW)]
-        for i, answer in enumerate(device.run_many(raw, kind="raw")):
+        for i, answer in zip(range(N_RAW), device.run_many(raw, kind="raw"), strict=True):
             inputs = quantised_window(bundle.raw[i], front_end, session.inputs)
             shaped = [a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)]
             np.testing.assert_array_equal(answer.scores, session.run(shaped)[0].reshape(-1))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import serial
+from programs import need
 
 from firmware_export.boards import BOARDS, Board, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
@@ -253,6 +253,7 @@ def test_an_image_that_never_ends_is_ended_and_leaves_no_process(tmp_path):
     with pytest.raises(KdEdgeError) as caught:
         run_image(board, elf, timeout_s=0.5)
     assert caught.value.code == "KD_BOARD_TIMEOUT"
+    assert str(os.getpid()) in processes_with("python")  # the search finds what runs
     assert not processes_with(str(elf))
 
 
@@ -393,8 +394,7 @@ def test_what_a_board_cannot_do_is_refused(tmp_path):
 
 def skip_without_compiler(core: str) -> None:
     compilers = {"host": "clang", "rv32imc": "riscv64-unknown-elf-gcc"}
-    if shutil.which(compiler := compilers.get(core, "arm-none-eabi-gcc")) is None:
-        pytest.skip(f"needs {compiler}: `kd-edge doctor` says how to get it")
+    need(compilers.get(core, "arm-none-eabi-gcc"))
 
 
 @pytest.mark.parametrize("core", CHECKED_CORES)

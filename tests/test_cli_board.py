@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import os
 
+from serial.tools import list_ports, list_ports_common
+
 from kd_edge.cli import run as kd_edge
 from kd_edge.errors import ExitStatus
 
 
-def test_board_list_names_boards_tools_and_ports(capsys):
+def test_board_list_names_boards_tools_and_ports(capsys, monkeypatch):
+    """Oracle: the boards' files, and a port as pyserial tells of it."""
+    port = list_ports_common.ListPortInfo("/dev/ttyACM7", skip_link_detection=True)
+    port.description = "a board"
+    monkeypatch.setattr(list_ports, "comports", lambda: [port])
     assert kd_edge(["board", "list", "--json"]) == ExitStatus.OK
     listing = json.loads(capsys.readouterr().out)
     boards = {board["name"]: board for board in listing["boards"]}
     assert boards["qemu-an386"]["tools"] == ["arm-none-eabi-gcc", "qemu-system-arm"]
     assert boards["pico"]["ram_bytes"] == 270_336
     assert not boards["pico"]["run"]
-    assert all({"port", "description"} == set(port) for port in listing["ports"])
+    assert listing["ports"] == [{"port": "/dev/ttyACM7", "description": "a board"}]
 
 
 def test_board_list_says_where_a_missing_tool_comes_from(capsys, monkeypatch, tmp_path):

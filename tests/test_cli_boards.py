@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import need
 from waiting import program
 
 from kd_edge.cli import run
@@ -25,8 +26,7 @@ HOST = ["--board", "host"]
 
 @pytest.fixture(autouse=True)
 def _compiler():
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed: the host board is built with it")
+    need("gcc")  # the host board is built with it
 
 
 def test_every_int8_answer_of_the_host_board_is_tflite_micros(bundle, tmp_path, capsys):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
 from aot_fuzz import image_model, lstm_model
+from programs import need
 from tflite_samples import GraphBuilder, write_conv_model, write_lstm_model
 
 from kd_edge.cli import run
@@ -117,9 +117,9 @@ def test_a_device_without_end_is_no_model(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("options", [[], ["--carry-state"], ["--stream"], ["--prefix", "wake_1"]])
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_the_makefile_and_the_example_of_the_readme_build(model, tmp_path, options):
     """Oracle: this machine's compiler and linker, warnings being errors."""
+    need("make", "gcc")
     out = tmp_path / "out"
     assert run(["compile", str(model), "--out", str(out), *options]) == ExitStatus.OK
     example = (out / "README.md").read_text().split("```c\n")[1].split("```")[0]
@@ -134,8 +134,8 @@ def test_the_makefile_and_the_example_of_the_readme_build(model, tmp_path, optio
     assert subprocess.run([out / "main"], check=False).returncode == 0
 
 
-@pytest.mark.skipif(not shutil.which("cmake"), reason="cmake is not installed")
 def test_the_folder_builds_with_cmake(model, tmp_path):
+    need("cmake")
     out, build = tmp_path / "out", tmp_path / "build"
     assert run(["compile", str(model), "--out", str(out)]) == ExitStatus.OK
     subprocess.run(["cmake", "-S", out, "-B", build], check=True, capture_output=True)

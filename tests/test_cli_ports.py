@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 
 import pytest
+from programs import need
 from waiting import ended, program
 
 from firmware_export.boards import find_board
@@ -21,8 +21,7 @@ from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 @pytest.fixture(scope="module")
 def port(bundle, tmp_path_factory):
     """A pseudo-terminal at whose other end the bundle's firmware runs, and can stream."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed: the host board is built with it")
+    need("gcc")  # the host board is built with it
     board = find_board("host")
     loaded = load_board_bundle(bundle)
     stream = {"stream": StreamSettings(hop_s=0.5), "replay": loaded.raw[:1]}

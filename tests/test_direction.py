@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,30 +33,13 @@ ORDER = (
     "kd_edge.live",
     "kd_edge.pipeline",
     "kd_edge.cli",
+    "kd_edge.__main__",
 )
+# The package itself holds the version, which every module may read.
+FIRST = "kd_edge"
+PACKAGES = ("kd_edge", "firmware_export")
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([*ROOT.glob("kd_edge/**/*.py"), *ROOT.glob("firmware_export/**/*.py")])
 HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "scipy"}
-
-
-def rank(module: str) -> int | None:
-    """Place in the order; None for what stands outside it (the package itself, other packages)."""
-    for position, layer in enumerate(ORDER):
-        if module == layer or module.startswith(layer + "."):
-            return position
-    return None
-
-
-def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
 
 
 def module_name(path: Path) -> str:
@@ -61,22 +47,87 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_a_module_imports_only_from_its_left(path):
-    own = rank(module_name(path))
-    if own is None:
-        pytest.skip("stands outside the order")
-    right = {name for name in imports(path) if (rank(name) or 0) > own}
-    assert not right
+SOURCES = {
+    module_name(path): path for package in PACKAGES for path in ROOT.glob(f"{package}/**/*.py")
+}
+
+
+def rank(module: str) -> int | None:
+    """Place in the order; None for a module that has none."""
+    if module == FIRST:
+        return -1
+    for position, layer in enumerate(ORDER):
+        if module == layer or module.startswith(layer + "."):
+            return position
+    return None
+
+
+def imports(source: str, module: str, *, is_package: bool = False) -> set[str]:
+    """Our own modules that a source names: in an import of any form, or as the text of a string.
+
+    Registries and child processes name modules by strings.
+    """
+    package = module if is_package else module.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            # What stands behind `from package import` is a module, or something that one holds.
+            members = {f"{base}.{alias.name}" for alias in node.names}
+            found |= members & SOURCES.keys() or {base}
+        elif isinstance(node, ast.Constant) and node.value in SOURCES:
+            found.add(node.value)
+    return {name for name in found - {module} if name.partition(".")[0] in PACKAGES}
+
+
+def test_every_module_has_a_place_in_the_order_and_every_place_a_module():
+    assert [name for name in SOURCES if rank(name) is None] == []
+    assert [layer for layer in ORDER if layer not in SOURCES] == []
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_a_module_imports_only_from_its_left(module):
+    path = SOURCES[module]
+    named = imports(path.read_text("utf-8"), module, is_package=path.name == "__init__.py")
+    assert {name for name in named if rank(name) is None} == set()
+    assert {name for name in named if rank(name) > rank(module)} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import kd_edge.cli.live as live", {"kd_edge.cli.live"}),
+        ("from kd_edge import splits", {"kd_edge.splits"}),
+        ("from kd_edge import __version__", {"kd_edge"}),
+        ("from kd_edge.pipeline import build, NAME", {"kd_edge.pipeline.build"}),
+        ("from kd_edge.errors import KdEdgeError", {"kd_edge.errors"}),
+        ("from ..pipeline.gates import check", {"kd_edge.pipeline.gates"}),
+        ("from .. import pipeline", {"kd_edge.pipeline"}),
+        ("from . import lint", {"kd_edge.convert.lint"}),
+        ("from .lint import lint", {"kd_edge.convert.lint"}),
+        ("def f():\n    from ..cli import main", {"kd_edge.cli"}),
+        ("from kd_edge.nowhere import x", {"kd_edge.nowhere"}),
+        ("run([sys.executable, '-m', 'kd_edge.convert.child'])", {"kd_edge.convert.child"}),
+        ("import numpy, kd_edgeless\nfrom scipy import signal", set()),
+    ],
+)  # fmt: skip
+def test_an_import_is_seen_in_every_form(source, found):
+    """Oracle: Python's rules, by hand, for a module kd_edge.convert.edit."""
+    assert imports(source, "kd_edge.convert.edit") == found
+
+
+def test_a_package_counts_dots_from_itself():
+    assert imports("from . import lint", "kd_edge.convert", is_package=True) == {
+        "kd_edge.convert.lint"
+    }
 
 
 def test_starting_the_command_line_imports_nothing_heavy():
     """Oracle: the interpreter's own list of loaded modules, in a fresh process."""
-    import subprocess
-    import sys
-
     code = "import sys, kd_edge.cli; print(*{m.split('.')[0] for m in sys.modules})"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert not HEAVY & set(loaded.stdout.split())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "kd_edge" in loaded
+    assert not HEAVY & loaded

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from firmware_samples import EMG_HZ, IMU_HZ, STRICT, dense_model, need, run, three_sensors
+from firmware_samples import EMG_HZ, IMU_HZ, STRICT, dense_model, run, three_sensors
+from programs import need
 from tflite_samples import write_conv_model
 from waiting import wait_until
 
@@ -145,7 +146,7 @@ def test_int8_windows_are_answered_as_tflite_micro_does(device, sample):
     """Oracle: the TFLite Micro interpreter, 8 windows, bit for bit."""
     golden = sample.settings.golden
     windows = [tuple(array[i : i + 1] for array in golden.inputs) for i in range(8)]
-    for i, answer in enumerate(device.run_many(windows)):
+    for i, answer in zip(range(8), device.run_many(windows), strict=True):
         np.testing.assert_array_equal(answer.scores, golden.outputs[i])
         assert answer.ticks > 0
         assert answer.microseconds > 0
@@ -205,6 +206,7 @@ def test_runs_of_one_window_take_the_same_instructions(device, sample):
     window = tuple(array[:1] for array in sample.settings.golden.inputs)
     # One at a time: bytes of the next one would interrupt the model, and be counted.
     ticks = [answer.ticks for answer in device.run_many([window] * 3, depth=1)]
+    assert len(ticks) == 3
     if device.hello.ticks_kind == "instructions":
         assert max(ticks) - min(ticks) <= 2
 
@@ -319,6 +321,7 @@ def test_a_window_with_a_lost_sample_is_left_out_and_all_others_are_right(sample
                 np.testing.assert_array_equal(window.answer.scores, sample.raw_answer(arrays))
                 answered.append(window.answer.index)
     assert holes > 0
+    assert answered
     assert answered == sorted(set(answered))
     assert device.statistics.stream_lost == 0
 
@@ -386,6 +389,7 @@ def test_link_front_end_and_quantisation_keep_to_their_sizes(sample):
     # The README's table is this one, give or take what another compiler does.
     stated = dict(re.findall(r"\| `([^`]+)` \| ([\d,]+) \|", README.read_text()))
     large = {s.name: s.bytes for s in sizes.symbols if s.flash and s.bytes >= 100}
+    assert large
     assert large.keys() <= stated.keys(), f"README.md wants this table:\n{table(sizes)}"
     for name, n_bytes in large.items():
         assert int(stated[name].replace(",", "")) == pytest.approx(n_bytes, rel=0.15, abs=16), name

@@ -6,9 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from firmware_samples import STRICT, need, run
+from firmware_samples import STRICT, run
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import need
 
 from firmware_export import c_text
 from kd_edge.errors import KdEdgeError

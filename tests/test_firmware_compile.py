@@ -8,15 +8,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from firmware_samples import (
-    LABELS,
-    STRICT,
-    lstm_model,
-    need,
-    run,
-    settings_for,
-    two_input_model,
-)
+from firmware_samples import LABELS, STRICT, lstm_model, run, settings_for, two_input_model
+from programs import need
 
 from firmware_export.flash import CORES
 from firmware_export.tflm import export_tflm

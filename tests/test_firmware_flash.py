@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from firmware_samples import need, settings_for, two_input_model
+from firmware_samples import settings_for, two_input_model
+from programs import need
 
 from firmware_export.flash import COMPILER, CORES, SIZE, measure_flash
 from firmware_export.tflm import export_tflm

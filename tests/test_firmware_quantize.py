@@ -6,7 +6,8 @@ import struct
 
 import numpy as np
 import pytest
-from firmware_samples import STRICT, lstm_model, need, run, settings_for
+from firmware_samples import STRICT, lstm_model, run, settings_for
+from programs import need
 
 from firmware_export.tflm import export_tflm
 from kd_edge.convert.quantisation import dequantize, quantize

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from firmware_samples import STRICT, need, run
+from firmware_samples import STRICT, run
+from programs import need
 
 from firmware_export.aot.cores import find_core
 from firmware_export.firmware import RUNTIME

@@ -31,6 +31,7 @@ def two(tmp_path):
 
 
 def contents(paths) -> dict[str, bytes]:
+    assert {path.name for path in paths} >= {"kd_model.c", "manifest.json"}
     return {path.name: path.read_bytes() for path in paths}
 
 

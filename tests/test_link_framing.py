@@ -12,7 +12,8 @@ import pytest
 from cobs import cobs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from link_harness import MAX_PAYLOAD, SANITIZE, STRICT, need
+from link_harness import MAX_PAYLOAD, SANITIZE, STRICT
+from programs import need
 from waiting import BOUND_S, ended
 from waiting import program as running_program
 
@@ -110,8 +111,8 @@ def test_a_frame_is_the_same_from_either_end_and_read_by_either_end(c_frames, fr
 def test_both_ends_find_the_same_frames_in_the_same_noise(c_frames, frames, noise):
     """Text and damage between frames; a text command ends where '%' is for C alone."""
     coded = map(encode_frame, frames)
-    stream = b"".join(before + frame for before, frame in zip(noise, coded, strict=False))
-    stream += b"".join(noise[len(frames) :])
+    between, after = noise[: len(frames)], noise[len(frames) :]
+    stream = b"".join(n + frame for n, frame in zip(between, coded, strict=True)) + b"".join(after)
     reader = FrameReader()
     python = [struct.pack("<BBH", f.version, f.type, f.sequence) + f.payload
               for f in reader.feed(stream)]  # fmt: skip

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from link_harness import STRICT, need
+from link_harness import STRICT
+from programs import need
 
 from firmware_export.link_header import LINK_SOURCES
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,9 +56,7 @@ def test_a_payload_comes_back_as_it_went(message):
         payload = wire.encode(message.name, values)
         decoded = plain(wire.decode(message.name, payload), message.fields)
         assert wire.encode(message.name, decoded) == payload
-        for name, value in values.items():
-            if not isinstance(value, list):
-                assert decoded[name] == value or math.isnan(value)
+        assert decoded == values
 
     check()
 
@@ -91,17 +87,19 @@ def test_a_field_that_does_not_fit_is_refused():
 def test_numbers_are_given_once_and_answers_match_their_requests():
     assert len({message.number for message in MESSAGES}) == len(MESSAGES)
     assert len({status.number for status in STATUSES}) == len(STATUSES)
-    for message in MESSAGES:
-        if message.sender == "host":
-            assert BY_NAME[f"{message.name}_ANSWER"].number == message.number | ANSWERS
-            assert message.number < 0x20, "the second byte of a frame must not look like text"
+    requests = [message for message in MESSAGES if message.sender == "host"]
+    assert requests
+    for message in requests:
+        answer = BY_NAME[f"{message.name}_ANSWER"]
+        assert (answer.number, answer.sender) == (message.number | ANSWERS, "board")
+        assert message.number < 0x20, "the second byte of a frame must not look like text"
 
 
-def test_fields_of_fixed_size_come_first_and_what_fills_the_rest_comes_last():
-    for message in MESSAGES:
-        order = [field.fixed for field in message.fields]
-        assert order == sorted(order, reverse=True)
-        assert not any(field.type.endswith("*") for field in message.fields[:-1])
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
+def test_fields_of_fixed_size_come_first_and_what_fills_the_rest_comes_last(message):
+    order = [field.fixed for field in message.fields]
+    assert order == sorted(order, reverse=True)
+    assert not any(field.type.endswith("*") for field in message.fields[:-1])
 
 
 def test_the_committed_c_header_is_the_generated_one():

@@ -6,7 +6,8 @@ import re
 import subprocess
 
 import pytest
-from link_harness import STRICT, need
+from link_harness import STRICT
+from programs import need
 
 from firmware_export.aot.cores import CORES
 from firmware_export.link_header import LINK_SOURCES
@@ -18,6 +19,7 @@ MOST_STACK = 600
 
 
 def compile_each(compiler, flags, folder):
+    assert SOURCES
     for source in SOURCES:
         subprocess.run(
             [compiler, *STRICT, "-ffreestanding", "-Os", *flags, "-c", source,
@@ -43,6 +45,7 @@ def test_the_headers_can_be_used_from_cpp(tmp_path):
     need("g++")
     use = tmp_path / "use.cc"
     headers = sorted(path.name for path in LINK_SOURCES.glob("*.h"))
+    assert "kd_link.h" in headers
     use.write_text("".join(f'#include "{name}"\n#include "{name}"\n' for name in headers))
     subprocess.run(
         ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{LINK_SOURCES}", "-c", use,

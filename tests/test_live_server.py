@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from urllib.parse import urlsplit
 
@@ -88,7 +89,14 @@ def test_names_from_outside_are_text_in_the_page(served):
 
 
 def test_it_listens_on_this_machine_only(served):
-    assert urlsplit(served[1].url).hostname == "127.0.0.1"
+    """Oracle: the kernel. A socket of every address would take a call to 127.0.0.2 as well."""
+    server = served[1]
+    listening = server._server.socket
+    assert listening.family == socket.AF_INET
+    assert listening.getsockname() == ("127.0.0.1", urlsplit(server.url).port)
+    assert get(server.url)[0].status == 200
+    with pytest.raises(OSError, match=r"refused|assign|unreachable|timed out"):
+        socket.create_connection(("127.0.0.2", urlsplit(server.url).port), timeout=5).close()
 
 
 def test_without_the_secret_there_is_nothing(served):

@@ -76,6 +76,7 @@ def test_golden_vectors_are_tflite_micros_own_answers(bundle):
     session = open_session("tflm", bundle / "student.int8.tflite")
     with np.load(bundle / "golden.npz") as golden:
         inputs = [golden[f"int8_inputs/{spec.name}"] for spec in session.inputs]
+        assert len(golden["int8_outputs"]) == len(golden["labels"]) > 0
         for index, expected in enumerate(golden["int8_outputs"]):
             (found,) = session.run([array[index : index + 1] for array in inputs])
             np.testing.assert_array_equal(found[0], expected)
@@ -92,6 +93,7 @@ def test_stored_answers_are_those_of_the_float_model(bundle):
 
 def test_a_second_build_does_nothing_again(bundle, recipe, capfd):
     models = {p: p.read_bytes() for p in bundle.glob("**/*") if p.suffix in (".tflite", ".c")}
+    assert {path.suffix for path in models} == {".tflite", ".c"}
     assert run(["build", str(recipe), "--out", str(bundle)]) == ExitStatus.OK
     err = capfd.readouterr().err
     assert "kept  train student" in err

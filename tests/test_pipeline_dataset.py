@@ -125,6 +125,7 @@ def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
     asked = recipe('["a", "b"]')
     before = load_dataset(asked, folder)
     after = load_dataset(asked, folder.rename(folder.parent / "moved"))
+    assert after.windows.recording_names
     assert all("moved" in name for name in after.windows.recording_names)
     assert after.key == before.key
 

@@ -115,8 +115,11 @@ def test_a_file_that_is_no_text_is_no_missing_file(tmp_path):
 
 def test_choices_that_change_a_result_have_no_default():
     for line in ("repetitions = 2", "epochs = 3", "length_s = 2.0"):
-        with pytest.raises(KdEdgeError):
+        key = line.partition(" ")[0]
+        with pytest.raises(KdEdgeError, match=r"Field required|not nothing") as caught:
             parse_recipe(MINIMAL.replace(line, ""))
+        assert caught.value.code == "KD_RECIPE_VALUE"
+        assert key in f"{caught.value.message} {caught.value.where}"
 
 
 def test_text_that_is_not_toml_names_the_line():

@@ -31,6 +31,8 @@ def test_no_line_is_wider_than_80_columns(report):
 def test_every_figure_of_every_row_is_in_the_table_at_80_columns(report):
     """Oracle: the tree's figures, formatted one by one."""
     text = printed(report)
+    for figure in ("accuracy", "size", "latency", "arena"):
+        assert any(getattr(row, figure) for row in report.rows), figure
     for row in report.rows:
         for accuracy in row.accuracy.values():
             assert words.accuracy(accuracy) in text
@@ -64,6 +66,7 @@ def test_parity_and_findings_are_shown_with_where_and_hint(report):
     text = printed(report)
     assert "99.6 %" in text
     assert "2 CONV_2D" in text
+    assert report.findings
     for finding in report.findings:
         assert finding.code in text
         assert f"hint:  {finding.hint}" in text

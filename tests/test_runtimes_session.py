@@ -251,5 +251,6 @@ def test_running_leaves_the_windows_as_they_were(int8_model):
     windows = conv_windows(2)
     copies = {name: array.copy() for name, array in windows.inputs.items()}
     run_windows(open_session("tflm", int8_model), replace(windows))
+    assert windows.inputs.keys() == copies.keys() != set()
     for name, array in windows.inputs.items():
         np.testing.assert_array_equal(array, copies[name])

@@ -102,6 +102,7 @@ def test_every_sample_of_a_genuine_export_is_the_number_in_its_cell(shared_data,
     expected = [np.array(c, dtype=np.float32) for c in columns if c]
     (recording,) = delsys.read(path)
     found = [s.samples[:, i] for s in recording.streams for i in range(len(s.channels))]
+    assert expected
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
 

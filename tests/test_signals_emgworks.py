@@ -77,7 +77,7 @@ def test_every_sample_of_the_genuine_export_is_the_number_in_its_cell(shared_dat
     }
     (recording,) = emgworks.read(path)
     found = {c: s.samples[:, i] for s in recording.streams for i, c in enumerate(s.channels)}
-    assert set(found) == set(expected)
+    assert set(found) == set(expected) != set()
     for title, samples in expected.items():
         np.testing.assert_array_equal(found[title], samples)
 

@@ -117,7 +117,7 @@ def test_each_mistake_in_labels_has_its_own_message(root, rows, head, said, row)
     assert error.code == "KD_LABELS"
     assert said in error.message
     assert "labels.csv" in error.where
-    assert row is None or error.where.endswith(f"row {row}")
+    assert error.where.endswith("labels.csv" if row is None else f"row {row}")
     assert error.hint
 
 

@@ -74,9 +74,9 @@ def test_times_that_cannot_be_seconds_are_refused_with_a_hint(last):
 @pytest.mark.parametrize("times", [[], [0.0]])
 def test_one_time_alone_gives_no_rate(times):
     """Oracle: a rate needs two times."""
-    with pytest.raises(KdEdgeError):
+    with pytest.raises(KdEdgeError, match="fewer than two times"):
         timing(np.array(times), stated_hz=None, where="f")
-    with pytest.raises(KdEdgeError):
+    with pytest.raises(KdEdgeError, match="fewer than two times"):
         irregular(np.array(times), where="f")
     assert timing(np.array(times), stated_hz=50.0, where="f").rate_hz == 50.0
 

@@ -138,8 +138,9 @@ def test_hum_is_a_line_at_the_mains_frequency(clean, hertz):
 
 def test_dropout_silences_all_streams_of_a_sensor_for_its_time():
     """Oracle: 0.2 s of exact zeros, at one time, in every stream of every sensor."""
-    settings = replace(SMALL, dropout=1.0, dropout_s=0.2)
-    for recording in simulate(settings):
+    made = simulate(replace(SMALL, dropout=1.0, dropout_s=0.2))
+    assert len(made) == SMALL.n_recordings
+    for recording in made:
         spans = []
         for stream in recording.streams:
             zero = np.flatnonzero((stream.samples == 0).all(axis=1))
