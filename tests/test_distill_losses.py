@@ -103,6 +103,14 @@ def test_objective_weighs_labels_and_teacher():
     np.testing.assert_allclose(ours, 0.1 * hard + 0.9 * soft, rtol=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -0.5, float("nan")])
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
+    """Oracle: a division by it, or a turned order, in the closed form."""
+    with pytest.raises(KdEdgeError, match="must be positive") as caught:
+        hinton_loss(STUDENT, TEACHER, temperature=temperature)
+    assert caught.value.code == "KD_RECIPE_VALUE"
+
+
 def test_objective_without_teacher_is_the_cross_entropy():
     """Oracle: scipy.special.log_softmax."""
     objective = make_objective(loss=None, temperature=None, alpha=None)

@@ -67,14 +67,36 @@ def test_decimation_by_two_fifteenths_keeps_a_slow_tone_and_drops_a_fast_one(cau
     assert power(fast) < 1e-4
 
 
-def test_causal_resampling_is_scipys_resample_poly_delayed():
-    """Oracle: SciPy's zero-phase resample_poly; half the taps of delay, in output samples."""
-    constants = design(source_rate_hz=1000, rate_hz=500)
-    x = noise(2000)
-    expected = signal.resample_poly(x, 1, 2, axis=0)
-    delay = (len(constants.fir) - 1) // 2 // 2
+@pytest.mark.parametrize(("up", "down"), [(1, 2), (2, 15), (3, 7), (1, 64)])
+def test_causal_resampling_is_scipys_resample_poly_delayed(up, down):
+    """Oracle: SciPy's zero-phase resample_poly; half of the 20 * down + 1 taps are 10 outputs."""
+    constants = design(source_rate_hz=1000, rate_hz=1000 * up / down)
+    assert (constants.up, constants.down) == (up, down)
+    assert constants.rate_hz == pytest.approx(1000 * up / down)
+    x = noise(40 * down)
+    expected = signal.resample_poly(x, up, down, axis=0)
     found = apply_stream(x, constants)
-    np.testing.assert_allclose(found[delay + 50 : 900], expected[50 : 900 - delay], atol=1e-5)
+    assert found.shape == expected.shape == (40 * up, 1)
+    np.testing.assert_allclose(found[20 * up :], expected[20 * up - 10 : -10], atol=1e-5)
+
+
+def test_a_stream_begins_as_if_its_first_sample_had_always_stood_there():
+    """Oracle: a constant, which every filter of gain one at 0 Hz leaves as it is."""
+    for up, down in ((1, 2), (2, 15), (3, 7)):
+        constants = design(source_rate_hz=1000, rate_hz=1000 * up / down)
+        np.testing.assert_allclose(apply_stream(np.full((600, 1), 5.0), constants), 5.0, rtol=2e-3)
+
+
+def test_a_design_normalises_nothing_yet():
+    constants = design(channels=3)
+    assert (constants.mean, constants.scale) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_a_rate_a_hair_above_the_recordings_is_their_own():
+    """Oracle: 50 millionths, as two clocks differ; a thousandth is another rate."""
+    assert (design(rate_hz=RATE_HZ * (1 + 5e-5)).up, design(rate_hz=RATE_HZ).down) == (1, 1)
+    with pytest.raises(KdEdgeError, match="above the recordings'"):
+        design(rate_hz=RATE_HZ * 1.001)
 
 
 def test_causal_steps_never_look_ahead():
@@ -94,10 +116,26 @@ def test_an_offset_makes_no_transient(settings):
     assert np.abs(apply_stream(np.full((500, 1), 5.0), design(**settings))).max() < 1e-4
 
 
-def test_a_frequency_at_or_beyond_half_the_rate_is_refused_by_its_key():
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("band_pass_hz", {"band_pass_hz": (20, 450)}),
+        ("band_pass_hz", {"band_pass_hz": (20, 100.5)}),
+        ("high_pass_hz", {"high_pass_hz": 150}),
+        ("notch_hz", {"notch_hz": (50, 100.5)}),
+        ("envelope_hz", {"envelope_hz": 100.5}),
+    ],
+)
+def test_a_frequency_at_or_beyond_half_the_rate_is_refused_by_its_key(key, settings):
     with pytest.raises(KdEdgeError) as caught:
-        design(source_rate_hz=200, band_pass_hz=(20, 450))
-    assert caught.value.where == "front_end.emg.band_pass_hz"
+        design(source_rate_hz=201, **settings)
+    assert caught.value.where == f"front_end.emg.{key}"
+    assert "not below half the sample rate, 100.5 Hz" in caught.value.message
+
+
+def test_a_frequency_just_below_half_the_rate_is_taken():
+    """Oracle: half of 201 Hz is 100.5 Hz."""
+    assert design(source_rate_hz=201, notch_hz=(100.4,)).sos
 
 
 @pytest.mark.parametrize("rate_hz", [2000, 1105])

@@ -95,10 +95,22 @@ def test_a_random_split_is_the_same_for_the_same_seed_and_takes_its_share_of_eac
     assert list(counts) == [6, 6]
 
 
+@pytest.mark.parametrize(("fraction", "taken"), [(0.09, 1), (0.25, 1), (0.6, 3)])
+def test_a_random_part_takes_one_recording_of_a_class_at_least_and_none_twice(fraction, taken):
+    """Oracle: five recordings of each of three classes, times the fraction, rounded."""
+    recordings = dataset(subjects=("S1",), sessions=("day 1",), labels="abc", trials=5)
+    test, validation = ({"kind": "random", "fraction": f} for f in (fraction, 0.01))
+    (fold,) = folds(recordings, test, validation=validation)
+    indices = fold.tests[0].indices
+    assert len(set(indices)) == len(indices)
+    assert sorted(recordings[i].label for i in indices) == sorted("abc" * taken)
+
+
 def test_one_class_only_is_refused():
     with pytest.raises(KdEdgeError) as caught:
         folds(dataset(labels="a"), LAST)
     assert caught.value.code == "KD_ONE_CLASS"
+    assert caught.value.message.endswith("one class only: a")
 
 
 def test_a_class_that_training_never_sees_is_named():
@@ -113,6 +125,7 @@ def test_a_held_out_name_that_the_data_lack_shows_the_nearest():
     with pytest.raises(KdEdgeError) as caught:
         folds(dataset(), {"kind": "leave-session-out", "held_out": ["day 1"]})
     assert "did you mean" in caught.value.message
+    assert caught.value.hint == "there are 'day 10', 'day 2'"
 
 
 def test_an_empty_part_is_refused():
@@ -147,6 +160,18 @@ def test_identical_recordings_under_two_subjects_stop_the_build():
         check_duplicates(copy_of(recordings, 0, other), [fold])
 
 
+def test_three_copies_that_stand_last_are_all_named():
+    """Oracle: by hand; recordings that stand once come before them."""
+    recordings = dataset(subjects=("S1",))
+    (fold,) = folds(recordings, LAST)
+    places = [*fold.train.indices[-2:], fold.tests[0].indices[-1]]
+    for target in places[1:]:
+        recordings = copy_of(recordings, places[0], target)
+    with pytest.raises(KdEdgeError, match="3 recordings hold the same samples") as caught:
+        check_duplicates(recordings, [fold])
+    assert caught.value.where.split("; ") == [recordings[i].name for i in sorted(places)]
+
+
 def test_copies_on_one_side_of_one_subject_are_no_error():
     recordings = dataset(subjects=("S1",))
     (fold,) = folds(recordings, LAST)
@@ -168,10 +193,35 @@ def test_a_held_out_name_that_is_not_there_is_told_with_the_part_that_holds_it_o
     for test, validation, where in (
         ({**LOSO, "held_out": ["S9"]}, None, "split.test.0.held_out"),
         (LOSO, LOSO, "split.validation.held_out"),
+        ({**LOSO, "held_out": ["S9"]}, {**LOSO, "held_out": ["S9"]}, "split.test.0.held_out"),
     ):
         with pytest.raises(KdEdgeError) as caught:
             folds(dataset(), test, validation=validation)
         assert caught.value.where == where
+
+
+def test_the_worse_a_leak_the_later_its_part():
+    """Oracle: what an optimist can read into the figure, in words."""
+    known = dataset(subjects=("S1",), sessions=("day 1",), trials=1)
+    again = dataset(subjects=("S1",), sessions=("day 1",), trials=2)[1::2]
+    other_day = dataset(subjects=("S1",), sessions=("day 2",), trials=1)
+    stranger = dataset(subjects=("S2",), sessions=("day 1",), trials=1)
+    found = [
+        describe_leak(known, tested, kind)
+        for tested, kind in (
+            (stranger, "leave-one-subject-out"),
+            (other_day, "leave-session-out"),
+            (again, "last-repetitions"),
+            (again, "random"),
+            (known, "random"),
+        )
+    ]
+    ranks = [rank for _, rank in found]
+    assert ranks[0] == 0
+    assert ranks == sorted(set(ranks))
+    assert found[0][0] is None
+    assert [leak.partition(" ")[0] for leak, _ in found[1:]] == ["the", "the", "LEAKY:", "LEAKY:"]
+    assert found[-1][0] == "LEAKY: 2 recordings lie on both sides"
 
 
 def test_other_recordings_are_not_called_later_repetitions():
