@@ -32,12 +32,12 @@ def changed(**settings):
 
 def test_originals_come_first_and_copies_keep_their_labels():
     """Oracle: the windows that went in."""
-    before, after = windows(), changed(gain=0.3, offset=0.2, shift_samples=3)
-    assert len(after) == 18
-    assert after.inputs["imu"].shape == (18, 4, 5, 2)
+    before, after = windows(), changed(copies=3, gain=0.3, offset=0.2, shift_samples=3)
+    assert len(after) == 24
+    assert after.inputs["imu"].shape == (24, 4, 5, 2)
     np.testing.assert_array_equal(after.inputs["emg"][:6], before.inputs["emg"])
-    np.testing.assert_array_equal(after.labels, np.tile(before.labels, 3))
-    np.testing.assert_array_equal(after.subjects, np.tile(before.subjects, 3))
+    np.testing.assert_array_equal(after.labels, np.tile(before.labels, 4))
+    np.testing.assert_array_equal(after.subjects, np.tile(before.subjects, 4))
 
 
 def test_nothing_asked_for_changes_nothing():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from kd_edge.distill.ensemble import ENSEMBLES, combine
 from kd_edge.errors import KdEdgeError
@@ -32,6 +32,15 @@ def test_weights_by_held_out_accuracy():
     joint = combine(LOGITS, method="accuracy-weighted", held_out_accuracy=[0.9, 0.6, 0.0])
     expected = (0.9 * P[0] + 0.6 * P[1]) / 1.5
     np.testing.assert_allclose(softmax(joint, axis=1), expected, atol=1e-6)
+    alone = combine(LOGITS, method="accuracy-weighted", held_out_accuracy=[0.0, 1.0, 0.0])
+    np.testing.assert_allclose(softmax(alone, axis=1), P[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [name for name in ENSEMBLES if name != "mean-logits"])
+def test_where_probabilities_are_averaged_the_answers_are_their_logarithms(method):
+    """Oracle: probabilities sum to one."""
+    joint = combine(LOGITS, method=method, held_out_accuracy=[0.9, 0.6, 0.3])
+    np.testing.assert_allclose(logsumexp(joint, axis=1), 0, atol=1e-6)
 
 
 def test_weights_by_confidence_of_each_window():
@@ -58,9 +67,13 @@ def test_probabilities_are_refused(method):
     with pytest.raises(KdEdgeError) as caught:
         combine([LOGITS[0], P[1]], method=method, held_out_accuracy=[0.5, 0.5])
     assert caught.value.code == "KD_NOT_LOGITS"
+    assert caught.value.message.startswith("the outputs of teacher 2 are")
 
 
-@pytest.mark.parametrize("accuracy", [None, [0.5], [0.5, 0.5, 1.2], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize(
+    "accuracy",
+    [None, [0.5], [0.5] * 4, [0.5, 0.5, 1.2], [0.5, 0.5, -0.1], [0.0, 0.0, 0.0]],
+)
 def test_accuracies_that_do_not_fit_are_refused(accuracy):
     """Oracle: the error's code."""
     with pytest.raises(KdEdgeError) as caught:
@@ -73,6 +86,7 @@ def test_unknown_methods_and_unequal_shapes_are_refused():
     with pytest.raises(KdEdgeError) as caught:
         combine(LOGITS, method="mean-logit")
     assert caught.value.code == "KD_UNKNOWN_NAME"
-    with pytest.raises(KdEdgeError) as caught:
-        combine([LOGITS[0], LOGITS[1][:3]], method="mean-logits")
-    assert caught.value.code == "KD_SHAPE"
+    for logits in ([LOGITS[0], LOGITS[1][:3]], [LOGITS[0][0]] * 2, [LOGITS[0][None]] * 2, []):
+        with pytest.raises(KdEdgeError) as caught:
+            combine(logits, method="mean-logits")
+        assert caught.value.code == "KD_SHAPE"
