@@ -8,9 +8,10 @@ static bool is_text(uint8_t byte)
     return (byte >= 0x20u && byte < 0x7Fu) || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
+/* Behind a zero byte, '%' may be a frame's first byte: the next one tells. */
 static bool may_be_frame(const kd_frame_reader *reader)
 {
-    return reader->binary && reader->delimited && !reader->too_long;
+    return (reader->binary || reader->n == 0u) && reader->delimited && !reader->too_long;
 }
 
 /* What the bytes before a delimiter are. */
