@@ -10,7 +10,7 @@ keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
 from kd_edge.distill.losses import LOSSES, hinton_loss, logit_mse_loss  # noqa: E402
-from kd_edge.distill.objective import make_objective, pack_targets  # noqa: E402
+from kd_edge.distill.objective import correct, make_objective, pack_targets  # noqa: E402
 from kd_edge.errors import KdEdgeError  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -111,6 +111,24 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature):
     assert caught.value.code == "KD_RECIPE_VALUE"
 
 
+@pytest.mark.parametrize(("alpha", "temperature"), [(0.0, 0.5), (1.0, 0.5), (0.5, 1.0)])
+def test_the_ends_of_alpha_and_low_temperatures_are_taken(alpha, temperature):
+    """Oracle: as above."""
+    objective = make_objective(loss="hinton", temperature=temperature, alpha=alpha)
+    hard = -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
+    soft = hinton_loss(STUDENT, TEACHER, temperature=temperature)
+    ours = objective(pack_targets(LABELS, TEACHER), STUDENT)
+    np.testing.assert_allclose(ours, alpha * hard + (1 - alpha) * soft, rtol=1e-5)
+
+
+@pytest.mark.parametrize("teacher", [None, TEACHER])
+def test_an_answer_is_right_where_its_largest_logit_is_the_labels(teacher):
+    """Oracle: NumPy."""
+    expected = STUDENT.argmax(axis=1) == LABELS
+    assert 0 < expected.sum() < 6
+    np.testing.assert_array_equal(correct(pack_targets(LABELS, teacher), STUDENT), expected)
+
+
 def test_objective_without_teacher_is_the_cross_entropy():
     """Oracle: scipy.special.log_softmax."""
     objective = make_objective(loss=None, temperature=None, alpha=None)
@@ -125,7 +143,9 @@ def test_objective_without_teacher_is_the_cross_entropy():
         ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": None, "alpha": 0.1}),
         ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 0.0, "alpha": 0.1}),
         ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": None}),
+        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": -1.0, "alpha": 0.1}),
         ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": 1.5}),
+        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": -0.5}),
         ("KD_RECIPE_VALUE", {"loss": "logit-mse", "temperature": 2.0, "alpha": 0.1}),
         ("KD_RECIPE_VALUE", {"loss": None, "temperature": None, "alpha": 0.1}),
     ],

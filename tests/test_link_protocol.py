@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +84,62 @@ def test_a_field_that_does_not_fit_is_refused():
         wire.encode("HELLO", {})
     with pytest.raises(wire.WireError, match="too many"):
         wire.decode("HELLO", bytes(5))
+
+
+def hello(**changes):
+    """A HELLO_ANSWER's values, everything empty or zero."""
+    empty = {"str": "", "list": [], "i8*": b"", "i16*": b"", "text*": ""}
+    values = {
+        field.name: empty.get(field.type, 0 if field.count == 1 else (0,) * field.count)
+        for field in BY_NAME["HELLO_ANSWER"].fields
+    }
+    return values | changes
+
+
+@pytest.mark.parametrize(
+    ("name", "fits", "too_long"),
+    [
+        ("board", "é" * 127 + "x", "é" * 128),
+        ("streams", 255, 256),
+    ],
+)
+def test_a_text_or_list_has_255_bytes_or_entries_at_most(name, fits, too_long):
+    """Oracle: one byte holds its length."""
+    if isinstance(fits, int):
+        stream = {"name": "", "channels": 1, "rate": 1.0, "samples": 1}
+        fits, too_long = [stream] * fits, [stream] * too_long
+    decoded = wire.decode("HELLO_ANSWER", wire.encode("HELLO_ANSWER", hello(**{name: fits})))
+    assert len(getattr(decoded, name)) == len(fits)
+    with pytest.raises(wire.WireError, match=f"{name} has 256"):
+        wire.encode("HELLO_ANSWER", hello(**{name: too_long}))
+
+
+def test_a_payload_that_ends_within_a_field_names_it():
+    payload = wire.encode("HELLO_ANSWER", hello(board="b", core="c", engine="e"))
+    last = [("streams", 1), ("outputs", 2), ("inputs", 3), ("engine", 4), ("engine", 5)]
+    for name, cut in (*last, ("core", 6), ("board", 8), ("model_sha256", 10)):
+        with pytest.raises(wire.WireError, match=f"ends within {name}$"):
+            wire.decode("HELLO_ANSWER", payload[:-cut])
+
+
+def test_text_that_is_not_utf_8_and_half_a_value_are_refused_by_field():
+    with pytest.raises(wire.WireError, match="text is not UTF-8"):
+        wire.decode("ERROR", bytes(5) + b"\xff")
+    with pytest.raises(wire.WireError, match="values has half a value"):
+        wire.decode("SAMPLES", bytes(13) + b"\1")
+
+
+def test_a_payload_is_laid_out_as_stated():
+    """Oracle: struct, little endian without padding; a byte of length before text and lists."""
+    values = {"stamp_us": 1 << 40, "first": 5, "stream": 2, "values": b"\1\2"}
+    assert wire.encode("SAMPLES", values) == struct.pack("<QIB", 1 << 40, 5, 2) + b"\1\2"
+    assert wire.fixed_bytes(BY_NAME["SAMPLES"]) == 13
+    assert wire.offsets(BY_NAME["SAMPLES"]) == (0, 8, 12)
+    assert wire.encode("ERROR", {"status": 7, "detail": 1, "text": "é"}) == b"\7\1\0\0\0\xc3\xa9"
+    layers = [{"ticks": 9, "name": "a"}, {"ticks": 10, "name": ""}]
+    assert wire.encode("PROFILE_ANSWER", {"count": 2, "first": 0, "layers": layers}) == (
+        b"\2\0\0\0\2" + struct.pack("<Q", 9) + b"\1a" + struct.pack("<Q", 10) + b"\0"
+    )
 
 
 def test_numbers_are_given_once_and_answers_match_their_requests():
