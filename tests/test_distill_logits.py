@@ -1,0 +1,50 @@
+"""Telling logits from probabilities. Oracle: none negative, and rows that sum to one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from kd_edge.distill.logits import require_logits
+from kd_edge.errors import KdEdgeError
+
+LOGITS = np.random.default_rng(0).normal(0, 2, (9, 5))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        softmax(LOGITS, axis=1),
+        softmax(LOGITS, axis=1).astype(np.float16),
+        np.eye(5),
+        np.ones((1, 1)),
+    ],
+    ids=["softmax", "in half precision", "certain answers", "one class"],
+)
+def test_probabilities_are_refused(values):
+    with pytest.raises(KdEdgeError, match="the sums are probabilities") as caught:
+        require_logits(values, "the sums")
+    assert caught.value.code == "KD_NOT_LOGITS"
+    assert caught.value.where.startswith(f"{len(values)} rows")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        LOGITS,
+        np.abs(LOGITS) + 0.5,
+        LOGITS - LOGITS.mean(axis=1, keepdims=True) + 0.2,
+        np.array([[0.25, 0.75], [0.25, 0.5]]),
+        np.log(softmax(LOGITS, axis=1)),
+        np.zeros((0, 5)),
+        softmax(LOGITS[0]),
+        softmax(LOGITS, axis=1)[None],
+    ],
+    ids=[
+        *("logits", "none negative", "rows that sum to one", "one row that does not"),
+        *("logarithms", "no rows", "one dimension", "three dimensions"),
+    ],
+)
+def test_everything_else_is_taken(values):
+    require_logits(values, "the outputs")
