@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from link_harness import PATIENT, PipeTransport, build_board, expected_scores, windows
-from waiting import BOUND_S
+from waiting import BOUND_S, ended
 
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
@@ -67,7 +67,7 @@ def unplug_at(device, n_writes: int) -> threading.Event:
         sent.append(data)
         if len(sent) == n_writes:
             transport.program.kill()
-            transport.program.wait()
+            ended(transport.program, "the board's end")
             gone.set()
         write(data)
 

@@ -39,11 +39,12 @@ def test_probabilities_are_refused(values):
         np.log(softmax(LOGITS, axis=1)),
         np.zeros((0, 5)),
         softmax(LOGITS[0]),
-        softmax(LOGITS, axis=1)[None],
+        softmax(LOGITS, axis=1)[:, :, None],
+        np.array([[-0.5, 1.5], [0.5, 0.5]]),
     ],
     ids=[
         *("logits", "none negative", "rows that sum to one", "one row that does not"),
-        *("logarithms", "no rows", "one dimension", "three dimensions"),
+        *("logarithms", "no rows", "one dimension", "three dimensions", "one negative number"),
     ],
 )
 def test_everything_else_is_taken(values):

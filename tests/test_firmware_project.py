@@ -307,7 +307,7 @@ def test_a_project_names_every_source_that_it_has(engine, model):
             for path in files
             if path.endswith((".c", ".cc")) and not path.startswith(("port/", "examples/"))
         }
-        assert "kd_sensor.c" in sources
+        assert "kd_firmware.c" in sources
         assert {name for name in sources if name not in build} == set(), (board, kind)
 
 
