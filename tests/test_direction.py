@@ -77,7 +77,7 @@ def imports(source: str, module: str, *, is_package: bool = False) -> set[str]:
             # What stands behind `from package import` is a module, or something that one holds.
             members = {f"{base}.{alias.name}" for alias in node.names}
             found |= members & SOURCES.keys() or {base}
-        elif isinstance(node, ast.Constant) and node.value in SOURCES:
+        elif isinstance(node, ast.Constant) and node.value in SOURCES.keys() - set(PACKAGES):
             found.add(node.value)
     return {name for name in found - {module} if name.partition(".")[0] in PACKAGES}
 
