@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from aot_harness import run_on_emulator, run_on_host, tflm_answers
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 EXACT, DIFFERS, REFUSED, NO_ORACLE = "exact", "DIFFERS", "refused", "no oracle"
 

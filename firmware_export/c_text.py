@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _COLUMNS = 96
 

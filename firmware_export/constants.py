@@ -8,8 +8,8 @@ from math import prod
 from firmware_export import c_text
 from firmware_export.render import Files, Renderer
 from firmware_export.settings import MARGIN_WORDS, FirmwareSettings, with_margin
-from kd_edge.convert.flatbuffer import Tensor, TfliteModel
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Tensor, TfliteModel
 
 
 @dataclass(frozen=True)

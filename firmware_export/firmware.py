@@ -13,16 +13,15 @@ from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
 from firmware_export.constants import Ports, PortTensor, read_ports
 from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes, link_limit
-from firmware_export.protocol import DEFAULT_SCORES
-from firmware_export.raw_window import raw_bytes
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
 from firmware_export.settings import FirmwareSettings
 from firmware_export.tflm import input_specs, render_files
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
-from kd_edge.windows.raw import Counts, lsb_of
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.front_end import Counts, FrontEndConstants, lsb_of
+from kd_edge.base.protocol import DEFAULT_SCORES
+from kd_edge.base.raw_window import raw_bytes
 
 RUNTIME = Path(__file__).parent / "runtime"
 ENGINES = ("aot", "tflm")

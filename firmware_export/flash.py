@@ -7,8 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import run_program
 
 COMPILER = "arm-none-eabi-gcc"
 SIZE = "arm-none-eabi-size"

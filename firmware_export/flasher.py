@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import how_to_get
 from firmware_export.project import read_manifest
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ import numpy as np
 
 from firmware_export import c_text
 from firmware_export.render import Files, Renderer
-from kd_edge.errors import KdEdgeError
-from kd_edge.runtimes.session import TensorSpec, match_inputs
-from kd_edge.windows.raw import layout_samples, raw_samples
-from kd_edge.windows.single import dc_gain
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import dc_gain, layout_samples, raw_samples
+from kd_edge.base.tensors import TensorSpec, match_inputs
 
 if TYPE_CHECKING:
-    from kd_edge.frontend import Biquads, FrontEndConstants, InputLayout, StreamConstants
+    from kd_edge.base.front_end import Biquads, FrontEndConstants, InputLayout, StreamConstants
 
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
 SIGNAL_BLOCK = 32  # KD_SIGNAL_BLOCK of kd_signal.h

@@ -8,7 +8,7 @@ from firmware_export import c_text
 from firmware_export.constants import Ports, PortTensor
 from firmware_export.render import Files, Renderer
 from firmware_export.settings import Golden
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 def golden_files(render: Renderer, golden: Golden, ports: Ports, *, limit: int) -> Files:

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
-from firmware_export.protocol import (
-    BY_NAME,
-    DEFAULT_PAYLOAD,
-    MOST_BYTES,
-    MOST_RATE_HZ,
-    TICKS,
-)
-from firmware_export.raw_window import raw_bytes
-from firmware_export.wire import WireError, encode, fixed_bytes
-from kd_edge import __version__
-from kd_edge.convert.flatbuffer import Tensor, TfliteModel
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
-from kd_edge.windows.raw import raw_samples
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Tensor, TfliteModel
+from kd_edge.base.front_end import FrontEndConstants, raw_samples
+from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS
+from kd_edge.base.raw_window import raw_bytes
+from kd_edge.base.version import __version__
+from kd_edge.base.wire import WireError, encode, fixed_bytes
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from firmware_export import protocol, wire
+from kd_edge.base import protocol, wire
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK_SOURCES = Path(__file__).resolve().parent / "runtime" / "link"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from firmware_export.operators import ADD_METHODS, INT8_KERNELS
 from firmware_export.render import Files, Renderer
-from kd_edge.convert.flatbuffer import Operator, TfliteModel
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Operator, TfliteModel
 
 # They run another subgraph, whose operators the main one does not show. A fused LSTM needs none.
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "WHILE"})

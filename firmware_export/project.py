@@ -11,8 +11,8 @@ from pathlib import Path
 from firmware_export.boards.board import Board
 from firmware_export.firmware import Firmware
 from firmware_export.projects.layouts import LAYOUTS, ProjectFacts, as_seen_by
-from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import (
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import (
     output_error,
     own_path,
     sha256_file,
@@ -20,7 +20,7 @@ from kd_edge.files import (
     stays_inside,
     write_text,
 )
-from kd_edge.untrusted import read_json
+from kd_edge.base.untrusted import read_json
 
 __all__ = ["ProjectFacts", "as_seen_by", "project_files", "project_kind", "write_project"]
 

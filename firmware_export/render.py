@@ -8,7 +8,7 @@ import jinja2
 
 from firmware_export import c_text
 from firmware_export.settings import FirmwareSettings
-from kd_edge.convert.flatbuffer import TfliteModel
+from kd_edge.base.flatbuffer import TfliteModel
 
 # File name -> text.
 Files = dict[str, str]

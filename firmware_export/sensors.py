@@ -9,11 +9,10 @@ from math import ceil
 import numpy as np
 
 from firmware_export import c_text
-from firmware_export.protocol import BY_NAME, DEFAULT_PAYLOAD
-from firmware_export.wire import fixed_bytes
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
-from kd_edge.windows.raw import Counts, raw_samples
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
+from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD
+from kd_edge.base.wire import fixed_bytes
 
 # Samples are counted in 32 bits; differences of counts are signed.
 _MOST_SAMPLES = 2**31

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from kd_edge.frontend import FrontEndConstants
+    from kd_edge.base.front_end import FrontEndConstants
 
 ARENA_ALIGNMENT = 16
 

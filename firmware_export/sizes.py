@@ -10,8 +10,8 @@ from pathlib import Path
 from firmware_export.aot.cores import Core
 from firmware_export.boards.toolchain import find_tool
 from firmware_export.firmware import RUNTIME, Firmware
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import run_program
 
 # Part -> its sources in a firmware.
 PARTS: Mapping[str, tuple[str, ...]] = {

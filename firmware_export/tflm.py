@@ -12,9 +12,9 @@ from firmware_export.golden import golden_files
 from firmware_export.op_resolver import operator_names, resolver_files
 from firmware_export.render import Files, renderer
 from firmware_export.settings import FirmwareSettings, Golden, with_margin
-from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
-from kd_edge.files import sha256_text, write_text
-from kd_edge.runtimes.session import TensorSpec
+from kd_edge.base.files import sha256_text, write_text
+from kd_edge.base.flatbuffer import TfliteModel, read_tflite
+from kd_edge.base.tensors import TensorSpec
 
 __all__ = ["FirmwareSettings", "Golden", "export_tflm", "render_files"]
 

@@ -1,3 +1,5 @@
 """kd-edge: distill sign and gesture recognisers, convert them, and prove the result."""
 
-__version__ = "0.1.0"
+from kd_edge.base.version import __version__
+
+__all__ = ["__version__"]

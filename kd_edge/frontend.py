@@ -6,84 +6,21 @@ board runs the same: biquads, rectifier, biquads, polyphase filter, then (x - me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from scipy import signal
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Biquads, FrontEndConstants, StreamConstants
 from kd_edge.recipe import StreamFrontEnd
 from kd_edge.signals.recording import same_rate
-
-Biquads = tuple[tuple[float, ...], ...]
 
 # Resampling ratios beyond this need filters that no board would run.
 LARGEST_RATIO_TERM = 64
 # More than any recipe's front end has; a file that asks for more is damaged.
 LARGEST_WINDOW_VALUES = 50_000_000
 _MOST_SECTIONS = 64
-
-
-@dataclass(frozen=True)
-class StreamConstants:
-    """Every number of one modality's front end.
-
-    Attributes:
-        name: modality. channels: in order. unit: of the samples that go in.
-        source_rate_hz, rate_hz: samples a second before and after.
-        lsb: units a count where known, for boards that take raw 16-bit samples.
-        sos: biquads (b0, b1, b2, 1, a1, a2) in order, direct form II transposed.
-        sos_zi: their two states for a constant input of 1; a stream starts as if its first
-            sample had stood there for ever, so that an offset makes no transient.
-        envelope_sos, envelope_zi: the same, after rectification; empty where there is no envelope.
-        up, down, fir: polyphase resampling, taps at `up` times the source rate; 1, 1, () for none.
-        mean, scale: per channel, y = (x - mean) * scale; fitted on the training part.
-        causal: False for a front end that cannot be exported.
-    """
-
-    name: str
-    channels: tuple[str, ...]
-    unit: str
-    source_rate_hz: float
-    rate_hz: float
-    lsb: float | None
-    sos: Biquads
-    sos_zi: Biquads
-    envelope_sos: Biquads
-    envelope_zi: Biquads
-    up: int
-    down: int
-    fir: tuple[float, ...]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    causal: bool
-
-    @property
-    def rectify(self) -> bool:
-        """Whether samples are rectified between the two filters."""
-        return bool(self.envelope_sos)
-
-
-@dataclass(frozen=True)
-class InputLayout:
-    """One model input: the modalities whose channels it joins, in order, and one window's shape."""
-
-    name: str
-    streams: tuple[str, ...]
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class FrontEndConstants:
-    """The whole front end of a model, as numbers that a board can run."""
-
-    streams: tuple[StreamConstants, ...]
-    inputs: tuple[InputLayout, ...]
-
-    @property
-    def causal(self) -> bool:
-        return all(stream.causal for stream in self.streams)
 
 
 def check_constants(constants: FrontEndConstants) -> None:

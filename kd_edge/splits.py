@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.recipe import Part, Split
 from kd_edge.signals.recording import RecordingInfo
 

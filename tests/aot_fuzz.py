@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_samples import GraphBuilder, options_of
 
-from kd_edge.convert.flatbuffer import pack, unpack
+from kd_edge.base.flatbuffer import pack, unpack
 
 STEPS, UNITS = 4, 5
 

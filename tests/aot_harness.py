@@ -19,7 +19,7 @@ from firmware_export.aot.compiler import Compiled, CompileSettings, compile_mode
 from firmware_export.aot.constants import C_TYPES
 from firmware_export.aot.on_board import run_on_board
 from firmware_export.boards import BOARDS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 
 STRICT = (

@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_samples import packed_int4
 
-from kd_edge.convert.flatbuffer import operator_name, pack, unpack
+from kd_edge.base.flatbuffer import operator_name, pack, unpack
 
 _COARSER = 16
 

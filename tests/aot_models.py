@@ -10,7 +10,7 @@ from tflite_samples import GraphBuilder
 
 from firmware_export.aot.graph import Node
 from firmware_export.aot.reading import read_graph
-from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.base.flatbuffer import read_tflite
 
 
 def some(cases: st.SearchStrategy, count: int) -> st.SearchStrategy:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aot_harness import Answered, tflm_answers
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _MOST_SECONDS = 300
 

@@ -18,7 +18,7 @@ from aot_matrix_models import LstmCase, lstm_model
 from aot_wide_models import widened
 from tflite_samples import GraphBuilder, float_lstm_model, options_of
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 
 VALUES, WEIGHTS, STATE = "values", "weights", "state"

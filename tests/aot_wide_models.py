@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from kd_edge.convert.flatbuffer import pack, unpack
+from kd_edge.base.flatbuffer import pack, unpack
 
 _FINER = 128  # so that 1/256, what int8 LOGISTIC gives, becomes 1/32768
 _BIAS_GAIN = 211

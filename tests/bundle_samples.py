@@ -12,7 +12,7 @@ from project_samples import sample_counts, sample_front_end, sample_golden, samp
 from report_samples import curve, full_report
 from tflite_samples import N_CLASSES, conv_windows
 
-from kd_edge.files import sha256_file
+from kd_edge.base.files import sha256_file
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     PARITY_PART,
@@ -114,7 +114,7 @@ def write_as_built(folder: Path, name: str, content: bytes) -> None:
 
 
 def _order(model: Path) -> list[str]:
-    from kd_edge.convert.flatbuffer import read_tflite
+    from kd_edge.base.flatbuffer import read_tflite
 
     read = read_tflite(model)
     return [read.tensors[index].name for index in read.inputs]

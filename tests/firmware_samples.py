@@ -12,8 +12,9 @@ from aot_models import OperatorModel, Quantised
 from tflite_samples import options_of
 
 from firmware_export.settings import FirmwareSettings, Golden
-from kd_edge.convert.flatbuffer import TfliteModel, pack, read_tflite
-from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.base.flatbuffer import TfliteModel, pack, read_tflite
+from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.frontend import design_stream
 from kd_edge.recipe import StreamFrontEnd
 
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")

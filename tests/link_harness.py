@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from programs import need
 
-from firmware_export import wire
 from firmware_export.c_text import byte_lines
 from firmware_export.link_header import LINK_SOURCES
-from firmware_export.protocol import FORMATS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import FORMATS
 from kd_edge.link.channel import Patience
 
 HERE = Path(__file__).resolve().parent

@@ -19,11 +19,11 @@ from firmware_export.project import (
 )
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
+from kd_edge.frontend import design_stream
 from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
-from kd_edge.windows.raw import raw_samples
 
 N_GOLDEN = 3
 

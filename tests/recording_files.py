@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read
 
 

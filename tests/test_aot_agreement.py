@@ -10,8 +10,8 @@ from aot_harness import check_exact, tflm_answers
 from tflite_samples import GraphBuilder, options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
-from kd_edge.convert.flatbuffer import pack, unpack
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, unpack
 
 CASES = Path(__file__).parent / "cases"
 SCALE = {"scale": 0.05, "zero_point": 3}

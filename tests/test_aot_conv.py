@@ -19,7 +19,7 @@ from firmware_export.aot.lower.conv_quantisation import Narrowing, fits_packed, 
 from firmware_export.aot.on_board import run_on_board
 from firmware_export.aot.schedule import item_calls
 from firmware_export.boards import find_board
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SETTINGS = settings(max_examples=3, deadline=None, derandomize=True)
 

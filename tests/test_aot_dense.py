@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.layout import blocks_of_rows, folded_bias, pack_rows, packs
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SOME = some(DENSE_CASES, 14)
 _ORDINARY = DenseCase(columns=7, rows=5)

@@ -16,7 +16,7 @@ from tflite_samples import options_of
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.type_table import TYPES
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 BINARY = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")
 OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}

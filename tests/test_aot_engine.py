@@ -15,7 +15,7 @@ from firmware_samples import STRICT, T, settings_for, two_input_model, write_mod
 from firmware_export.aot.engine import HOST_COMPILERS, engine_files, export_engine, run_golden_here
 from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.tflm import render_files
-from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.pipeline.firmware import prove_plain_c
 from kd_edge.runtimes.registry import open_session
 

@@ -22,7 +22,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SETTINGS = settings(max_examples=1, derandomize=True, deadline=None, phases=[Phase.generate])
 WINDOWED = (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.layout import pack_s4
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SETTINGS = settings(max_examples=1, derandomize=True, deadline=None, phases=[Phase.generate])
 _BY_LAYER = DENSE_CASES.map(lambda case: dataclasses.replace(case, by_row=False))

@@ -14,7 +14,7 @@ from tflite_samples import GraphBuilder
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.sigmoid_table import sigmoid_table
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SOME = st.lists(LSTM_CASES, min_size=10, max_size=10)
 _ORDINARY = LstmCase(n_input=4, units=5, gain=0.05)

@@ -14,8 +14,8 @@ from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.reading import read_graph
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 
 
 def graph_of(content: bytes):

@@ -14,7 +14,7 @@ from tflite_samples import options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.schedule import item_calls
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _SETTINGS = settings(max_examples=3, deadline=None, derandomize=True)
 

@@ -17,8 +17,8 @@ from aot_oracle import ask_apart
 from aot_random_graphs import random_graph
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 
 GRAPHS = int(os.environ.get("KD_EDGE_FUZZ_GRAPHS", "60"))
 _BATCH = 20

@@ -20,10 +20,10 @@ from firmware_export.aot.forms import FORMS
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.constants import read_ports
 from firmware_export.op_resolver import operator_names
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.cli import run
-from kd_edge.convert.flatbuffer import pack, read_tflite, unpack
 from kd_edge.convert.lint import lint
-from kd_edge.errors import KdEdgeError
 from kd_edge.measure.size import measure_size
 
 FILES = Path(__file__).parent / "cases"

@@ -12,7 +12,7 @@ from tflite_samples import options_of
 
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 few = settings(max_examples=4, derandomize=True, deadline=None, phases=[Phase.generate])
 scales = st.floats(2.0**-10, 1.0, width=32)

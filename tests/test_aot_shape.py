@@ -15,7 +15,7 @@ from tflite_samples import options_of
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.lower.shape import contiguous_view
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 few = settings(max_examples=4, derandomize=True, deadline=None, phases=[Phase.generate])
 DTYPES = ("int8", "int8", "int16", "float32")

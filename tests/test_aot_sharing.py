@@ -11,8 +11,8 @@ from tflite_samples import options_of
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.passes.fold_padding import fold_padding
 from firmware_export.aot.reading import read_graph
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 
 
 def constant(graph: Layers, values) -> int:

@@ -14,8 +14,8 @@ from aot_wide_models import widened
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower.lstm_form import CELL, HIDDEN
-from kd_edge.convert.flatbuffer import pack, unpack
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, unpack
 
 CASES = Path(__file__).parent / "cases"
 NARROW = lstm_model(LstmCase(n_input=4, units=5, gain=0.05))

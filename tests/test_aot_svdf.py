@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tflite_samples import GraphBuilder, options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 @dataclass(frozen=True)

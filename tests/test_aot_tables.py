@@ -12,7 +12,7 @@ from tflite_samples import options_of
 
 from firmware_export.aot import fixedpoint
 from firmware_export.aot.tables import table_of
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 
 CODES = np.arange(-128, 128, dtype=np.int8)

@@ -15,7 +15,7 @@ from tflite_samples import GraphBuilder
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.type_table import TYPES
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _CHILD = Path(__file__).resolve().parent / "aot_type_models.py"
 _ALL = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")

@@ -9,7 +9,7 @@ import pytest
 from lying_board import LyingBoard
 from test_firmware_large import one_sensor, wide_model
 
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Stream, Tensor
 from kd_edge.pipeline.boards.asked import check_board

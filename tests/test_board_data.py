@@ -8,7 +8,7 @@ import pytest
 
 from firmware_export.boards import BOARDS, find_board, fits, read_board
 from firmware_export.boards.toolchain import COMMON
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 QEMU_BOARDS = [name for name, board in BOARDS.items() if board.emulator]
 # The tables and the key of a board.toml that hold figures, as they begin a line.

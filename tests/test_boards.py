@@ -14,7 +14,7 @@ from firmware_export.boards import BOARDS, Board, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
 from firmware_export.boards.emulator import run_image, start
 from firmware_export.boards.toolchain import COMMON, board_files, board_sources, build_image
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 
 QEMU_BOARDS = [name for name, board in BOARDS.items() if board.emulator]
 EMULATED = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from recording_files import only, refused
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read
 from kd_edge.signals.checks import check
 

@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
+from kd_edge.base.errors import KINDS, ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import KINDS, ExitStatus
 
 
 def test_every_command_has_help_with_examples(capsys):

@@ -7,8 +7,8 @@ import os
 
 from serial.tools import list_ports, list_ports_common
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run as kd_edge
-from kd_edge.errors import ExitStatus
 
 
 def test_board_list_names_boards_tools_and_ports(capsys, monkeypatch):

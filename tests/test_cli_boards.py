@@ -15,8 +15,8 @@ import pytest
 from programs import need
 from waiting import program
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.work import Done
 from kd_edge.report.json import from_json

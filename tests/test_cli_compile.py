@@ -11,9 +11,9 @@ from aot_fuzz import image_model, lstm_model
 from programs import need
 from tflite_samples import GraphBuilder, write_conv_model, write_lstm_model
 
+from kd_edge.base.errors import ExitStatus
+from kd_edge.base.files import sha256_text
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
-from kd_edge.files import sha256_text
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from project_samples import sample_model, write_sample
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
 
 # What the tools themselves write, as seen of esptool 5.6, PlatformIO 6.2, pyocd, picotool and
 # teensy_loader_cli 2.2 without a board, and as their sources have it.

@@ -13,8 +13,8 @@ from waiting import ended, program
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start
 from firmware_export.sensors import StreamSettings
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.convert.calibration import choose
-from kd_edge.errors import KdEdgeError
 
 
 @given(

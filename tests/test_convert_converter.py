@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from convert_models import convolutional, recurrent, two_branches, windows
 
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import buffer_offsets, read_tflite
+from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.convert import calibration, converter, edit, fused
-from kd_edge.convert.flatbuffer import buffer_offsets, read_tflite
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
-from kd_edge.convert.quantisation import dequantize, quantize
-from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"

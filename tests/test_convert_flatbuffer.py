@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tflite_samples import GraphBuilder
 
-from kd_edge.convert.flatbuffer import buffer_offsets, pack, read_tflite, unpack
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import buffer_offsets, pack, read_tflite, unpack
 
 WEIGHTS = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from kd_edge.convert.flatbuffer import pack
+from kd_edge.base.flatbuffer import pack
 from kd_edge.convert.lint import lint
 
 INT8, INT16 = schema.TensorType.INT8, schema.TensorType.INT16

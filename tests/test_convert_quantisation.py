@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kd_edge.convert.quantisation import dequantize, quantize
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.quantisation import dequantize, quantize
 
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 SCALES = st.floats(min_value=2.0**-20, max_value=2.0**10, width=32)

@@ -16,10 +16,10 @@ import pytest
 from convert_models import convolutional, recurrent
 from waiting import ended, joined, program, wait_until
 
-from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
 from kd_edge.convert.tflite import convert
-from kd_edge.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 
 WINDOWS = {"emg": np.random.default_rng(1).normal(size=(8, 1, 16, 3)).astype(np.float32)}

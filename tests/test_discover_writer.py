@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read
 from kd_edge.signals.discover_writer import VERSIONS, write_discover_csv
 from kd_edge.signals.recording import Recording, Stream

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, softmax
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.ensemble import ENSEMBLES, combine
-from kd_edge.errors import KdEdgeError
 
 RNG = np.random.default_rng(0)
 LOGITS = [RNG.normal(0, scale, (7, 4)).astype("float32") for scale in (1, 2, 5)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.logits import require_logits
-from kd_edge.errors import KdEdgeError
 
 LOGITS = np.random.default_rng(0).normal(0, 2, (9, 5))
 

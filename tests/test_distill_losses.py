@@ -9,9 +9,9 @@ from scipy.special import log_softmax, softmax
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
+from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.distill.losses import LOSSES, hinton_loss, logit_mse_loss  # noqa: E402
 from kd_edge.distill.objective import correct, make_objective, pack_targets  # noqa: E402
-from kd_edge.errors import KdEdgeError  # noqa: E402
 
 RNG = np.random.default_rng(0)
 STUDENT = RNG.normal(0, 2, (6, 5)).astype("float32")

@@ -18,10 +18,10 @@ pytest.importorskip("tensorflow")
 from scipy.special import softmax  # noqa: E402
 from waiting import ended, program  # noqa: E402
 
+from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.distill import engine  # noqa: E402
 from kd_edge.distill.objective import make_objective, pack_targets  # noqa: E402
 from kd_edge.distill.trainer import TrainSettings, predict_logits, train  # noqa: E402
-from kd_edge.errors import KdEdgeError  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
 from kd_edge.windows import WindowSet  # noqa: E402
 

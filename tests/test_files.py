@@ -6,8 +6,15 @@ import os
 
 import pytest
 
-from kd_edge.errors import ExitStatus, KdEdgeError
-from kd_edge.files import atomic_path, own_path, remove_own, sha256_text, stays_inside, write_text
+from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.base.files import (
+    atomic_path,
+    own_path,
+    remove_own,
+    sha256_text,
+    stays_inside,
+    write_text,
+)
 
 
 def test_a_failure_while_writing_leaves_what_was_there_and_no_litter(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from programs import need
 
 from firmware_export import c_text
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

@@ -13,7 +13,7 @@ from programs import need
 
 from firmware_export.flash import CORES
 from firmware_export.tflm import export_tflm
-from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.base.flatbuffer import read_tflite
 
 MODELS = {"two-input": two_input_model, "lstm": lstm_model}
 HOST = [

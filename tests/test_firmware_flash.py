@@ -8,7 +8,7 @@ from programs import need
 
 from firmware_export.flash import COMPILER, CORES, SIZE, measure_flash
 from firmware_export.tflm import export_tflm
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 @pytest.fixture

@@ -14,17 +14,18 @@ from firmware_export.boards import find_board
 from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import build_image
 from firmware_export.front_end import model_front_end
-from firmware_export.raw_window import pack_raw, quantised_window, raw_bytes, unpack_raw
 from firmware_export.render import renderer
 from firmware_export.sensors import StreamSettings, replay_values
 from firmware_export.tflm import export_tflm
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.convert.quantisation import quantize
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants, InputLayout, apply_stream, design_stream
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
+from kd_edge.base.quantisation import quantize
+from kd_edge.base.raw_window import pack_raw, raw_bytes, unpack_raw
+from kd_edge.base.tensors import TensorSpec
+from kd_edge.frontend import apply_stream, design_stream
 from kd_edge.recipe import StreamFrontEnd
-from kd_edge.runtimes.session import TensorSpec
-from kd_edge.windows.raw import cut_counts, from_counts, raw_samples, to_counts
+from kd_edge.windows.raw import cut_counts, from_counts, quantised_window, to_counts
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMG_HZ = 1e6 / 900

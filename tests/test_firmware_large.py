@@ -15,16 +15,17 @@ from tflite_samples import options_of
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.emulator import start
 from firmware_export.firmware import build_firmware, firmware_sources
-from firmware_export.raw_window import quantised_window
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.frontend import design_stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
 from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
+from kd_edge.windows.raw import quantised_window
 
 N_SCORES = 3000
 EMULATED = [

@@ -14,7 +14,7 @@ from firmware_export.op_resolver import operator_names, resolver_files, runs_in_
 from firmware_export.operators import ADD_METHODS, INT8_KERNELS
 from firmware_export.render import renderer
 from firmware_export.tflm import export_tflm
-from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
+from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel
 
 CALL = re.compile(r"resolver\.(Add\w+)\(((?:tflite::\w+\(\))?)\)")
 

@@ -22,9 +22,9 @@ from waiting import ended, program
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
 from firmware_export.project import as_seen_by, project_kind, write_project
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import sha256_file
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import sha256_file
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.link.device import Device
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,4 +1,4 @@
-"""kd_quantize in C gives the integers that kd_edge.convert.quantisation gives, bit for bit."""
+"""kd_quantize in C gives the integers that kd_edge.base.quantisation gives, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from firmware_samples import STRICT, lstm_model, run, settings_for
 from programs import need
 
 from firmware_export.tflm import export_tflm
-from kd_edge.convert.quantisation import dequantize, quantize
+from kd_edge.base.quantisation import dequantize, quantize
 
 HOST = r"""
 #include <stdio.h>
@@ -88,7 +88,7 @@ def records():
 
 
 def test_c_and_python_round_alike(host):
-    """Oracle: kd_edge.convert.quantisation; zero differences in 1.2 million values, no undefined
+    """Oracle: kd_edge.base.quantisation; zero differences in 1.2 million values, no undefined
     behaviour."""
     cases = list(records())
     stdin = b"".join(

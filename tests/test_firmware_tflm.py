@@ -21,8 +21,8 @@ from firmware_samples import (
 from firmware_export.front_end import SOURCES as FRONT_END_SOURCES
 from firmware_export.settings import with_margin
 from firmware_export.tflm import export_tflm
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 
 
 @pytest.fixture

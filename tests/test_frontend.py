@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.frontend import apply_stream, design_stream
 from kd_edge.recipe import StreamFrontEnd
 

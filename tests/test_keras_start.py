@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.models import keras_start
 from kd_edge.models.keras_start import load_keras, set_aside, set_keras
 

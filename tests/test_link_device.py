@@ -16,8 +16,8 @@ from link_harness import (
     windows,
 )
 
-from firmware_export import wire
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from link_harness import PipeTransport, build_board, expected_scores
 
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame

@@ -18,7 +18,7 @@ from waiting import BOUND_S, ended
 from waiting import program as running_program
 
 from firmware_export.link_header import LINK_SOURCES
-from firmware_export.protocol import VERSION
+from kd_edge.base.protocol import VERSION
 from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame
 
 # Bytes that matter to the parsers, more often than chance would have them.

@@ -12,9 +12,9 @@ import pytest
 from link_harness import hello_payload, windows
 from lying_board import LyingBoard, honest_hello, mutated, mutated_hello
 
-from firmware_export import wire
-from firmware_export.protocol import BY_NAME, MESSAGES
-from kd_edge.errors import KINDS, ExitStatus, KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import KINDS, ExitStatus, KdEdgeError
+from kd_edge.base.protocol import BY_NAME, MESSAGES
 from kd_edge.link.channel import Patience
 from kd_edge.link.checks import _CHECKS, UNCHECKED
 from kd_edge.link.device import Device

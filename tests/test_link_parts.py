@@ -19,7 +19,7 @@ from link_harness import (
 )
 
 from firmware_export.link_header import LINK_SOURCES
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler

@@ -21,7 +21,7 @@ from serial.urlhandler.protocol_loop import Serial as LoopBack
 from waiting import ended, wait_until
 from waiting import program as running_program
 
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.device import Device
 from kd_edge.link.reset import STRATEGIES, reset_strategy
 from kd_edge.link.transport import SerialTransport

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_export import link_header, wire
-from firmware_export.protocol import ANSWERS, BY_NAME, FORMATS, MESSAGES, SCALARS, STATUSES, Field
+from firmware_export import link_header
+from kd_edge.base import wire
+from kd_edge.base.protocol import ANSWERS, BY_NAME, FORMATS, MESSAGES, SCALARS, STATUSES, Field
 
 BOUNDS = {
     "u8": (0, 2**8 - 1),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from live_samples import ACC, EMG, FACTS, samples_of
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.recorder import Recorder, recover
 from kd_edge.signals import read
 from kd_edge.signals.checks import check

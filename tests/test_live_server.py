@@ -12,7 +12,7 @@ import pytest
 from live_samples import CLASSES, FACTS, figures_after, samples_of, seen
 from waiting import BOUND_S, joined
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.feed import Feed
 from kd_edge.live.server import PageServer
 from kd_edge.live.session import Summary

@@ -25,8 +25,8 @@ from live_samples import CLASSES, streaming_board
 from waiting import ended
 from waiting import program as running_program
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run as run_command
-from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of

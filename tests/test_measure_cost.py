@@ -13,8 +13,8 @@ from tflite_samples import (
     write_lstm_model,
 )
 
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.measure.arena import measure_arena, parse_allocations
 from kd_edge.measure.arena_child import smallest
 from kd_edge.measure.latency import measure_latency

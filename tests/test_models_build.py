@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras")
 
 from keras import layers  # noqa: E402
 
-from kd_edge.errors import KdEdgeError  # noqa: E402
+from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.models import MODELS, build_model, model_options  # noqa: E402
 from kd_edge.models.blocks import common_strides  # noqa: E402
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.bundle import StoredWindows, load_manifest, load_windows
 from kd_edge.pipeline.gates import check_gates
 from kd_edge.pipeline.lock import locked

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants, InputLayout, design_stream
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.frontend import design_stream
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     BundledFormat,

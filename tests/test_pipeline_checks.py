@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from build_samples import RECIPE
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.pipeline import converting
 from kd_edge.pipeline.gates import blind_spot
 from kd_edge.pipeline.peers import folder_name

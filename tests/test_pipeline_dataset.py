@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kd_edge import sources
-from kd_edge.errors import KdEdgeError
+from kd_edge.base import sources
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.pipeline import cache
 from kd_edge.pipeline.dataset import check_reader, load_dataset
 from kd_edge.pipeline.raw_windows import read_counts, write_counts

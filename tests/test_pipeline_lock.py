@@ -10,7 +10,7 @@ import sys
 import pytest
 from waiting import ended, program
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.pipeline.lock import LOCK_FILE, locked
 
 HOLD = """

@@ -10,8 +10,8 @@ import pytest
 from build_samples import RECIPE
 from report_samples import HONEST, LEAKY, PRODUCT, full_report
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.pipeline.build import Built
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.seeds import summarise

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import sha256_text
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import sha256_text
 from kd_edge.pipeline import stages as staging
 from kd_edge.pipeline.stages import Stages, key_of
 

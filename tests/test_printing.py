@@ -16,10 +16,10 @@ from bundle_samples import PRODUCT, sample_bundle
 from live_samples import FACTS, figures_after, samples_of, seen
 from report_samples import full_report
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
 from kd_edge.cli.printing import console, printable, say
 from kd_edge.cli.watching import TerminalWatch
-from kd_edge.errors import ExitStatus
 
 MARKUP = "[/x][red]:smile:"
 HOSTILE = f"{MARKUP}\x1b[2J"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tflite_samples import write_conv_model
 
+from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.measure.arena import measure_arena
-from kd_edge.processes import python_command, python_environment, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*ROOT.glob("kd_edge/**/*.py"), *ROOT.glob("firmware_export/**/*.py")])
@@ -61,7 +61,7 @@ def test_a_child_from_a_checkout_that_is_the_working_folder_finds_kd_edge(monkey
     code = (
         "import sys; sys.path[:] = ['', *(p for p in sys.path if p)]; sys.meta_path[:] = "
         "[f for f in sys.meta_path if 'editable' not in f.__class__.__module__ + repr(f)]\n"
-        "from kd_edge.processes import _places; print(_places()[-1])"
+        "from kd_edge.base.processes import _places; print(_places()[-1])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

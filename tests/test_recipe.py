@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_edge.errors import ExitStatus, KdEdgeError
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.recipe import Recipe, load_recipe, parse_recipe, to_toml
 
 MINIMAL = """

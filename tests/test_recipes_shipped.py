@@ -10,8 +10,8 @@ import json
 
 import pytest
 
+from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json

@@ -26,8 +26,8 @@ from rich.console import Console
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.export import build_files, write_export
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run
-from kd_edge.errors import ExitStatus, KdEdgeError
 from kd_edge.frontend import design_stream
 from kd_edge.live.recorder import Recorder
 from kd_edge.pipeline.bundle import MANIFEST_FILE, REPORT_FILE

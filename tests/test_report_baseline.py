@@ -9,7 +9,7 @@ import pytest
 from report_samples import HONEST, PRODUCT, full_report
 from rich.console import Console
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.report.baseline import compare, print_changes
 
 

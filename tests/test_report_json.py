@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from report_samples import full_report
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.report.json import from_json, json_schema, to_json
 from kd_edge.report.tree import Curve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kd_edge.convert.flatbuffer import read_tflite
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.size import measure_size
 from kd_edge.runtimes.golden import make_golden

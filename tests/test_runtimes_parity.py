@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tflite_samples import conv_windows, write_conv_model
 
-from kd_edge.convert.flatbuffer import pack, read_tflite, unpack
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes, differing_layer
 from kd_edge.runtimes.registry import open_session

@@ -15,10 +15,11 @@ from tflite_samples import (
     write_lstm_model,
 )
 
-from kd_edge.convert.quantisation import dequantize, quantize
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.quantisation import dequantize, quantize
+from kd_edge.base.tensors import TensorSpec, match_inputs
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session, version
-from kd_edge.runtimes.session import TensorSpec, match_inputs, run_windows
+from kd_edge.runtimes.session import run_windows
 
 HERE = ("litert", "tflm")
 
@@ -102,7 +103,7 @@ def test_state_is_reset_before_every_window(runtime, lstm_model):
 
 def test_the_runtimes_agree_with_plain_numpy_on_an_lstm(lstm_model):
     """Oracle: the LSTM's equations in NumPy, on weights read from the file."""
-    from kd_edge.convert.flatbuffer import read_tflite
+    from kd_edge.base.flatbuffer import read_tflite
 
     data = {t.name: t.data for t in read_tflite(lstm_model).tensors}
     windows = lstm_windows(4)
@@ -126,7 +127,7 @@ def test_the_runtimes_agree_with_plain_numpy_on_an_lstm(lstm_model):
 @pytest.mark.parametrize("runtime", HERE)
 def test_inner_tensors_can_be_read_where_asked_for(runtime, int8_model):
     """Oracle: the preserved output tensor is the output; without preserving, reading is refused."""
-    from kd_edge.convert.flatbuffer import read_tflite
+    from kd_edge.base.flatbuffer import read_tflite
 
     model, windows = read_tflite(int8_model), conv_windows(1)
     session = open_session(runtime, int8_model, preserve_tensors=True)

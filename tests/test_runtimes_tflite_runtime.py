@@ -43,7 +43,7 @@ np.savez(out, raw=once.raw, again=twice.raw, logits=once.logits)
 ERRORS = """
 import json
 from pathlib import Path
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import available, open_session, version
 
 found = {"version": version("tflite-runtime"), "litert": available("litert")}

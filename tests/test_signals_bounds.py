@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from recording_files import only, refused
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read, source
 
 DISCOVER = """Application:, Trigno Discover (1.7.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.checks import check, find_duplicates, find_problems
 from kd_edge.signals.recording import Recording, Stream
 

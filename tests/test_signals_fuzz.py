@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import delsys, delsys_api, emgworks, folder, npz, plain_csv
 from kd_edge.signals.sets import isl_alphabet_myo
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read
 from kd_edge.signals.inspect import inspect, inspect_recordings, plot, to_json
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from test_signals_fuzz import API, DISCOVER, EMGWORKS, MILLISECONDS, PLAIN, RENAMED
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import folder, read
 
 MUTANTS = int(os.environ.get("KD_EDGE_MUTANTS", "120"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import checks, find_reader, read
 from kd_edge.signals.sets import isl_alphabet_myo, myo_cotallard, myo_longterm, threedc, watch
 

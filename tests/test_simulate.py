@@ -9,7 +9,7 @@ import pytest
 from scipy import signal
 from sign_samples import CLEAN, SMALL, stacked
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import checks
 from kd_edge.signals.simulate import SignSettings, muscles, people, simulate
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from kd_edge import sources
-from kd_edge.sources import ROOT, code_digest
+from kd_edge.base import sources
+from kd_edge.base.sources import ROOT, code_digest
 
 WINDOWS, TRAINING = "kd_edge.pipeline.dataset", "kd_edge.pipeline.training"
 CONVERTING, PROOF = "kd_edge.pipeline.converting", "kd_edge.pipeline.proof"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.recipe import Split
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.splits import check_duplicates, describe_leak, make_folds

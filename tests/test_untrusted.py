@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from kd_edge.untrusted import check_zip, load_arrays, parse_json, read_regular
+from kd_edge.base.untrusted import check_zip, load_arrays, parse_json, read_regular
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

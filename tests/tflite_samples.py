@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from kd_edge.convert.flatbuffer import pack
+from kd_edge.base.flatbuffer import pack
 from kd_edge.windows import WindowSet
 
 EMG_SHAPE, ACC_SHAPE, N_CLASSES = (4, 12, 3), (2,), 5

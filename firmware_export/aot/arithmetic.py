@@ -15,7 +15,7 @@ from firmware_export.aot.checks import RANGES
 from firmware_export.aot.fixedpoint import requantize
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 # Bits by which operands of a sum are shifted up before they are brought to one scale.
 _SUM_BITS = {"int8": 20, "int16": 15}

@@ -6,7 +6,7 @@ from math import prod
 
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.type_table import TYPES, matches, named, signature_of
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 CONVERT_AGAIN = "convert the model to int8 with the TFLite converter, which keeps to these rules"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.aot.cores import Core
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import run_program
 
 
 @dataclass(frozen=True)

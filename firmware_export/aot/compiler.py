@@ -23,8 +23,8 @@ from firmware_export.aot.prefix import check_prefix
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
-from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import TfliteModel, read_tflite
 
 Pass = Callable[[Graph], Graph]
 

@@ -12,7 +12,7 @@ from firmware_export.aot.constants import C_TYPES, Constants
 from firmware_export.aot.graph import Graph
 from firmware_export.aot.program import Call, Scratch, State, StepCalls
 from firmware_export.aot.schedule import Place, Schedule, StatePlace, item_calls
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True)

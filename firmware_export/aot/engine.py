@@ -16,9 +16,9 @@ from firmware_export.golden import golden_files
 from firmware_export.render import Files, renderer
 from firmware_export.settings import FirmwareSettings
 from firmware_export.tflm import input_specs
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.processes import run_program
 
 HOST_COMPILERS = ("gcc", "cc", "clang")
 

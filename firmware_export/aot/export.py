@@ -15,9 +15,8 @@ from firmware_export.aot.compiler import Compiled
 from firmware_export.aot.constants import C_TYPES
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.schedule import item_calls
-from kd_edge.convert.flatbuffer import Tensor
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import (
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import (
     is_unaltered,
     output_error,
     remove_own,
@@ -25,7 +24,8 @@ from kd_edge.files import (
     stays_inside,
     write_text,
 )
-from kd_edge.untrusted import read_json, read_regular
+from kd_edge.base.flatbuffer import Tensor
+from kd_edge.base.untrusted import read_json, read_regular
 
 ENGINE = "aot"
 MANIFEST = "manifest.json"

@@ -10,7 +10,7 @@ from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import tensor_bytes
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.program import Call, StepCalls
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True)

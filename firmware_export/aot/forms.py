@@ -10,8 +10,8 @@ from math import prod
 import numpy as np
 
 from firmware_export.aot.graph import Node
-from kd_edge.convert.flatbuffer import Tensor
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Tensor
 
 # TFLite Micro keeps shapes in arrays of six.
 _MOST_AXES = 6

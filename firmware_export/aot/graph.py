@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import Tensor
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Tensor
 
 ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

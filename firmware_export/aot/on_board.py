@@ -14,7 +14,7 @@ from firmware_export.aot.constants import C_TYPES, integer
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import Image, build_image
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 Window = tuple[np.ndarray, ...]
 

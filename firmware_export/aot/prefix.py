@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from firmware_export.aot.kernels import KERNELS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _FORM = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Headers that sources include by name: a file of ours must not stand in their place.

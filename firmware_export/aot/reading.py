@@ -7,8 +7,8 @@ from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
 from firmware_export.aot.states import check_states
 from firmware_export.aot.type_table import INT4_WEIGHTS
-from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel
 
 # Far above any microcontroller; keeps a hostile file from asking for the machine's time and memory.
 MAX_TENSOR_BYTES = 64 * 1024 * 1024

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from firmware_export.aot.graph import Graph, View, tensor_bytes
 from firmware_export.aot.memory import Buffer, Plan, plan_memory
 from firmware_export.aot.program import Arg, Call, Scratch, State, StepCalls
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 Items = tuple[Call | StepCalls, ...]
 _WIDE_ALIGN = 8  # scratch and state: kernels load them as words and pairs of words

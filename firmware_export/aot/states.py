@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from firmware_export.aot.graph import Node
-from kd_edge.convert.flatbuffer import Tensor
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Tensor
 
 # Operator -> the positions among its inputs of the tensors that it keeps from run to run. They lie
 # in memory of its own, which nothing else can read or write.

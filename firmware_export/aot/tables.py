@@ -12,7 +12,7 @@ from firmware_export.aot.arithmetic import binary_values, quantised
 from firmware_export.aot.checks import elements, require_same_size, require_scales
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _CODES = np.arange(-128, 128, dtype=np.int64)
 _BINARY = frozenset({"ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firmware_export.boards.board import Board, Fit, fits, read_board
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 __all__ = ["BOARDS", "Board", "Fit", "find_board", "fits", "read_board"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from firmware_export.aot.cores import Core, find_core
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 # Emulated boards run with `-icount shift=6`: each instruction takes 2^6 ns of board time.
 INSTRUCTION_SHIFT = 6

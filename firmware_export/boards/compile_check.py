@@ -9,8 +9,8 @@ from pathlib import Path
 
 from firmware_export.aot.cores import CORES, Core, find_core
 from firmware_export.boards.toolchain import find_tool
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import run_program
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 

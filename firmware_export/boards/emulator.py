@@ -16,7 +16,7 @@ from typing import IO
 
 from firmware_export.boards.board import INSTRUCTION_SHIFT, Board
 from firmware_export.boards.toolchain import find_tool
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 # The first line of a host image's output.
 _PORT_LINE = re.compile(rb"serial port: (\S+)\n")

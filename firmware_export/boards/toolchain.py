@@ -12,8 +12,8 @@ import jinja2
 
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
-from kd_edge.errors import KdEdgeError
-from kd_edge.processes import run_program
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import run_program
 
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024

@@ -9,7 +9,8 @@ import sys
 
 import click
 
-from kd_edge import __version__
+from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.base.version import __version__
 from kd_edge.cli.bench import bench
 from kd_edge.cli.board import board
 from kd_edge.cli.build import build
@@ -23,7 +24,6 @@ from kd_edge.cli.live import live
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
 from kd_edge.cli.selftest import selftest
-from kd_edge.errors import ExitStatus, KdEdgeError
 
 STANDARD_OUTPUT = "standard output"
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli.options import PATH, check_output, common, path_option, typed_command
 from kd_edge.cli.printing import say
-from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
 \b
@@ -40,9 +40,9 @@ def bench(
     as_json: bool,
 ) -> int:
     """Measure BUNDLE: size, latency, arena, accuracy and parity of every model on every runtime."""
+    from kd_edge.base.files import write_text
     from kd_edge.cli.printing import printing
     from kd_edge.cli.watching import TerminalWatch
-    from kd_edge.files import write_text
     from kd_edge.pipeline.bench import bench as run_bench
     from kd_edge.report.html import render_html
     from kd_edge.report.json import to_json

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli.options import PATH, common, path_option, typed_command
 from kd_edge.cli.printing import say
-from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
 \b

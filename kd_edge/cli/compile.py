@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from firmware_export.aot.cores import CORES
-from kd_edge import __version__
+from kd_edge.base.version import __version__
 from kd_edge.cli.options import PATH, common, path_option
 from kd_edge.cli.printing import say
 

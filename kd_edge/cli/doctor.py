@@ -10,9 +10,9 @@ from importlib import metadata
 
 import click
 
+from kd_edge.base.errors import ExitStatus
+from kd_edge.base.processes import run_program
 from kd_edge.cli.options import common
-from kd_edge.errors import ExitStatus
-from kd_edge.processes import run_program
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def flash(
 def _project(source: Path, board_name: str | None) -> Iterator[Path]:
     """The folder of a project: the one that was named, or one that is made of a bundle."""
     from firmware_export.boards import find_board
-    from kd_edge.errors import KdEdgeError
+    from kd_edge.base.errors import KdEdgeError
     from kd_edge.pipeline.boards.project import ProjectRequest, export_project
     from kd_edge.pipeline.bundle import MANIFEST_FILE
 

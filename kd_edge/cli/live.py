@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli.options import PATH, FiniteFloat, common, path_option
 from kd_edge.cli.printing import printable, say
-from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
 \b

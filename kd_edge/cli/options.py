@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 class _PathType(click.Path):

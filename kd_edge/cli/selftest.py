@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli.options import PATH, common
 from kd_edge.cli.reaching import reached, reaching
-from kd_edge.errors import ExitStatus, KdEdgeError
 
 EPILOG = """
 \b

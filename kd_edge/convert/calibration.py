@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.windows import spread_evenly
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.keras_start import first_lines, load_keras
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.convert import edit, fused
 from kd_edge.convert.calibration import private_call, state_reset_for_each_sample
-from kd_edge.convert.flatbuffer import pack, read_tflite, unpack
 from kd_edge.convert.int16 import int16_from_int8
 from kd_edge.convert.operators import check_operators
-from kd_edge.errors import KdEdgeError
 
 _QUANTIZE_PARAMETERS = (
     *("self", "result", "input_type", "output_type", "activations_type", "bias_type"),

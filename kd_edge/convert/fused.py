@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
+from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.convert.loss import TensorLoss, attribute_loss, collect_activations
 from kd_edge.convert.operators import LSTM, check_layers
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
-from kd_edge.convert.quantisation import dequantize, quantize
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import TfliteModel, read_tflite
+from kd_edge.base.quantisation import dequantize, quantize
 
 _EXACT_DB = 200.0  # what is written where there is no noise at all
 

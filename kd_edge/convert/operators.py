@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kd_edge.convert.flatbuffer import Operator, TfliteModel
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Operator, TfliteModel
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 

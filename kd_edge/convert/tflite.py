@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import write_bytes
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.processes import python_command, python_environment
 from kd_edge.convert import FORMATS
-from kd_edge.convert.flatbuffer import read_tflite
 from kd_edge.convert.operators import LSTM
-from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import write_bytes
-from kd_edge.processes import python_command, python_environment
 
 CALIBRATED_FORMATS = ("int8", "int16x8")
 _TIMEOUT_S = 600.0

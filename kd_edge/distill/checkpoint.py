@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.files import atomic_path
-from kd_edge.untrusted import load_arrays, parse_json
+from kd_edge.base.files import atomic_path
+from kd_edge.base.untrusted import load_arrays, parse_json
 
 
 @dataclass(frozen=True, eq=False)

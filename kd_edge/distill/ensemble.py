@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.logits import require_logits
-from kd_edge.errors import KdEdgeError, nearest
 
 
 def combine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 # Float16 probabilities still sum to one within this; rows of real logits do not all do so.
 _TOLERANCE = 2e-3

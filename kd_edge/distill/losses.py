@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.logits import require_logits
-from kd_edge.errors import KdEdgeError
 
 
 def hinton_loss(student_logits, teacher_logits, *, temperature: float):

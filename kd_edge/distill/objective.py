@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.losses import LOSSES
-from kd_edge.errors import KdEdgeError, nearest
 
 
 def pack_targets(labels: np.ndarray, teacher_logits: np.ndarray | None) -> np.ndarray:

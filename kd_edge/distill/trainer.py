@@ -11,12 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.engine import make_engine
 from kd_edge.distill.logits import require_logits
 from kd_edge.distill.objective import hard_loss, make_objective, pack_targets
-from kd_edge.errors import KdEdgeError
-from kd_edge.sources import code_digest
 from kd_edge.windows import WindowSet
 
 

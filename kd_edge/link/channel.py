@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_export import wire
-from firmware_export.protocol import ANSWERS, BY_NAME, BY_NUMBER, STATUS_BY_NUMBER, VERSION
-from kd_edge.errors import KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import ANSWERS, BY_NAME, BY_NUMBER, STATUS_BY_NUMBER, VERSION
 from kd_edge.link.checks import decoded, impossible
 from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame, encoded_bytes
 from kd_edge.link.messages import Hello

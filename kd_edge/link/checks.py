@@ -11,15 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from firmware_export import wire
-from firmware_export.protocol import (
-    LEAST_PAYLOAD,
-    MOST_BYTES,
-    MOST_RATE_HZ,
-    TICKS,
-    Message,
-)
-from kd_edge.errors import KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import LEAST_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS, Message
 from kd_edge.link.framing import encoded_bytes
 from kd_edge.link.messages import Hello
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from firmware_export.protocol import FLAGS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import FLAGS
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Patience
 from kd_edge.link.checks import impossible
 from kd_edge.link.handshake import FIRST_SPEED, USUAL_SPEEDS, say_hello

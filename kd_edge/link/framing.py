@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cobs import cobs
 
-from firmware_export.protocol import CRC_BYTES, HEADER_BYTES, VERSION
+from kd_edge.base.protocol import CRC_BYTES, HEADER_BYTES, VERSION
 
 _HEADER = struct.Struct("<BBH")
 _CRC = struct.Struct("<I")

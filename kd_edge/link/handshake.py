@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from firmware_export import wire
-from kd_edge.errors import KdEdgeError
+from kd_edge.base import wire
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.channel import (
     BoardRefusal,
     BoardRestarted,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from firmware_export.protocol import KINDS, TICKS
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import KINDS, TICKS
 
 
 @dataclass(frozen=True)

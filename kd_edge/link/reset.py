@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import serial
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 
 def _open(url: str, baud: int, **lines: bool) -> serial.Serial:

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from firmware_export.protocol import BY_NAME, FLAGS, KINDS
-from firmware_export.wire import fixed_bytes
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.protocol import BY_NAME, FLAGS, KINDS
+from kd_edge.base.wire import fixed_bytes
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Request
 from kd_edge.link.messages import Answer, Hello, answer_of, window_content
 

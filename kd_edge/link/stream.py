@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_export.protocol import BY_NAME
+from kd_edge.base.protocol import BY_NAME
 from kd_edge.link.channel import Channel
 from kd_edge.link.checks import impossible
 from kd_edge.link.messages import Answer, Hello, Prediction, Samples, answer_of

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import serial
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.reset import reset_strategy
 
 _CHUNK = 65_536

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import FrontEndConstants, lsb_of, raw_samples
 from kd_edge.link.messages import Hello
-from kd_edge.windows.raw import lsb_of, raw_samples
 
 # What samples are measured in where no bundle says it.
 _COUNT = "count"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kd_edge.convert.quantisation import dequantize
+from kd_edge.base.quantisation import dequantize
 from kd_edge.link.stream import StreamWindow
 from kd_edge.live.facts import Facts
 

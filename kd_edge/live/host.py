@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.front_end import model_front_end
-from firmware_export.raw_window import quantised_window
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.runtimes.registry import RUNTIMES, open_session
+from kd_edge.windows.raw import quantised_window
 
 
 class Host:

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import make_folder, output_error, sync_folder, write_text
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import make_folder, output_error, sync_folder, write_text
+from kd_edge.base.untrusted import MOST_ARRAY_BYTES, read_json, read_regular
 from kd_edge.live.facts import Sensor
-from kd_edge.untrusted import MOST_ARRAY_BYTES, read_json, read_regular
 
 RECORDING = ".npz"
 SUFFIX = ".part"

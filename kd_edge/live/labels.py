@@ -8,10 +8,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import write_text
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import write_text
+from kd_edge.base.untrusted import read_regular
 from kd_edge.signals.folder import LABELS
-from kd_edge.untrusted import read_regular
 
 _COLUMNS = ("file", "label", "subject", "session", "trial", "start", "end")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import atomic_path
+from kd_edge.base.untrusted import read_regular
 from kd_edge.link.messages import Samples
 from kd_edge.live import labels
 from kd_edge.live.facts import Facts, Sensor
@@ -27,7 +28,6 @@ from kd_edge.live.journal import (
     remove_journal,
     unfinished,
 )
-from kd_edge.untrusted import read_regular
 from kd_edge.windows.raw import from_counts
 
 UNLABELLED = "unlabelled"

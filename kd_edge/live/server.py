@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.facts import Facts
 from kd_edge.live.feed import Feed
 from kd_edge.report.html import page_template

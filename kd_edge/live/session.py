@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Prediction, Samples
 from kd_edge.link.stream import WindowAssembler

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.measure.results import Accuracy, GroupAccuracy, Interval
 from kd_edge.windows import WindowSet
 

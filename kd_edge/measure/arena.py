@@ -6,9 +6,9 @@ import platform
 import re
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.measure.results import Arena
-from kd_edge.processes import python_command, python_environment, run_program
 from kd_edge.runtimes.registry import open_session
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")

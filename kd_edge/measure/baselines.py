@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest, require
+from kd_edge.base.errors import KdEdgeError, nearest, require
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.features import window_features
 from kd_edge.measure.results import Accuracy

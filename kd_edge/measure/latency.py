@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.measure.host import host
 from kd_edge.measure.results import Latency
 from kd_edge.runtimes.registry import open_session

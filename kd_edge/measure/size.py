@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from kd_edge.convert.flatbuffer import Operator, TfliteModel, read_tflite
+from kd_edge.base.flatbuffer import Operator, TfliteModel, read_tflite
 from kd_edge.convert.operators import check_layers
 from kd_edge.measure.results import LayerCost, Size
 

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +53,7 @@ def build_model(
         KD_RECIPE_VALUE: an option out of range. KD_SHAPE: the model cannot take these inputs.
         KD_MISSING_PACKAGE: Keras is not installed.
     """
-    from kd_edge.errors import require
+    from kd_edge.base.errors import require
 
     known = model_options(name)
     for option in options:
@@ -86,7 +86,7 @@ def model_options(name: str) -> dict[str, object]:
 
 
 def _resolve(name: str) -> Callable[..., keras.Model]:
-    from kd_edge.errors import require
+    from kd_edge.base.errors import require
 
     if name not in MODELS:
         raise KdEdgeError(

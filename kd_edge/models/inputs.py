@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 def make_inputs(input_shapes: dict[str, tuple[int, ...]]) -> dict[str, keras.KerasTensor]:

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError, require
-from kd_edge.untrusted import MOST_KERAS_BYTES, check_zip
+from kd_edge.base.errors import KdEdgeError, require
+from kd_edge.base.untrusted import MOST_KERAS_BYTES, check_zip
 
 # Has a keras.json of ours: TensorFlow, float32, channels last.
 KERAS_HOME = Path(__file__).with_name("keras_home")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from kd_edge import __version__
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import own_path, sha256_file, write_text
+from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import own_path, sha256_file, write_text
 from kd_edge.measure.host import host
 from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.answers import VALIDATION_FILE, Answers, answer

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path, sha256_file, stays_inside, write_text
-from kd_edge.frontend import FrontEndConstants, check_constants
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import atomic_path, sha256_file, stays_inside, write_text
+from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.untrusted import load_arrays, parse_json, read_regular
+from kd_edge.frontend import check_constants
 from kd_edge.pipeline.lock import LOCK_FILE
 from kd_edge.pipeline.stages import STATE_FILE
 from kd_edge.report.json import from_json
 from kd_edge.report.tree import Report
-from kd_edge.untrusted import load_arrays, parse_json, read_regular
 from kd_edge.windows import Normaliser, WindowSet
 
 SCHEMA_VERSION = 1

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from kd_edge.files import atomic_path
-from kd_edge.frontend import StreamConstants
+from kd_edge.base.files import atomic_path
+from kd_edge.base.front_end import StreamConstants
+from kd_edge.base.untrusted import load_arrays, parse_json
 from kd_edge.pipeline.stages import key_of
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.untrusted import load_arrays, parse_json
 from kd_edge.windows import WindowSet
 
 # Of all datasets together; docs/recordings.md says so.

@@ -9,13 +9,13 @@ from dataclasses import asdict
 import numpy as np
 from pydantic import TypeAdapter
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.sources import code_digest
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained
 from kd_edge.recipe import Recipe
-from kd_edge.sources import code_digest
 
 # Formats that may be refused for some models without failing the build: said in the report.
 OPTIONAL_FORMATS = ("int16x8",)

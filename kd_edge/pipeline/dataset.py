@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import sha256_file
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import sha256_file
+from kd_edge.base.sources import code_digest
 from kd_edge.pipeline import cache
 from kd_edge.pipeline.cache import Dataset, cache_folder
 from kd_edge.pipeline.stages import key_of
@@ -20,7 +21,6 @@ from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
-from kd_edge.sources import code_digest
 from kd_edge.windows import cut_windows, used_modalities
 
 __all__ = [

@@ -11,10 +11,10 @@ import numpy as np
 from firmware_export.aot.engine import HOST_COMPILERS, export_engine, run_golden_here
 from firmware_export.flash import measure_flash
 from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
-from kd_edge import __version__
-from kd_edge.convert.flatbuffer import read_tflite
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path, own_path
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import atomic_path, own_path
+from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.version import __version__
 from kd_edge.pipeline.bundle import Manifest, StoredWindows
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.proof import Proven

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
-from kd_edge.errors import KdEdgeError
 from kd_edge.measure.accuracy import difference_interval, exact_interval
 from kd_edge.measure.results import Interval
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from firmware_export.sensors import StreamSettings
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import raw_samples
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
 from kd_edge.pipeline.boards.targets import boot, emulated_board
-from kd_edge.windows.raw import raw_samples
 
 # Windows overlap so much where nobody says otherwise.
 _HOPS_A_WINDOW = 4

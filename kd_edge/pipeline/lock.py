@@ -11,8 +11,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import output_error
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import output_error
 
 LOCK_FILE = ".lock"
 # What a build writes: its process, and nothing until then.

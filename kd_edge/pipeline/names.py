@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from firmware_export.aot.cores import CORES
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.pipeline.dataset import Dataset, indices_sha256
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe

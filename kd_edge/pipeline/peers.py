@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
+from kd_edge.base.files import sha256_text
 from kd_edge.distill.ensemble import combine
-from kd_edge.files import sha256_text
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.results import Accuracy
 from kd_edge.models.keras_start import load_keras

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.files import atomic_path
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.files import atomic_path
+from kd_edge.base.front_end import Counts, FrontEndConstants
+from kd_edge.base.untrusted import load_arrays
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
 from kd_edge.signals.recording import Recording
-from kd_edge.untrusted import load_arrays
 from kd_edge.windows import WindowSet, spread_evenly
-from kd_edge.windows.raw import Counts, cut_counts
+from kd_edge.windows.raw import cut_counts
 from kd_edge.windows.selecting import Selection
 
 RAW_FILE = "raw.npz"

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from kd_edge import __version__
-from kd_edge.files import write_text
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.files import write_text
+from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.version import __version__
 from kd_edge.measure.host import host
 from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.report.html import render_html

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kd_edge.files import write_text
+from kd_edge.base.files import write_text
 from kd_edge.pipeline.build import Built, build
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kd_edge.files import (
+from kd_edge.base.files import (
     is_unaltered,
     own_path,
     remove_own,
@@ -18,8 +18,8 @@ from kd_edge.files import (
     stays_inside,
     write_text,
 )
-from kd_edge.sources import code_digest
-from kd_edge.untrusted import read_json
+from kd_edge.base.sources import code_digest
+from kd_edge.base.untrusted import read_json
 
 STATE_FILE = ".stages.json"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import atomic_path, own_path, sha256_file
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import atomic_path, own_path, sha256_file
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import Stages, key_of

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from kd_edge.errors import nearest
-from kd_edge.files import sha256_text
+from kd_edge.base.errors import nearest
+from kd_edge.base.files import sha256_text
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Modalities = Annotated[tuple[str, ...], Field(min_length=1)]

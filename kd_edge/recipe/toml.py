@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.untrusted import check_depth
 from kd_edge.recipe.tables import MisfitError, Recipe
-from kd_edge.untrusted import check_depth
 
 MOST_RECIPE_BYTES = 1_000_000
 # Python's reader takes minutes for a key of some thousand dots.

@@ -7,9 +7,9 @@ import math
 from dataclasses import fields, is_dataclass
 from functools import cache
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.untrusted import parse_json
 from kd_edge.report.tree import SCHEMA_VERSION, Report
-from kd_edge.untrusted import parse_json
 
 
 def to_json(report: Report) -> str:

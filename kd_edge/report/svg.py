@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from kd_edge.plotting import plain_settings
+from kd_edge.base.plotting import plain_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

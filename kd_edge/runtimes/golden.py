@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.tensors import match_inputs
 from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import match_inputs, model_inputs, one_window
+from kd_edge.runtimes.session import model_inputs, one_window
 from kd_edge.windows import WindowSet, spread_evenly
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.tensors import TensorSpec
 from kd_edge.runtimes.native_stderr import caught_stderr
-from kd_edge.runtimes.session import Session, TensorSpec
+from kd_edge.runtimes.session import Session
 
 
 class InterpreterSession(Session):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
 from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.runtimes.litert import open_litert
 from kd_edge.runtimes.session import Session
 from kd_edge.runtimes.tflite_runtime import open_tflite_runtime

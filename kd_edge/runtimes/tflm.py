@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.convert.flatbuffer import TfliteModel, read_tflite
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import TfliteModel, read_tflite
+from kd_edge.base.tensors import TensorSpec
 from kd_edge.runtimes.native_stderr import caught_stderr
-from kd_edge.runtimes.session import Session, TensorSpec
+from kd_edge.runtimes.session import Session
 
 # The wheel's interpreter ends the process when its arena cannot hold even its own objects, and
 # refuses politely somewhat above that: so the first try is far above any need, the next for

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.signals.recording import Recording, Stream
 
 __all__ = ["READERS", "Reader", "Recording", "Stream", "read"]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK
 from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
 from kd_edge.signals.sane import check_samples

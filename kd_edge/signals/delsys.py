@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK, Signal, read_header
 from kd_edge.signals.recording import Recording, Stream, off_unix_clock
 from kd_edge.signals.sane import check_samples

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.delsys import check_lengths, streams_of
 from kd_edge.signals.delsys_header import Signal
 from kd_edge.signals.recording import Recording, is_rate, off_unix_clock

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import is_rate
 from kd_edge.signals.source import decode
 from kd_edge.signals.timing import snap_to_trigno

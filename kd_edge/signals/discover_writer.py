@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.files import write_bytes
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import write_bytes
 from kd_edge.signals.recording import Recording, Stream
 
 _UNITS = {"g": "G"}  # as the exporter writes them

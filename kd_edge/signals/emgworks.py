@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes

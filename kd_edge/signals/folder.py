@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.signals.recording import Recording, Stream
 from kd_edge.signals.source import decode, must_exist, read_bytes
 from kd_edge.signals.timing import is_even

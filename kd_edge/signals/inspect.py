@@ -228,8 +228,8 @@ def plot(recordings: Sequence[Recording], out_png: Path) -> None:
     Raises:
         KdEdgeError KD_OUTPUT: it cannot be written.
     """
-    from kd_edge.files import atomic_path
-    from kd_edge.plotting import plain_settings
+    from kd_edge.base.files import atomic_path
+    from kd_edge.base.plotting import plain_settings
 
     with plain_settings(), atomic_path(out_png) as temporary:
         _picture(recordings).savefig(temporary, dpi=120, format="png")

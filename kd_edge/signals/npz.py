@@ -19,14 +19,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.untrusted import check_array
 from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import must_exist, peek, too_large, unpacked_bound
 from kd_edge.signals.table import MOST_COLUMNS
 from kd_edge.signals.timing import LATEST_S, Timing, timing
 from kd_edge.signals.titles import unique
-from kd_edge.untrusted import check_array
 
 _RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
 _STREAM_KEYS = (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import Stream, usual_unit
 
 # Largest size of a sample, by unit. Sensors: 16 g, 4000 deg/s, amplifiers of a few volts.

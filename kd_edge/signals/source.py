@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from kd_edge.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError, nearest
 
 # What a packed file may unpack to: this much in any case, beyond it so many times its own size, and
 # never more than the last. Recordings pack 2 to 20 times; a zip bomb a thousand times and more.

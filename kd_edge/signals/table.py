@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _NUMBER_BYTES = b"0123456789+-.eE,\n\r "
 _NUMBER = re.compile(rb" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *\r?")

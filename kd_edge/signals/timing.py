@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import is_rate
 from kd_edge.signals.titles import split_title
 

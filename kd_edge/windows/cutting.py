@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import InputLayout, StreamConstants, apply_stream
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputLayout, StreamConstants
+from kd_edge.frontend import apply_stream
 from kd_edge.recipe import StreamFrontEnd, Windows
 from kd_edge.signals.recording import Recording
 from kd_edge.windows.selecting import Selection

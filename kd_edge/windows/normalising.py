@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kd_edge.frontend import FrontEndConstants, StreamConstants
+from kd_edge.base.front_end import FrontEndConstants, StreamConstants
 from kd_edge.recipe import StreamFrontEnd, Windows
 from kd_edge.windows.cutting import layouts_of
 from kd_edge.windows.sets import WindowSet

@@ -14,46 +14,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants, InputLayout, StreamConstants
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import (
+    Counts,
+    FrontEndConstants,
+    layout_samples,
+    lsb_of,
+    raw_samples,
+)
+from kd_edge.base.quantisation import quantize
+from kd_edge.base.tensors import TensorSpec
 from kd_edge.windows.single import single_stream
-
-# What counts of one window are: stream name -> (samples, channels) int16.
-Counts = Mapping[str, np.ndarray]
-
-
-def layout_samples(layout: InputLayout) -> int:
-    """Samples of one window of an input, after the front end."""
-    return int(np.prod(layout.shape[:-1]))
-
-
-def raw_samples(constants: FrontEndConstants) -> dict[str, int]:
-    """How many samples of each stream the first window needs, at the sensor's own rate."""
-    wanted = {
-        name: layout_samples(layout) for layout in constants.inputs for name in layout.streams
-    }
-    return {
-        stream.name: (wanted[stream.name] - 1) * stream.down // stream.up + 1
-        for stream in constants.streams
-        if stream.name in wanted
-    }
-
-
-def lsb_of(stream: StreamConstants) -> float:
-    """Units a count.
-
-    Raises:
-        KdEdgeError KD_COUNTS: the recordings do not say.
-    """
-    if stream.lsb is None:
-        raise KdEdgeError(
-            "KD_COUNTS",
-            f"the recordings do not say what a count of '{stream.name}' is",
-            where=f"front_end.{stream.name}",
-            hint=f"set front_end.{stream.name}.lsb in the recipe and build again, or send int8 "
-            "windows",
-        )
-    return stream.lsb
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
@@ -115,3 +86,19 @@ def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str
         ]
         inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
     return inputs
+
+
+def quantised_window(
+    counts: Counts, front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
+) -> tuple[np.ndarray, ...]:
+    """The int8 inputs that a raw window becomes: a board's are the same, bit for bit.
+
+    Args:
+        front_end: as `model_front_end` leaves it for these inputs.
+        inputs: the model's, in its order.
+    """
+    window = window_from_counts(counts, front_end)
+    return tuple(
+        quantize(window[layout.name], spec.scale, spec.zero_point)
+        for layout, spec in zip(front_end.inputs, inputs, strict=True)
+    )

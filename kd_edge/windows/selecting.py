@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError, nearest
-from kd_edge.frontend import StreamConstants, design_stream
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.front_end import StreamConstants
+from kd_edge.frontend import design_stream
 from kd_edge.recipe import StreamFrontEnd
 from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
 

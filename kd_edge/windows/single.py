@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kd_edge.frontend import Biquads, StreamConstants
+from kd_edge.base.front_end import Biquads, StreamConstants, dc_gain
 
 
 def single_stream(counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int):
@@ -32,11 +32,6 @@ def single_stream(counts: np.ndarray, stream: StreamConstants, lsb: float, n_out
         x = _cascade(np.abs(x), stream.envelope_sos, np.abs(first))
     x = _resample(x, stream, n_out) if stream.fir else x[:n_out]
     return (x * np.float32(lsb) - np.float32(stream.mean)) * np.float32(stream.scale)
-
-
-def dc_gain(sections: Biquads) -> float:
-    """Of biquads one after the other for a constant input; 1 for none."""
-    return float(np.prod([sum(section[:3]) / sum(section[3:]) for section in sections]))
 
 
 def _gain(sections: Biquads) -> np.float32:

@@ -10,7 +10,7 @@ from firmware_export.aot.arithmetic import activation_range
 from firmware_export.aot.checks import require_symmetric, require_types
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _INT8 = (-128, 127)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_export.aot.lower.conv_geometry import Geometry
 from firmware_export.aot.lower.conv_quantisation import Narrowing
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from firmware_export.aot.lower.conv_quantisation import sum_bounds
 from firmware_export.aot.lower.sums_s16 import wide_matrix
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from firmware_export.aot.program import Call, Scratch
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _SUM_LIMIT = (1 << 31) - 256  # leaves room to add a zero point
 

@@ -17,7 +17,7 @@ from firmware_export.aot.lower.moves import Axis, joined, rows_member, strides
 from firmware_export.aot.lower.wide import lower_wide
 from firmware_export.aot.program import Call
 from firmware_export.aot.tables import table_of, table_source
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 def lower_sum(node: Node, core: Core) -> tuple[Call, ...]:

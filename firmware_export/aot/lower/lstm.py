@@ -24,7 +24,7 @@ from firmware_export.aot.lower.lstm_form import (
 from firmware_export.aot.lower.sums_s16 import largest_sums, wide_scales
 from firmware_export.aot.numbers import zero_point_of
 from firmware_export.aot.program import Call, Scratch, State
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True, eq=False)

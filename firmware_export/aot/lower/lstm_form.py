@@ -11,7 +11,7 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from firmware_export.aot.sigmoid_table import sigmoid_table
 from firmware_export.aot.states import STATE_INPUTS
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 # Positions among the operator's 24 inputs; gates in the order input, forget, cell, output.
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES = slice(1, 5), slice(5, 9), slice(12, 16)

@@ -10,7 +10,7 @@ import numpy as np
 
 from firmware_export.aot.graph import ITEM_BYTES
 from firmware_export.aot.program import Call
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True)

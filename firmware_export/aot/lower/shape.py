@@ -27,7 +27,7 @@ from firmware_export.aot.lower.slicing import (
 )
 from firmware_export.aot.numbers import zero_point_of
 from firmware_export.aot.program import Call
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 def contiguous_view(node: Node) -> tuple[int, ...] | None:

@@ -12,7 +12,7 @@ from firmware_export.aot.checks import (
 )
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.moves import Axis, Move, strides
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 def slice_moves(node: Node) -> tuple[Move, ...]:

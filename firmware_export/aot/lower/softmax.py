@@ -16,7 +16,7 @@ from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.wide import lower_wide_softmax
 from firmware_export.aot.numbers import quantize_multiplier, scale_of
 from firmware_export.aot.program import Call
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _INTEGER_BITS = 5  # of a difference from the largest value
 # A row's sum of largest shares must fit 12 integer bits.

@@ -13,7 +13,7 @@ import numpy as np
 from firmware_export.aot.arithmetic import activation_range
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import wide_multiplier
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 _LARGEST_VALUE = 1 << 15
 _LEAST_ROWS = 4  # that kd_matvec_s16 reads

@@ -10,7 +10,7 @@ from firmware_export.aot.graph import ITEM_BYTES, Node, refuse
 from firmware_export.aot.layout import folded_bias
 from firmware_export.aot.numbers import quantize_multiplier, zero_point_of
 from firmware_export.aot.program import Call, State
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _BIAS_TOLERANCE = 1e-5  # by which TFLite Micro lets the bias's scale differ from the product's
 _KERNELS = {"int8": "kd_svdf_s8", "int16": "kd_svdf_s8_s16"}

@@ -19,7 +19,7 @@ from firmware_export.aot.numbers import quantize_multiplier, scale_of
 from firmware_export.aot.program import Call
 from firmware_export.aot.sigmoid_table import sigmoid_table
 from firmware_export.aot.tables import leaky_relu_factors, relu6_limits, relu_members
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 _IDENTITY = (1 << 30, 1)
 _MOST_SHIFT = 14  # of a 16-bit value, or a difference of two, that must stay within 32 bits

@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Loop, Node, View
 from firmware_export.aot.lower.shape import contiguous_view, view_source
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 
 def drop_shapes(graph: Graph) -> Graph:

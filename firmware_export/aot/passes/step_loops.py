@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from firmware_export.aot.graph import Graph, Loop, Node, View, refuse, tensor_bytes
 from firmware_export.aot.passes.uses import port_indices, producers, readers
 from firmware_export.aot.tables import table_of
-from kd_edge.convert.flatbuffer import Tensor
+from kd_edge.base.flatbuffer import Tensor
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _ROW_OPERATORS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})

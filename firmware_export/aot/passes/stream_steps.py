@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from firmware_export.aot.graph import Graph, Loop, Node, View
 from firmware_export.aot.passes.uses import readers
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 def stream_steps(graph: Graph) -> Graph:

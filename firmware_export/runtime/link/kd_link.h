@@ -102,7 +102,7 @@ typedef struct kd_link_device {
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);
 
-    /* The HELLO answer as firmware_export.wire encodes it, with all facts: KD_HELLO_ANSWER_FIXED
+    /* The HELLO answer as kd_edge.base.wire encodes it, with all facts: KD_HELLO_ANSWER_FIXED
      * bytes or more. What does not fit into a frame is sent when the host asks. The link fills in
      * session, boot, receive_bytes, max_payload, depth, scores_bytes and max_baud. Counts and sizes
      * in it must be those below. */

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.front_end import model_front_end
-from firmware_export.raw_window import quantised_window
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Counts, raw_samples
 from kd_edge.link.messages import Hello
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
@@ -26,7 +26,7 @@ from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.session import Session, model_inputs, one_window
 from kd_edge.windows import WindowSet
-from kd_edge.windows.raw import Counts, raw_samples
+from kd_edge.windows.raw import quantised_window
 
 GOLDEN_PART = "golden windows"
 Progress = Callable[[str, int | None, int | None], None]

@@ -14,9 +14,10 @@ from firmware_export.boards.toolchain import Image
 from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
-from kd_edge import __version__
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
+from kd_edge.base.untrusted import load_arrays
+from kd_edge.base.version import __version__
 from kd_edge.pipeline.bundle import (
     REPORT_FILE,
     BundledModel,
@@ -27,8 +28,6 @@ from kd_edge.pipeline.bundle import (
     load_manifest,
 )
 from kd_edge.pipeline.raw_windows import RAW_FILE, read_counts
-from kd_edge.untrusted import load_arrays
-from kd_edge.windows.raw import Counts, raw_samples
 
 GOLDEN_FILE = "golden.npz"
 _MOST_ARENA_BYTES = 2**31

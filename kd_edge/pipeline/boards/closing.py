@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.messages import Memory
 from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Done

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from kd_edge.convert.quantisation import dequantize
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.quantisation import dequantize
 from kd_edge.link.messages import Answer, Memory
 from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.pipeline.boards.asked import (

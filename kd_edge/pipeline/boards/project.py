@@ -15,10 +15,10 @@ from firmware_export.project import (
     write_project,
 )
 from firmware_export.sensors import StreamSettings
-from kd_edge import __version__
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import layout_samples
+from kd_edge.base.version import __version__
 from kd_edge.pipeline.boards.bundle_image import BoardBundle, bundle_firmware, load_board_bundle
-from kd_edge.windows.raw import layout_samples
 
 SENSORS = ("replay", "stub")
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import check_folder, own_path
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import check_folder, own_path
 from kd_edge.pipeline.boards.asked import EvalSettings
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.compare import ORACLE

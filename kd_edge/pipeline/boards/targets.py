@@ -12,7 +12,7 @@ from typing import Any
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import start
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.bundle_image import BoardBundle, bundle_image

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import Recording
 
 

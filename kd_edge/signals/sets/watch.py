@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.recording import Recording, Stream
 from kd_edge.signals.sets.parsing import as_samples, not_like_the_set
 from kd_edge.signals.source import read_bytes

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 def _setting(default: float, low: float, high: float):

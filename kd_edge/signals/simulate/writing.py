@@ -7,8 +7,8 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from kd_edge.errors import KdEdgeError
-from kd_edge.files import write_text
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import write_text
 from kd_edge.signals.discover_writer import write_discover_csv
 from kd_edge.signals.recording import Recording
 from kd_edge.signals.simulate.generate import simulate

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from types import FunctionType
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 MAX_TABLES = 100_000  # the largest models for phones have about 10,000
 _SHARING = 2  # times its size that a file's tables may reach: some writers store equal names once

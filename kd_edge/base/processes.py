@@ -49,7 +49,7 @@ def _places() -> list[str]:
     here = os.path.realpath(os.getcwd())
     places = [os.path.abspath(p) for p in sys.path if p and os.path.realpath(p) != here]
     # Last: from a checkout that is the working folder, kd-edge itself is still found.
-    return [*places, str(Path(__file__).resolve().parents[1])]
+    return [*places, str(Path(__file__).resolve().parents[2])]
 
 
 def run_program(

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from kd_edge.convert.reach import check_reach
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.reach import check_reach
 
 IDENTIFIER = b"TFL3"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher

@@ -1,4 +1,4 @@
-"""Payloads of the serial link from values and back, as firmware_export.protocol states them."""
+"""Payloads of the serial link from values and back, as kd_edge.base.protocol states them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from firmware_export.protocol import FORMATS, SCALARS, Field, Message
+from kd_edge.base.protocol import FORMATS, SCALARS, Field, Message
 
 _LENGTH = struct.Struct("<H")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kd_edge.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError
 
 
 def quantize(values, scale: float, zero_point: int, dtype=np.int8) -> np.ndarray:

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 # The folder that holds the packages, and the packages whose source counts.
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("kd_edge", "firmware_export")
 
 # Modules that are named in a text, such as 'kd_edge.models.seed:single_teacher' or what `-m` takes.

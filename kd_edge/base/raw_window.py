@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kd_edge.convert.quantisation import quantize
-from kd_edge.errors import KdEdgeError
-from kd_edge.frontend import FrontEndConstants
-from kd_edge.runtimes.session import TensorSpec
-from kd_edge.windows.raw import Counts, raw_samples, window_from_counts
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
 
 
 def raw_bytes(front_end: FrontEndConstants) -> int:
@@ -55,22 +52,6 @@ def unpack_raw(content: bytes, front_end: FrontEndConstants) -> dict[str, np.nda
         counts[name] = values.reshape(shape).astype(np.int16)
         at += 2 * n_values
     return counts
-
-
-def quantised_window(
-    counts: Counts, front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
-) -> tuple[np.ndarray, ...]:
-    """The int8 inputs that a raw window becomes: a board's are the same, bit for bit.
-
-    Args:
-        front_end: as `model_front_end` leaves it for these inputs.
-        inputs: the model's, in its order.
-    """
-    window = window_from_counts(counts, front_end)
-    return tuple(
-        quantize(window[layout.name], spec.scale, spec.zero_point)
-        for layout, spec in zip(front_end.inputs, inputs, strict=True)
-    )
 
 
 def _shapes(front_end: FrontEndConstants) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,1 @@
+"""What both packages need: errors, files, the .tflite reader, the wire, frozen value types."""

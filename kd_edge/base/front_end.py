@@ -1,0 +1,116 @@
+"""The front end and one window of it as values: what Python and a board both run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.base.errors import KdEdgeError
+
+Biquads = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class StreamConstants:
+    """Every number of one modality's front end.
+
+    Attributes:
+        name: modality. channels: in order. unit: of the samples that go in.
+        source_rate_hz, rate_hz: samples a second before and after.
+        lsb: units a count where known, for boards that take raw 16-bit samples.
+        sos: biquads (b0, b1, b2, 1, a1, a2) in order, direct form II transposed.
+        sos_zi: their two states for a constant input of 1; a stream starts as if its first
+            sample had stood there for ever, so that an offset makes no transient.
+        envelope_sos, envelope_zi: the same, after rectification; empty where there is no envelope.
+        up, down, fir: polyphase resampling, taps at `up` times the source rate; 1, 1, () for none.
+        mean, scale: per channel, y = (x - mean) * scale; fitted on the training part.
+        causal: False for a front end that cannot be exported.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    unit: str
+    source_rate_hz: float
+    rate_hz: float
+    lsb: float | None
+    sos: Biquads
+    sos_zi: Biquads
+    envelope_sos: Biquads
+    envelope_zi: Biquads
+    up: int
+    down: int
+    fir: tuple[float, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    causal: bool
+
+    @property
+    def rectify(self) -> bool:
+        """Whether samples are rectified between the two filters."""
+        return bool(self.envelope_sos)
+
+
+@dataclass(frozen=True)
+class InputLayout:
+    """One model input: the modalities whose channels it joins, in order, and one window's shape."""
+
+    name: str
+    streams: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FrontEndConstants:
+    """The whole front end of a model, as numbers that a board can run."""
+
+    streams: tuple[StreamConstants, ...]
+    inputs: tuple[InputLayout, ...]
+
+    @property
+    def causal(self) -> bool:
+        return all(stream.causal for stream in self.streams)
+
+
+# What counts of one window are: stream name -> (samples, channels) int16.
+Counts = Mapping[str, np.ndarray]
+
+
+def layout_samples(layout: InputLayout) -> int:
+    """Samples of one window of an input, after the front end."""
+    return int(np.prod(layout.shape[:-1]))
+
+
+def raw_samples(constants: FrontEndConstants) -> dict[str, int]:
+    """How many samples of each stream the first window needs, at the sensor's own rate."""
+    wanted = {
+        name: layout_samples(layout) for layout in constants.inputs for name in layout.streams
+    }
+    return {
+        stream.name: (wanted[stream.name] - 1) * stream.down // stream.up + 1
+        for stream in constants.streams
+        if stream.name in wanted
+    }
+
+
+def lsb_of(stream: StreamConstants) -> float:
+    """Units a count.
+
+    Raises:
+        KdEdgeError KD_COUNTS: the recordings do not say.
+    """
+    if stream.lsb is None:
+        raise KdEdgeError(
+            "KD_COUNTS",
+            f"the recordings do not say what a count of '{stream.name}' is",
+            where=f"front_end.{stream.name}",
+            hint=f"set front_end.{stream.name}.lsb in the recipe and build again, or send int8 "
+            "windows",
+        )
+    return stream.lsb
+
+
+def dc_gain(sections: Biquads) -> float:
+    """Of biquads one after the other for a constant input; 1 for none."""
+    return float(np.prod([sum(section[:3]) / sum(section[3:]) for section in sections]))
