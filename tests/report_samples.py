@@ -5,15 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from kd_edge.measure.results import (
-    Accuracy,
-    Arena,
-    GroupAccuracy,
-    Interval,
-    Latency,
-    LayerCost,
-    Size,
-)
+from kd_edge.measure.results import Arena, Latency, LayerCost, Size
 from kd_edge.report.tree import (
     SCHEMA_VERSION,
     Curve,
@@ -28,6 +20,7 @@ from kd_edge.report.tree import (
     SampleWindow,
 )
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
+from kd_edge.tasks.figures import Accuracy, GroupAccuracy, Interval
 
 SUBJECTS = ("S1", "S2", "S3", "S4", "S5")
 HOST = "Invented CPU, 2 cores, Linux"

@@ -19,14 +19,28 @@ from scipy.special import softmax  # noqa: E402
 from waiting import ended, program  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
-from kd_edge.distill import engine  # noqa: E402
-from kd_edge.distill.objective import make_objective, pack_targets  # noqa: E402
-from kd_edge.distill.trainer import TrainSettings, predict_logits, train  # noqa: E402
+from kd_edge.distill import trainer  # noqa: E402
+from kd_edge.distill.augmentations import make_augmentations  # noqa: E402
+from kd_edge.distill.batch import Outputs, Taught  # noqa: E402
+from kd_edge.distill.losses import make_loss, weigh_labels  # noqa: E402
+from kd_edge.distill.teaching import Teaching  # noqa: E402
+from kd_edge.distill.trainer import Augmenting, TrainSettings, predict_logits  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
+from kd_edge.tasks import find_task  # noqa: E402
 from kd_edge.windows import WindowSet  # noqa: E402
 
-SETTINGS = TrainSettings(epochs=4, batch_size=16, learning_rate=1e-2, patience=None, seed=7)
-DISTILL = dataclasses.replace(SETTINGS, loss="hinton", temperature=3.0, alpha=0.1)
+SETTINGS = TrainSettings(
+    epochs=4,
+    batch_size=16,
+    learning_rate=1e-2,
+    patience=None,
+    seed=7,
+    loss=weigh_labels(None, None),
+)
+HINTON = weigh_labels(make_loss("hinton", {"temperature": 3.0}), 0.1)
+MSE = weigh_labels(make_loss("logit-mse", {}), 0.5)
+SAME = Augmenting(copies=1, augmentations=make_augmentations({"gain": 0.0}), rates_hz={})
+DISTILL = dataclasses.replace(SETTINGS, loss=HINTON)
 
 
 def windows(n=75, seed=0, names=("emg", "imu")):
@@ -52,9 +66,22 @@ def student(seed=1, name="tcn", names=("emg", "imu"), **options):
     return build_model(name, input_shapes=shapes, n_classes=3, seed=seed, options=small | options)
 
 
+def train(*arguments, **settings):
+    return trainer.train(*arguments, task=find_task("classification"), **settings)
+
+
 def teacher_logits(data):
     rng = np.random.default_rng(11)
     return (4 * np.eye(3)[data.labels] + rng.normal(0, 1, (len(data), 3))).astype("float32")
+
+
+def taught(data):
+    return said(teacher_logits(data))
+
+
+def said(logits):
+    """What a teacher of those logits said."""
+    return Taught(logits, (Outputs(logits, {}),))
 
 
 def stop_after(epoch):
@@ -70,7 +97,7 @@ def test_a_student_learns_from_its_teacher():
     data, held_out = windows(150), windows(60, seed=5)
     model = student()
     settings = dataclasses.replace(DISTILL, epochs=12)
-    history = train(model, data, held_out, settings, name="s", teacher_logits=teacher_logits(data))
+    history = train(model, data, held_out, settings, name="s", teacher=taught(data))
     answers = predict_logits(model, held_out).argmax(axis=1)
     assert (answers == held_out.labels).mean() > 0.9
     assert history.loss[-1] < history.loss[0]
@@ -142,7 +169,7 @@ def test_progress_tells_each_epoch():
 def test_an_interrupted_run_goes_on_to_the_same_model(tmp_path):
     """Oracle: the run that was not interrupted, bit for bit, dropout and order of windows too."""
     data, held_out = windows(names=("emg",)), windows(30, seed=5, names=("emg",))
-    arguments = {"name": "s", "teacher_logits": teacher_logits(data)}
+    arguments = {"name": "s", "teacher": taught(data)}
 
     def recurrent():
         return student(name="seed-single-student", names=("emg",))
@@ -199,7 +226,7 @@ import test_distill_trainer as t
 data = t.windows()
 t.train(
     t.student(), data, t.windows(30, seed=5), t.DISTILL, name="s",
-    teacher_logits=t.teacher_logits(data), checkpoint=Path(sys.argv[2]),
+    teacher=t.taught(data), checkpoint=Path(sys.argv[2]),
     progress=lambda done: print("epoch", done.epoch, flush=True),
 )
 """
@@ -229,7 +256,7 @@ def test_a_killed_run_loses_at_most_one_epoch(tmp_path):
         windows(30, seed=5),
         DISTILL,
         name="s",
-        teacher_logits=teacher_logits(data),
+        teacher=taught(data),
         checkpoint=path,
         progress=seen.append,
     )
@@ -238,22 +265,103 @@ def test_a_killed_run_loses_at_most_one_epoch(tmp_path):
     assert len(history.loss) == 4
 
 
-def test_both_engines_compute_the_same():
-    """Oracle: Keras' own training step, which every backend has; dropout off."""
+def test_an_epoch_computes_what_keras_own_steps_compute():
+    """Oracle: Keras' compile and train_on_batch, with the loss written out; dropout off."""
+    data, logits = windows(48), teacher_logits(windows(48))
+    model, plain = student(dropout=0.0), student(dropout=0.0)
+    settings = dataclasses.replace(DISTILL, epochs=2, batch_size=20)
+    history = train(model, data, None, settings, name="s", teacher=said(logits))
+
+    def loss(packed, answers):
+        labels = keras.ops.cast(packed[:, 0], "int32")
+        hard = keras.losses.sparse_categorical_crossentropy(labels, answers, from_logits=True)
+        soft = keras.ops.softmax(packed[:, 1:] / 3) * keras.ops.log_softmax(answers / 3)
+        return 0.1 * hard - 0.9 * 9 * keras.ops.sum(soft, axis=-1)
+
+    plain.compile(optimizer=keras.optimizers.Adam(1e-2), loss=loss)
+    packed = np.concatenate([data.labels[:, None].astype("float32"), logits], axis=1)
+    inputs = list(data.inputs.values())
+    means = []
+    for epoch in range(2):
+        order = np.random.default_rng([7, epoch]).permutation(48)
+        total = 0.0
+        for start in range(0, 48, 20):
+            chosen = order[start : start + 20]
+            total += len(chosen) * plain.train_on_batch([x[chosen] for x in inputs], packed[chosen])
+        means.append(total / 48)
+    np.testing.assert_allclose(history.loss, means, rtol=1e-4)
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_teachers_asked_in_each_step_teach_as_those_asked_once():
+    """Oracle: the run on outputs that were computed before; the copies that gain 0 leaves alone."""
     data = windows(48)
-    packed = pack_targets(data.labels, teacher_logits(data))
-    objective = make_objective(loss="hinton", temperature=3.0, alpha=0.1)
-    results = []
-    for kind in (engine.GraphEngine, engine.BatchEngine):
-        model = student(dropout=0.0)
-        optimizer = keras.optimizers.Adam(1e-2)
-        runner = kind(model, optimizer, objective, list(data.inputs.values()), packed, 20)
-        figures = [runner.run_epoch(np.random.default_rng(e).permutation(48)) for e in range(2)]
-        results.append((figures, model.get_weights()))
-    (ours, our_weights), (theirs, their_weights) = results
-    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
-    for a, b in zip(our_weights, their_weights, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
+    teaching = Teaching([student(seed=5)])
+    before, during = student(dropout=0.0), student(dropout=0.0)
+    train(before, data, None, DISTILL, name="s", teacher=teaching)
+    # An epoch of two showings a window takes as many steps as two epochs.
+    settings = dataclasses.replace(DISTILL, augmentation=SAME, batch_size=96, epochs=1)
+    once = dataclasses.replace(DISTILL, batch_size=48, epochs=1)
+    train(during, data, None, settings, name="s", teacher=teaching)
+    reference = student(dropout=0.0)
+    train(reference, data, None, once, name="s", teacher=teaching)
+    for ours, theirs in zip(during.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_teacher_and_student_see_the_same_changed_window():
+    """Oracle: a student that is its teacher's twin: whatever the change, both say the same."""
+    data, twin = windows(48), student(dropout=0.0)
+    teacher = student(dropout=0.0)
+    changes = make_augmentations({"gain": 0.5, "offset": 0.5, "shift": 0.2})
+    settings = dataclasses.replace(
+        SETTINGS,
+        epochs=1,
+        learning_rate=1e-30,
+        loss=make_loss("logit-mse", {}),
+        augmentation=Augmenting(2, changes, {"emg": 20.0, "imu": 20.0}),
+    )
+    freeze_norms(twin)
+    history = train(twin, data, None, settings, name="s", teacher=Teaching([teacher]))
+    assert history.loss[0] < 1e-9
+
+
+def freeze_norms(model):
+    """Batch normalisation answers in training as it does outside of it."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def test_an_interrupted_augmented_run_goes_on_to_the_same_model(tmp_path):
+    """Oracle: the run that was not interrupted, bit for bit: the random changes go on as well."""
+    data = windows(names=("emg",))
+    changes = Augmenting(1, make_augmentations({"gain": 0.3, "shift": 0.1}), {"emg": 40.0})
+    settings = dataclasses.replace(DISTILL, augmentation=changes, epochs=3)
+    arguments = {"name": "s", "teacher": Teaching([student(seed=5, names=("emg",))])}
+    whole, resumed = student(names=("emg",)), student(names=("emg",))
+    expected = train(whole, data, None, settings, **arguments)
+    arguments["checkpoint"] = tmp_path / "s.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        train(student(names=("emg",)), data, None, settings, progress=stop_after(1), **arguments)
+    assert train(resumed, data, None, settings, **arguments).loss == expected.loss
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_say_what_a_window_counts():
+    """Oracle: the run on the windows that weigh something, with the step's mean scaled alike."""
+    data = windows(32)
+    settings = dataclasses.replace(SETTINGS, epochs=1, batch_size=32)
+    weighed, plain = student(dropout=0.0), student(dropout=0.0)
+    freeze_norms(weighed)
+    freeze_norms(plain)
+    half = np.where(np.arange(32) < 16, 2.0, 0.0).astype("float32")
+    train(weighed, data, None, settings, name="s", weights=half)
+    train(plain, data.take(np.arange(16)), None, settings, name="s")
+    for ours, theirs in zip(weighed.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_logits_are_predicted_by_input_name():
@@ -296,7 +404,7 @@ def test_probabilities_of_a_teacher_are_refused():
             None,
             DISTILL,
             name="s",
-            teacher_logits=softmax(teacher_logits(data), axis=1),
+            teacher=said(softmax(teacher_logits(data), axis=1)),
         )
     assert caught.value.code == "KD_NOT_LOGITS"
 
@@ -306,17 +414,20 @@ def test_probabilities_of_a_teacher_are_refused():
     [
         ("KD_RECIPE_VALUE", {"epochs": 0}, None),
         ("KD_RECIPE_VALUE", {"patience": 3}, None),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": 0.5}, None),
+        ("KD_RECIPE_VALUE", {"loss": HINTON}, None),
+        ("KD_RECIPE_VALUE", {"augmentation": Augmenting(0, (), {})}, None),
+        ("KD_RECIPE_VALUE", {"loss": MSE, "augmentation": SAME}, np.zeros((30, 3))),
         ("KD_RECIPE_VALUE", {}, np.zeros((30, 3), "f4")),
-        ("KD_SHAPE", {"loss": "logit-mse", "alpha": 0.5}, np.zeros((29, 3), "f4")),
-        ("KD_DIVERGED", {"loss": "logit-mse", "alpha": 0.5}, np.full((30, 3), np.inf, "f4")),
+        ("KD_SHAPE", {"loss": MSE}, np.zeros((29, 3), "f4")),
+        ("KD_DIVERGED", {"loss": MSE}, np.full((30, 3), np.inf, "f4")),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(code, change, logits):
     """Oracle: the error's code."""
     settings = dataclasses.replace(SETTINGS, **change)
+    teacher = None if logits is None else said(logits)
     with pytest.raises(KdEdgeError) as caught:
-        train(student(), windows(30), None, settings, name="s", teacher_logits=logits)
+        train(student(), windows(30), None, settings, name="s", teacher=teacher)
     assert caught.value.code == code
 
 

@@ -1,13 +1,15 @@
-"""Several teachers as one: their logits on the same windows become one set of logits."""
+"""Several teachers as one: their logits on the same examples become one set of logits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from keras import ops
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.distill.batch import Tensor
 from kd_edge.distill.logits import require_logits
 
 
@@ -20,17 +22,38 @@ def combine(
     """Joint logits of several teachers.
 
     Args:
-        logits: (n, classes) of each teacher, unnormalised, on the same windows in the same order.
+        logits: (n, ..., classes) of each teacher, unnormalised, on the same examples in one order.
         method: a key of `ENSEMBLES`.
-        held_out_accuracy: of each teacher on windows that it was not trained on, 0 to 1; only
+        held_out_accuracy: of each teacher on examples that it was not trained on, 0 to 1; only
             'accuracy-weighted' reads it.
 
     Returns:
-        (n, classes) float32 logits (log-probabilities where probabilities were averaged).
+        (n, ..., classes) float32 logits (log-probabilities where probabilities were averaged).
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: no such method. KD_SHAPE: shapes differ. KD_NOT_LOGITS: some
             are probabilities. KD_RECIPE_VALUE: accuracies missing, out of range or all zero.
+    """
+    if len({np.shape(x) for x in logits}) != 1 or np.ndim(logits[0]) < 2:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            "teachers' logits must have one shape (examples, ..., classes)",
+            where=f"shapes {[np.shape(x) for x in logits]}",
+        )
+    for index, values in enumerate(logits):
+        require_logits(values, f"the outputs of teacher {index + 1}")
+    join = joiner(method, len(logits), held_out_accuracy)
+    stacked = np.stack(logits).astype(np.float32)
+    return np.asarray(ops.convert_to_numpy(join(stacked)), np.float32)
+
+
+def joiner(
+    method: str, n_teachers: int, held_out_accuracy: Sequence[float] | None
+) -> Callable[[Tensor], Tensor]:
+    """A function (teachers, n, ..., classes) -> (n, ..., classes), also inside a graph.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_VALUE: as `combine`.
     """
     if method not in ENSEMBLES:
         raise KdEdgeError(
@@ -38,58 +61,45 @@ def combine(
             f"there is no ensemble '{method}'{nearest(method, ENSEMBLES)}",
             hint=f"ensembles: {', '.join(ENSEMBLES)}",
         )
-    if len({np.shape(x) for x in logits}) != 1 or np.ndim(logits[0]) != 2:
-        raise KdEdgeError(
-            "KD_SHAPE",
-            "teachers' logits must have one shape (windows, classes)",
-            where=f"shapes {[np.shape(x) for x in logits]}",
-        )
-    for index, values in enumerate(logits):
-        require_logits(values, f"the outputs of teacher {index + 1}")
-    stacked = np.stack(logits).astype(np.float64)
-    return ENSEMBLES[method](stacked, held_out_accuracy).astype(np.float32)
+    if method == "accuracy-weighted":
+        _check_accuracies(held_out_accuracy, n_teachers)
+    return lambda logits: ENSEMBLES[method](logits, held_out_accuracy)
 
 
-def mean_logits(logits: np.ndarray, _held_out_accuracy=None) -> np.ndarray:
-    """Mean of the logits: (teachers, n, classes) -> (n, classes)."""
-    return logits.mean(axis=0)
+def mean_logits(logits, _held_out_accuracy=None):
+    """Mean of the logits: (teachers, n, ..., classes) -> (n, ..., classes)."""
+    return ops.mean(logits, axis=0)
 
 
-def mean_probabilities(logits: np.ndarray, _held_out_accuracy=None) -> np.ndarray:
-    """Logarithm of the mean of the probabilities: (teachers, n, classes) -> (n, classes)."""
-    return _mix(logits, np.zeros(len(logits)))
+def mean_probabilities(logits, _held_out_accuracy=None):
+    """Logarithm of the mean of the probabilities, of the same shapes."""
+    return _mix(logits, ops.zeros_like(logits[..., 0]))
 
 
-def accuracy_weighted(logits: np.ndarray, held_out_accuracy: Sequence[float] | None) -> np.ndarray:
+def accuracy_weighted(logits, held_out_accuracy: Sequence[float]):
     """Logarithm of the mean of the probabilities, weighted by each teacher's held-out accuracy."""
-    accuracy = np.asarray([] if held_out_accuracy is None else held_out_accuracy, float)
-    if len(accuracy) != len(logits) or not ((accuracy >= 0) & (accuracy <= 1)).all():
-        raise KdEdgeError(
-            "KD_RECIPE_VALUE",
-            f"'accuracy-weighted' needs an accuracy from 0 to 1 for each of {len(logits)} teachers",
-            where=f"held_out_accuracy {held_out_accuracy}",
-        )
-    if not accuracy.any():
-        raise KdEdgeError("KD_RECIPE_VALUE", "every teacher has a held-out accuracy of 0")
-    with np.errstate(divide="ignore"):  # a teacher that is never right weighs nothing
-        return _mix(logits, np.log(accuracy))
+    # A teacher that is never right weighs nothing.
+    log_weights = [math.log(a) if a > 0 else -math.inf for a in held_out_accuracy]
+    shape = (len(log_weights),) + (1,) * (len(logits.shape) - 2)
+    weights = ops.reshape(ops.convert_to_tensor(log_weights, "float32"), shape)
+    return _mix(logits, weights + ops.zeros_like(logits[..., 0]))
 
 
-def confidence_weighted(logits: np.ndarray, _held_out_accuracy=None) -> np.ndarray:
-    """Logarithm of the mean of the probabilities, weighted window by window by exp(-entropy).
+def confidence_weighted(logits, _held_out_accuracy=None):
+    """Logarithm of the mean of the probabilities, weighted example by example by exp(-entropy).
 
     exp(entropy) is the number of classes that a teacher hesitates between (its perplexity). After
     the per-sample weights of H. Zhang, D. Chen, C. Wang, "Confidence-Aware Multi-Teacher Knowledge
     Distillation", ICASSP 2022, with the entropy in place of the cross-entropy to the label, so
-    that windows without labels can be used as well.
+    that examples without labels can be used as well.
     """
-    log_p = log_softmax(logits, axis=-1)
-    entropy = -(np.exp(log_p) * log_p).sum(axis=-1)
+    log_p = ops.log_softmax(logits, axis=-1)
+    entropy = -ops.sum(ops.exp(log_p) * log_p, axis=-1)
     return _mix(logits, -entropy)
 
 
-# name -> function of ((teachers, n, classes) logits, held-out accuracies or None).
-ENSEMBLES: dict[str, Callable[[np.ndarray, Sequence[float] | None], np.ndarray]] = {
+# name -> function of ((teachers, n, ..., classes) logits, held-out accuracies or None).
+ENSEMBLES: dict[str, Callable[[Tensor, Sequence[float] | None], Tensor]] = {
     "mean-logits": mean_logits,
     "mean-probabilities": mean_probabilities,
     "accuracy-weighted": accuracy_weighted,
@@ -97,8 +107,19 @@ ENSEMBLES: dict[str, Callable[[np.ndarray, Sequence[float] | None], np.ndarray]]
 }
 
 
-def _mix(logits: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    """log sum_t w_t softmax(logits_t); log_weights (teachers,) or (teachers, n), any scale."""
-    log_w = log_weights - logsumexp(log_weights, axis=0)
-    log_w = log_w.reshape(log_w.shape + (1,) * (logits.ndim - log_w.ndim))
-    return logsumexp(log_softmax(logits, axis=-1) + log_w, axis=0)
+def _mix(logits, log_weights):
+    """log sum_t w_t softmax(logits_t); log_weights (teachers, n, ...), of any scale."""
+    log_w = log_weights - ops.logsumexp(log_weights, axis=0, keepdims=True)
+    return ops.logsumexp(ops.log_softmax(logits, axis=-1) + ops.expand_dims(log_w, -1), axis=0)
+
+
+def _check_accuracies(held_out_accuracy: Sequence[float] | None, n_teachers: int) -> None:
+    accuracy = np.asarray([] if held_out_accuracy is None else held_out_accuracy, float)
+    if len(accuracy) != n_teachers or not ((accuracy >= 0) & (accuracy <= 1)).all():
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"'accuracy-weighted' needs an accuracy from 0 to 1 for each of {n_teachers} teachers",
+            where=f"held_out_accuracy {held_out_accuracy}",
+        )
+    if not accuracy.any():
+        raise KdEdgeError("KD_RECIPE_VALUE", "every teacher has a held-out accuracy of 0")

@@ -14,18 +14,48 @@ def require_logits(values: np.ndarray, what: str) -> None:
     """Refuse probabilities: a softmax of a softmax teaches nearly nothing, and says nothing.
 
     Args:
-        values: (batch, classes).
+        values: (batch, ..., classes).
         what: whose they are, for the message.
 
     Raises:
         KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one.
     """
-    if values.ndim != 2 or values.size == 0:
+    if values.size == 0:
         return
-    if (values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < _TOLERANCE:
+    if (values >= 0).all() and np.abs(values.sum(axis=-1) - 1).max() < _TOLERANCE:
         raise KdEdgeError(
             "KD_NOT_LOGITS",
             f"{what} are probabilities, and logits belong here",
             where=f"{len(values)} rows, each of which sums to one",
             hint="take the softmax off the model's last layer; a logarithm of them will do as well",
         )
+
+
+def require_both(student_logits, teacher_logits) -> None:
+    """Refuse probabilities on either side, where the values are known (not while tracing).
+
+    Args:
+        student_logits, teacher_logits: (batch, ..., classes).
+
+    Raises:
+        KdEdgeError KD_NOT_LOGITS: as `require_logits`.
+    """
+    for values, what in (
+        (student_logits, "the student's outputs"),
+        (teacher_logits, "the teacher's"),
+    ):
+        known = _values(values)
+        if known is not None:
+            require_logits(known, what)
+
+
+def _values(x) -> np.ndarray | None:
+    """The numbers in `x`, or None while a graph is being traced (then the trainer has checked)."""
+    if isinstance(x, np.ndarray):
+        return x
+    from keras import ops
+
+    try:
+        return ops.convert_to_numpy(x)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return None

@@ -1,11 +1,11 @@
-"""Training of teachers and students: on labels, or distilled from logits computed beforehand."""
+"""Training of teachers and students: on labels, or distilled from teachers."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,10 +14,31 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
-from kd_edge.distill.engine import make_engine
+from kd_edge.distill.augmentations import Augmentation, Augmenter
+from kd_edge.distill.batch import Taught
+from kd_edge.distill.engine import Engine, Lesson
 from kd_edge.distill.logits import require_logits
-from kd_edge.distill.objective import hard_loss, make_objective, pack_targets
+from kd_edge.distill.losses import Loss
+from kd_edge.distill.objective import Objective
+from kd_edge.distill.tapped import Tapped, inputs_of
+from kd_edge.distill.teaching import Teaching
+from kd_edge.tasks import Task
 from kd_edge.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class Augmenting:
+    """How training examples are changed, in the step: student and teachers see the same.
+
+    Attributes:
+        copies: how often an epoch shows each example changed anew, beside once as it is.
+        augmentations: one after the other.
+        rates_hz: samples a second of each input that has a time axis.
+    """
+
+    copies: int
+    augmentations: tuple[Augmentation, ...]
+    rates_hz: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -30,9 +51,8 @@ class TrainSettings:
         learning_rate: of Adam, at the start.
         patience: epochs without a better validation loss before training ends; None: never.
         seed: of the order of the windows.
-        loss: a name in `losses.LOSSES`, or None for labels alone.
-        temperature: of a loss that takes one.
-        alpha: weight of the labels' cross-entropy; 1 - alpha is the distillation loss's.
+        loss: what is minimised; `losses.weigh_labels` joins one with the labels.
+        augmentation: of the training examples; None for none.
         learning_rate_decay: 'none', or 'cosine': down to 0 over `epochs`, step by step.
     """
 
@@ -41,9 +61,8 @@ class TrainSettings:
     learning_rate: float
     patience: int | None
     seed: int
-    loss: str | None = None
-    temperature: float | None = None
-    alpha: float | None = None
+    loss: Loss
+    augmentation: Augmenting | None = None
     learning_rate_decay: str = "none"
 
 
@@ -92,7 +111,9 @@ def train(
     settings: TrainSettings,
     *,
     name: str,
-    teacher_logits: np.ndarray | None = None,
+    task: Task,
+    teacher: Teaching | Taught | None = None,
+    weights: np.ndarray | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[EpochProgress], None] | None = None,
 ) -> History:
@@ -101,10 +122,14 @@ def train(
     The best epoch is the one of least validation loss; without validation windows it is the last.
 
     Args:
-        model: its inputs are named as the windows' inputs; its output is (batch, classes) logits.
-        train, validation: windows with labels.
+        model: its inputs are named as the windows' inputs; its output is (batch, ..., classes)
+            logits.
+        train, validation: windows with labels; `train` has the teachers' inputs as well.
         name: the model's, for progress and errors.
-        teacher_logits: (len(train), classes), unnormalised, of the training windows in their order.
+        task: what outputs and labels mean.
+        teacher: whom the loss learns from: networks, or what they said to the training windows
+            in their order (where nothing is augmented).
+        weights: (len(train),) of each window's loss; None: all alike.
         checkpoint: file that is written after each epoch. The same call with the same untrained
             model goes on from it; a checkpoint of anything else is not used.
         progress: called after each epoch that ended and is on disk.
@@ -115,8 +140,11 @@ def train(
         range or without meaning. KD_EMPTY_PART: no windows. KD_DIVERGED: the loss is not finite.
         KD_OUTPUT: the checkpoint cannot be written.
     """
-    _check(model, train, validation, settings, teacher_logits)
-    session = _Session(model, train, validation, settings, name, teacher_logits, checkpoint)
+    _check_parts(train, validation)
+    _check_settings(settings, has_validation=validation is not None)
+    lesson = _lesson(model, train, settings, teacher, weights)
+    _check(model, train, task, settings.loss, lesson)
+    session = _Session(model, lesson, validation, settings, name, task, teacher, checkpoint)
     while session.goes_on:
         done = session.run_epoch()
         if progress is not None:
@@ -125,45 +153,45 @@ def train(
 
 
 def predict_logits(model: keras.Model, windows: WindowSet, batch_size: int = 256) -> np.ndarray:
-    """(n, classes) float32 outputs of the model, dropout off.
+    """(n, ..., classes) float32 outputs of the model, dropout off.
 
     Raises:
         KdEdgeError KD_SHAPE: the windows are not the model's.
     """
-    inputs = _inputs_of(model, windows)
+    inputs = list(inputs_of(model, windows).values())
     parts = [
         np.asarray(model.predict_on_batch([x[start : start + batch_size] for x in inputs]))
         for start in range(0, len(windows), batch_size)
     ]
-    n_classes = model.output_shape[-1]
-    return np.concatenate(parts).astype(np.float32) if parts else np.empty((0, n_classes), "f4")
+    if not parts:
+        return np.empty((0, *model.output_shape[1:]), np.float32)
+    return np.concatenate(parts).astype(np.float32)
 
 
 class _Session:
     """One call of `train`: the model, its optimizer, and what is known after each epoch."""
 
-    def __init__(self, model, training, validation, settings, name, teacher_logits, checkpoint):
+    def __init__(self, model, lesson, validation, settings, name, task, teacher, checkpoint):
         self._model = model
         self._validation = validation
         self._settings = settings
         self._name = name
+        self._task = task
         self._checkpoint = checkpoint
-        self._n = len(training)
+        self._shown = lesson.shown
         self._history: dict[str, list[float]] = {field: [] for field in History.__annotations__}
         self._best = model.get_weights()
-        self._optimizer = keras.optimizers.Adam(_learning_rate(settings, self._n))
-        self._optimizer.build(model.trainable_variables)
-        inputs = _inputs_of(model, training)
-        targets = pack_targets(training.labels, teacher_logits)
+        student = Tapped(model, settings.loss.taps().student, name)
+        objective = Objective(settings.loss, task, student, _teacher_shapes(lesson))
+        self._optimizer = keras.optimizers.Adam(_learning_rate(settings, self._shown))
+        self._engine = Engine(student, objective, self._optimizer, lesson, settings.batch_size)
+        self._optimizer.build(self._engine.trainable_variables)
+        random = lesson.augmenter.variables if lesson.augmenter else []
+        # Everything that the next epoch depends on, beside the optimizer.
+        self._variables = [*model.variables, *objective.variables, *random]
         if checkpoint is not None:
-            self._key = self._digest([*inputs, targets])
+            self._key = self._digest(lesson, teacher)
             self._resume()
-        objective = make_objective(
-            loss=settings.loss, temperature=settings.temperature, alpha=settings.alpha
-        )
-        self._engine = make_engine(
-            model, self._optimizer, objective, inputs, targets, settings.batch_size
-        )
 
     @property
     def goes_on(self) -> bool:
@@ -180,8 +208,8 @@ class _Session:
         started = time.perf_counter()
         epoch = len(self._history["loss"])
         # Seeded by epoch: a resumed run sees the windows in the order of an uninterrupted one.
-        order = np.random.default_rng([self._settings.seed, epoch]).permutation(self._n)
-        loss, accuracy = self._engine.run_epoch(order)
+        order = np.random.default_rng([self._settings.seed, epoch]).permutation(self._shown)
+        loss, accuracy = self._engine.run_epoch(order, epoch)
         if not math.isfinite(loss):
             raise self._diverged(epoch + 1, loss)
         figures = {"loss": loss, "accuracy": accuracy, **self._validate()}
@@ -203,12 +231,11 @@ class _Session:
         if self._validation is None:
             return {}
         logits = predict_logits(self._model, self._validation)
-        targets = pack_targets(self._validation.labels, None)
-        losses = keras.ops.convert_to_numpy(hard_loss(targets, logits))
-        right = logits.argmax(axis=1) == self._validation.labels
+        truth = self._validation.labels
+        losses = keras.ops.convert_to_numpy(self._task.hard_loss(logits, truth))
         return {
             "validation_loss": float(losses.mean()),
-            "validation_accuracy": float(right.mean()),
+            "validation_accuracy": self._task.share_right(logits, truth),
         }
 
     def _progress(self) -> EpochProgress:
@@ -238,18 +265,26 @@ class _Session:
             "very large samples with `kd-edge data inspect`",
         )
 
-    def _digest(self, arrays: list[np.ndarray]) -> str:
+    def _digest(self, lesson: Lesson, teacher: Teaching | Taught | None) -> str:
         held_out = self._validation
+        arrays = [*lesson.inputs.values(), lesson.truth]
+        if lesson.weights is not None:
+            arrays.append(lesson.weights)
         if held_out is not None:
-            arrays = [*arrays, *held_out.inputs.values(), held_out.labels]
+            arrays += [*held_out.inputs.values(), held_out.labels]
+        if isinstance(teacher, Teaching):
+            arrays += teacher.weights
+        elif teacher is not None:
+            arrays += keras.tree.flatten(teacher)
         description = {
-            "settings": asdict(self._settings),
+            "settings": repr(self._settings),
+            "task": self._task.name,
             "name": self._name,
             "model": self._model.to_json(),
             "backend": keras.backend.backend(),
             "code": code_digest(__name__, "kd_edge.models"),
         }
-        return checkpoints.key_of(description, [*arrays, *_numpy(self._model.variables)])
+        return checkpoints.key_of(description, [*arrays, *_numpy(self._variables)])
 
     def _resume(self) -> None:
         state = checkpoints.load(self._checkpoint, self._key)
@@ -258,7 +293,7 @@ class _Session:
         self._history = state.history
         self._best = list(state.best)
         for variables, values in (
-            (self._model.variables, state.variables),
+            (self._variables, state.variables),
             (self._optimizer.variables, state.optimizer),
         ):
             for variable, value in zip(variables, values, strict=True):
@@ -272,14 +307,14 @@ class _Session:
             checkpoints.State(
                 key=self._key,
                 history=self._history,
-                variables=_numpy(self._model.variables),
+                variables=_numpy(self._variables),
                 optimizer=_numpy(self._optimizer.variables),
                 best=self._best,
             ),
         )
 
 
-def _learning_rate(settings: TrainSettings, n_windows: int):
+def _learning_rate(settings: TrainSettings, n_shown: int):
     """Adam's rate: a number, or a schedule over every step of all epochs.
 
     'cosine': rate * (1 + cos(π step / steps)) / 2; I. Loshchilov, F. Hutter, "SGDR: Stochastic
@@ -287,7 +322,7 @@ def _learning_rate(settings: TrainSettings, n_windows: int):
     """
     if settings.learning_rate_decay == "none":
         return settings.learning_rate
-    steps = settings.epochs * math.ceil(n_windows / settings.batch_size)
+    steps = settings.epochs * math.ceil(n_shown / settings.batch_size)
     return keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
 
 
@@ -295,47 +330,76 @@ def _numpy(variables) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def _inputs_of(model: keras.Model, windows: WindowSet) -> list[np.ndarray]:
-    """The windows' arrays in the order of the model's inputs, found by name."""
-    expected = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
-    if windows.input_shapes != expected:
+def _lesson(model, training, settings, teacher, weights) -> Lesson:
+    """The training windows with what the teachers have to do with them."""
+    own, augmenting = inputs_of(model, training), settings.augmentation
+    if teacher is None or isinstance(teacher, Taught):
+        inputs = own
+    else:
+        inputs = own | {name: training.inputs[name] for name in teacher.inputs}
+    if augmenting is None:
+        taught = teacher.once(training) if isinstance(teacher, Teaching) else teacher
+        return Lesson(inputs, training.labels, weights, taught)
+    if isinstance(teacher, Taught):
         raise KdEdgeError(
-            "KD_SHAPE",
-            "the windows are not the model's inputs",
-            where=f"model {expected}, windows {windows.input_shapes}",
-            hint="the recipe's front end or the model's inputs have changed since it was built",
+            "KD_RECIPE_VALUE",
+            "outputs computed before training do not belong to augmented windows",
+            hint="give the teachers themselves, or leave the augmentation out",
         )
-    return [windows.inputs[name] for name in expected]
+    augmenter = Augmenter(augmenting.augmentations, augmenting.rates_hz, settings.seed)
+    return Lesson(
+        inputs, training.labels, weights, None, teacher, augmenter, copies=augmenting.copies
+    )
 
 
-def _check(model, training, validation, settings, teacher_logits) -> None:
+def _teacher_shapes(lesson: Lesson) -> dict[str, tuple[int, ...]]:
+    """Shape of one example's output of each layer of the teachers that the loss looks at."""
+    if lesson.teaching is not None:
+        return lesson.teaching.shapes
+    if lesson.taught is None:
+        return {}
+    return {n: tuple(x.shape[1:]) for n, x in lesson.taught.teachers[0].features.items()}
+
+
+def _check_parts(training: WindowSet, validation: WindowSet | None) -> None:
     for part, windows in (("training", training), ("validation", validation)):
         if windows is not None and len(windows) == 0:
             raise KdEdgeError("KD_EMPTY_PART", f"the {part} part has no windows")
-    _check_settings(settings, has_validation=validation is not None)
-    if (settings.loss is None) != (teacher_logits is None):
+
+
+def _check(model, training, task: Task, loss: Loss, lesson: Lesson) -> None:
+    n_classes = model.output_shape[-1]
+    task.check(model.output_shape, training.labels, n_classes)
+    has_teacher = lesson.taught is not None or lesson.teaching is not None
+    if has_teacher != loss.needs_teacher:
         raise KdEdgeError(
             "KD_RECIPE_VALUE", "a distillation loss and a teacher's logits belong together"
         )
-    n_classes = model.output_shape[-1]
-    if training.labels.min() < 0 or training.labels.max() >= n_classes:
-        raise KdEdgeError(
-            "KD_SHAPE", f"labels must be from 0 to {n_classes - 1}, the model's classes"
-        )
-    if teacher_logits is None:
-        return
-    if teacher_logits.shape != (len(training), n_classes):
+    if lesson.weights is not None and lesson.weights.shape != (len(training),):
+        raise KdEdgeError("KD_SHAPE", f"weights are {lesson.weights.shape}, not {(len(training),)}")
+    if lesson.taught is not None:
+        _check_logits(np.asarray(lesson.taught.logits), (len(training), *model.output_shape[1:]))
+    if lesson.teaching is not None:
+        few = {name: array[:256] for name, array in lesson.inputs.items()}
+        logits = keras.ops.convert_to_numpy(lesson.teaching(few).logits)
+        _check_logits(logits, (len(logits), *model.output_shape[1:]))
+
+
+def _check_logits(logits: np.ndarray, shape: tuple[int, ...]) -> None:
+    if logits.shape != shape:
         raise KdEdgeError(
             "KD_SHAPE",
-            f"the teacher's logits are {teacher_logits.shape}, not {(len(training), n_classes)}",
-            hint="compute them on these windows, augmented copies too",
+            f"the teacher's logits are {logits.shape}, not {shape}",
+            hint="compute them on these windows",
         )
-    if not np.isfinite(teacher_logits).all():
+    if not np.isfinite(logits).all():
         raise KdEdgeError("KD_DIVERGED", "the teacher's logits are not all finite")
-    require_logits(teacher_logits, "the teacher's outputs")
+    require_logits(logits, "the teacher's outputs")
 
 
 def _check_settings(settings: TrainSettings, *, has_validation: bool) -> None:
+    if settings.augmentation is not None and settings.augmentation.copies < 1:
+        raise KdEdgeError("KD_RECIPE_VALUE", "augmentation needs at least one copy")
     if settings.epochs < 1 or settings.batch_size < 1 or not settings.learning_rate > 0:
         raise KdEdgeError(
             "KD_RECIPE_VALUE", "epochs, batch_size and learning_rate must be positive"

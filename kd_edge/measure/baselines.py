@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest, require
-from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.features import window_features
-from kd_edge.measure.results import Accuracy
+from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks.figures import Accuracy
 from kd_edge.windows import WindowSet
 
 

@@ -35,9 +35,3 @@ class Context:
     watch: Watch
     source: Path | None
     same_on_any_cores: bool
-
-    @property
-    def input_rates_hz(self) -> dict[str, float]:
-        """Samples a second of each model input."""
-        rates = {stream.name: stream.rate_hz for stream in self.data.front_end.streams}
-        return {i.name: rates[i.streams[0]] for i in self.data.front_end.inputs}

@@ -15,8 +15,6 @@ from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
-from kd_edge.measure.accuracy import difference_interval, exact_interval
-from kd_edge.measure.results import Interval
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
@@ -24,6 +22,8 @@ from kd_edge.report.tree import Finding, Gate
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
+from kd_edge.tasks.figures import Interval
+from kd_edge.tasks.intervals import difference_interval, exact_interval
 from kd_edge.windows import spread_evenly
 
 # Windows on which lints look at every layer.

@@ -11,23 +11,28 @@ from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import check_packages
 from kd_edge.recipe import Distillation, Model, Recipe
+from kd_edge.tasks import find_task
 from kd_edge.windows import WindowSet
 
 
 def check_names(recipe: Recipe) -> None:
-    """Look up the reader and every model, option, loss, ensemble, baseline and core in a recipe.
+    """Look up everything that a recipe names: reader, task, models, losses, core and the rest.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY (an option): with the nearest names,
-            KD_RECIPE_VALUE: a temperature that the loss lacks or does not take,
+            KD_RECIPE_VALUE: an option of the loss or of an augmentation is missing or out of range,
             KD_MISSING_PACKAGE: no build extra.
     """
     check_reader(recipe.dataset)
+    from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
     from kd_edge.measure.baselines import BASELINES
     from kd_edge.models import MODELS, model_options
 
     check_packages()
+    find_task(recipe.task)
+    if recipe.augmentation is not None:
+        make_augmentations(recipe.augmentation.options)
     for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
         for position, model in enumerate(models):
             where = f"{kind}.{position}"
@@ -85,23 +90,9 @@ def _build(model: Model, windows: WindowSet) -> None:
 
 
 def _check_loss(distillation: Distillation) -> None:
-    from kd_edge.distill.losses import LOSSES
-    from kd_edge.distill.objective import make_objective
+    from kd_edge.distill.losses import make_loss, weigh_labels
 
-    _check(distillation.loss, LOSSES, "loss", "distillation.loss")
-    try:
-        make_objective(
-            loss=distillation.loss,
-            temperature=distillation.temperature,
-            alpha=distillation.alpha,
-        )
-    except KdEdgeError as error:
-        raise KdEdgeError(
-            error.code,
-            error.message,
-            where="distillation",
-            hint="docs/recipes.md says which loss takes what",
-        ) from error
+    weigh_labels(make_loss(distillation.loss, distillation.options), distillation.alpha)
 
 
 def _check_options(model: Model, known: Iterable[str], where: str) -> None:

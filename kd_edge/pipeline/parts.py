@@ -28,7 +28,7 @@ class FoldWindows:
     """One fold's windows, normalised by its training part.
 
     Attributes:
-        training: of the training part, without augmented copies.
+        training: of the training part, as they are.
         tests: part name -> windows, the most honest first.
         key: digest of everything that they depend on.
     """
@@ -40,6 +40,12 @@ class FoldWindows:
     normaliser: Normaliser
     front_end: FrontEndConstants
     key: str
+
+    @property
+    def input_rates_hz(self) -> dict[str, float]:
+        """Samples a second of each model input."""
+        rates = {stream.name: stream.rate_hz for stream in self.front_end.streams}
+        return {i.name: rates[i.streams[0]] for i in self.front_end.inputs}
 
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:

@@ -9,8 +9,6 @@ from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
 from kd_edge.distill.ensemble import combine
-from kd_edge.measure.accuracy import measure_accuracy
-from kd_edge.measure.results import Accuracy
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
@@ -18,6 +16,8 @@ from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained, predict
 from kd_edge.report.tree import FoldResult, Row
+from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks.figures import Accuracy
 from kd_edge.windows import WindowSet
 
 _FIGURES = TypeAdapter(dict[str, Accuracy])
@@ -36,7 +36,7 @@ def _baseline_row(context: Context, name: str) -> Row:
         from kd_edge.measure.baselines import run_baseline
 
         figures = run_baseline(
-            name, data.training, data.tests, rate_hz=context.input_rates_hz, seed=seed
+            name, data.training, data.tests, rate_hz=data.input_rates_hz, seed=seed
         )
         return _FIGURES.dump_python(figures, mode="json")
 

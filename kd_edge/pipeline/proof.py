@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
 from kd_edge.measure.size import measure_size
@@ -26,6 +25,7 @@ from kd_edge.runtimes.parity import compare_forms, compare_runtimes
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
+from kd_edge.tasks.accuracy import measure_accuracy
 from kd_edge.windows import WindowSet
 
 # Formats whose answers are compared with Keras and between runtimes.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +21,14 @@ from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import Stages, key_of
 from kd_edge.recipe import Model, Recipe, Student
 from kd_edge.report.tree import Curve
+from kd_edge.tasks import find_task
 from kd_edge.windows import WindowSet
+
+if TYPE_CHECKING:
+    from kd_edge.distill.batch import Taught
+    from kd_edge.distill.losses import Loss
+    from kd_edge.distill.teaching import Teaching
+    from kd_edge.distill.trainer import Augmenting, TrainSettings
 
 # Of the output folder: what an interrupted build goes on from, and no part of the bundle.
 WORK_FOLDER = ".work"
@@ -74,41 +82,16 @@ class FoldTrainer:
     def students(self, teachers: Sequence[Trained]) -> tuple[Trained, ...]:
         """Every student, distilled from the teachers or trained on labels alone."""
         digest = key_of([t.sha256 for t in teachers])
-        logits = _Once(lambda: self._teacher_logits(teachers))
+        teacher = _Once(lambda: self._teacher(teachers))
         return tuple(
-            self._train(
-                student,
-                "student",
-                logits if student.distill else None,
-                digest if student.distill else "",
-            )
+            self._train(student, "student", teacher, digest)
+            if student.distill
+            else self._train(student, "student", None, "")
             for student in self._recipe.students
         )
 
-    @cached_property
-    def _training(self) -> WindowSet:
-        """The training windows with their augmented copies."""
-        settings = self._recipe.augmentation
-        if settings is None:
-            return self._data.training
-        from kd_edge.distill.augment import augment
-
-        rates_hz = {s.name: s.rate_hz for s in self._data.front_end.streams}
-        shift_samples = {
-            layout.name: round(settings.shift_s * rates_hz[layout.streams[0]])
-            for layout in self._data.front_end.inputs
-        }
-        return augment(
-            self._data.training,
-            copies=settings.copies,
-            gain=settings.gain,
-            offset=settings.offset,
-            shift_samples=shift_samples,
-            seed=self._recipe.seed,
-        )
-
     def _train(
-        self, model: Model, role: str, teacher_logits: _Once | None, teachers_digest: str
+        self, model: Model, role: str, teacher: _Once | None, teachers_digest: str
     ) -> Trained:
         recipe = self._recipe
         file = f"{self._folder}{model.name}.keras"
@@ -118,14 +101,14 @@ class FoldTrainer:
             model.model_dump(mode="json"),
             recipe.inputs_of(model),
             recipe.seed,
+            recipe.task,
             recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
             recipe.distillation.model_dump(mode="json") if distilled else None,
             teachers_digest,
         )
 
         def make() -> dict:
-            logits = teacher_logits.value if teacher_logits is not None else None
-            return self._fit(model, file, key, logits)
+            return self._fit(model, file, key, teacher and teacher.value)
 
         value = self._stages.run(f"train {self._folder}{model.name}", key, [file], make)
         return Trained(
@@ -142,39 +125,28 @@ class FoldTrainer:
             ),
         )
 
-    def _fit(self, model: Model, file: str, key: str, logits: np.ndarray | None) -> dict:
-        from kd_edge.distill.trainer import TrainSettings, train
+    def _fit(self, model: Model, file: str, key: str, teacher: Teaching | Taught | None) -> dict:
+        from kd_edge.distill.trainer import train
         from kd_edge.models import build_model
 
-        recipe = self._recipe
+        recipe, data = self._recipe, self._data
         inputs = recipe.inputs_of(model)
-        training = self._training.only(inputs)
         network = build_model(
             model.model,
-            input_shapes=training.input_shapes,
-            n_classes=len(training.class_names),
+            input_shapes=data.training.only(inputs).input_shapes,
+            n_classes=len(data.training.class_names),
             seed=model_seed(recipe.seed, model.name),
             options=model.options,
         )
         checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{key[:16]}.ckpt")
-        distillation = recipe.distillation if logits is not None else None
         history = train(
             network,
-            training,
-            self._data.validation.only(inputs),
-            TrainSettings(
-                epochs=model.epochs,
-                batch_size=model.batch_size,
-                learning_rate=model.learning_rate,
-                learning_rate_decay=model.learning_rate_decay,
-                patience=model.patience,
-                seed=model_seed(recipe.seed, model.name),
-                loss=distillation and distillation.loss,
-                temperature=distillation and distillation.temperature,
-                alpha=distillation and distillation.alpha,
-            ),
+            data.training,
+            data.validation.only(inputs),
+            self._settings(model, distilled=teacher is not None),
             name=f"{self._folder}{model.name}",
-            teacher_logits=logits,
+            task=find_task(recipe.task),
+            teacher=teacher,
             checkpoint=checkpoint,
             progress=self._progress,
         )
@@ -182,30 +154,71 @@ class FoldTrainer:
         checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
 
-    def _teacher_logits(self, teachers: Sequence[Trained]) -> np.ndarray:
-        """The teachers' joint logits on every training window, augmented ones too."""
-        from kd_edge.distill.ensemble import combine
+    def _settings(self, model: Model, *, distilled: bool) -> TrainSettings:
+        from kd_edge.distill.losses import weigh_labels
+        from kd_edge.distill.trainer import TrainSettings
+
+        recipe = self._recipe
+        return TrainSettings(
+            epochs=model.epochs,
+            batch_size=model.batch_size,
+            learning_rate=model.learning_rate,
+            learning_rate_decay=model.learning_rate_decay,
+            patience=model.patience,
+            seed=model_seed(recipe.seed, model.name),
+            loss=weigh_labels(
+                self._loss() if distilled else None,
+                recipe.distillation.alpha if distilled else None,
+            ),
+            augmentation=self._augmenting(),
+        )
+
+    def _augmenting(self) -> Augmenting | None:
+        from kd_edge.distill.augmentations import make_augmentations
+        from kd_edge.distill.trainer import Augmenting
+
+        table = self._recipe.augmentation
+        if table is None:
+            return None
+        return Augmenting(
+            copies=table.copies,
+            augmentations=make_augmentations(table.options),
+            rates_hz=self._data.input_rates_hz,
+        )
+
+    def _loss(self) -> Loss:
+        from kd_edge.distill.losses import make_loss
+
+        distillation = self._recipe.distillation
+        return make_loss(distillation.loss, distillation.options)
+
+    def _teacher(self, teachers: Sequence[Trained]) -> Teaching | Taught:
+        """The teachers, or what they say to the training windows if nothing changes those."""
+        from kd_edge.distill.ensemble import joiner
+        from kd_edge.distill.teaching import Teaching
 
         recipe, data = self._recipe, self._data
-        logits, held_out = [], []
-        for teacher in teachers:
-            network = load_keras(self._out / teacher.file)
-            logits.append(predict(network, self._training.only(teacher.inputs)))
-            answers = predict(network, data.validation.only(teacher.inputs)).argmax(axis=1)
-            held_out.append(float((answers == data.validation.labels).mean()))
-        if len(logits) == 1:
-            return logits[0]
-        return combine(logits, method=recipe.distillation.ensemble, held_out_accuracy=held_out)
+        task = find_task(recipe.task)
+        networks = [load_keras(self._out / teacher.file) for teacher in teachers]
+        join = None
+        if len(networks) > 1:
+            held_out = [
+                task.share_right(predict(network, data.validation), data.validation.labels)
+                for network in networks
+            ]
+            join = joiner(recipe.distillation.ensemble, len(networks), held_out)
+        teaching = Teaching(networks, join, self._loss().taps().teacher)
+        return teaching if recipe.augmentation is not None else teaching.once(data.training)
 
 
 class _Once:
     """A value that is computed when first asked for."""
 
-    def __init__(self, make: Callable[[], np.ndarray]):
+    def __init__(self, make: Callable[[], object]):
         self._make = make
 
     @cached_property
-    def value(self) -> np.ndarray:
+    def value(self):
         return self._make()
 
 

@@ -187,17 +187,25 @@ class Split(_Table):
                 )
 
 
-class Augmentation(_Table):
-    """Copies of the training windows with plausible changes; never of validation or test windows.
+class _OpenTable(_Table):
+    """A table whose other keys belong to what it names, and are checked there."""
 
-    copies: added for each window. gain: deviation of a channel's log gain.
-    offset: deviation of a channel's offset in normalised units. shift_s: largest shift in time.
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those other keys, in their order."""
+        return dict(self.model_extra or {})
+
+
+class Augmentation(_OpenTable):
+    """Plausible changes of training windows, made anew in each step; never of held-out windows.
+
+    copies: how often an epoch shows each window changed, beside once as it is.
+    Every other key is an augmentation of `kd_edge.distill.augmentations` with its options.
     """
 
     copies: PositiveInt
-    gain: Annotated[float, Field(ge=0, le=2)] = 0.0
-    offset: Annotated[float, Field(ge=0, le=2)] = 0.0
-    shift_s: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Model(_Table):
@@ -224,16 +232,15 @@ class Student(Model):
     distill: bool = True
 
 
-class Distillation(_Table):
+class Distillation(_OpenTable):
     """How students learn from teachers.
 
-    loss: a name in the loss registry. temperature: of a loss that takes one.
+    loss: a name in the loss registry. Every other key is an option of that loss.
     alpha: weight of the labels' cross-entropy; 1 - alpha is the teachers'.
     ensemble: how several teachers become one, a name in the ensemble registry.
     """
 
     loss: str
-    temperature: PositiveFloat | None = None
     alpha: Annotated[float, Field(ge=0, le=1)]
     ensemble: str | None = None
 
@@ -296,6 +303,7 @@ class Recipe(_Table):
     summary: str = ""
     form: Literal["whole", "quick"] = "whole"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    task: str = "classification"
     dataset: Dataset
     front_end: Annotated[dict[str, StreamFrontEnd], Field(min_length=1)]
     windows: Windows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.measure.results import Accuracy
+from kd_edge.tasks.figures import Accuracy
 
 
 @dataclass(frozen=True)

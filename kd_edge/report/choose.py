@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.measure.results import Accuracy, Arena, Latency, Size
+from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report import words
 from kd_edge.report.tree import Part, Report, Row
 from kd_edge.runtimes.results import Parity
+from kd_edge.tasks.figures import Accuracy
 
 # The form that ships is the smallest a board can run; the others stand in where it was not made.
 FORMATS_BY_CHOICE = ("int8", "int16x8", "dynamic", "float16", "float32", "keras", "")

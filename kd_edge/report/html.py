@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.measure.results import Accuracy
 from kd_edge.report import board_table, choose, plots, plots_cost, words
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
 from kd_edge.report.tree import Report, Row, SampleWindow
+from kd_edge.tasks.figures import Accuracy
 
 _MOST_CONFUSIONS = 12
 _MOST_CLASSES = 10

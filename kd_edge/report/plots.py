@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kd_edge.measure.results import Accuracy, GroupAccuracy
 from kd_edge.report import svg, words
 from kd_edge.report.choose import FORMATS_BY_CHOICE, ShownPart, best_accuracy, rows_in_order
 from kd_edge.report.svg import GRID, INK, MUTED, PAPER, SERIES, Picture
 from kd_edge.report.tree import Curve, FoldResult, Report, Row
+from kd_edge.tasks.figures import Accuracy, GroupAccuracy
 
 RIGHT, WRONG = SERIES[0], SERIES[1]
 _MARKERS = {

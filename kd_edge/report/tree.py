@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.measure.results import Accuracy, Arena, Interval, Latency, Size
+from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.runtimes.results import Parity, Side
+from kd_edge.tasks.figures import Accuracy, Interval
 
 SCHEMA_VERSION = 2
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kd_edge.measure.results import Accuracy, Interval
 from kd_edge.report.tree import FlashSection, Gate, Part
 from kd_edge.runtimes.results import Side
+from kd_edge.tasks.figures import Accuracy, Interval
 
 NOT_MEASURED = "not measured"
 

@@ -11,7 +11,6 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.quantisation import dequantize
 from kd_edge.link.messages import Answer, Memory
-from kd_edge.measure.accuracy import measure_accuracy
 from kd_edge.pipeline.boards.asked import (
     Asked,
     EvalSettings,
@@ -27,6 +26,7 @@ from kd_edge.pipeline.boards.work import Done, Job, share_out
 from kd_edge.report.board_tree import Agreement, BoardMemory, BoardSection, Disagreement, LinkCounts
 from kd_edge.runtimes.registry import available, open_session
 from kd_edge.runtimes.session import Session
+from kd_edge.tasks.accuracy import measure_accuracy
 
 RUNTIMES = ("tflm", "litert")
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire

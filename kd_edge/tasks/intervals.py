@@ -1,65 +1,19 @@
-"""Accuracy with its interval, macro-F1, the confusion matrix, and the same by subject and class."""
+"""Confidence intervals over recordings, which count where windows resemble each other."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.measure.results import Accuracy, GroupAccuracy, Interval
-from kd_edge.windows import WindowSet
+from kd_edge.tasks.figures import Interval
 
 LEVEL = 0.95
 _Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 _RESAMPLES = 2000
 _SEED = 0  # of the bootstrap: the same answers give the same interval
-
-
-def measure_accuracy(scores: np.ndarray, windows: WindowSet) -> Accuracy:
-    """How often the largest score is the true class's.
-
-    Args:
-        scores: (n_windows, classes), logits or probabilities, in the order of `class_names`.
-
-    Raises:
-        KdEdgeError KD_EMPTY_PART: no windows.
-        KdEdgeError KD_SHAPE: scores of another shape.
-        KdEdgeError KD_DIVERGED: a score is NaN or infinite.
-    """
-    n_classes = len(windows.class_names)
-    if len(windows) == 0:
-        raise KdEdgeError("KD_EMPTY_PART", "there is no window to measure accuracy on")
-    if scores.shape != (len(windows), n_classes):
-        raise KdEdgeError(
-            "KD_SHAPE", f"scores {scores.shape} for {len(windows)} windows of {n_classes} classes"
-        )
-    if not np.all(np.isfinite(scores)):
-        raise KdEdgeError(
-            "KD_DIVERGED",
-            "the model's scores are not all finite numbers",
-            hint="the training diverged: lower the learning rate",
-        )
-    predicted = np.argmax(scores, axis=1)
-    right = predicted == windows.labels
-    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(confusion, (windows.labels, predicted), 1)
-    names = np.asarray(windows.class_names)[windows.labels]
-    present = [name for i, name in enumerate(windows.class_names) if confusion[i].any()]
-    return Accuracy(
-        n_windows=len(windows),
-        n_recordings=len(np.unique(windows.recordings)),
-        accuracy=float(np.mean(right)),
-        interval=accuracy_interval(right, windows.recordings),
-        macro_f1=_macro_f1(confusion),
-        class_names=windows.class_names,
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion),
-        per_subject=_groups(
-            sorted(set(windows.subjects.tolist())), windows.subjects, right, windows.recordings
-        ),
-        per_class=_groups(present, names, right, windows.recordings),
-    )
 
 
 def accuracy_interval(right: np.ndarray, recordings: np.ndarray) -> Interval:
@@ -83,13 +37,37 @@ def accuracy_interval(right: np.ndarray, recordings: np.ndarray) -> Interval:
     return _bootstrap(correct, totals)
 
 
+def bootstrap(
+    counts: np.ndarray, recordings: np.ndarray, statistic: Callable[[np.ndarray], float]
+) -> Interval:
+    """95 % interval of a statistic of summed counts, by drawing recordings.
+
+    Args:
+        counts: (n, ...) of each example.
+        recordings: (n,) which recording each example is of.
+        statistic: of the sum of some recordings' counts; NaN where they say nothing.
+    """
+    _, inverse = np.unique(recordings, return_inverse=True)
+    summed = np.zeros((inverse.max() + 1, *counts.shape[1:]), counts.dtype)
+    np.add.at(summed, inverse, counts)
+    values = [statistic(summed[chosen].sum(axis=0)) for chosen in _drawn(len(summed))]
+    return _percentiles(np.array(values))
+
+
 def _bootstrap(counts: np.ndarray, totals: np.ndarray) -> Interval:
     """Of sum(counts) / sum(totals), where each recording has its count and its total."""
-    rng = np.random.default_rng(_SEED)
-    drawn = rng.integers(len(totals), size=(_RESAMPLES, len(totals)))
-    fractions = counts[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
+    drawn = _drawn(len(totals))
+    return _percentiles(counts[drawn].sum(axis=1) / totals[drawn].sum(axis=1))
+
+
+def _drawn(n: int) -> np.ndarray:
+    """(resamples, n) recordings drawn with replacement."""
+    return np.random.default_rng(_SEED).integers(n, size=(_RESAMPLES, n))
+
+
+def _percentiles(values: np.ndarray) -> Interval:
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(fractions, (tail, 100 - tail))
+    low, high = np.nanpercentile(values, (tail, 100 - tail))
     return Interval(float(low), float(high), LEVEL, "bootstrap over recordings")
 
 
@@ -138,21 +116,3 @@ def wilson(fraction: float, n: int) -> tuple[float, float]:
     centre = (fraction + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _macro_f1(confusion: np.ndarray) -> float:
-    """Mean over the classes that have windows of 2 TP / (2 TP + FP + FN)."""
-    hits = np.diag(confusion)
-    f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
-    return float(np.mean(f1[confusion.sum(axis=1) > 0]))
-
-
-def _groups(
-    names: list[str], of_window: np.ndarray, right: np.ndarray, recordings: np.ndarray
-) -> tuple[GroupAccuracy, ...]:
-    groups = []
-    for name in names:
-        own = of_window == name
-        interval = accuracy_interval(right[own], recordings[own])
-        groups.append(GroupAccuracy(name, int(own.sum()), float(np.mean(right[own])), interval))
-    return tuple(groups)

@@ -10,15 +10,15 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.measure.accuracy import (
+from kd_edge.measure.baselines import BASELINES, run_baseline
+from kd_edge.measure.features import window_features
+from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks.intervals import (
     accuracy_interval,
     difference_interval,
     exact_interval,
-    measure_accuracy,
     wilson,
 )
-from kd_edge.measure.baselines import BASELINES, run_baseline
-from kd_edge.measure.features import window_features
 from kd_edge.windows import WindowSet
 
 

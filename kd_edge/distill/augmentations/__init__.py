@@ -1,0 +1,89 @@
+"""Augmentations by name: plausible changes of training examples, made inside the training step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.distill.augmentations.gain import Gain
+from kd_edge.distill.augmentations.offset import Offset
+from kd_edge.distill.augmentations.record import Augmentation, Draw
+from kd_edge.distill.augmentations.shift import Shift
+from kd_edge.distill.batch import Tensor
+from kd_edge.distill.options import read_options
+
+__all__ = ["AUGMENTATIONS", "Augmentation", "Augmenter", "make_augmentations"]
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "gain": Gain,
+    "offset": Offset,
+    "shift": Shift,
+}
+
+
+def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
+    """A recipe's augmentations, in its order.
+
+    Args:
+        tables: name -> its options, or the first option's value.
+
+    Raises:
+        KdEdgeError KD_RECIPE_KEY: no such augmentation or option. KD_RECIPE_VALUE: out of range.
+    """
+    made = []
+    for name, table in tables.items():
+        if name not in AUGMENTATIONS:
+            raise KdEdgeError(
+                "KD_RECIPE_KEY",
+                f"there is no augmentation '{name}'{nearest(name, AUGMENTATIONS)}",
+                where=f"augmentation.{name}",
+                hint=f"there are {', '.join(AUGMENTATIONS)}",
+            )
+        kind = AUGMENTATIONS[name]
+        options = table if isinstance(table, Mapping) else {next(iter(kind.model_fields)): table}
+        made.append(
+            read_options(kind, options, what=f"augmentation '{name}'", where=f"augmentation.{name}")
+        )
+    return tuple(made)
+
+
+class Augmenter:
+    """Changes a batch, with random numbers whose state is kept beside the model's.
+
+    Args:
+        augmentations: one after the other.
+        rates_hz: samples a second of each input that has a time axis.
+        seed: the same seed gives the same changes, step after step.
+    """
+
+    def __init__(
+        self, augmentations: Sequence[Augmentation], rates_hz: Mapping[str, float], seed: int
+    ):
+        self._augmentations = tuple(augmentations)
+        self._rates_hz = dict(rates_hz)
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    @property
+    def variables(self) -> list:
+        """The state of its random numbers."""
+        return [self._seeds.state]
+
+    def __call__(self, inputs: Mapping[str, Tensor], changed: Tensor) -> dict[str, Tensor]:
+        """The batch, changed where asked.
+
+        Args:
+            inputs: name -> (batch, ...).
+            changed: (batch,) bool; the others stay as they are.
+        """
+        draw = Draw(ops.shape(changed)[0], self._rates_hz, self._seeds)
+        after = dict(inputs)
+        for augmentation in self._augmentations:
+            after = augmentation.change(after, draw)
+        return {
+            name: ops.where(ops.reshape(changed, (-1,) + (1,) * (len(x.shape) - 1)), after[name], x)
+            for name, x in inputs.items()
+        }

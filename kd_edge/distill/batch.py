@@ -1,0 +1,57 @@
+"""What a training step hands to a loss: one object, the same for every loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from kd_edge.tasks import Task
+
+# A tensor of the training backend, or a NumPy array outside of a graph.
+Tensor = Any
+
+
+class Outputs(NamedTuple):
+    """One network's answers to a batch.
+
+    Attributes:
+        logits: (batch, ..., classes), unnormalised.
+        features: layer name -> (batch, ...) output of a layer that a loss tapped.
+    """
+
+    logits: Tensor
+    features: dict[str, Tensor]
+
+
+class Taught(NamedTuple):
+    """What the teachers say to a batch; no gradient flows into it.
+
+    Attributes:
+        logits: (batch, ..., classes), of all teachers joined.
+        teachers: each one's own outputs, in the recipe's order.
+    """
+
+    logits: Tensor
+    teachers: tuple[Outputs, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One batch on its way through a training step.
+
+    Attributes:
+        task: what the outputs mean.
+        inputs: model input -> (batch, ...), as changed by the augmentations.
+        truth: (batch, ...) integers, as the task has them.
+        student: its outputs on `inputs`, dropout on.
+        taught: the teachers' on the same inputs, dropout off; None without teachers.
+        epoch: of this step, counted from 0 and in fractions: 2.5 is half through the third.
+    """
+
+    task: Task
+    inputs: Mapping[str, Tensor]
+    truth: Tensor
+    student: Outputs
+    taught: Taught | None
+    epoch: Tensor

@@ -1,0 +1,62 @@
+"""Losses by name: one dictionary from a name to the class that holds its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.distill.losses.fitnets import FitNets
+from kd_edge.distill.losses.hinton import Hinton
+from kd_edge.distill.losses.labels import Labels
+from kd_edge.distill.losses.logit_mse import LogitMse
+from kd_edge.distill.losses.record import Loss
+from kd_edge.distill.losses.weighted import Term, WeightedSum, read_terms
+from kd_edge.distill.options import read_options
+
+__all__ = ["LOSSES", "Loss", "make_loss", "weigh_labels"]
+
+LOSSES: dict[str, type[Loss]] = {
+    "hinton": Hinton,
+    "logit-mse": LogitMse,
+    "fitnets": FitNets,
+    "sum": WeightedSum,
+    "labels": Labels,
+}
+
+
+def make_loss(name: str, options: Mapping[str, Any], where: str = "distillation") -> Loss:
+    """A loss with its options.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such loss. KD_RECIPE_KEY: it has no such option.
+        KD_RECIPE_VALUE: an option is missing or out of range.
+    """
+    if name not in LOSSES:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"there is no loss '{name}'{nearest(name, LOSSES)}",
+            where=f"{where}.loss",
+            hint=f"losses: {', '.join(LOSSES)}",
+        )
+    kind = LOSSES[name]
+    if kind is WeightedSum:
+        options = read_terms(options, lambda n, own, at: make_loss(n, own, f"{where}.{at}"))
+    return read_options(kind, options, what=f"loss '{name}'", where=where)
+
+
+def weigh_labels(loss: Loss | None, alpha: float | None) -> Loss:
+    """alpha * labels + (1 - alpha) * loss; the labels alone without a loss.
+
+    Raises:
+        KdEdgeError KD_RECIPE_VALUE: alpha is missing, out of range, or has no meaning.
+    """
+    if loss is None:
+        if alpha is not None:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE", f"alpha = {alpha} has no meaning without a distillation loss"
+            )
+        return Labels()
+    if alpha is None or not 0 <= alpha <= 1:
+        raise KdEdgeError("KD_RECIPE_VALUE", f"alpha must be from 0 to 1, not {alpha}")
+    return WeightedSum(terms=(Term(loss=Labels(), weight=alpha), Term(loss=loss, weight=1 - alpha)))

@@ -1,0 +1,62 @@
+"""What a loss is: typed options, the layers that it looks at, and a function of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from kd_edge.distill.batch import Batch, Tensor
+
+if TYPE_CHECKING:
+    import keras
+
+# What a loss trains beside the student: a name of its own choice -> a layer.
+Parts = Mapping[str, "keras.Layer"]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Names of the layers whose outputs a loss reads: the student's, and those of every teacher."""
+
+    student: tuple[str, ...] = ()
+    teacher: tuple[str, ...] = ()
+
+    def __add__(self, other: Taps) -> Taps:
+        return Taps(
+            tuple(dict.fromkeys(self.student + other.student)),
+            tuple(dict.fromkeys(self.teacher + other.teacher)),
+        )
+
+
+class Loss(BaseModel):
+    """One loss with its options; a subclass's fields are the keys that a recipe may set.
+
+    A subclass says what it computes in `values`, with formula and paper in its docstring.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it reads what teachers say."""
+        return True
+
+    def taps(self) -> Taps:
+        """Layers that it reads beside the logits."""
+        return Taps()
+
+    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]) -> Parts:
+        """Layers that are trained with the student and thrown away after it, such as regressors.
+
+        Args:
+            student, teacher: tapped layer -> its output's shape, without the batch.
+        """
+        del student, teacher
+        return {}
+
+    def values(self, batch: Batch, parts: Parts) -> Tensor:
+        """(batch,) of the loss, to be made small."""
+        raise NotImplementedError

@@ -1,0 +1,73 @@
+"""The teachers of a student: their outputs in a training step, or once and for all before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from kd_edge.distill.batch import Taught, Tensor
+from kd_edge.distill.tapped import Tapped
+from kd_edge.windows import WindowSet
+
+
+class Teaching:
+    """Teachers that answer together.
+
+    Args:
+        teachers: trained networks, each with inputs among the examples'.
+        join: (teachers, n, ..., classes) -> (n, ..., classes), as `ensemble.joiner` gives it; one
+            teacher needs none.
+        layers: names of layers of every teacher that the loss looks at.
+    """
+
+    def __init__(
+        self,
+        teachers: Sequence[keras.Model],
+        join: Callable[[Tensor], Tensor] | None = None,
+        layers: Sequence[str] = (),
+    ):
+        self._teachers = [
+            Tapped(model, layers, f"the teacher '{model.name}'") for model in teachers
+        ]
+        self._join = join
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of every input that a teacher takes."""
+        return tuple(dict.fromkeys(name for t in self._teachers for name in t.inputs))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one example's output of each tapped layer of the first teacher."""
+        return self._teachers[0].shapes
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Every teacher's variables: what its answers depend on."""
+        return [
+            ops.convert_to_numpy(v) for teacher in self._teachers for v in teacher.model.variables
+        ]
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Taught:
+        """What they say to (batch, ...) inputs by name, dropout off."""
+        answers = tuple(
+            keras.tree.map_structure(ops.stop_gradient, teacher(inputs, training=False))
+            for teacher in self._teachers
+        )
+        if self._join is None or len(answers) == 1:
+            return Taught(answers[0].logits, answers)
+        return Taught(self._join(ops.stack([a.logits for a in answers])), answers)
+
+    def once(self, windows: WindowSet, batch_size: int = 256) -> Taught:
+        """What they say to all windows, as NumPy arrays of (n, ...)."""
+        parts = [
+            keras.tree.map_structure(
+                ops.convert_to_numpy,
+                self({n: windows.inputs[n][at : at + batch_size] for n in self.inputs}),
+            )
+            for at in range(0, len(windows), batch_size)
+        ]
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

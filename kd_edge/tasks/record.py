@@ -1,0 +1,69 @@
+"""What a task is: the functions that know what a model's output means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kd_edge.base.errors import KdEdgeError
+
+# Of every task's outputs: the axis that is a distribution over classes.
+CLASS_AXIS = -1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of answer, as functions on logits and truth.
+
+    Logits are (n, ..., classes), unnormalised; the last axis is the distribution. Truth is
+    (n, ...) integers: one class an example, or one a pixel.
+
+    Attributes:
+        name: as a recipe has it.
+        check: (logits_shape, truth, n_classes), without result; raises KD_SHAPE where the truth is
+            not this task's, or a model of that output cannot answer it.
+        hard_loss: (logits, truth) tensors -> (batch,) nats.
+        right: (logits, truth) tensors -> (batch,) share of the example that is decided rightly.
+        decide: (n, ..., classes) array -> (n, ...) int64 classes. Dequantised or integer scores
+            give the same answer.
+        score: ((n, ..., classes) array, windows) -> the figures of a part, with intervals.
+    """
+
+    name: str
+    check: Callable[[tuple[int | None, ...], np.ndarray, int], None]
+    hard_loss: Callable[[Any, Any], Any]
+    right: Callable[[Any, Any], Any]
+    decide: Callable[[np.ndarray], np.ndarray]
+    score: Callable[[np.ndarray, Any], Any]
+
+    def share_right(self, logits: np.ndarray, truth: np.ndarray) -> float:
+        """Share of decisions that are the truth's, 0 to 1.
+
+        Args:
+            logits: (n, ..., classes). truth: (n, ...).
+        """
+        return float(np.mean(self.decide(logits) == truth))
+
+    def agreement(self, left: np.ndarray, right: np.ndarray) -> float:
+        """Share of decisions that two sets of scores have in common, 0 to 1.
+
+        Args:
+            left, right: (n, ..., classes), in any unit.
+        """
+        return float(np.mean(self.decide(left) == self.decide(right)))
+
+
+def largest(scores: np.ndarray) -> np.ndarray:
+    """The class of the largest score: (n, ..., classes) -> (n, ...) int64; the first of equals."""
+    return np.argmax(scores, axis=CLASS_AXIS)
+
+
+def check_classes(truth: np.ndarray, n_classes: int) -> None:
+    """Raise KD_SHAPE unless every value of the truth is a class."""
+    if truth.size and (truth.min() < 0 or truth.max() >= n_classes):
+        raise KdEdgeError(
+            "KD_SHAPE", f"labels must be from 0 to {n_classes - 1}, the model's classes"
+        )
