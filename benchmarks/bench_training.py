@@ -3,7 +3,8 @@
 Both see 3,500 windows of (10, 40, 21) in batches of 64, 50 classes, alpha 0.1, T 3, and no
 validation. The plain one is what the Keras documentation shows: a Model subclass that calls
 the teacher on every batch, here on the seeds' TimeDistributed models with keras.layers.LSTM,
-dropout and recurrent dropout. Ours calls the teacher once, before. The first epoch of each builds
+dropout and recurrent dropout. Ours calls the teacher once, before; augmented, it calls the teacher
+on every changed batch. The first epoch of each builds
 graphs and is not counted. The two are timed in turns, so that a busy machine troubles both.
 """
 
@@ -17,10 +18,14 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kd_edge.distill.engine import make_engine
-from kd_edge.distill.objective import make_objective, pack_targets
-from kd_edge.distill.trainer import predict_logits
+from kd_edge.distill.augmentations import Augmenter, make_augmentations
+from kd_edge.distill.engine import Engine, Lesson
+from kd_edge.distill.losses import make_loss, weigh_labels
+from kd_edge.distill.objective import Objective
+from kd_edge.distill.tapped import Tapped
+from kd_edge.distill.teaching import Teaching
 from kd_edge.models import build_model
+from kd_edge.tasks import find_task
 from kd_edge.windows import WindowSet
 
 N_WINDOWS, N_CLASSES, BATCH, ALPHA, TEMPERATURE = 3500, 50, 64, 0.1, 3.0
@@ -85,24 +90,39 @@ def plain_epoch(windows):
     return lambda: distiller.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
 
 
-def our_epoch(windows):
-    """A function that trains one epoch as `kd_edge.distill.trainer.train` does."""
+def our_epoch(windows, *, augmented: bool):
+    """A function that trains one epoch as `kd_edge.distill.trainer.train` does.
+
+    Args:
+        augmented: every window is changed, and the teacher runs in each step; else its outputs
+            are computed once, before.
+    """
     shapes = {"input_shapes": windows.input_shapes, "n_classes": N_CLASSES, "options": {}}
-    student = build_model("seed-single-student", seed=1, **shapes)
-    teacher = build_model("seed-single-teacher", seed=2, **shapes)
-    targets = pack_targets(windows.labels, predict_logits(teacher, windows))
-    objective = make_objective(loss="hinton", temperature=TEMPERATURE, alpha=ALPHA)
+    student = Tapped(build_model("seed-single-student", seed=1, **shapes), (), "the student")
+    teaching = Teaching([build_model("seed-single-teacher", seed=2, **shapes)])
+    loss = weigh_labels(make_loss("hinton", {"temperature": TEMPERATURE}), ALPHA)
+    objective = Objective(loss, find_task("classification"), student, {})
+    if augmented:
+        changes = make_augmentations({"gain": 0.2, "offset": 0.1, "shift": 0.1})
+        augmenter = Augmenter(changes, {"fused": 200.0}, seed=1)
+        told = {"teaching": teaching, "augmenter": augmenter, "copies": 1}
+    else:
+        told = {"taught": teaching.once(windows)}
+    lesson = Lesson(windows.inputs, windows.labels, **told)
     optimizer = keras.optimizers.Adam()
-    optimizer.build(student.trainable_variables)
-    engine = make_engine(student, optimizer, objective, [windows.inputs["fused"]], targets, BATCH)
+    engine = Engine(student, objective, optimizer, lesson, BATCH)
+    optimizer.build(engine.trainable_variables)
     rng = np.random.default_rng(0)
-    return lambda: engine.run_epoch(rng.permutation(N_WINDOWS))
+    # Of an augmented epoch the changed half: as many windows as an epoch of the plain Distiller.
+    first = N_WINDOWS if augmented else 0
+    return lambda: engine.run_epoch(first + rng.permutation(N_WINDOWS), 0)
 
 
 # Keras hands symbolic variables to NumPy 2 while it builds a model of this kind.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_an_epoch_of_distillation_against_the_plain_distiller(benchmark, windows):
-    plain, ours = plain_epoch(windows), our_epoch(windows)
+@pytest.mark.parametrize("augmented", [False, True], ids=["outputs once", "augmented in the step"])
+def test_an_epoch_of_distillation_against_the_plain_distiller(benchmark, windows, augmented):
+    plain, ours = plain_epoch(windows), our_epoch(windows, augmented=augmented)
     for _ in range(2):
         plain()
         ours()

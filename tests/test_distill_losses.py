@@ -10,8 +10,11 @@ keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
-from kd_edge.distill.losses import LOSSES, hinton_loss, logit_mse_loss  # noqa: E402
-from kd_edge.distill.objective import correct, make_objective, pack_targets  # noqa: E402
+from kd_edge.distill.batch import Batch, Outputs, Taught  # noqa: E402
+from kd_edge.distill.losses import LOSSES, make_loss, weigh_labels  # noqa: E402
+from kd_edge.distill.losses.hinton import hinton_loss  # noqa: E402
+from kd_edge.distill.losses.logit_mse import logit_mse_loss  # noqa: E402
+from kd_edge.tasks import find_task  # noqa: E402
 
 RNG = np.random.default_rng(0)
 STUDENT = RNG.normal(0, 2, (6, 5)).astype("float32")
@@ -72,35 +75,70 @@ def test_logit_mse_loss_is_its_closed_form():
     np.testing.assert_allclose(logit_mse_loss(STUDENT, TEACHER), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_refuse_probabilities_on_either_side(name):
-    """Oracle: a softmax output is refused, its logarithm is not."""
-    settings = {"temperature": 2.0} if name == "hinton" else {}
-    p = softmax(TEACHER, axis=1)
-    for pair in ((STUDENT, p), (p, TEACHER), (tf.constant(p), tf.constant(TEACHER))):
-        with pytest.raises(KdEdgeError) as caught:
-            LOSSES[name](*pair, **settings)
-        assert caught.value.code == "KD_NOT_LOGITS"
-    assert np.isfinite(LOSSES[name](np.log(p), TEACHER, **settings)).all()
+ON_LOGITS = {"hinton": {"temperature": 2.0}, "logit-mse": {}}
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_work_inside_a_graph(name):
-    """Oracle: the values outside of one."""
-    settings = {"temperature": 2.0} if name == "hinton" else {}
-    inside = tf.function(lambda s, t: LOSSES[name](s, t, **settings))
-    np.testing.assert_allclose(
-        inside(STUDENT, TEACHER), LOSSES[name](STUDENT, TEACHER, **settings), rtol=1e-6
+def batch(student, teacher, labels=LABELS, epoch=0.0, features=None):
+    """What a step hands to a loss, for one teacher."""
+    ours, theirs = features or ({}, {})
+    return Batch(
+        task=find_task("classification"),
+        inputs={},
+        truth=labels,
+        student=Outputs(student, ours),
+        taught=None if teacher is None else Taught(teacher, (Outputs(teacher, theirs),)),
+        epoch=epoch,
     )
 
 
-def test_objective_weighs_labels_and_teacher():
+@pytest.mark.parametrize("name", ON_LOGITS)
+def test_losses_refuse_probabilities_on_either_side(name):
+    """Oracle: a softmax output is refused, its logarithm is not."""
+    loss = make_loss(name, ON_LOGITS[name])
+    p = softmax(TEACHER, axis=1)
+    for pair in ((STUDENT, p), (p, TEACHER), (tf.constant(p), tf.constant(TEACHER))):
+        with pytest.raises(KdEdgeError) as caught:
+            loss.values(batch(*pair), {})
+        assert caught.value.code == "KD_NOT_LOGITS"
+    assert np.isfinite(loss.values(batch(np.log(p), TEACHER), {})).all()
+
+
+@pytest.mark.parametrize("name", ON_LOGITS)
+def test_losses_work_inside_a_graph(name):
+    """Oracle: the values outside of one."""
+    loss = make_loss(name, ON_LOGITS[name])
+    inside = tf.function(lambda s, t: loss.values(batch(s, t), {}))
+    np.testing.assert_allclose(
+        inside(STUDENT, TEACHER), loss.values(batch(STUDENT, TEACHER), {}), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ON_LOGITS)
+def test_of_pixels_a_loss_is_their_mean(name):
+    """Oracle: the loss of every pixel as an example of its own; the classes are the last axis."""
+    loss = make_loss(name, ON_LOGITS[name])
+    shape = (2, 3, 4, 5)
+    student, teacher = RNG.normal(size=shape).astype("f4"), RNG.normal(size=shape).astype("f4")
+    each = loss.values(batch(student.reshape(-1, 5), teacher.reshape(-1, 5)), {})
+    ours = loss.values(batch(student, teacher), {})
+    np.testing.assert_allclose(ours, np.reshape(each, (2, 12)).mean(axis=1), rtol=1e-5)
+
+
+def hard():
+    return -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
+
+
+def soft(temperature):
+    p, answers = softmax(TEACHER / temperature, axis=1), log_softmax(STUDENT / temperature, axis=1)
+    return -(temperature**2) * (p * answers).sum(axis=1)
+
+
+def test_labels_and_teacher_are_weighed():
     """Oracle: alpha * cross-entropy + (1 - alpha) * T² soft cross-entropy, by scipy."""
-    objective = make_objective(loss="hinton", temperature=3.0, alpha=0.1)
-    hard = -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
-    soft = -9 * (softmax(TEACHER / 3, axis=1) * log_softmax(STUDENT / 3, axis=1)).sum(axis=1)
-    ours = objective(pack_targets(LABELS, TEACHER), STUDENT)
-    np.testing.assert_allclose(ours, 0.1 * hard + 0.9 * soft, rtol=1e-5)
+    loss = weigh_labels(make_loss("hinton", {"temperature": 3.0}), 0.1)
+    ours = loss.values(batch(STUDENT, TEACHER), {})
+    np.testing.assert_allclose(ours, 0.1 * hard() + 0.9 * soft(3), rtol=1e-5)
+    assert loss.needs_teacher
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.5, float("nan")])
@@ -114,44 +152,101 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature):
 @pytest.mark.parametrize(("alpha", "temperature"), [(0.0, 0.5), (1.0, 0.5), (0.5, 1.0)])
 def test_the_ends_of_alpha_and_low_temperatures_are_taken(alpha, temperature):
     """Oracle: as above."""
-    objective = make_objective(loss="hinton", temperature=temperature, alpha=alpha)
-    hard = -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
-    soft = hinton_loss(STUDENT, TEACHER, temperature=temperature)
-    ours = objective(pack_targets(LABELS, TEACHER), STUDENT)
-    np.testing.assert_allclose(ours, alpha * hard + (1 - alpha) * soft, rtol=1e-5)
+    loss = weigh_labels(make_loss("hinton", {"temperature": temperature}), alpha)
+    expected = alpha * hard() + (1 - alpha) * soft(temperature)
+    np.testing.assert_allclose(loss.values(batch(STUDENT, TEACHER), {}), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("teacher", [None, TEACHER])
-def test_an_answer_is_right_where_its_largest_logit_is_the_labels(teacher):
-    """Oracle: NumPy."""
-    expected = STUDENT.argmax(axis=1) == LABELS
-    assert 0 < expected.sum() < 6
-    np.testing.assert_array_equal(correct(pack_targets(LABELS, teacher), STUDENT), expected)
-
-
-def test_objective_without_teacher_is_the_cross_entropy():
+def test_without_a_teacher_the_loss_is_the_cross_entropy():
     """Oracle: scipy.special.log_softmax."""
-    objective = make_objective(loss=None, temperature=None, alpha=None)
-    hard = -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
-    np.testing.assert_allclose(objective(pack_targets(LABELS, None), STUDENT), hard, rtol=1e-5)
+    loss = weigh_labels(None, None)
+    np.testing.assert_allclose(loss.values(batch(STUDENT, None), {}), hard(), rtol=1e-5)
+    assert not loss.needs_teacher
+
+
+@pytest.mark.parametrize(("epoch", "weight"), [(0.0, 0.0), (2.5, 0.5), (5.0, 1.0), (9.0, 1.0)])
+def test_weights_of_a_sum_move_with_the_epoch(epoch, weight):
+    """Oracle: the closed form of each term, and the line from 0 at the start to 1 at epoch 5."""
+    terms = [
+        {"loss": "labels", "weight": 2},
+        {"loss": "hinton", "temperature": 4.0, "weight": {"start": 0, "end": 1, "epochs": 5}},
+    ]
+    ours = make_loss("sum", {"terms": terms}).values(batch(STUDENT, TEACHER, epoch=epoch), {})
+    np.testing.assert_allclose(ours, 2 * hard() + weight * soft(4), rtol=1e-5)
+
+
+def test_a_hint_is_the_distance_behind_its_regressor():
+    """Oracle: NumPy, with the regressor's own weights; the regressor can be trained."""
+    loss = make_loss("fitnets", {"student_layer": "a", "teacher_layer": "b"})
+    parts = loss.parts({"a": (1, 4, 3)}, {"b": (1, 4, 5)})
+    ours, theirs = RNG.normal(size=(6, 1, 4, 3)), RNG.normal(size=(6, 1, 4, 5))
+    told = batch(STUDENT, TEACHER, features=({"a": ours.astype("f4")}, {"b": theirs.astype("f4")}))
+    ((kernel, bias),) = (part.get_weights() for part in parts.values())
+    expected = ((ours @ kernel + bias - theirs) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(loss.values(told, parts), expected, rtol=1e-4)
+    assert len([v for part in parts.values() for v in part.trainable_variables]) == 2
+    assert (loss.taps().student, loss.taps().teacher) == (("a",), ("b",))
+    with pytest.raises(KdEdgeError) as caught:
+        loss.parts({"a": (1, 4, 3)}, {"b": (1, 2, 5)})
+    assert caught.value.code == "KD_SHAPE"
+
+
+def test_parts_of_a_sum_are_handed_to_their_own_term():
+    """Oracle: two hints with regressors of different widths, and their sum."""
+    terms = [
+        {"loss": "fitnets", "student_layer": "a", "teacher_layer": "b"},
+        {"loss": "fitnets", "student_layer": "a", "teacher_layer": "c", "weight": 3.0},
+    ]
+    loss = make_loss("sum", {"terms": terms})
+    parts = loss.parts({"a": (3,)}, {"b": (5,), "c": (2,)})
+    features = {"a": RNG.normal(size=(6, 3)).astype("f4")}
+    taught = {n: RNG.normal(size=(6, w)).astype("f4") for n, w in (("b", 5), ("c", 2))}
+    ours = loss.values(batch(STUDENT, TEACHER, features=(features, taught)), parts)
+    each = [
+        ((features["a"] @ p.get_weights()[0] + p.get_weights()[1] - taught[n]) ** 2).mean(axis=1)
+        for p, n in zip(parts.values(), ("b", "c"), strict=True)
+    ]
+    np.testing.assert_allclose(ours, each[0] + 3 * each[1], rtol=1e-4)
+    assert loss.taps().teacher == ("b", "c")
 
 
 @pytest.mark.parametrize(
-    ("code", "settings"),
+    ("code", "name", "options", "told"),
     [
-        ("KD_UNKNOWN_NAME", {"loss": "hintn", "temperature": 2.0, "alpha": 0.1}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": None, "alpha": 0.1}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 0.0, "alpha": 0.1}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": None}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": -1.0, "alpha": 0.1}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": 1.5}),
-        ("KD_RECIPE_VALUE", {"loss": "hinton", "temperature": 2.0, "alpha": -0.5}),
-        ("KD_RECIPE_VALUE", {"loss": "logit-mse", "temperature": 2.0, "alpha": 0.1}),
-        ("KD_RECIPE_VALUE", {"loss": None, "temperature": None, "alpha": 0.1}),
+        ("KD_UNKNOWN_NAME", "hintn", {"temperature": 2.0}, "did you mean 'hinton'"),
+        ("KD_RECIPE_VALUE", "hinton", {}, "temperature"),
+        ("KD_RECIPE_VALUE", "hinton", {"temperature": 0.0}, "temperature"),
+        ("KD_RECIPE_VALUE", "hinton", {"temperature": -1.0}, "temperature"),
+        ("KD_RECIPE_KEY", "hinton", {"temperatur": 2.0, "temperature": 1.0}, "'temperature'"),
+        ("KD_RECIPE_KEY", "logit-mse", {"temperature": 2.0}, "no option 'temperature'"),
+        ("KD_RECIPE_VALUE", "sum", {"terms": []}, "terms"),
+        ("KD_RECIPE_VALUE", "sum", {"terms": 3}, "terms"),
+        ("KD_RECIPE_KEY", "sum", {"terms": [{"loss": "labels", "wight": 1}]}, "wight"),
+        ("KD_UNKNOWN_NAME", "sum", {"terms": [{"loss": "label"}]}, "'labels'"),
+        ("KD_RECIPE_VALUE", "sum", {"terms": [{"loss": "labels", "weight": "x"}]}, "weight"),
     ],
 )
-def test_settings_without_meaning_are_refused(code, settings):
-    """Oracle: the error's code."""
+def test_options_without_meaning_are_refused(code, name, options, told):
+    """Oracle: the error's code, and the option that it names."""
     with pytest.raises(KdEdgeError) as caught:
-        make_objective(**settings)
+        make_loss(name, options)
     assert caught.value.code == code
+    assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("loss", "alpha"), [("hinton", None), ("hinton", 1.5), ("hinton", -0.5), (None, 0.1)]
+)
+def test_an_alpha_without_meaning_is_refused(loss, alpha):
+    """Oracle: the error's code."""
+    made = loss and make_loss(loss, ON_LOGITS[loss])
+    with pytest.raises(KdEdgeError) as caught:
+        weigh_labels(made, alpha)
+    assert caught.value.code == "KD_RECIPE_VALUE"
+
+
+def test_every_loss_says_what_it_is():
+    """Oracle: its own docstring, which the catalogue of docs/recipes.md is made from."""
+    assert set(ON_LOGITS) < set(LOSSES)
+    for name, kind in LOSSES.items():
+        assert kind.__doc__, name

@@ -318,7 +318,7 @@ def test_int8_runtimes_that_disagree_fail_the_build(bundle):
         ('reader = "synthetic"', 'reader = "sintetic"', "did you mean 'synthetic'"),
         ("n_signs = 3", "n_sign = 3", "did you mean 'n_signs'"),
         ('held_out = ["S3"]', 'held_out = ["S9"]', "S9"),
-        ('loss = "hinton"', 'loss = "logit-mse"', "temperature = 3.0 has no meaning"),
+        ('loss = "hinton"', 'loss = "logit-mse"', "loss 'logit-mse' has no option 'temperature'"),
         ('model = "tcn"', 'model = "tcn"\noptions = { block = 2 }', "did you mean 'blocks'"),
         ('model = "tcn"', 'model = "tcn"\noptions = { kernel = 0 }', "the model 'student'"),
     ],

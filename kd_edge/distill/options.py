@@ -25,7 +25,9 @@ def read_options(kind: type[Options], options: Mapping[str, Any], *, what: str, 
     try:
         return kind(**options)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key first: it often is the one that is missing as well.
+        found = error.errors(include_url=False)
+        first = min(found, key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(map(str, first["loc"]))
     known = list(kind.model_fields)
     has = f"it takes {', '.join(known)}" if known else "it takes no options"

@@ -1,0 +1,123 @@
+"""Tasks: what an output means, against closed forms; nobody else decides."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+import kd_edge
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.tasks import TASKS, find_task
+from kd_edge.tasks.segmentation import NO_CLASS
+from kd_edge.windows import WindowSet
+
+RNG = np.random.default_rng(0)
+CLASSES = ("road", "sky", "tree")
+SHAPES = {"classification": (4, 3), "segmentation": (4, 2, 5, 3)}
+
+
+def example(name):
+    """Logits and truth of four examples."""
+    shape = SHAPES[name]
+    return RNG.normal(size=shape).astype("f4"), RNG.integers(0, 3, shape[:-1])
+
+
+def windows(truth):
+    n = len(truth)
+    return WindowSet(
+        inputs={"image": np.zeros((n, 2, 5, 1), "f4")},
+        labels=truth,
+        recordings=np.arange(n),
+        subjects=np.array([""] * n),
+        class_names=CLASSES,
+        recording_names=tuple(f"r{i}" for i in range(n)),
+    )
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_hard_loss_is_the_mean_cross_entropy(name):
+    """Oracle: scipy.special.log_softmax over the classes, never over the rows of an image."""
+    pytest.importorskip("keras")
+    logits, truth = example(name)
+    each = -np.take_along_axis(log_softmax(logits, axis=-1), truth[..., None], -1)[..., 0]
+    expected = each.reshape(4, -1).mean(axis=1)
+    np.testing.assert_allclose(find_task(name).hard_loss(logits, truth), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_is_right_in_training_is_what_is_decided_after_it(name):
+    """Oracle: NumPy's argmax over the last axis."""
+    pytest.importorskip("keras")
+    task, (logits, truth) = find_task(name), example(name)
+    decided = np.argmax(logits, axis=-1)
+    np.testing.assert_array_equal(task.decide(logits), decided)
+    expected = (decided == truth).reshape(4, -1).mean(axis=1)
+    np.testing.assert_allclose(task.right(logits, truth), expected)
+    assert task.share_right(logits, truth) == pytest.approx(expected.mean())
+    assert task.agreement(logits, -logits) < task.agreement(logits, 3 * logits) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "logits", "truth"),
+    [
+        ("classification", (None, 3), np.zeros((4, 2), int)),
+        ("classification", (None, 4), np.zeros(4, int)),
+        ("classification", (None, 3), np.full(4, 3)),
+        ("classification", (None, 3), np.full(4, -1)),
+        ("segmentation", (None, 3), np.zeros(4, int)),
+        ("segmentation", (None, 5, 2, 3), np.zeros((4, 2, 5), int)),
+        ("segmentation", (None, 2, 5, 3), np.full((4, 2, 5), 3)),
+    ],
+)
+def test_outputs_and_truth_that_do_not_fit_are_refused(name, logits, truth):
+    """Oracle: the error's code."""
+    with pytest.raises(KdEdgeError) as caught:
+        find_task(name).check(logits, truth, 3)
+    assert caught.value.code == "KD_SHAPE"
+
+
+def test_overlap_is_its_closed_form_and_leaves_out_what_has_no_class():
+    """Oracle: intersections and unions counted by hand."""
+    truth = np.array([[[0, 0, 1, 1, NO_CLASS]], [[0, 1, 1, 1, NO_CLASS]]])
+    decided = np.array([[[0, 1, 1, 1, 2]], [[0, 1, 1, 0, 2]]])
+    figures = find_task("segmentation").score(np.eye(3)[decided], windows(truth))
+    # Class 0: 2 of 4 pixels; class 1: 4 of 6; class 2 is nowhere.
+    assert figures.iou == (pytest.approx(2 / 4), pytest.approx(4 / 6), None)
+    assert figures.mean_iou == pytest.approx((2 / 4 + 4 / 6) / 2)
+    assert figures.pixel_accuracy == pytest.approx(6 / 8)
+    assert figures.interval.low <= figures.mean_iou <= figures.interval.high
+    assert figures.interval.method == "bootstrap over recordings"
+
+
+def test_overlap_of_nothing_is_refused():
+    """Oracle: the error's code."""
+    truth = np.full((2, 2, 5), NO_CLASS)
+    with pytest.raises(KdEdgeError) as caught:
+        find_task("segmentation").score(np.zeros((2, 2, 5, 3)), windows(truth))
+    assert caught.value.code == "KD_EMPTY_PART"
+
+
+def test_an_unknown_task_is_named_with_the_nearest():
+    """Oracle: the error's code and its guess."""
+    with pytest.raises(KdEdgeError) as caught:
+        find_task("classifcation")
+    assert caught.value.code == "KD_UNKNOWN_NAME"
+    assert "'classification'" in caught.value.message
+
+
+def test_nobody_but_the_tasks_decides():
+    """Oracle: the source: no call of argmax on scores outside of kd_edge/tasks."""
+    package = Path(kd_edge.__file__).parent
+    paths = [p for p in package.rglob("*.py") if p.parent.name not in ("tasks", "signals")]
+    assert len(paths) > 100
+    calls = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "argmax"
+    ]
+    assert calls == []
