@@ -18,6 +18,7 @@ from firmware_export.tflm import render_files
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.pipeline.firmware import prove_plain_c
 from kd_edge.runtimes.registry import open_session
+from kd_edge.tasks.classification import CLASSIFICATION
 
 needs_compiler = pytest.mark.skipif(
     not any(shutil.which(name) for name in HOST_COMPILERS), reason="no C compiler is installed"
@@ -101,7 +102,9 @@ def test_the_manifest_says_engine_core_and_digests(model, tmp_path):
 
 @needs_compiler
 def test_equal_answers_are_told_as_parity_without_a_failure(model, tmp_path):
-    proven = prove_plain_c(model, tmp_path / "aot", "host", with_answers(model), "student")
+    proven = prove_plain_c(
+        model, tmp_path / "aot", "host", with_answers(model), "student", CLASSIFICATION
+    )
     (parity,) = proven.parity
     assert (parity.kind, parity.max_steps, parity.class_agreement) == ("engines", 0, 1.0)
     assert not proven.failures
@@ -112,7 +115,7 @@ def test_equal_answers_are_told_as_parity_without_a_failure(model, tmp_path):
 def test_answers_that_are_not_tflite_micros_fail_the_build(model, tmp_path):
     settings = with_answers(model)
     settings.golden.outputs[2, 0] ^= 1
-    proven = prove_plain_c(model, tmp_path / "aot", "host", settings, "student")
+    proven = prove_plain_c(model, tmp_path / "aot", "host", settings, "student", CLASSIFICATION)
     assert [failure.code for failure in proven.failures] == ["KD_GATE_PARITY"]
     assert "1 of 6" in proven.failures[0].message
 
@@ -126,7 +129,7 @@ def test_a_model_that_the_engine_refuses_gives_a_caveat_and_no_folder(tmp_path):
         outputs=(1,),
     )
     settings = settings_for(path, labels=(), front_end=None)
-    proven = prove_plain_c(path, tmp_path / "aot", "host", settings, "student")
+    proven = prove_plain_c(path, tmp_path / "aot", "host", settings, "student", CLASSIFICATION)
     assert "RSQRT" in proven.caveats[0]
     assert "operator 0" in proven.caveats[0]
     assert not (tmp_path / "aot").exists()
@@ -136,6 +139,6 @@ def test_a_model_that_the_engine_refuses_gives_a_caveat_and_no_folder(tmp_path):
 def test_where_there_is_no_compiler_the_proof_says_not_run_here(model, tmp_path, monkeypatch):
     settings = with_answers(model)
     monkeypatch.setenv("PATH", "")
-    proven = prove_plain_c(model, tmp_path / "aot", "host", settings, "student")
+    proven = prove_plain_c(model, tmp_path / "aot", "host", settings, "student", CLASSIFICATION)
     assert "not run here" in proven.caveats[0]
     assert (tmp_path / "aot" / "kd_model.c").exists()

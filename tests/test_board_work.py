@@ -20,6 +20,7 @@ from kd_edge.pipeline.boards.closing import Closing, ask_closing
 from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
 from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Job, share_out
+from kd_edge.tasks.classification import CLASSIFICATION
 
 N_WINDOWS = 60
 
@@ -194,19 +195,26 @@ def test_a_board_that_goes_after_its_last_window_costs_no_answer(boards):
 def test_agreement_counts_scores_classes_and_steps():
     board = np.array([[1, 2, 3], [5, 4, 0], [9, 9, 1]], np.int8)
     host = np.array([[1, 2, 3], [4, 5, 0], [9, 8, 1]], np.int8)
-    found = agreement("tflm", board, host)
+    found = agreement("tflm", board, host, task=CLASSIFICATION)
     assert (found.n_windows, found.same_scores, found.same_class) == (3, 1, 2)
     assert found.largest_step == 1
     described = [("july", i, f"r{i}", "A") for i in range(3)]
-    told = disagreements("tflm", board, host, described, ["A", "B", "C"])
+    told = disagreements("tflm", board, host, described, ["A", "B", "C"], task=CLASSIFICATION)
     assert [(d.window, d.same_class) for d in told] == [(1, False), (2, True)]
     assert (told[0].board_class, told[0].host_class) == ("A", "B")
-    only_other_classes = disagreements("litert", board, host, described, ["A", "B", "C"])
+    only_other_classes = disagreements(
+        "litert", board, host, described, ["A", "B", "C"], task=CLASSIFICATION
+    )
     assert [d.window for d in only_other_classes] == [1]
 
 
 def test_extreme_scores_differ_by_their_true_distance():
-    found = agreement("tflm", np.array([[127, -128]], np.int8), np.array([[-128, 127]], np.int8))
+    found = agreement(
+        "tflm",
+        np.array([[127, -128]], np.int8),
+        np.array([[-128, 127]], np.int8),
+        task=CLASSIFICATION,
+    )
     assert found.largest_step == 255
 
 

@@ -17,6 +17,7 @@ ORDER = (
     "kd_edge.frontend",
     "kd_edge.windows",
     "kd_edge.splits",
+    "kd_edge.tasks",
     "kd_edge.models",
     "kd_edge.distill",
     "kd_edge.convert",

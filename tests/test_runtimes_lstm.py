@@ -12,6 +12,7 @@ from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_runtimes
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import model_inputs, one_window, run_windows
+from kd_edge.tasks.classification import CLASSIFICATION
 from kd_edge.windows import WindowSet
 
 SHAPE, N_CLASSES = (10, 40, 21), 50
@@ -80,7 +81,9 @@ def test_an_int8_lstm_starts_every_window_afresh(runtime, int8_model, windows):
 
 def test_runtimes_of_an_int8_lstm_are_a_few_steps_apart_and_the_layer_is_named(int8_model, windows):
     """Oracle: the kernels' known rounding, up to 4 of 256 steps; the layer is one of the file's."""
-    parity = compare_runtimes(int8_model, windows, "litert", "tflm", fmt="int8")
+    parity = compare_runtimes(
+        int8_model, windows, "litert", "tflm", fmt="int8", task=CLASSIFICATION
+    )
     assert parity.max_steps <= 6
     assert parity.class_agreement > 0.9  # an untrained model's scores lie close together
     assert parity.max_steps >= 1  # else this model tells nothing about the layer that is named
@@ -95,7 +98,7 @@ def test_a_layer_that_is_wrong_in_one_runtime_is_told_from_rounding(tmp_path, wi
     untrained student; TFLite Micro is right there. The convolution before it differs by rounding.
     """
     model = convert_student(tmp_path, windows, gain=1.0)
-    parity = compare_runtimes(model, windows, "litert", "tflm", fmt="int8")
+    parity = compare_runtimes(model, windows, "litert", "tflm", fmt="int8", task=CLASSIFICATION)
     assert parity.max_steps > 50
     assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in (
         parity.note if parity.first_difference.max_steps <= 4 else parity.first_difference.operator

@@ -13,6 +13,7 @@ from kd_edge.runtimes.parity import compare_forms, compare_runtimes, differing_l
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import Side
 from kd_edge.runtimes.session import model_inputs, one_window, run_windows
+from kd_edge.tasks.classification import CLASSIFICATION
 
 KERAS, FLOAT, INT8 = Side("keras", "keras"), Side("float32", "litert"), Side("int8", "tflm")
 
@@ -30,7 +31,9 @@ def float_model(tmp_path_factory):
 
 def test_a_runtime_is_in_parity_with_itself(int8_model):
     """Oracle: two sessions of one interpreter give the same bytes."""
-    parity = compare_runtimes(int8_model, conv_windows(256), "tflm", "tflm", fmt="int8")
+    parity = compare_runtimes(
+        int8_model, conv_windows(256), "tflm", "tflm", fmt="int8", task=CLASSIFICATION
+    )
     assert (parity.kind, parity.n_windows) == ("runtimes", 256)
     assert (parity.class_agreement, parity.max_steps, parity.max_abs) == (1.0, 0, 0.0)
     assert parity.first_difference is None
@@ -40,7 +43,9 @@ def test_a_runtime_is_in_parity_with_itself(int8_model):
 def test_int8_figures_are_those_of_the_answers(int8_model):
     """Oracle: the raw answers of both runtimes, compared here."""
     windows = conv_windows(256)
-    parity = compare_runtimes(int8_model, windows, "litert", "tflm", fmt="int8")
+    parity = compare_runtimes(
+        int8_model, windows, "litert", "tflm", fmt="int8", task=CLASSIFICATION
+    )
     left, right = (run_windows(open_session(r, int8_model), windows) for r in ("litert", "tflm"))
     steps = np.abs(left.raw.astype(int) - right.raw)
     assert parity.max_steps == steps.max()
@@ -53,7 +58,9 @@ def test_int8_figures_are_those_of_the_answers(int8_model):
 
 def test_float_runtimes_that_add_in_another_order_do_not_differ(float_model):
     """Oracle: float32's own precision, a few parts in 10 million."""
-    parity = compare_runtimes(float_model, conv_windows(64), "litert", "tflm", fmt="float32")
+    parity = compare_runtimes(
+        float_model, conv_windows(64), "litert", "tflm", fmt="float32", task=CLASSIFICATION
+    )
     assert parity.max_steps is None
     assert parity.max_abs < 1e-4
     assert parity.first_difference is None
@@ -89,18 +96,20 @@ def test_forms_are_compared_by_class_unit_and_step():
     """Oracle: worked by hand: the second window changes class, by 0.5 = 5 steps of 0.1."""
     left = np.array([[1.0, 0.0], [0.3, 0.2]])
     right = np.array([[1.1, 0.0], [0.1, 0.7]])
-    parity = compare_forms(left, right, KERAS, INT8, step=0.1)
+    parity = compare_forms(left, right, KERAS, INT8, task=CLASSIFICATION, step=0.1)
     assert (parity.kind, parity.left, parity.right) == ("forms", KERAS, INT8)
     assert (parity.class_agreement, parity.max_steps) == (0.5, 5)
     assert parity.max_abs == pytest.approx(0.5)
-    assert compare_forms(left, right, KERAS, FLOAT).max_steps is None
+    assert compare_forms(left, right, KERAS, FLOAT, task=CLASSIFICATION).max_steps is None
 
 
 def test_a_float_model_and_its_int8_form_nearly_agree(float_model, int8_model):
     """Oracle: the int8 model has the float one's weights; 8 bits leave a little noise."""
     windows = conv_windows(256)
     sides = [run_windows(open_session("tflm", p), windows) for p in (float_model, int8_model)]
-    parity = compare_forms(sides[0].logits, sides[1].logits, FLOAT, INT8, step=0.7)
+    parity = compare_forms(
+        sides[0].logits, sides[1].logits, FLOAT, INT8, task=CLASSIFICATION, step=0.7
+    )
     assert parity.class_agreement > 0.95
     assert 0 < parity.max_steps < 20
 
@@ -112,7 +121,7 @@ def test_a_float_model_and_its_int8_form_nearly_agree(float_model, int8_model):
 def test_forms_that_cannot_be_compared_are_refused(left, right, code):
     """Oracle: the contract."""
     with pytest.raises(KdEdgeError) as caught:
-        compare_forms(np.zeros(left), np.zeros(right), FLOAT, INT8)
+        compare_forms(np.zeros(left), np.zeros(right), FLOAT, INT8, task=CLASSIFICATION)
     assert caught.value.code == code
 
 

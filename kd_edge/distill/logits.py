@@ -20,7 +20,7 @@ def require_logits(values: np.ndarray, what: str) -> None:
     Raises:
         KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one.
     """
-    if values.size == 0:
+    if values.ndim < 2 or values.size == 0:
         return
     if (values >= 0).all() and np.abs(values.sum(axis=-1) - 1).max() < _TOLERANCE:
         raise KdEdgeError(

@@ -13,6 +13,7 @@ import numpy as np
 from kd_edge.base.quantisation import dequantize
 from kd_edge.link.stream import StreamWindow
 from kd_edge.live.facts import Facts
+from kd_edge.tasks.classification import CLASSIFICATION
 
 # A board's clock and the host's drift apart; within so many seconds they do not by a millisecond.
 _CLOCK_S = 30.0
@@ -216,7 +217,7 @@ def seen_window(
     """
     n = len(facts.classes)
     raw = window.answer.scores[:n]
-    best = int(raw.argmax())
+    best = _best(raw)
     scores = dequantize(raw, facts.scale, facts.zero_point)
     return Seen(
         window=window.answer.index,
@@ -235,9 +236,14 @@ def seen_window(
 
 
 def _compare(board: np.ndarray, host: np.ndarray, n: int) -> HostAnswer:
-    best = int(host[:n].argmax())
+    best = _best(host[:n])
     steps = int(np.abs(board.astype(np.int32) - host.astype(np.int32)).max())
-    return HostAnswer(best, best == int(board[:n].argmax()), steps)
+    return HostAnswer(best, best == _best(board[:n]), steps)
+
+
+def _best(scores: np.ndarray) -> int:
+    """The class that (classes,) scores decide for."""
+    return int(CLASSIFICATION.decide(scores))
 
 
 def shares(scores: np.ndarray, scale: float, zero_point: int) -> np.ndarray:

@@ -199,6 +199,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         ),
         versions=versions(),
         files={},
+        task=context.recipe.task,
     )
 
 

@@ -77,7 +77,7 @@ class Manifest:
     """bundle.json: what the folder holds and what made it.
 
     Attributes:
-        product: the student that ships.
+        product: the student that ships. task: what its answers mean.
         front_end: with the fitted normaliser.
         learned: recordings of the training and validation parts.
         files: name below the folder -> SHA-256, for every file but this one.
@@ -95,6 +95,7 @@ class Manifest:
     learned: tuple[Learned, ...]
     versions: dict[str, str]
     files: dict[str, str]
+    task: str = "classification"
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)

@@ -22,6 +22,7 @@ from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms
 from kd_edge.runtimes.results import Parity, Side
+from kd_edge.tasks import Task, find_task
 
 GOLDEN_FILE = "golden.npz"
 FIRMWARE_FOLDER = "firmware"
@@ -88,20 +89,25 @@ def export_firmware(
     )
     export_tflm(int8, folder, settings)
     plain_c = prove_plain_c(
-        int8, folder / PLAIN_C_FOLDER, context.recipe.firmware.core, settings, model.name
+        int8,
+        folder / PLAIN_C_FOLDER,
+        context.recipe.firmware.core,
+        settings,
+        model.name,
+        find_task(manifest.task),
     )
     flash = tuple(FlashSection(f.name, f.bytes, f.compiler, f.core) for f in measure_flash(folder))
     return replace(plain_c, flash=flash)
 
 
 def prove_plain_c(
-    int8: Path, folder: Path, core: str, settings: FirmwareSettings, model: str
+    int8: Path, folder: Path, core: str, settings: FirmwareSettings, model: str, task: Task
 ) -> Firmware:
     """Write the plain-C engine and hold its answers, on this machine, against the golden ones.
 
     Args:
         int8: the model. folder: of the engine's sources. core: a key of `CORES`.
-        model: its name, for people.
+        model: its name, for people. task: what its answers mean.
     """
     try:
         export_engine(int8, folder, core, settings)
@@ -118,10 +124,12 @@ def prove_plain_c(
                 f"{', '.join(HOST_COMPILERS)} is installed.",
             )
         )
-    return _compared(answers, int8, settings, model)
+    return _compared(answers, int8, settings, model, task)
 
 
-def _compared(answers: np.ndarray, int8: Path, settings: FirmwareSettings, model: str) -> Firmware:
+def _compared(
+    answers: np.ndarray, int8: Path, settings: FirmwareSettings, model: str, task: Task
+) -> Firmware:
     read = read_tflite(int8)
     scale = read.tensors[read.outputs[0]].scales[0]
     expected = settings.golden.outputs.reshape(len(settings.golden.labels), -1)[: len(answers)]
@@ -130,6 +138,7 @@ def _compared(answers: np.ndarray, int8: Path, settings: FirmwareSettings, model
         scale * expected.astype(np.float64),
         PLAIN_C,
         ORACLE,
+        task=task,
         step=scale,
     )
     parity = replace(parity, kind="engines", model=model, note=_HOW)

@@ -22,6 +22,7 @@ from kd_edge.report.tree import Finding, Gate
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
+from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import difference_interval, exact_interval
 from kd_edge.windows import spread_evenly
@@ -131,6 +132,7 @@ class _Held:
 
     def __init__(self, recipe: Recipe, model: BundledModel, folder: Path, held_out: StoredWindows):
         self._recipe = recipe
+        self._task = find_task(recipe.task)
         self._model = model
         self._folder = folder
         self._int8 = folder / model.format("int8").file
@@ -209,7 +211,7 @@ class _Held:
     def _are_right(self, logits: dict[str, np.ndarray]) -> np.ndarray:
         """(held-out windows,) bool."""
         return np.concatenate(
-            [logits[name].argmax(axis=1) == part.labels for name, part in self._parts.items()]
+            [self._task.decide(logits[name]) == part.labels for name, part in self._parts.items()]
         )
 
     def _some_windows(self) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained, predict
 from kd_edge.report.tree import FoldResult, Row
-from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Accuracy
 from kd_edge.windows import WindowSet
 
@@ -65,12 +65,10 @@ def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answer
     method = context.recipe.distillation.ensemble
     stored, validation = answers.stored, answers.validation
     labels = validation.parts[VALIDATION].labels
-    held_out = [
-        float((validation.logits[t.name][VALIDATION].argmax(axis=1) == labels).mean())
-        for t in teachers
-    ]
+    task = find_task(context.recipe.task)
+    held_out = [task.share_right(validation.logits[t.name][VALIDATION], labels) for t in teachers]
     figures = {
-        name: measure_accuracy(
+        name: find_task(context.recipe.task).score(
             combine(
                 [stored.logits[t.name][name] for t in teachers],
                 method=method,
@@ -108,7 +106,9 @@ def fold_results(
         FoldResult(
             first.name,
             s.name,
-            measure_accuracy(answers.stored.logits[s.name][each], context.data.tests[each]),
+            find_task(context.recipe.task).score(
+                answers.stored.logits[s.name][each], context.data.tests[each]
+            ),
         )
         for s in students
     ]
@@ -137,7 +137,9 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
 def _accuracy(context: Context, student: Trained, part: WindowSet, part_key: tuple) -> Accuracy:
     def make():
         network = load_keras(context.out / student.file)
-        figure = measure_accuracy(predict(network, part.only(student.inputs)), part)
+        figure = find_task(context.recipe.task).score(
+            predict(network, part.only(student.inputs)), part
+        )
         return _FIGURE.dump_python(figure, mode="json")
 
     key = key_of(student.sha256, student.inputs, part_key)

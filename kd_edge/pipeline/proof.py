@@ -25,7 +25,7 @@ from kd_edge.runtimes.parity import compare_forms, compare_runtimes
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
-from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks import find_task
 from kd_edge.windows import WindowSet
 
 # Formats whose answers are compared with Keras and between runtimes.
@@ -70,6 +70,7 @@ class Prover:
     ):
         self._folder = folder
         self._manifest = manifest
+        self._task = find_task(manifest.task)
         self._stored = stored
         self._settings = settings
         self._tell = progress or (lambda what, done, total: None)
@@ -107,7 +108,7 @@ class Prover:
             runtime="keras",
             parameters=model.parameters,
             size=None,
-            accuracy={n: measure_accuracy(logits[n], w) for n, w in self._tests.items()},
+            accuracy={n: self._task.score(logits[n], w) for n, w in self._tests.items()},
             latency=None,
             arena=None,
         )
@@ -117,7 +118,7 @@ class Prover:
         session = open_session(runtime, path)
         windows = self._windows(model)
         accuracy = {
-            name: measure_accuracy(run_windows(session, part).logits, part)
+            name: self._task.score(run_windows(session, part).logits, part)
             for name, part in windows.items()
             if name != PARITY_PART
         }
@@ -165,7 +166,9 @@ class Prover:
         for runtime in RUNTIMES:
             if runtime != "tflm" and runtime in fmt.runtimes and available(runtime):
                 path = self._folder / fmt.file
-                parity = compare_runtimes(path, windows, runtime, "tflm", fmt=fmt.format)
+                parity = compare_runtimes(
+                    path, windows, runtime, "tflm", fmt=fmt.format, task=self._task
+                )
                 yield replace(parity, model=model.name)
 
     def _between_forms(self, model: BundledModel) -> Iterator[Parity]:
@@ -180,5 +183,5 @@ class Prover:
                 sides[side] = kept
         for left, right in itertools.combinations(sides, 2):
             a, b = sides[left], sides[right]
-            parity = compare_forms(a.logits, b.logits, left, right, step=b.step)
+            parity = compare_forms(a.logits, b.logits, left, right, task=self._task, step=b.step)
             yield replace(parity, model=model.name)

@@ -12,6 +12,7 @@ from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
 from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows
+from kd_edge.tasks import Task
 from kd_edge.windows import WindowSet
 
 # Float kernels add in different orders: below this part of a tensor's largest value, equal.
@@ -24,11 +25,13 @@ ROUNDING_STEPS = 4
 _WINDOWS_SEARCHED = 16
 
 
-def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str, *, fmt: str) -> Parity:
+def compare_runtimes(
+    path: Path, windows: WindowSet, left: str, right: str, *, fmt: str, task: Task
+) -> Parity:
     """The same file in two runtimes, window by window, each from a fresh state.
 
     Args:
-        path: a `.tflite`. fmt: its format.
+        path: a `.tflite`. fmt: its format. task: what its answers mean.
         windows: at least 256 make a figure worth stating.
         left, right: keys of `RUNTIMES`.
 
@@ -55,7 +58,7 @@ def compare_runtimes(path: Path, windows: WindowSet, left: str, right: str, *, f
         right=Side(fmt, right),
         kind="runtimes",
         n_windows=len(windows),
-        class_agreement=_class_agreement(left_answers.logits, right_answers.logits),
+        class_agreement=task.agreement(left_answers.logits, right_answers.logits),
         max_steps=int(_steps(left_answers.raw, right_answers.raw)) if quantised else None,
         max_abs=float(np.max(np.abs(left_answers.logits - right_answers.logits))),
         first_difference=first,
@@ -69,6 +72,7 @@ def compare_forms(
     left: Side,
     right: Side,
     *,
+    task: Task,
     step: float | None = None,
 ) -> Parity:
     """Two forms of one model on the same windows, such as Keras against int8.
@@ -78,6 +82,7 @@ def compare_forms(
     Args:
         left_logits, right_logits: (n_windows, classes), dequantised.
         left, right: what gave them.
+        task: what the answers mean.
         step: size of one quantisation step of the quantised side's output; None where neither has.
 
     Returns:
@@ -101,14 +106,10 @@ def compare_forms(
         right=right,
         kind="forms",
         n_windows=len(left_logits),
-        class_agreement=_class_agreement(left_logits, right_logits),
+        class_agreement=task.agreement(left_logits, right_logits),
         max_steps=None if step is None else round(max_abs / step),
         max_abs=max_abs,
     )
-
-
-def _class_agreement(left: np.ndarray, right: np.ndarray) -> float:
-    return float(np.mean(np.argmax(left, axis=-1) == np.argmax(right, axis=-1)))
 
 
 def _steps(left: np.ndarray, right: np.ndarray) -> int:

@@ -7,24 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from kd_edge.report.board_tree import Agreement, Disagreement, Spread
+from kd_edge.tasks import Task
 
 # The runtime whose scores a board gives bit for bit.
 ORACLE = "tflm"
 _BINS = 24
 
 
-def agreement(runtime: str, board: np.ndarray, host: np.ndarray) -> Agreement:
+def agreement(runtime: str, board: np.ndarray, host: np.ndarray, *, task: Task) -> Agreement:
     """How often the scores are the same.
 
     Args:
-        board, host: (n, classes) int8 scores of the same windows.
+        board, host: (n, classes) int8 scores of the same windows. task: what they mean.
     """
     steps = _steps(board, host)
     return Agreement(
         runtime=runtime,
         n_windows=len(board),
         same_scores=int(np.sum(steps == 0)),
-        same_class=int(np.sum(_classes(board) == _classes(host))),
+        same_class=int(np.sum(task.decide(board) == task.decide(host))),
         largest_step=int(steps.max(initial=0)),
     )
 
@@ -35,6 +36,8 @@ def disagreements(
     host: np.ndarray,
     described: Sequence[tuple[str, int, str, str]],
     class_names: Sequence[str],
+    *,
+    task: Task,
 ) -> tuple[Disagreement, ...]:
     """Every window that the host decides otherwise, or where it is the oracle scores otherwise.
 
@@ -44,7 +47,7 @@ def disagreements(
     Args:
         described: a window's part, number in it, recording and label.
     """
-    steps, mine, theirs = _steps(board, host), _classes(board), _classes(host)
+    steps, mine, theirs = _steps(board, host), task.decide(board), task.decide(host)
     return tuple(
         Disagreement(
             runtime,
@@ -83,7 +86,3 @@ def spread(values: Sequence[float], unit: str) -> Spread | None:
 
 def _steps(board: np.ndarray, host: np.ndarray) -> np.ndarray:
     return np.abs(board.astype(np.int32) - host.astype(np.int32)).max(axis=1, initial=0)
-
-
-def _classes(scores: np.ndarray) -> np.ndarray:
-    return np.argmax(scores, axis=1)

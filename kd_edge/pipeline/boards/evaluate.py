@@ -26,7 +26,7 @@ from kd_edge.pipeline.boards.work import Done, Job, share_out
 from kd_edge.report.board_tree import Agreement, BoardMemory, BoardSection, Disagreement, LinkCounts
 from kd_edge.runtimes.registry import available, open_session
 from kd_edge.runtimes.session import Session
-from kd_edge.tasks.accuracy import measure_accuracy
+from kd_edge.tasks import find_task
 
 RUNTIMES = ("tflm", "litert")
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
@@ -200,7 +200,7 @@ def _with_host_answers(
     order = sorted(scores)
     if not order:
         return section
-    spec = session.outputs[0]
+    spec, task = session.outputs[0], find_task(bundle.manifest.task)
     board = np.stack([scores[i].reshape(-1) for i in order])
     described = windows.described()
     agreements: list[Agreement] = []
@@ -214,13 +214,14 @@ def _with_host_answers(
             answers.append(host.run(windows.int8[i])[0].reshape(-1))
             progress(f"the same windows on {runtime}", n, len(order))
         theirs = np.stack(answers)
-        agreements.append(agreement(runtime, board, theirs))
+        agreements.append(agreement(runtime, board, theirs, task=task))
         differing += disagreements(
             runtime,
             board,
             theirs,
             [described[i] for i in order],
             bundle.manifest.class_names,
+            task=task,
         )
     accuracy = {}
     position = {window: row for row, window in enumerate(order)}
@@ -229,7 +230,7 @@ def _with_host_answers(
         own = [i for i in numbers if i in position]
         if own:
             answered = part.take(np.array([i - numbers.start for i in own]))
-            accuracy[name] = measure_accuracy(logits[[position[i] for i in own]], answered)
+            accuracy[name] = task.score(logits[[position[i] for i in own]], answered)
     return replace(
         section,
         accuracy=accuracy,
