@@ -220,6 +220,8 @@ def _change_quantisation(model, rng) -> None:
 
 def _change_buffer(model, rng) -> None:
     filled = [b for b in model.buffers if b.data is not None and len(b.data)]
+    if not filled:
+        return
     buffer = rng.choice(filled)
     data = np.asarray(buffer.data, np.uint8)
     kind = rng.choice(("cut", "longer", "none", "values", "values"))
@@ -239,7 +241,8 @@ def _change_references(model, rng) -> None:
     holder, name = rng.choice(
         ((operator, "inputs"), (operator, "outputs"), (graph, "inputs"), (graph, "outputs"))
     )
-    values = list(getattr(holder, name))
+    given = getattr(holder, name)
+    values = [] if given is None else list(given)
     kind = rng.choice(("other", "other", "other", "less", "more", "none"))
     index = rng.choice((-1, rng.randrange(len(graph.tensors)), rng.randrange(len(graph.tensors))))
     if kind == "other" and values:
