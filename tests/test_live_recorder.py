@@ -320,7 +320,8 @@ def test_runs_that_go_backwards_are_damage(tmp_path, runs):
 
 @pytest.mark.parametrize(
     "change", [{"rate_hz": 0}, {"lsb": -1}, {"samples": 0}, {"channels": []}, {"rate_hz": "x"},
-               {"channels": ["c"] * 2000}, {"name": None}],
+               {"channels": ["c"] * 2000}, {"name": None}, {"name": "a\0b"},
+               {"lsb": 1e300}],
 )  # fmt: skip
 def test_a_sensor_that_cannot_be_is_damage(tmp_path, change):
     part = begun(tmp_path)

@@ -202,3 +202,30 @@ def test_a_recipe_without_a_quick_form_says_so_where_one_is_asked_for():
     assert "no quick form" in caught.value.message
     with pytest.raises(KdEdgeError, match="did you mean 'quick'"):
         parse_recipe(MINIMAL + "[quik]\nname = 'x'\n")
+
+
+@pytest.mark.parametrize(
+    "options", ["x = nan", "x = [1.5, inf]", "x = 2020-01-01", "x = { y = [nan] }"]
+)
+def test_an_option_that_a_recipe_could_not_be_written_with_is_refused(options):
+    """Oracle: TOML's own numbers and dates, which JSON lacks."""
+    table = f"distill = false\noptions = {{ {options} }}"
+    with pytest.raises(KdEdgeError, match="an option is text, a finite number") as caught:
+        parse_recipe(MINIMAL.replace("distill = false", table))
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert "options" in caught.value.where
+
+
+@pytest.mark.parametrize("value", ["nan", "2020-01-01", "{ largest_s = inf }"])
+def test_an_option_of_a_loss_or_an_augmentation_is_held_to_the_same(value):
+    """Oracle: as above; these options are keys of their table."""
+    with pytest.raises(KdEdgeError, match="an option is text, a finite number") as caught:
+        parse_recipe(MINIMAL + f"[augmentation]\ncopies = 1\nshift = {value}\n")
+    assert caught.value.code == "KD_RECIPE_VALUE"
+
+
+def test_a_recipe_without_an_end_is_refused_unread():
+    """Oracle: a device that never ends."""
+    with pytest.raises(KdEdgeError, match="larger than 1,000,000 bytes") as caught:
+        load_recipe(Path("/dev/zero"))
+    assert caught.value.code == "KD_NO_FILE"

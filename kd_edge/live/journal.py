@@ -32,6 +32,7 @@ _SYNC_S = 2.0  # what a power cut may take
 _MOST_SENSORS = 64
 _MOST_CHANNELS = 1024
 _LONGEST_NAME = 128
+_SMALLEST, _LARGEST = 1e-30, 1e30  # of rates and units a count; samples are 32-bit floats
 _LAST_SAMPLE = 2**53
 
 
@@ -213,8 +214,11 @@ def _read_plan(facts: dict) -> Plan:
             raise ValueError(f"{sensor.name!r} is no name of a sensor")
         if not 0 < len(sensor.channels) <= _MOST_CHANNELS or not all(sensor.channels):
             raise ValueError(f"the sensor {sensor.name!r} has no channels, or too many")
-        if min(sensor.rate_hz, sensor.lsb, sensor.samples) <= 0:
-            raise ValueError(f"the sensor {sensor.name!r} has a rate, count or window of 0 or less")
+        figures = (sensor.rate_hz, sensor.lsb, sensor.samples)
+        if not _SMALLEST <= min(figures) <= max(figures) <= _LARGEST:
+            raise ValueError(
+                f"the sensor {sensor.name!r} has a rate, count or window that cannot be"
+            )
     if plan.shortest_s < 0:
         raise ValueError("its shortest span is below 0")
     return plan

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,6 +30,20 @@ Modalities = Annotated[tuple[str, ...], Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Format = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Runtime = Literal["litert", "tflite-runtime", "tflm"]
+
+
+def _plain(value: Any) -> Any:
+    """Options that JSON and TOML both hold, so that a recipe reads back as it was written."""
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list):
+        for item in items:
+            _plain(item)
+    elif not isinstance(value, str | int) and not (isinstance(value, float) and isfinite(value)):
+        raise ValueError(f"an option is text, a finite number, true or false, not {value}")
+    return value
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class MisfitError(ValueError):
@@ -57,7 +73,7 @@ class Dataset(_Table):
 
     reader: str
     path: str | None = None
-    options: dict[str, Any] = {}
+    options: Options = {}
     classes: tuple[str, ...] | None = None
     allow_duplicates: bool = False
     allow_stuck: bool = False
@@ -191,6 +207,7 @@ class _OpenTable(_Table):
     """A table whose other keys belong to what it names, and are checked there."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_plain)]]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -218,7 +235,7 @@ class Model(_Table):
     name: Name
     model: str
     inputs: tuple[str, ...] | None = None
-    options: dict[str, Any] = {}
+    options: Options = {}
     epochs: PositiveInt
     batch_size: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-3
