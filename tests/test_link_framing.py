@@ -158,3 +158,62 @@ def test_text_between_frames_is_kept_apart():
     assert reader.take_text() == "m-ready\r\nm-init-done\r\nm-re"
     assert reader.take_text() == ""
     assert sum(reader.drops.values()) == 0
+
+
+@pytest.mark.parametrize("byte", range(1, 256))
+def test_printable_bytes_and_line_ends_alone_are_text(byte):
+    """Oracle: Python's own idea of printable ASCII. Three bytes that are not text are no frame."""
+    reader = FrameReader()
+    assert reader.drops == dict.fromkeys(Drop, 0)
+    assert reader.feed(bytes([byte]) * 3 + b"\0") == []
+    is_text = chr(byte).isascii() and (chr(byte).isprintable() or chr(byte) in "\t\r\n")
+    assert reader.take_text() == (chr(byte) * 3 if is_text else "")
+    assert sum(reader.drops.values()) == (0 if is_text else 1)
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_fewer_bytes_than_a_header_and_a_checksum_are_too_few(size):
+    reader = FrameReader()
+    reader.feed(cobs.encode(bytes(size)) + b"\0")
+    assert reader.drops[Drop.LENGTH] == 1
+
+
+def test_a_run_as_long_as_allowed_is_read_and_a_longer_one_takes_no_more_memory():
+    coded = encode_frame(Frame(1, 2, b"\1" * 50))[1:-1]
+    assert FrameReader(longest=len(coded)).feed(coded + b"\0") == [Frame(1, 2, b"\1" * 50)]
+    short = FrameReader(longest=len(coded) - 1)
+    assert short.feed(coded + b"\0") == []
+    assert short.drops[Drop.LENGTH] == 1
+    for _ in range(9):
+        short.feed(b"\1" * 1000)
+    assert len(short._pending) == short.longest
+
+
+def test_the_latest_text_is_kept():
+    reader = FrameReader()
+    for number in range(2000):
+        reader.feed(f"{number:04}\0".encode())
+    assert reader.take_text() == "".join(f"{number:04}" for number in range(2000 - 1024, 2000))
+
+
+def test_words_are_heard_before_and_after_their_piece_ends():
+    reader = FrameReader()
+    reader.feed(b"m-ready")
+    assert reader.has_heard("m-ready")
+    reader.feed(b"\r\n\0name")
+    assert reader.has_heard("m-ready")
+    assert reader.has_heard("name")
+    assert not reader.has_heard("m-init-done")
+    reader.take_text()
+    assert not reader.has_heard("m-ready")
+
+
+def test_text_is_taken_from_no_frame_that_is_under_way():
+    coded = encode_frame(Frame(1, 2, b"abc"))
+    reader = FrameReader()
+    reader.feed(coded[:6])
+    assert reader.take_text() == ""
+    assert reader.feed(coded[6:]) == [Frame(1, 2, b"abc")]
+    too_long = FrameReader(longest=5)
+    too_long.feed(b"a" * 9)
+    assert too_long.take_text() == ""
