@@ -15,7 +15,7 @@ import pytest
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-from scipy.special import softmax  # noqa: E402
+from scipy.special import log_softmax, softmax  # noqa: E402
 from waiting import ended, program  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
@@ -149,6 +149,34 @@ def test_the_learning_rate_falls_as_asked(decay, shrunk):
     train(model, one, None, settings, name="s")
     (kernel,) = dense.get_weights()
     np.testing.assert_allclose(kernel[0, 0], -50 + 0.1 * sum(shrunk), rtol=1e-5)
+
+
+def test_validation_figures_are_the_labels_loss_and_the_share_of_right_answers():
+    """Oracle: SciPy, on logits that no training changes; the second class is always answered."""
+    logits = np.array([0.5, 2.0, -1.0])
+    labels = np.array([0, 1, 2, 2, 2])
+    held_out = WindowSet(
+        inputs={"x": np.ones((5, 1), np.float32)},
+        labels=labels,
+        recordings=np.zeros(5, int),
+        subjects=np.array(["S1"] * 5),
+        class_names=("a", "b", "c"),
+        recording_names=("r0",),
+    )
+    inputs = keras.Input((1,), name="x")
+    dense = keras.layers.Dense(3, use_bias=False, name="logits")
+    model = keras.Model([inputs], dense(inputs))
+    dense.set_weights([logits[None]])
+    settings = dataclasses.replace(SETTINGS, epochs=2, batch_size=2, learning_rate=1e-9)
+    history = train(model, held_out, held_out, settings, name="s")
+    loss = -log_softmax(logits)[labels].mean()
+    for found, expected in (
+        (history.loss, loss),
+        (history.validation_loss, loss),
+        (history.accuracy, 0.2),
+        (history.validation_accuracy, 0.2),
+    ):
+        np.testing.assert_allclose(found, [expected] * 2, rtol=1e-5)
 
 
 def test_progress_tells_each_epoch():
@@ -437,6 +465,8 @@ def test_windows_that_do_not_fit_are_refused():
     cases = [
         ("KD_SHAPE", data.only(("emg",)), None),
         ("KD_SHAPE", dataclasses.replace(data, labels=data.labels + 1), None),
+        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels + 9), None),
+        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels - 1), None),
         ("KD_EMPTY_PART", data, data.take(np.arange(0))),
     ]
     for code, training, validation in cases:
