@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
 import pytest
 
 pytest.importorskip("keras")
 
 from kd_edge.distill.augmentations import AUGMENTATIONS
 from kd_edge.distill.catalogue import DOCUMENT, document
-from kd_edge.distill.losses import LOSSES
+from kd_edge.distill.losses import LOSSES, make_loss
+from kd_edge.distill.tapped import Tapped
+from kd_edge.models import build_model
 
 
 def test_the_document_is_what_the_registries_say():
@@ -24,3 +29,27 @@ def test_every_option_is_in_the_catalogue():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         for field in kind.model_fields:
             assert field in row.split(" | ")[-1], (name, field)
+
+
+def test_the_layers_that_the_example_names_are_at_one_resolution():
+    """Oracle: the models of the manual's recipe, and what the loss asks of their layers."""
+    examples = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    recipe = tomllib.loads(examples[0])
+    (example,) = [text for text in examples if '"fitnets"' in text]
+    terms = tomllib.loads(example)["distillation"]["terms"]
+    (term,) = [term for term in terms if term["loss"] == "fitnets"]
+    hint = make_loss("fitnets", {k: v for k, v in term.items() if k not in ("loss", "weight")})
+    samples = round(recipe["windows"]["length_s"] * 200)  # the set's rate
+
+    def shapes(role: str, layers) -> dict:
+        model = build_model(
+            recipe[role][0]["model"],
+            input_shapes={"all": (samples, 8)},
+            n_classes=26,
+            seed=1,
+            options={},
+        )
+        return Tapped(model, layers, role).shapes
+
+    taps = hint.taps()
+    assert hint.parts(shapes("students", taps.student), shapes("teachers", taps.teacher))
