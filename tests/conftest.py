@@ -90,6 +90,18 @@ def shared_data():
     return locate
 
 
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a recording's text or bytes into a file, `f.csv` if it has no name."""
+
+    def to_file(content: str | bytes, name: str = "f.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return to_file
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
     """A window cache of its own, so that tests neither read nor fill the user's."""

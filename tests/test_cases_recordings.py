@@ -15,16 +15,6 @@ from kd_edge.signals.checks import check
 CASES = Path(__file__).parent / "cases"
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to_file(text: str | bytes, name: str = "f.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    return to_file
-
-
 def shown(recording) -> dict[str, tuple[float, int]]:
     """Channel -> rate and samples."""
     return {

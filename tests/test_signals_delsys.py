@@ -52,16 +52,6 @@ OLD = (
 )
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to_file(text: str, name: str = "f.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text.encode())
-        return path
-
-    return to_file
-
-
 def refused(path: Path) -> KdEdgeError:
     with pytest.raises(KdEdgeError) as caught:
         delsys.read(path)

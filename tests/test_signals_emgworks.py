@@ -38,16 +38,6 @@ PREAMBLE = (
 )
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to_file(text: str, encoding: str = "utf-8") -> Path:
-        path = tmp_path / "f.csv"
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    return to_file
-
-
 def refused(path: Path) -> KdEdgeError:
     with pytest.raises(KdEdgeError) as caught:
         emgworks.read(path)
@@ -154,7 +144,7 @@ def test_a_malformed_export_is_refused_with_its_place(write, old, new, code, pla
 
 def test_another_encoding_of_the_degree_sign_is_refused(write):
     """Oracle: ° in Latin-1 is one byte, no UTF-8; it stands in row 4."""
-    error = refused(write(PREAMBLE + TITLES + ROWS, "latin-1"))
+    error = refused(write((PREAMBLE + TITLES + ROWS).encode("latin-1")))
     assert "UTF-8" in error.message
     assert "row 4" in error.where
 

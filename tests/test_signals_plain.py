@@ -13,16 +13,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import READERS, find_reader, npz, plain_csv, read
 
 
-@pytest.fixture
-def write(tmp_path):
-    def to_file(text: str, name: str = "f.csv") -> Path:
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return to_file
-
-
 def refused(call, *arguments, **options) -> KdEdgeError:
     with pytest.raises(KdEdgeError) as caught:
         call(*arguments, **options)
