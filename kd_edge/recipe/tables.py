@@ -26,7 +26,6 @@ from kd_edge.base.errors import nearest
 from kd_edge.base.files import sha256_text
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-Modalities = Annotated[tuple[str, ...], Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Format = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Runtime = Literal["litert", "tflite-runtime", "tflm"]

@@ -20,8 +20,6 @@ from kd_edge.base.front_end import layout_samples
 from kd_edge.base.version import __version__
 from kd_edge.pipeline.boards.bundle_image import BoardBundle, bundle_firmware, load_board_bundle
 
-SENSORS = ("replay", "stub")
-
 
 @dataclass(frozen=True)
 class ProjectRequest:
