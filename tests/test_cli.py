@@ -155,6 +155,15 @@ def test_a_baseline_that_is_no_report_is_named(tmp_path, capsys):
     assert "old.json" in capsys.readouterr().err
 
 
+def test_a_baseline_larger_than_its_bound_is_not_read(tmp_path, capsys):
+    """Oracle: docs/reliability.md: 64 MB; the file is one hole."""
+    (tmp_path / "old.json").touch()
+    os.truncate(tmp_path / "old.json", 64_000_001)
+    status = run(["bench", str(tmp_path), "--baseline", str(tmp_path / "old.json")])
+    assert status == ExitStatus.BAD_DATA
+    assert "larger than 64,000,000 bytes" in capsys.readouterr().err
+
+
 def test_the_typed_command_is_the_one_that_ran():
     """Oracle: the arguments, not those of the process that runs the tests."""
     import click

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,16 +26,6 @@ EMG 1 (mV)
 0.4375
 0.5
 """
-
-
-@pytest.fixture
-def write(tmp_path):
-    def to_file(text: str | bytes, name: str = "f.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    return to_file
 
 
 # --- absurd samples -------------------------------------------------------------------------------
@@ -150,7 +140,7 @@ def test_an_array_that_states_more_than_it_holds_is_refused(tmp_path):
         archive.writestr("emg.npy", header.getvalue())
     error = refused(path)
     assert error.code == "KD_BAD_FORMAT"
-    assert "holds fewer" in error.message
+    assert "shorter than its shape" in error.message
 
 
 def test_what_packs_a_thousand_times_is_read_while_it_is_small(tmp_path):
@@ -158,3 +148,12 @@ def test_what_packs_a_thousand_times_is_read_while_it_is_small(tmp_path):
     path = tmp_path / "f.npz"
     np.savez_compressed(path, emg=np.zeros(600 * 1000), **{"emg.rate_hz": 1000.0})
     assert only(path).streams[0].n_samples == 600_000
+
+
+def test_a_pipe_in_place_of_a_recording_is_refused_at_once(tmp_path):
+    """Oracle: nobody writes into it, so that reading it would never end."""
+    os.mkfifo(tmp_path / "f.csv")
+    with pytest.raises(KdEdgeError) as caught:
+        read(tmp_path / "f.csv", reader="csv")
+    assert caught.value.code == "KD_BAD_FORMAT"
+    assert "no regular file" in caught.value.message

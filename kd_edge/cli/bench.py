@@ -70,10 +70,11 @@ def bench(
 
 
 def _read_baseline(path: Path):
+    from kd_edge.base.untrusted import read_regular
     from kd_edge.report.json import from_json
 
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise KdEdgeError(
             "KD_NO_FILE",

@@ -44,7 +44,7 @@ def add(
         rows added.
 
     Raises:
-        KdEdgeError KD_LABELS: labels.csv is none. KD_OUTPUT: it cannot be written.
+        KdEdgeError KD_LABELS: labels.csv is not a labels file. KD_OUTPUT: it cannot be written.
     """
     path = recording.with_name(LABELS)
     columns, rows = _table(path)
@@ -52,7 +52,9 @@ def add(
     taken = [
         int(row["trial"])
         for row in rows
-        if row["trial"].isdecimal() and all(row[name] == value for name, value in who.items())
+        if row["trial"].isdecimal()
+        and len(row["trial"]) < 10  # as `kd_edge.signals.folder` reads them
+        and all(row[name] == value for name, value in who.items())
     ]
     trial = max(taken, default=0)
     for number, span in enumerate(spans, start=1):

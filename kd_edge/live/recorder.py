@@ -67,7 +67,7 @@ class Recorder:
 
     Raises:
         KdEdgeError KD_OUTPUT: the place cannot be written, or holds such a recording already.
-        KdEdgeError KD_LABELS: the folder's labels.csv is none.
+        KdEdgeError KD_LABELS: the folder's labels.csv is not a labels file.
     """
 
     def __init__(

@@ -245,7 +245,11 @@ def bundled_file(folder: Path, manifest: Manifest, name: str) -> Path:
 def built_report(folder: Path, manifest: Manifest) -> Report:
     """The report of a bundle's build. Raises as `bundled_file` and `from_json`."""
     path = bundled_file(folder, manifest, REPORT_FILE)
-    return from_json(path.read_text(encoding="utf-8", errors="replace"), source=str(path))
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        raise altered(path, str(error.strerror)) from error
+    return from_json(content.decode("utf-8", "replace"), source=str(path))
 
 
 def altered(path: Path, what: str) -> KdEdgeError:

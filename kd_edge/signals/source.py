@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.untrusted import read_regular
 
 # What a packed file may unpack to: this much in any case, beyond it so many times its own size, and
 # never more than the last. Recordings pack 2 to 20 times; a zip bomb a thousand times and more.
@@ -22,8 +23,6 @@ UNPACKED_ALWAYS = 256 << 20
 UNPACKED_TIMES = 100
 UNPACKED_AT_MOST = 4 << 30
 _PIECE = 1 << 20
-
-TAR_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 
 
 def must_exist(path: Path) -> Path:
@@ -45,7 +44,8 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_TRUNCATED (a cut gzip), KD_BAD_FORMAT (not gzip, empty,
-            a folder, unreadable, or unpacks to more than `unpacked_bound`).
+            a folder, a pipe, larger than 4 GiB, unreadable, or unpacks to more than
+            `unpacked_bound`).
     """
     path = must_exist(path)
     if path.is_dir():
@@ -56,13 +56,13 @@ def read_bytes(path: Path) -> bytes:
             hint="name one file, or the reader that takes this folder",
         )
     try:
-        content = path.read_bytes()
+        content = read_regular(path, most_bytes=UNPACKED_AT_MOST)
     except OSError as error:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"cannot read {path.name}: {error.strerror or error}",
             where=str(path),
-            hint="check the file's permissions and the disk",
+            hint="name a file that you may read, of at most 4 GiB",
         ) from error
     if path.suffix.lower() == ".gz":
         content = _gunzip(content, str(path))
@@ -123,11 +123,6 @@ def decode(content: bytes, where: str, first_row: int = 1) -> str:
             where=f"{where}, row {row}",
             hint="save the file as UTF-8 (EMGworks and Trigno Discover write it so)",
         ) from error
-
-
-def is_archive(path: Path) -> bool:
-    """Whether `path` is a tar archive by its name."""
-    return path.name.endswith(TAR_SUFFIXES) and path.is_file()
 
 
 def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
