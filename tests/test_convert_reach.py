@@ -6,10 +6,9 @@ import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from kd_edge.base import flatbuffer
+from kd_edge.base import flatbuffer, reach
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import IDENTIFIER, read_tflite
-from kd_edge.convert import reach
 
 
 def numbers(builder, start, values) -> int:

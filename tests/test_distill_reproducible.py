@@ -94,7 +94,8 @@ def test_a_model_file_holds_no_date_and_no_address(tmp_path):
     import numpy as np
 
     from kd_edge.models import build_model
-    from kd_edge.pipeline.training import load_model, save_model
+    from kd_edge.models.keras_start import load_keras
+    from kd_edge.pipeline.training import save_model
 
     model = build_model("tcn", input_shapes={"x": (40, 3)}, n_classes=3, seed=1, options={})
     save_model(model, tmp_path / "ours.keras")
@@ -105,7 +106,7 @@ def test_a_model_file_holds_no_date_and_no_address(tmp_path):
         assert b"date_saved" not in ours.read("metadata.json")
         assert {info.date_time[0] for info in ours.infolist()} == {1980}
         assert b'"shared_object_id": 0' in ours.read("config.json")
-    loaded = load_model(tmp_path / "ours.keras")
+    loaded = load_keras(tmp_path / "ours.keras")
     expected = keras.models.load_model(tmp_path / "keras.keras", compile=False)
     for found, weights in zip(loaded.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, weights)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aot_models import OperatorModel, Quantised
-from firmware_samples import need, two_input_model
 from firmware_samples import settings_for as settings_of
+from firmware_samples import two_input_model
+from programs import need
 from tflite_samples import options_of
 
 from firmware_export.boards import BOARDS, find_board
