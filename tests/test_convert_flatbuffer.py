@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -251,3 +253,12 @@ def test_altered_bytes_give_a_model_or_the_one_error(flips, cut):
 def test_random_bytes_behind_the_identifier_never_escape(tail):
     """Oracle: the one error, or a model that was read whole."""
     read_or_none(b"\x10\x00\x00\x00TFL3" + tail)
+
+
+def test_a_pipe_in_place_of_a_model_is_refused_at_once(tmp_path):
+    """Oracle: nobody writes into it, so that reading it would never end."""
+    os.mkfifo(tmp_path / "m.tflite")
+    for path in (tmp_path / "m.tflite", tmp_path):
+        with pytest.raises(KdEdgeError, match="no regular file") as caught:
+            read_tflite(path)
+        assert caught.value.code == "KD_NO_FILE"

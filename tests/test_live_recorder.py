@@ -14,6 +14,7 @@ import pytest
 from live_samples import ACC, EMG, FACTS, samples_of
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.live.labels import add
 from kd_edge.live.recorder import Recorder, recover
 from kd_edge.signals import read
 from kd_edge.signals.checks import check
@@ -196,6 +197,16 @@ def test_a_labels_file_that_is_none_is_refused_before_anything_is_recorded(tmp_p
         Recorder(tmp_path, FACTS)
     assert refused.value.code == "KD_LABELS"
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def test_a_trial_that_no_reader_takes_is_no_number_to_count_on_from(tmp_path):
+    """Oracle: Python's own limit of digits, beyond which int() raises."""
+    trial = "9" * 5000
+    (tmp_path / "labels.csv").write_text(
+        f"file,label,subject,session,trial\nx.npz,house,S1,,{trial}\n"
+    )
+    assert add(tmp_path / "a.npz", [None], label="house", subject="S1", session="") == 1
+    assert (tmp_path / "labels.csv").read_text().splitlines()[-1] == "a.npz,house,S1,,1,,"
 
 
 def test_what_a_generators_signals_are_recorded_from_says_so(tmp_path):

@@ -55,34 +55,6 @@ class Exported:
     files: tuple[str, ...]
 
 
-def read_model(path: Path) -> bytes:
-    """The bytes of a model's file.
-
-    Raises:
-        KdEdgeError KD_NO_FILE: there is none, it is a folder, or it cannot be read.
-    """
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            # A device may never end; a pipe could be read once only.
-            raise KdEdgeError(
-                "KD_NO_FILE",
-                "cannot read the model: it is no regular file",
-                where=str(path),
-                hint="name a .tflite file",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        hint = "name a .tflite file"
-        if path.is_dir():
-            hint = "name a .tflite file in it, e.g. student.int8.tflite of a bundle"
-        raise KdEdgeError(
-            "KD_NO_FILE",
-            f"cannot read the model: {error.strerror}",
-            where=str(path),
-            hint=hint,
-        ) from error
-
-
 def build_files(
     compiled: Compiled,
     *,

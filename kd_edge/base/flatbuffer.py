@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import math
@@ -14,6 +15,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.reach import check_reach
+from kd_edge.base.untrusted import read_regular
 
 IDENTIFIER = b"TFL3"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher
@@ -166,24 +168,35 @@ def _aligned_vector(builder, data) -> int:
 # --- bytes to schema objects ---
 
 
+def model_bytes(path: Path) -> bytes:
+    """The bytes of a model's file.
+
+    Raises:
+        KdEdgeError KD_NO_FILE: it is missing, a folder, a pipe or a device, or cannot be read.
+        KdEdgeError KD_BAD_TFLITE: it has more than 512 MiB.
+    """
+    try:
+        return read_regular(path, most_bytes=MAX_FILE_BYTES)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise KdEdgeError(
+                "KD_BAD_TFLITE",
+                f"the model has more than {MAX_FILE_BYTES >> 20} MiB",
+                where=str(path),
+                hint="name a .tflite file of a student or teacher",
+            ) from error
+        hint = "name a .tflite file"
+        if path.is_dir():
+            hint = "name a .tflite file in it, e.g. student.int8.tflite of a bundle"
+        raise KdEdgeError(
+            "KD_NO_FILE", f"cannot read the model: {error.strerror}", where=str(path), hint=hint
+        ) from error
+
+
 def _content(source: Path | bytes) -> tuple[bytes, str]:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), f"{len(source)} bytes in memory"
-    try:
-        with Path(source).open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise KdEdgeError(
-            "KD_NO_FILE", f"cannot read the model: {error.strerror}", where=str(source)
-        ) from error
-    if len(content) > MAX_FILE_BYTES:
-        raise KdEdgeError(
-            "KD_BAD_TFLITE",
-            f"the model has more than {MAX_FILE_BYTES >> 20} MiB",
-            where=str(source),
-            hint="name a .tflite file of a student or teacher",
-        )
-    return content, str(source)
+    return model_bytes(Path(source)), str(source)
 
 
 def _checked(parse, where: str):

@@ -60,7 +60,8 @@ def compile_command(
     MODEL is an int8 or int16x8 .tflite from any trainer.
     """
     from firmware_export.aot.compiler import CompileSettings, compile_model
-    from firmware_export.aot.export import build_files, read_model, write_export
+    from firmware_export.aot.export import build_files, write_export
+    from kd_edge.base.flatbuffer import model_bytes
     from kd_edge.cli.printing import printing
     from kd_edge.report.compile_html import render_compile_html
     from kd_edge.report.compile_report import compile_report, to_json
@@ -74,7 +75,7 @@ def compile_command(
         stream=stream,
         generator=f"kd-edge {__version__}",
     )
-    content = read_model(model)
+    content = model_bytes(model)
     compiled = compile_model(model, settings)
     files = build_files(compiled, optimize=optimize)
     report = compile_report(
