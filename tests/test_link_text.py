@@ -155,6 +155,7 @@ def test_both_languages_share_one_port(runner):
 # --- line noise ---
 
 NAME = ["m-name-dut-[test board]"]
+NOTHING = "e-[Unknown command: ]"
 
 
 @pytest.mark.parametrize("byte", sorted({*range(1, 32), *range(127, 256)} - set(b"\t\r\n")))
@@ -179,6 +180,24 @@ def test_a_command_behind_one_stray_byte_is_answered(runner, byte):
 )
 def test_a_command_behind_noise_or_half_a_frame_is_answered(runner, noise):
     assert runner.send_after(noise, "name") == NAME
+    assert runner.send("name") == NAME
+
+
+@pytest.mark.parametrize("blank", [b"", b"\r\n", b" "])
+@pytest.mark.parametrize("noise", [b"", b"\xff", b"name%", b"\0\xff", b"\0%"])
+def test_a_percent_sign_behind_a_zero_byte_does_not_spoil_the_next_command(runner, noise, blank):
+    """It may begin a frame until the next byte tells; then the command is answered by itself."""
+    runner.transport.write(noise + b"\0%" + blank + b"name%")
+    answers = [runner.until_ready()]
+    while answers[-1] != NAME or answers.count(NAME) <= noise.count(b"name"):
+        answers.append(runner.until_ready())
+    assert all(answer == NAME or answer == [NOTHING] for answer in answers)
+    assert runner.send("name") == NAME
+
+
+def test_a_lone_percent_sign_behind_a_zero_byte_is_an_empty_command_after_a_silence(runner):
+    runner.transport.write(b"\0%\r\n")
+    assert runner.until_ready() == [NOTHING]
     assert runner.send("name") == NAME
 
 

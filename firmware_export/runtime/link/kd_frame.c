@@ -8,7 +8,7 @@ static bool is_text(uint8_t byte)
     return (byte >= 0x20u && byte < 0x7Fu) || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* Behind a zero byte, '%' may be a frame's first byte: the next one tells. */
+/* Behind a zero byte, '%' may be a frame's first byte: the next visible one tells. */
 static bool may_be_frame(const kd_frame_reader *reader)
 {
     return (reader->binary || reader->n == 0u) && reader->delimited && !reader->too_long;
@@ -91,6 +91,11 @@ kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte)
 {
     if (reader->complete) {
         start(reader);
+    }
+    if (reader->command && !reader->binary && byte > ' ' && is_text(byte)) {
+        /* Only '%' and blanks stand here, and no frame goes on like this. */
+        start(reader);
+        reader->delimited = false;
     }
     if (byte == 0u || (byte == '%' && !may_be_frame(reader))) {
         reader->complete = true;
