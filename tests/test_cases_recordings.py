@@ -43,11 +43,17 @@ def test_a_time_column_is_read_in_its_unit(name):
         ("time ms", 1e-3), ("milliseconds", 1e-3), ("Elapsed Time (ms)", 1e-3),
         ("time (us)", 1e-6), ("time (µs)", 1e-6), ("time (\u03bcs)", 1e-6), ("timestamp_us", 1e-6),
         ("t (ns)", 1e-9), ("time_stamp [nanoseconds]", 1e-9), ("time (min)", 60), ("t_min", 60),
+        ("time/ms", 1e-3), ("time in ms", 1e-3), ("time.ms", 1e-3), ("timeMs", 1e-3),
+        ("Time {ms}", 1e-3), ("epoch_ms", 1e-3), ("Unix Time (ms)", 1e-3), ("clock", 1),
+        ("ts_us", 1e-6), ("host_time_us", 1e-6), ("time since start (ms)", 1e-3),
+        ("timestamp_ms_utc", 1e-3), ("sampleTime (s)", 1),
     ],
 )  # fmt: skip
 def test_every_unit_of_time_gives_the_same_rate_and_length(write, title, unit_s):
     """Oracle: 400 samples at 200 Hz, whatever the unit that their times are written in."""
     rows = "".join(f"{i / 200 / unit_s:.9g},{i % 7}\n" for i in range(400))
+    stated = only(write(f"# rate_hz = 200\n# modality = emg\n{title},a\n{rows}"))
+    assert [s.channels for s in stated.streams] == [("a",)]
     recording = only(write(f"{title},emg\n{rows}"))
     assert [s.modality for s in recording.streams] == ["emg"]
     assert recording.streams[0].rate_hz == pytest.approx(200, rel=1e-6)
@@ -56,8 +62,10 @@ def test_every_unit_of_time_gives_the_same_rate_and_length(write, title, unit_s)
 
 
 @pytest.mark.parametrize(
-    "title", ["time (h)", "time (samples)", "t [°C]", "time (mV)", "t_us (ms)", "timestamp (days)"]
-)
+    "title",
+    ["time (h)", "time (samples)", "t [°C]", "time (mV)", "t_us (ms)", "timestamp (days)",
+     "time_h", "time hours", "timestamp_frames"],
+)  # fmt: skip
 def test_a_time_column_in_no_unit_of_time_is_refused(write, title):
     """Oracle: the reader never guesses."""
     error = refused(write(f"{title},emg\n0,1\n1,2\n2,3\n"))
@@ -79,6 +87,51 @@ def test_a_second_clock_is_no_signal(write):
     recording = only(write("time (s),timestamp (ms),emg\n0,7,1\n0.1,107,2\n0.2,207,1\n"))
     assert [s.modality for s in recording.streams] == ["emg"]
     assert any("timestamp" in note for note in recording.notes)
+
+
+def test_a_second_clock_of_the_same_name_is_no_signal_either(write):
+    """Oracle: docs/recordings.md: of two columns of times the first one counts."""
+    recording = only(write("time (s),time (ms),emg\n0,7,1\n0.1,107,2\n0.2,207,1\n"))
+    assert shown(recording) == {"emg": (10, 3)}
+
+
+@pytest.mark.parametrize("title", ["zeit (ms)", "ms", "datetime", "ch 1", "x"])
+@pytest.mark.parametrize("keys", ["", "# rate_hz = 1111\n# modality = emg\n"])
+@pytest.mark.parametrize("step", ["{:.3f}", "{:.0f}"])
+def test_a_column_of_times_under_a_name_that_says_nothing_is_no_signal(write, title, keys, step):
+    """Oracle: times at 1111 Hz, exact and in whole ms; refused with their column."""
+    rows = "".join(f"{i % 7},{step.format(i / 1.111)}\n" for i in range(400))
+    error = refused(write(f"{keys}emg,{title}\n{rows}"))
+    assert error.code == "KD_BAD_FORMAT"
+    assert "column 2" in error.where
+    assert title in error.message
+
+
+@pytest.mark.parametrize("title", ["sample", "Index", "no", "Frame Number"])
+def test_a_column_that_counts_the_rows_is_left_out_with_a_note(write, title):
+    """Oracle: whole numbers in steps of 1; a sensor's own signal may do the same."""
+    rows = "".join(f"{i + 5},{i}\n" for i in range(50))
+    recording = only(write(f"# rate_hz = 50\n{title},emg\n{rows}"))
+    assert shown(recording) == {"emg": (50, 50)}
+    assert any("counts the rows" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize("hz", [200, 1000, 2148])
+def test_milliseconds_without_a_unit_are_not_taken_for_seconds(write, hz):
+    """Oracle: 5 s between two samples is no sensor's rate; '(s)' says that it is meant."""
+    rows = "".join(f"{1000 * i / hz:.4f},{i % 5}\n" for i in range(90))
+    error = refused(write(f"time,emg\n{rows}"))
+    assert error.code == "KD_BAD_FORMAT"
+    assert "time (ms)" in error.hint
+    assert only(write(f"time (s),emg\n{rows}")).streams[0].rate_hz < 5
+
+
+@pytest.mark.parametrize("cell", ["2024-03-01T10:00:00.005", "10:00:00.005", "1.3.2024 10:00"])
+def test_a_date_among_the_times_is_refused_with_what_to_write(write, cell):
+    """Oracle: times are numbers; the hint says so."""
+    error = refused(write(f"time,emg\n{cell},1\n{cell},2\n"))
+    assert error.code == "KD_BAD_CELL"
+    assert "plain numbers" in error.hint
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
@@ -191,6 +244,29 @@ def test_whole_milliseconds_give_the_true_rate(write):
     recording = only(write(f"time (ms),emg\n{rows}"))
     assert recording.streams[0].rate_hz == pytest.approx(1259.26, rel=1e-3)
     assert recording.notes == ()
+
+
+@pytest.mark.parametrize("hz", [800.0, 1111.111, 1259.2593, 2148.148])
+def test_short_recordings_in_whole_milliseconds_agree_on_their_rate(write, hz):
+    """Oracle: one device; recordings of 0.3 to 0.6 s, whose ends are rounded by up to 1 ms."""
+    for n in (400, 500, 613):
+        rows = "".join(f"{round(i / hz * 1e3 + 0.3)},{i % 5}\n" for i in range(n))
+        assert only(write(f"time (ms),emg\n{rows}")).streams[0].rate_hz == pytest.approx(hz, 5e-4)
+
+
+@pytest.mark.parametrize("hz", [800.0, 1000.0, 1111.111, 2148.148])
+def test_what_is_left_beside_a_gap_in_whole_milliseconds_has_the_true_rate(write, tmp_path, hz):
+    """Oracle: 3,000 samples of which 40 are lost; labels.csv cuts the second before the gap out."""
+    times = np.delete(np.arange(3000), slice(2500, 2540)) / hz
+    rows = "".join(f"{t * 1e3:.0f},{i % 5}\n" for i, t in enumerate(times))
+    whole = only(write(f"time (ms),emg\n{rows}"))
+    assert len(whole.notes) == 1
+    labels = "file,label,subject,session,trial,start,end\nf.csv,a,s,1,1,0.05,1.05\n"
+    (tmp_path / "labels.csv").write_text(labels)
+    (cut,) = read(tmp_path)
+    assert cut.streams[0].times_s is None
+    assert cut.streams[0].rate_hz == pytest.approx(hz, 1e-3)
+    assert cut.duration_s == pytest.approx(1, 3e-3)
 
 
 # --- EMGworks through other programs --------------------------------------------------------------

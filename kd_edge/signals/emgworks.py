@@ -23,7 +23,7 @@ from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
-from kd_edge.signals.timing import Timing, snap_to_trigno, timing
+from kd_edge.signals.timing import Timing, is_a_clock, snap_to_trigno, timing
 from kd_edge.signals.titles import modality_of, unique
 
 # 'X[s]' as EMGworks writes it, and as it looks after table libraries (pandas: 'X[s].1', readr:
@@ -40,7 +40,6 @@ _LABEL = re.compile(
 _MAX_PREAMBLE_ROWS = 2000
 _LONGEST_LABEL = 2000
 _TIME_DIGITS = 7
-_FEWEST_OF_A_CLOCK = 10
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ def _signals(
                 where=f"{where}, column {column + 1}",
                 hint="give the column its title back ('X[s]' for times), or export the file again",
             )
-        if ": " not in title and _is_a_clock(columns[column]):
+        if ": " not in title and is_a_clock(columns[column]):
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
                 f"the column {title[:60]!r} increases evenly as times do, and is not called 'X[s]'",
@@ -245,14 +244,6 @@ def _must_be_seconds(unit: str, title: str, where: str) -> None:
             where=where,
             hint="export from EMGworks with times in seconds",
         )
-
-
-def _is_a_clock(values: np.ndarray) -> bool:
-    """Whether values rise by nearly one step throughout: no signal of a body does."""
-    if len(values) < _FEWEST_OF_A_CLOCK:
-        return False
-    steps = np.diff(values)
-    return bool(steps.min() > 0 and np.ptp(steps) < 0.1 * steps.mean())
 
 
 def _streams(

@@ -32,10 +32,12 @@ from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
-from kd_edge.signals.timing import Timing, clock, is_time_title, timing
-from kd_edge.signals.titles import modality_of, split_title
+from kd_edge.signals.timing import Timing, clock, is_a_clock, is_time_title, says_unit, timing
+from kd_edge.signals.titles import is_sensor_title, modality_of, split_title
 
 _KEYS = ("rate_hz", "modality", "sensor", "started", "synthetic")
+# Without a unit times are seconds, unless that is unlikely: milliseconds look like a slow sensor.
+_SLOWEST_WITHOUT_UNIT_HZ = 5.0
 _INDEX = re.compile(r"(Unnamed: \d+)?")  # how table libraries call the column of row numbers
 
 
@@ -121,7 +123,8 @@ def _names(content: bytes, offset: int, row: int, where: str) -> tuple[list[str]
         names.pop()
     if not names or not all(names[1:]) or all(_is_number(name) for name in names):
         raise _no_names(row, where, line[:60])
-    doubled, times = Counter(split_title(name)[0] for name in names).most_common(1)[0]
+    titles = Counter(split_title(name)[0] for name in names if not is_time_title(name))
+    doubled, times = max(titles.items(), key=lambda item: item[1], default=("", 0))
     if times > 1:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
@@ -160,7 +163,10 @@ def _without_signals(
         if _INDEX.fullmatch(name):
             _must_count_rows(columns[column], name, f"{where}, column {column + 1}")
             notes.append(f"column {column + 1} counts the rows; left out")
+        elif _counts(columns[column], name):
+            notes.append(f"column {column + 1} ({name}) counts the rows; left out")
         elif not is_time_title(name):
+            _must_be_no_clock(columns[column], name, f"{where}, column {column + 1}")
             continue
         elif time_column is None:
             time_column = column
@@ -177,6 +183,22 @@ def _must_count_rows(values: np.ndarray, name: str, where: str) -> None:
             f"a column is called {name[:20]!r}, and does not just count the rows",
             where=where,
             hint="give it its name, such as 'emg_1 (mV)', or delete it",
+        )
+
+
+def _counts(values: np.ndarray, name: str) -> bool:
+    """Whether a column that is called as no sensor's signal and as no time counts the rows."""
+    a_signal = is_sensor_title(name) or is_time_title(name)
+    return not a_signal and len(values) > 2 and counts_rows(values)
+
+
+def _must_be_no_clock(values: np.ndarray, name: str, where: str) -> None:
+    if not is_sensor_title(name) and is_a_clock(values):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"the column '{name[:60]}' increases evenly as times do, and is not called so",
+            where=where,
+            hint="call it 'time' with its unit, such as 'time (ms)', or delete it",
         )
 
 
@@ -207,8 +229,17 @@ def _timing(
     if time_column is None:
         return Timing(stated_hz, 0.0, None, ())
     place = f"{where}, column {time_column + 1}"
-    times_s, tick_s = clock(columns[time_column], names[time_column], place)
-    return timing(times_s, stated_hz=stated_hz, where=place, tick_s=tick_s)
+    title = names[time_column]
+    times_s, tick_s = clock(columns[time_column], title, place)
+    when = timing(times_s, stated_hz=stated_hz, where=place, tick_s=tick_s)
+    if stated_hz is None and not says_unit(title) and when.rate_hz < _SLOWEST_WITHOUT_UNIT_HZ:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"the times of '{title[:60]}' are {1 / when.rate_hz:.6g} apart, in no unit",
+            where=place,
+            hint="say the unit in the column's title, 'time (ms)' or 'time (s)'",
+        )
+    return when
 
 
 def _streams(

@@ -19,6 +19,7 @@ from kd_edge.base.errors import KdEdgeError
 
 _NUMBER_BYTES = b"0123456789+-.eE,\n\r "
 _NUMBER = re.compile(rb" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *\r?")
+_CALENDAR = re.compile(rb" *(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}(:|\b))")
 MOST_COLUMNS = 10_000
 _CHUNK_BYTES = 32 << 20  # bounds the memory of a long export
 
@@ -221,6 +222,10 @@ def _hint(cell: bytes) -> str:
         return "the file is damaged (a NUL byte): copy or export it again"
     if b";" in cell or b"\t" in cell:
         return "cells must be separated by ',' and decimals by '.': export it so"
+    if b'"' in cell:
+        return "numbers must stand without quotes: export it so"
+    if _CALENDAR.match(cell):
+        return "times must be plain numbers, such as seconds from the start: convert them"
     if b"\r" in cell:
         return "lines must end in LF or CR LF: convert the file"
     if cell.strip().lower() in (b"nan", b"inf", b"-inf", b"na", b"null"):

@@ -37,15 +37,38 @@ _TIME_UNITS = {
 }
 _SECONDS = {"s": (1, 1), "ms": (1, 1000), "µs": (1, 10**6), "ns": (1, 10**9), "min": (60, 1)}
 _UNIT_OF = {name: unit for unit, names in _TIME_UNITS.items() for name in names}
+# What a clock may count in that is no unit here: such a column is of times, and is refused.
+_OTHER_UNITS = ("h", "hr", "hrs", "hour", "hours", "d", "day", "days", "ticks", "frames", "samples")
+_WHICH_CLOCK = "(?:elapsed|unix|posix|epoch|utc|gmt|local|host|device|system|sensor|sample)"
 _TIME_NAME = re.compile(
-    r"(?:elapsed[ _]?)?(?:time|t)(?:[ _]?stamps?)?|timestamps?|elapsed", re.IGNORECASE
+    rf"(?:{_WHICH_CLOCK} )*(?:time|times|t|ts|clock|epoch|time ?stamps?)(?: since start)?"
+    rf"(?: {_WHICH_CLOCK})*|elapsed"
 )
+_CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])")  # 'timeMs'
+_SEPARATORS = re.compile(r"[\s_/.:<>{}-]+")
+_FEWEST_OF_A_CLOCK = 10
 
 
 def is_time_title(title: str) -> bool:
     """Whether a column is called as times are: 'time', 't_ms', 'Timestamp (µs)', 'seconds'."""
     name, suffix = _time_name(title)
     return bool(suffix) or _TIME_NAME.fullmatch(name) is not None
+
+
+def says_unit(title: str) -> bool:
+    """Whether the title of a time column says what it counts in."""
+    return bool(_time_name(title)[1] or split_title(title)[1])
+
+
+def is_a_clock(values: np.ndarray) -> bool:
+    """Whether values rise by nearly one step throughout: no signal of a body does."""
+    if len(values) < _FEWEST_OF_A_CLOCK:
+        return False
+    steps = np.diff(values)
+    mean = float(steps.mean())
+    if steps.min() < 0 or mean <= 0:
+        return False
+    return bool(np.ptp(steps) < 0.1 * mean) or _rounded_period(values, mean, ticks_s(values)) is not None
 
 
 def clock(values: np.ndarray, title: str, where: str) -> tuple[np.ndarray, float]:
@@ -79,13 +102,17 @@ def clock(values: np.ndarray, title: str, where: str) -> tuple[np.ndarray, float
 
 def _time_name(title: str) -> tuple[str, str]:
     """('time', 'ms') of 'Time_ms (…)'; the second is '' where the name says no unit."""
-    name = split_title(title)[0].lower().strip()
-    if len(name) > 2 and name in _UNIT_OF:  # 'seconds'; 's' and 'ms' may be anything
-        return "time", name
-    stem, _, last = name.replace("_", " ").rpartition(" ")
-    if last in _UNIT_OF and _TIME_NAME.fullmatch(stem.strip()):
-        return stem.strip(), last
-    return name, ""
+    name = _CASE_CHANGE.sub(" ", split_title(title)[0])
+    words = _SEPARATORS.sub(" ", name).lower().split()
+    if len(words) == 1 and len(words[0]) > 2 and words[0] in _UNIT_OF:
+        return "time", words[0]  # 'seconds'; 's' and 'ms' may be anything
+    for place in range(len(words) - 1, 0, -1):  # 'timestamp_ms_utc' has it in the middle
+        rest = words[:place] + words[place + 1 :]
+        stem = " ".join(rest[:-1] if rest[-1] == "in" else rest)
+        known = words[place] in _UNIT_OF or words[place] in _OTHER_UNITS
+        if known and _TIME_NAME.fullmatch(stem):
+            return stem, words[place]
+    return " ".join(words), ""
 
 
 def ticks_s(times: np.ndarray) -> float:
@@ -164,8 +191,10 @@ def timing(
     _must_be_times(times_s, where)
     resolution = _resolution(times_s, digits)
     mean = float(times_s[-1] - times_s[0]) / len(steps)
-    on_ticks = _evenly_rounded(times_s, mean, tick_s)
-    period = mean if on_ticks else _period(steps, mean, resolution)
+    tick = max(ticks_s(times_s), tick_s)
+    rounded_period = _rounded_period(times_s, mean, tick)
+    on_ticks = rounded_period is not None
+    period = rounded_period or _period(steps, mean, resolution, tick)
     if stated_hz is not None and abs(period * stated_hz - 1) > RATE_TOLERANCE:
         raise KdEdgeError(
             "KD_RATE_MISMATCH",
@@ -179,7 +208,8 @@ def timing(
         return Timing(rate_hz, float(times_s[0]), None, ())
     gaps = tuple(
         Gap(float(times_s[i]), float(steps[i] - period))
-        for i in np.flatnonzero(steps > 1.5 * period + 2 * resolution)
+        # Rounding makes a step longer by less than a tick.
+        for i in np.flatnonzero(steps > max(1.5 * period + 2 * resolution, period + tick))
     )
     return Timing(rate_hz, float(times_s[0]), times_s, gaps)
 
@@ -187,31 +217,36 @@ def timing(
 def is_even(times_s: np.ndarray, rate_hz: float) -> bool:
     """Whether samples at these increasing times are evenly spaced, but for the times' rounding."""
     period = 1 / rate_hz
-    return not _long_or_short(np.diff(times_s), period, 0.0).any() or _evenly_rounded(
-        times_s, period, 0.0
-    )
+    if not _long_or_short(np.diff(times_s), period, 0.0).any():
+        return True
+    return _rounded_period(times_s, period, ticks_s(times_s)) is not None
 
 
 def _long_or_short(steps: np.ndarray, period: float, slack: float) -> np.ndarray:
     return (steps > 1.5 * period + slack) | (steps < 0.5 * period - slack)
 
 
-def _evenly_rounded(times_s: np.ndarray, period: float, tick_s: float) -> bool:
-    """Whether times are coarse (0, 1, 2, 2, 3 ms at 1259 Hz) and yet no sample is missing.
+def _rounded_period(times_s: np.ndarray, period: float, tick: float) -> float | None:
+    """Seconds a sample where times are coarse (0, 1, 2, 2, 3 ms at 1259 Hz) and none is missing.
 
     Rounding moves a time by up to half a tick off the line through all of them. A lost sample
-    moves all that follow by a whole period.
+    moves all that follow by a whole period. The line's slope knows the period far better than the
+    first and the last time do.
     """
-    tick = max(ticks_s(times_s), tick_s)
     if tick < 0.1 * period:
-        return False
+        return None
+    steps = np.diff(times_s)
     # One or two long steps are rather lost samples than a period that is no whole number of ticks.
-    if tick <= 1.5 * period and 0 < int((np.diff(times_s) > 1.5 * period).sum()) < 3:
-        return False
+    if tick <= 1.5 * period and 0 < int((steps > 1.5 * period).sum()) < 3:
+        return None
     numbers = np.arange(len(times_s))
     since = times_s - times_s[0]
     line = np.polynomial.Polynomial.fit(numbers, since, 1)
-    return bool(np.ptp(since - line(numbers)) <= 1.5 * tick)
+    if np.ptp(since - line(numbers)) > 1.5 * tick:
+        return None
+    if np.ptp(steps) < 0.5 * tick:  # a whole number of ticks
+        return float(since[-1]) / len(steps)
+    return float(line.deriv()(0.0))
 
 
 def _roundest(period_s: float, times_s: np.ndarray) -> float:
@@ -282,9 +317,13 @@ def _resolution(times_s: np.ndarray, digits: int | None) -> float:
     return 10.0 ** (np.floor(np.log10(largest)) + 1 - digits)
 
 
-def _period(steps: np.ndarray, mean: float, resolution: float) -> float:
+def _period(steps: np.ndarray, mean: float, resolution: float, tick: float) -> float:
     """Seconds a sample: the mean step, unless long steps (gaps) pull it away from the usual one."""
     usual = float(np.median(steps))
+    if tick >= 0.1 * mean:  # 0, 1, 1, 2 ms: the usual step is a rounded one, and may be 0
+        rough = float(steps[steps <= 1.5 * (usual + tick)].mean())
+        near = steps[steps <= max(1.5 * rough, rough + 0.99 * tick)]
+        return float(near.mean()) or mean
     if usual > 0 and abs(mean - usual) > RATE_TOLERANCE * usual + resolution:
         near = steps[np.abs(steps - usual) <= 0.5 * usual + resolution]
         return float(near.mean())

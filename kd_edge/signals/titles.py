@@ -20,6 +20,12 @@ _MODALITIES = {
     "semg": "emg",
 }
 
+# First words of titles that say that a column holds a sensor's signal, whatever its numbers do.
+_SENSOR_WORDS = {
+    *("emg", "acc", "gyr", "mag", "quat", "ecg", "eeg", "eog", "eda", "gsr", "ppg", "fsr"),
+    *("force", "torque", "angle", "goniometer", "pressure", "temp", "temperature", "analog"),
+}
+
 
 def split_title(title: str) -> tuple[str, str]:
     """('ACC X', 'G') of 'ACC X (G)': name and unit, '' where there is none.
@@ -44,6 +50,11 @@ def modality_of(name: str) -> str:
         return ""
     word = words[0].lower()
     return _MODALITIES.get(word, word)
+
+
+def is_sensor_title(title: str) -> bool:
+    """Whether a title's first word is what sensors measure: 'ACC X', 'emg_1 (mV)'."""
+    return modality_of(title) in _SENSOR_WORDS
 
 
 def unique(names: Iterable[str]) -> tuple[str, ...]:
