@@ -306,6 +306,25 @@ def test_a_time_column_under_a_name_that_says_nothing_is_no_signal(write, title)
     assert "row 1, column 3" in error.where
 
 
+@pytest.mark.parametrize("order", [[0, 1, 3], [0, 1, 3, 2], [0, 3, 2, 1], [0, 2, 1, 3]])
+def test_a_slow_signal_without_its_own_times_is_refused(write, order):
+    """Oracle: the case's columns in another order: 46 samples are not at 1925.93 Hz."""
+    lines = (CASES / "emgworks_renamed_time.csv").read_text().splitlines()
+    cells = [[*line.split(","), "", "", ""] for line in lines]
+    error = refused(write("".join(",".join(row[i] for i in order) + "\n" for row in cells)))
+    assert error.code == "KD_BAD_FORMAT"
+    assert "X[s]" in error.hint
+
+
+def test_an_export_that_was_cut_between_rows_is_read_with_a_note(write):
+    """Oracle: the case's first 100 of 600 rows: sEMG ends after 0.052 s, acceleration is whole."""
+    text = (CASES / "emgworks_renamed_time.csv").read_text()
+    assert only(write(text)).notes == ()
+    (note,) = only(write("".join(text.splitlines(keepends=True)[:101]))).notes
+    for said in ("S1: EMG 1", "0.05192 s", "0.3105 s", "cut"):
+        assert said in note
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_another_separator_is_named_and_never_guessed(write, separator):
     """Oracle: the case as a spreadsheet saves it where decimals have commas."""
@@ -492,10 +511,11 @@ def test_each_quantity_of_a_link_device_is_a_stream(write):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("0.005, 71", "0.0005, 71"), ("0.016, 71", ", 71"), ("0.001, 70, 0.002", "0.016, 70, 0.002")],
-)
+    [("0.005, 71", "0.0005, 71"), ("0.016, 71", ", 71"), ("0.001, 70, 0.002", "0.016, 70, 0.002"),
+     ("0.005, 71", "0.005, 1e30"), ("0.005, 71", "0.005, -2e10")],
+)  # fmt: skip
 def test_a_link_device_that_cannot_be_read_stops_nothing(write, old, new):
-    """Oracle: times that go back, or a time that lacks; the sensors are read, a note says so."""
+    """Oracle: times that go back, one that lacks, absurd numbers; a note says so."""
     recording = only(write(LINKED.replace(old, new)))
     assert recording.streams[0].n_samples == 4
     assert any("Heart Rate is absent" in note for note in recording.notes)

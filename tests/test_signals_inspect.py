@@ -99,6 +99,16 @@ def test_a_picture_is_a_png_and_replaces_the_old_one_whole(folder, tmp_path):
     assert [p.name for p in out.parent.iterdir()] == ["picture.png"]
 
 
+@pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", "$\\frac$", "\u202e", "手"])
+def test_a_picture_shows_any_name(tmp_path, name):
+    """Oracle: warnings are errors here, and Matplotlib warns of what it cannot draw."""
+    samples = np.random.default_rng(0).normal(size=(90, 1))
+    facts = {"s.rate_hz": 100.0, "s.sensor": name, "s.unit": name, "s.modality": name}
+    np.savez(tmp_path / "a.npz", s=samples, label=name, **facts)
+    plot(read(tmp_path / "a.npz"), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_picture_that_cannot_be_written_is_said_so(folder):
     """Oracle: a file stands where the folder should be."""
     with pytest.raises(KdEdgeError) as caught:

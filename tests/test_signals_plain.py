@@ -133,7 +133,10 @@ def test_an_npz_gives_streams_at_their_own_rates(tmp_path):
         ({"emg": np.ones((4, 2)), "emg.rate_hz": 5.0, "emg.channels": ["a"]}, "1 names for 2"),
         ({"emg": np.ones((4, 2, 2)), "emg.rate_hz": 5.0}, "(samples, channels)"),
         ({"emg": np.full(3, "x"), "emg.rate_hz": 5.0}, "(samples, channels)"),
-        ({"emg": np.full(3, 1e300), "emg.rate_hz": 5.0}, "too large"),
+        ({"emg": np.ones(3), "emg.rate_hz": 5.0, "started": "yesterday"}, "ISO 8601"),
+        ({"emg": np.ones(3), "emg.rate_hz": 5.0, "emg.sensor": "\ud800"}, "no character"),
+        ({"emg": np.ones(3), "emg.rate_hz": 5.0, "emg.channels": ["\udfff"]}, "no character"),
+        ({"emg": np.ones(3), "emg.rate_hz": 5.0, "label": "a\udc80"}, "no character"),
         ({"emg": np.ones(3), "emg.rate_hz": 5.0, "emg.times_s": np.ones(2)}, "increasing"),
         ({"emg": np.ones(3), "emg.rate_hz": 5.0, "trial": "first"}, "whole number"),
         ({"emg": np.ones(3), "emg.rate_hz": 5.0, "label": np.ones(2)}, "not one text"),
@@ -148,6 +151,35 @@ def test_a_malformed_npz_is_refused_with_what_was_expected(tmp_path, arrays, sai
     error = refused(npz.read, path)
     assert error.code == "KD_BAD_FORMAT"
     assert said in error.message
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_samples_that_are_no_numbers_are_called_so_in_every_kind_of_float(tmp_path, kind, value):
+    """Oracle: the value is kept, so that `checks` can name it; never 'too large'."""
+    path = tmp_path / "f.npz"
+    samples = np.ones((5, 2), kind)
+    samples[3, 1] = value
+    np.savez(path, emg=samples, **{"emg.rate_hz": 5.0})
+    (recording,) = npz.read(path)
+    np.testing.assert_array_equal(recording.streams[0].samples[3, 1], np.float32(value))
+
+
+@pytest.mark.parametrize("other", [0.0, np.nan, np.inf])
+def test_a_number_too_large_for_32_bits_is_named_whatever_stands_beside_it(tmp_path, other):
+    """Oracle: 1e300 is no infinity; its sample and channel are told."""
+    path = tmp_path / "f.npz"
+    np.savez(path, emg=np.array([[1, 2], [other, -1e300]]), **{"emg.rate_hz": 5.0})
+    error = refused(npz.read, path)
+    assert error.code == "KD_BAD_SAMPLES"
+    assert error.where == f"{path}, sample 2, channel 2"
+
+
+def test_channels_may_be_saved_as_bytes(tmp_path):
+    """Oracle: the text that was encoded."""
+    path = tmp_path / "f.npz"
+    np.savez(path, emg=np.ones((3, 2)), **{"emg.rate_hz": 5.0, "emg.channels": [b"a", b"b"]})
+    assert npz.read(path)[0].streams[0].channels == ("a", "b")
 
 
 def test_a_cut_npz_is_truncated(tmp_path):

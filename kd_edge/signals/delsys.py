@@ -18,7 +18,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals.delsys_header import LINK, Signal, read_header
 from kd_edge.signals.recording import Recording, Stream, off_unix_clock
-from kd_edge.signals.sane import check_samples
+from kd_edge.signals.sane import check_samples, largest_in
 from kd_edge.signals.source import peek, read_bytes
 from kd_edge.signals.table import TableLayout, parse_numbers
 from kd_edge.signals.timing import TRIGNO_FRAME_S, Timing, irregular, timing
@@ -112,6 +112,8 @@ def _why_absent(signal: Signal, columns: Sequence[np.ndarray], where: str) -> st
         return f"-1 Hz, {n or 'no'} samples"
     place = f"{where}, column {signal.column + 1} ({signal.sensor}: {signal.name})"
     try:
+        if signal.is_link and not _is_sane(columns[signal.column], signal.unit):
+            raise KdEdgeError("KD_BAD_SAMPLES", "samples that no device gives", where=place)
         if signal.time_column is None:
             raise KdEdgeError(
                 "KD_BAD_FORMAT",
@@ -125,6 +127,10 @@ def _why_absent(signal: Signal, columns: Sequence[np.ndarray], where: str) -> st
             raise
         return f"-1 Hz, {error.message}"
     return None
+
+
+def _is_sane(values: np.ndarray, unit: str) -> bool:
+    return bool(np.abs(values).max() <= largest_in(unit))
 
 
 def _times_of(signal: Signal, columns: Sequence[np.ndarray], where: str) -> np.ndarray:

@@ -23,7 +23,7 @@ from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
-from kd_edge.signals.timing import Timing, is_a_clock, snap_to_trigno, timing
+from kd_edge.signals.timing import TRIGNO_FRAME_S, Timing, is_a_clock, snap_to_trigno, timing
 from kd_edge.signals.titles import modality_of, unique
 
 # 'X[s]' as EMGworks writes it, and as it looks after table libraries (pandas: 'X[s].1', readr:
@@ -40,6 +40,7 @@ _LABEL = re.compile(
 _MAX_PREAMBLE_ROWS = 2000
 _LONGEST_LABEL = 2000
 _TIME_DIGITS = 7
+_MOST_MISSING = 30  # samples: a frame of the fastest sensor
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def read(path: Path) -> list[Recording]:
     notes: list[str] = []
     streams = _streams(signals, columns, where, notes)
     check_samples(streams, where, title_row + 1)
+    notes += _cut_notes(streams, max(len(column) for column in columns))
     streams, began = off_unix_clock(streams)
     return [Recording(streams=streams, source=where, started=began, notes=tuple(notes))]
 
@@ -280,16 +282,33 @@ def _streams(
     )
 
 
+def _cut_notes(streams: Sequence[Stream], n_rows: int) -> list[str]:
+    """What tells a file that was cut between two rows: who has all rows ends before the others.
+
+    The form states no length that holds, and excerpts are usual: so this is said, and not refused.
+    """
+    latest_s = max(stream.end_s for stream in streams)
+    return [
+        f"{stream.channels[0]} ends at {stream.end_s:.4g} s with the file's last row, and others "
+        f"go on until {latest_s:.4g} s: the file was cut between two rows"
+        for stream in streams
+        if stream.n_samples >= n_rows - 1 and stream.end_s < latest_s - 3 * TRIGNO_FRAME_S
+    ]
+
+
 def _timing(signal: _Signal, columns: Sequence[np.ndarray], where: str, notes: list[str]) -> Timing:
     times, samples = columns[signal.time_column], columns[signal.column]
     place = f"{where}, column {signal.column + 1} ({signal.title})"
     shared = signal.column != signal.time_column + 1
-    if len(times) != len(samples) and not (shared and len(times) > len(samples)):
+    # Signals of one rate may end some samples apart; a slow one has lost its own column of times.
+    missing = len(times) - len(samples)
+    if missing and not (shared and 0 < missing <= _MOST_MISSING + 0.02 * len(times)):
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"{len(samples)} samples and {len(times)} times",
             where=place,
-            hint="the file is damaged: export it again",
+            hint="a signal stands right of its own times: put its column 'X[s]' back before it, "
+            "or export the file again",
         )
     stated_hz = signal.stated.rate_hz if signal.stated else None
     when = timing(times[: len(samples)], stated_hz=stated_hz, where=place, digits=_TIME_DIGITS)

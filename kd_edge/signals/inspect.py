@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -231,7 +232,10 @@ def plot(recordings: Sequence[Recording], out_png: Path) -> None:
     from kd_edge.base.files import atomic_path
     from kd_edge.base.plotting import plain_settings
 
-    with plain_settings(), atomic_path(out_png) as temporary:
+    with plain_settings(), atomic_path(out_png) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph"
+        )  # of a script that the font lacks: boxes are fine
         _picture(recordings).savefig(temporary, dpi=120, format="png")
 
 
@@ -286,5 +290,5 @@ def _draw(axis, stream: Stream) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text that matplotlib does not take for a formula."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib does not take for a formula, and of characters that can be drawn."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text).replace("$", r"\$")

@@ -21,7 +21,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.untrusted import check_array
-from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
+from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock, started_of
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import must_exist, peek, too_large, unpacked_bound
 from kd_edge.signals.table import MOST_COLUMNS
@@ -87,7 +87,7 @@ def read(path: Path) -> list[Recording]:
         subject=facts.get("subject", ""),
         session=facts.get("session", ""),
         trial=int(trial),
-        started=facts.get("started") or began,
+        started=started_of(facts.get("started"), where) or began,
         synthetic=synthetic in ("true", "1"),
     )
     return [recording]
@@ -159,14 +159,14 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
             f"'{name}' has {samples.shape[1]} channels, and at most {MOST_COLUMNS} are read",
             "save (samples, channels), not the other way round",
         )
-    if samples.dtype != np.float32 and np.abs(samples, dtype=np.float64).max() > np.finfo("f4").max:
-        raise _bad(where, f"'{name}' has values too large for a 32-bit float", "scale them")
+    _must_fit(name, samples, where)
     channels = arrays.get(f"{name}.channels")
     if channels is None:
         n = samples.shape[1]
         names = (name,) if n == 1 else tuple(f"{name} {i}" for i in range(1, n + 1))
     else:
-        names = tuple(str(c) for c in np.atleast_1d(channels).ravel())
+        items = np.atleast_1d(channels).ravel().tolist()
+        names = tuple(_as_text(item, f"{name}.channels", where) for item in items)
     if len(names) != samples.shape[1]:
         raise _bad(
             where,
@@ -188,6 +188,20 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
         lsb=_number(arrays, f"{name}.lsb", where),
         times_s=when.times_s,
     )
+
+
+def _must_fit(name: str, samples: np.ndarray, where: str) -> None:
+    """Refuse finite numbers that a 32-bit float cannot hold; infinity itself is left to `checks`."""
+    sizes = np.abs(samples, dtype=np.float64)
+    wrong = (sizes > np.finfo("f4").max) & np.isfinite(sizes)
+    if wrong.any():
+        sample, channel = (int(i) for i in np.argwhere(wrong)[0])
+        raise KdEdgeError(
+            "KD_BAD_SAMPLES",
+            f"'{name}' is {samples[sample, channel]:g}, too large for a 32-bit float",
+            where=f"{where}, sample {sample + 1}, channel {channel + 1}",
+            hint="the file is damaged or its unit is wrong: save it again, or correct the unit",
+        )
 
 
 def _timing(
@@ -232,8 +246,16 @@ def _text(arrays: Mapping[str, np.ndarray], key: str, where: str) -> str:
         return ""
     if value.size != 1 or value.dtype.kind not in "USiub":
         raise _bad(where, f"'{key}' is not one text", "save it as a text")
-    item = value.reshape(-1)[0].item()
-    return item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+    return _as_text(value.reshape(-1)[0].item(), key, where)
+
+
+def _as_text(item: object, key: str, where: str) -> str:
+    text = item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+    try:
+        text.encode("utf-8")  # NumPy keeps halves of surrogate pairs, which no file or screen takes
+    except UnicodeEncodeError as error:
+        raise _bad(where, f"'{key}' holds what is no character", "save it as a text") from error
+    return text
 
 
 def _with_channels(stream: Stream, channels: tuple[str, ...]) -> Stream:

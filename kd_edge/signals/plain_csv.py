@@ -22,13 +22,12 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
-from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock
+from kd_edge.signals.recording import Recording, Stream, is_rate, off_unix_clock, started_of
 from kd_edge.signals.sane import check_samples
 from kd_edge.signals.source import decode, peek, read_bytes
 from kd_edge.signals.table import TableLayout, counts_rows, parse_numbers
@@ -78,7 +77,7 @@ def read(path: Path) -> list[Recording]:
     recording = Recording(
         streams=streams,
         source=where,
-        started=_started(keys, where) or began,
+        started=started_of(keys.get("started"), where) or began,
         synthetic=_truth(keys, where),
         notes=tuple(notes),
     )
@@ -284,21 +283,6 @@ def _streams(
         )
         for (modality, unit), indices in groups.items()
     )
-
-
-def _started(keys: dict[str, str], where: str) -> str | None:
-    text = keys.get("started")
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise KdEdgeError(
-            "KD_BAD_FORMAT",
-            f"started is {text[:40]!r}, an ISO 8601 time was expected",
-            where=where,
-            hint="write for instance '# started = 2026-04-10T12:13:39'",
-        ) from error
 
 
 def _truth(keys: dict[str, str], where: str) -> bool:

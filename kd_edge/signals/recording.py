@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError
+
 # Exporters round rates to four decimals; beyond this they are different rates.
 RATE_TOLERANCE = 1e-3
 
@@ -125,6 +127,21 @@ def off_unix_clock(streams: Sequence[Stream]) -> tuple[tuple[Stream, ...], str |
         for stream in streams
     )
     return shifted, datetime.fromtimestamp(begin_s, UTC).isoformat()
+
+
+def started_of(text: str | None, where: str) -> str | None:
+    """When a recording began, as a file says it: ISO 8601. Raises KD_BAD_FORMAT for other texts."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"started is {text[:40]!r}, an ISO 8601 time was expected",
+            where=where,
+            hint="write for instance 2026-04-10T12:13:39",
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)

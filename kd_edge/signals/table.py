@@ -20,6 +20,14 @@ from kd_edge.base.errors import KdEdgeError
 _NUMBER_BYTES = b"0123456789+-.eE,\n\r "
 _NUMBER = re.compile(rb" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *\r?")
 _CALENDAR = re.compile(rb" *(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}(:|\b))")
+_SEPARATED = "cells must be separated by ',' and decimals by '.': export it so"
+_HINTS = {
+    b"\0": "the file is damaged (a NUL byte): copy or export it again",
+    b";": _SEPARATED,
+    b"\t": _SEPARATED,
+    b'"': "numbers must stand without quotes: export it so",
+    b"\r": "lines must end in LF or CR LF: convert the file",
+}
 MOST_COLUMNS = 10_000
 _CHUNK_BYTES = 32 << 20  # bounds the memory of a long export
 
@@ -218,19 +226,14 @@ def _refuse_at(position: int, chunk: _Chunk) -> None:
 
 
 def _hint(cell: bytes) -> str:
-    if b"\0" in cell:
-        return "the file is damaged (a NUL byte): copy or export it again"
-    if b";" in cell or b"\t" in cell:
-        return "cells must be separated by ',' and decimals by '.': export it so"
-    if b'"' in cell:
-        return "numbers must stand without quotes: export it so"
-    if _CALENDAR.match(cell):
-        return "times must be plain numbers, such as seconds from the start: convert them"
-    if b"\r" in cell:
-        return "lines must end in LF or CR LF: convert the file"
     if cell.strip().lower() in (b"nan", b"inf", b"-inf", b"na", b"null"):
         return "cut the recording before it, or repair the sample knowingly"
-    return "repair the cell, or export the file again"
+    if _CALENDAR.match(cell):
+        return "times must be plain numbers, such as seconds from the start: convert them"
+    return next(
+        (hint for byte, hint in _HINTS.items() if byte in cell),
+        "repair the cell, or export the file again",
+    )
 
 
 def _uneven_rows(chunk: _Chunk) -> KdEdgeError:

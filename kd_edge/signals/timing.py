@@ -68,7 +68,9 @@ def is_a_clock(values: np.ndarray) -> bool:
     mean = float(steps.mean())
     if steps.min() < 0 or mean <= 0:
         return False
-    return bool(np.ptp(steps) < 0.1 * mean) or _rounded_period(values, mean, ticks_s(values)) is not None
+    if np.ptp(steps) < 0.1 * mean:
+        return True
+    return _rounded_period(values, mean, ticks_s(values)) is not None
 
 
 def clock(values: np.ndarray, title: str, where: str) -> tuple[np.ndarray, float]:
