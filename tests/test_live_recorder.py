@@ -245,6 +245,49 @@ def refusal(part):
     return caught.value
 
 
+@pytest.mark.parametrize(
+    "changes", [{"label": ""}, {"started": "yesterday"}, {"started": "2026-13-01"}]
+)
+def test_what_no_reader_would_read_back_is_not_recovered(tmp_path, changes):
+    """Oracle: the readers: a row without a label makes a whole folder unreadable."""
+    part = begun(tmp_path)
+    facts_with(part, **changes)
+    assert refusal(part).code == "KD_BAD_FORMAT"
+    assert (part / "0.counts").exists()
+
+
+def test_samples_without_a_place_in_time_are_kept(tmp_path):
+    """Oracle: the counts are still there; without runs they would be no recording."""
+    part = begun(tmp_path)
+    (part / "0.runs").write_text("")
+    before = (part / "0.counts").read_bytes()
+    error = refusal(part)
+    assert error.code == "KD_BAD_FORMAT"
+    assert "0.runs" in error.message
+    assert (part / "0.counts").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (FACTS, {"label": "\udcff"}),
+        (FACTS, {"subject": "a\udcff"}),
+        (FACTS, {"session": "\ud800"}),
+        (FACTS, {"label": ""}),
+        (replace(FACTS, sensors=(replace(EMG, name="a\nb"), ACC)), {}),
+        (replace(FACTS, sensors=(replace(EMG, name="x" * 200), ACC)), {}),
+        (replace(FACTS, sensors=(EMG, EMG)), {}),
+        (replace(FACTS, sensors=(replace(EMG, lsb=0.0), ACC)), {}),
+    ],
+)
+def test_a_recording_that_could_not_be_finished_is_not_begun(tmp_path, facts, words):
+    """Oracle: refused before the first sample; nothing is written."""
+    with pytest.raises(KdEdgeError) as caught:
+        Recorder(tmp_path / "a.npz", facts, **words)
+    assert caught.value.code == "KD_BAD_FORMAT"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_recovering_deletes_only_what_a_journal_has(tmp_path):
     part = begun(tmp_path)
     (part / "photo.jpg").write_bytes(b"mine")

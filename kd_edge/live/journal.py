@@ -8,6 +8,7 @@ the file before).
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
 import itertools
 import json
@@ -76,9 +77,19 @@ class Journal:
 
     Raises:
         KdEdgeError KD_OUTPUT: it cannot be written, or is there already.
+        KdEdgeError KD_BAD_FORMAT: a name, label, rate or unit a count that no recording can have.
     """
 
     def __init__(self, folder: Path, plan: Plan):
+        try:
+            _check_plan(plan)
+        except ValueError as error:  # now, not when all the samples have come
+            raise KdEdgeError(
+                "KD_BAD_FORMAT",
+                f"no recording can be made: {error}",
+                where=str(folder),
+                hint="give another --label, --subject or --session, or the firmware other names",
+            ) from error
         self.folder = folder
         self._ends: list[int | None] = [None] * len(plan.sensors)
         self._written = [0] * len(plan.sensors)
@@ -206,6 +217,12 @@ def _runs(folder: Path, stream: int) -> Path:
 def _read_plan(facts: dict) -> Plan:
     """The plan of a journal. Raises ValueError, KeyError, TypeError: it is none."""
     plan = TypeAdapter(Plan).validate_python(facts)
+    _check_plan(plan)
+    return plan
+
+
+def _check_plan(plan: Plan) -> None:
+    """Raises ValueError: no recording that the readers read can be made of it."""
     names = [sensor.name for sensor in plan.sensors]
     if not names or len(set(names)) < len(names) or len(names) > _MOST_SENSORS:
         raise ValueError("it has no sensor, too many, or two of one name")
@@ -221,7 +238,12 @@ def _read_plan(facts: dict) -> Plan:
             )
     if plan.shortest_s < 0:
         raise ValueError("its shortest span is below 0")
-    return plan
+    if not plan.label:
+        raise ValueError("its label is empty")
+    if plan.started:
+        datetime.datetime.fromisoformat(plan.started)
+    for text in (plan.label, plan.subject, plan.session):
+        text.encode("utf-8")
 
 
 def _read_runs(folder: Path, stream: int, sensor: Sensor) -> tuple[Run, ...]:
@@ -232,6 +254,8 @@ def _read_runs(folder: Path, stream: int, sensor: Sensor) -> tuple[Run, ...]:
     # The text after the last line end is a line that a crash has cut.
     lines = read_regular(_runs(folder, stream), follow=False).decode("ascii").split("\n")[:-1]
     starts = [tuple(int(word) for word in line.split()) for line in lines]
+    if whole and not starts:
+        raise ValueError(f"{_runs(folder, stream).name} does not say when the samples were taken")
     ends = (0, 0)
     for first, offset in starts:
         before = ends[0] + offset - ends[1]

@@ -233,9 +233,7 @@ def plot(recordings: Sequence[Recording], out_png: Path) -> None:
     from kd_edge.base.plotting import plain_settings
 
     with plain_settings(), atomic_path(out_png) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph"
-        )  # of a script that the font lacks: boxes are fine
+        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks
         _picture(recordings).savefig(temporary, dpi=120, format="png")
 
 

@@ -191,7 +191,7 @@ def _stream(name: str, arrays: Mapping[str, np.ndarray], where: str) -> Stream:
 
 
 def _must_fit(name: str, samples: np.ndarray, where: str) -> None:
-    """Refuse finite numbers that a 32-bit float cannot hold; infinity itself is left to `checks`."""
+    """Refuse finite numbers that a 32-bit float cannot hold; infinity is left to `checks`."""
     sizes = np.abs(samples, dtype=np.float64)
     wrong = (sizes > np.finfo("f4").max) & np.isfinite(sizes)
     if wrong.any():
