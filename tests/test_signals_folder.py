@@ -89,6 +89,8 @@ def test_delsys_files_may_be_named_too(root, shared_data):
         (["c.csv,x,S,a,0,,"], HEAD, "no file c.csv (did you mean 'a.csv'", 2),
         (["a" * 400 + ".csv,x,S,a,0,,"], HEAD, "no file aaa", 2),
         (["a.csv,,S,a,0,,"], HEAD, "the cell 'label' is empty", 2),
+        (["a.csv;x;S;a;0"], "file;label;subject;session;trial\n", "separated by ','", 1),
+        (["a.csv\tx"], "file\tlabel\n", "separated by ','", 1),
         ([",x,S,a,0,,"], HEAD, "the cell 'file' is empty", 2),
         (["a.csv,x,S,a,first,,"], HEAD, "trial is 'first'", 2),
         (["a.csv,x,S,a,-1,,"], HEAD, "trial is '-1'", 2),
@@ -116,6 +118,7 @@ def test_each_mistake_in_labels_has_its_own_message(root, rows, head, said, row)
     error = refused(label(root, *rows, head=head))
     assert error.code == "KD_LABELS"
     assert said in error.message
+    assert len(error.message) < 200
     assert "labels.csv" in error.where
     assert error.where.endswith("labels.csv" if row is None else f"row {row}")
     assert error.hint

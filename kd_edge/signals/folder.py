@@ -118,6 +118,8 @@ def _rows(labels: Path) -> list[_Row]:
 
 def _check_header(header: Sequence[str], labels: Path) -> None:
     known = _NEEDED + _OPTIONAL
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise _bad(labels, 1, "cells are not separated by ','", "save it as CSV with commas")
     for name in header:
         if name not in known:
             raise _bad(
@@ -223,7 +225,10 @@ def _only(
         parent = file.parent
         names = sorted(p.name for p in parent.iterdir()) if os.path.isdir(parent) else []
         raise _bad(
-            labels, row.number, f"no file {file.name}{nearest(file.name, names)}", "check its name"
+            labels,
+            row.number,
+            f"no file {file.name[:60]}{nearest(file.name[:60], names)}",
+            "check its name",
         )
     recordings = open_file(file)
     if len(recordings) != 1:
