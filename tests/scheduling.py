@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Files that use the session's `bundle`, which takes a minute to build.
 OF_THE_BUNDLE = (
     *("test_pipeline_build", "test_pipeline_gates"),
-    *("test_cli_boards", "test_cli_firmware", "test_cli_ports"),
+    *("test_cli_boards", "test_cli_firmware", "test_cli_ports", "test_library"),
 )
 # What takes long begins first, so that no worker ends long after the others.
 LONG = (

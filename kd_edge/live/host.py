@@ -24,6 +24,7 @@ class Host:
     Attributes:
         name: the runtime's title.
         front_end: the part that feeds the model, streams in the board's order.
+        output: of the first answer, its scale and zero point.
 
     Raises:
         KdEdgeError: as `open_session` and `model_front_end`.
@@ -33,6 +34,7 @@ class Host:
         self._session = open_session(runtime, model)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._session.inputs)
+        self.output = self._session.outputs[0]
 
     def answer(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> np.ndarray:
         """Every output in order, (bytes,) int8, for one raw window.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import StreamConstants
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -20,7 +22,7 @@ from kd_edge.pipeline.bundle import (
     load_manifest,
     load_windows,
 )
-from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
+from kd_edge.pipeline.dataset import check_reader, load_dataset
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
@@ -113,7 +115,7 @@ def _other_recordings(
         class_names=manifest.class_names,
         progress=watch.step,
     )
-    unstated = check_front_end(dataset, manifest, data)
+    unstated = check_front_end(dataset.designs, manifest, data)
     windows = manifest.normaliser.apply(dataset.windows)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
@@ -149,13 +151,19 @@ def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:
     return recipe.model_copy(update={"front_end": front_end})
 
 
-def check_front_end(dataset: Dataset, manifest: Manifest, data: Path) -> tuple[str, ...]:
+def check_front_end(
+    found_designs: Iterable[StreamConstants], manifest: Manifest, data: Path
+) -> tuple[str, ...]:
     """Other recordings must come at the rates and in the units that models were built on.
+
+    Args:
+        found_designs: the front end as these recordings would have it.
+        data: where they lie.
 
     Returns:
         a sentence for each modality whose unit could not be compared.
     """
-    designs = {design.name: design for design in dataset.designs}
+    designs = {design.name: design for design in found_designs}
     unstated = []
     for built in manifest.front_end.streams:
         found = designs[built.name]

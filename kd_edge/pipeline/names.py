@@ -24,12 +24,12 @@ def check_names(recipe: Recipe) -> None:
             KD_MISSING_PACKAGE: no build extra.
     """
     check_reader(recipe.dataset)
+    check_packages()
     from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
     from kd_edge.measure.baselines import BASELINES
     from kd_edge.models import MODELS, model_options
 
-    check_packages()
     find_task(recipe.task)
     if recipe.augmentation is not None:
         make_augmentations(recipe.augmentation.options)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
-from kd_edge.distill.ensemble import combine
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
@@ -62,6 +61,8 @@ def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answer
     """The teachers joined as the students saw them, where there are several and a student did."""
     if len(teachers) < 2 or not any(student.distill for student in context.recipe.students):
         return []
+    from kd_edge.distill.ensemble import combine
+
     method = context.recipe.distillation.ensemble
     stored, validation = answers.stored, answers.validation
     labels = validation.parts[VALIDATION].labels

@@ -185,7 +185,7 @@ def _other_recordings(
     dataset = load_dataset(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
-    notes = check_front_end(dataset, manifest, settings.data)
+    notes = check_front_end(dataset.designs, manifest, settings.data)
     windows = manifest.normaliser.apply(dataset.windows)
     windows = windows.only(manifest.model(manifest.product).inputs)
     keep = _spread_over(len(windows), settings.limit)

@@ -1,0 +1,123 @@
+"""A bundle as a library: recordings in, the board's answers out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import Counts, lsb_of
+from kd_edge.base.quantisation import dequantize
+from kd_edge.live.host import Host
+from kd_edge.pipeline.bench import as_built, check_front_end
+from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
+from kd_edge.recipe import Recipe, load_recipe
+from kd_edge.signals.recording import Recording
+from kd_edge.tasks import find_task
+from kd_edge.windows.raw import cut_counts
+from kd_edge.windows.selecting import Selection
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the product says to each window of a recording.
+
+    Attributes:
+        start_s: (n,) s, where each window begins, from the moment when all sensors had begun.
+        raw: (n, classes) int8, as a board gives them.
+        scores: (n, classes) float32, the same dequantised.
+        decided: (n,) int64 index into `class_names`.
+        class_names: in the model's output order.
+    """
+
+    start_s: np.ndarray
+    raw: np.ndarray
+    scores: np.ndarray
+    decided: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class of each window, by name."""
+        return tuple(self.class_names[i] for i in self.decided)
+
+
+class LoadedBundle:
+    """The product of a bundle, which answers in this process as a board would.
+
+    Attributes:
+        manifest: what the bundle holds.
+    """
+
+    def __init__(self, manifest: Manifest, recipe: Recipe, host: Host):
+        self.manifest = manifest
+        self._recipe = recipe
+        self._host = host
+
+    def predict(self, recording: Recording) -> Predictions:
+        """The int8 product's answers to the windows that the recipe cuts from a recording.
+
+        Samples become 16-bit counts, and each window is filtered from rest in float32, as on a
+        board: the answers are a board's, bit for bit.
+
+        Raises:
+            KdEdgeError KD_CHANNEL_MISSING, KD_RATE_MISMATCH, KD_UNIT_MISMATCH: the recording is
+                not like those that the bundle was built on. KD_WINDOW_TOO_LONG: it is too short.
+        """
+        starts_s, windows = zip(*self._windows(recording), strict=True)
+        order = [stream.name for stream in self._host.front_end.streams]
+        raw = np.stack([self._host.answer([counts[n] for n in order]) for counts in windows])
+        output = self._host.output
+        return Predictions(
+            start_s=np.array(starts_s),
+            raw=raw,
+            scores=dequantize(raw, output.scale, output.zero_point),
+            decided=find_task(self.manifest.task).decide(raw),
+            class_names=self.manifest.class_names,
+        )
+
+    def _windows(self, recording: Recording) -> Iterator[tuple[float, Counts]]:
+        """Start in seconds and counts of each window."""
+        front_end, windows = self._host.front_end, self._recipe.windows
+        taken = {stream.name: self._recipe.front_end[stream.name] for stream in front_end.streams}
+        selection = Selection(taken, recording)
+        check_front_end(selection.designs.values(), self.manifest, Path(recording.source))
+        samples = selection.samples(recording)
+        for number in itertools.count():
+            start_s = windows.start_s + number * (windows.hop_s or 0.0)
+            try:
+                yield start_s, cut_counts(samples, front_end, start_s)
+            except KdEdgeError as error:
+                if error.code == "KD_WINDOW_TOO_LONG" and number:
+                    return  # the recording has ended
+                raise
+            if windows.hop_s is None:
+                return
+
+
+def load(folder: str | Path) -> LoadedBundle:
+    """The product of the bundle in `folder`, ready to answer.
+
+    Raises:
+        KdEdgeError KD_NO_FILE, KD_BUNDLE_VERSION, KD_BUNDLE_ALTERED: as `load_manifest`; also
+            KD_NO_FILE: it has no int8 model. KD_NOT_CAUSAL, KD_COUNTS: no board can run its front
+            end. KD_MISSING_PACKAGE: TFLite Micro's interpreter is not installed.
+    """
+    folder = Path(folder)
+    manifest = load_manifest(folder)
+    int8 = manifest.model(manifest.product).format("int8")
+    if int8 is None:
+        raise KdEdgeError(
+            "KD_NO_FILE",
+            f"the bundle has no int8 model of '{manifest.product}'",
+            where=str(folder),
+            hint="build it again; boards run int8",
+        )
+    host = Host(folder / int8.file, manifest.front_end)
+    for stream in host.front_end.streams:
+        lsb_of(stream)
+    return LoadedBundle(manifest, as_built(load_recipe(folder / RECIPE_FILE), manifest), host)

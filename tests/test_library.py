@@ -1,0 +1,99 @@
+"""kd-edge as a library: a bundle that answers recordings as a board would."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import kd_edge
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.live.host import Host
+from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.pipeline.dataset import read_recordings
+from kd_edge.recipe import load_recipe
+
+pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def recordings(bundle):
+    """The recordings that the bundle was built on, which its recipe simulates."""
+    recipe = load_recipe(bundle / "recipe.toml")
+    return read_recordings(recipe, None, progress=lambda *told: None)
+
+
+def test_a_bundle_answers_the_windows_that_it_keeps_for_boards(bundle, recordings):
+    """Oracle: the counts in raw.npz, cut when the bundle was built, on the runtime that boards
+    equal bit for bit; every one of them is a window of one of the recordings."""
+    product = kd_edge.load(bundle)
+    kept = load_board_bundle(bundle)
+    host = Host(kept.model_path, kept.front_end)
+    order = [stream.name for stream in host.front_end.streams]
+    expected = {bytes(host.answer([counts[name] for name in order])) for counts in kept.raw}
+    said = [product.predict(recording) for recording in recordings]
+    assert expected
+    assert expected <= {bytes(raw) for predictions in said for raw in predictions.raw}
+    right = [p.names[0] == r.label for p, r in zip(said, recordings, strict=True)]
+    assert np.mean(right) > 0.6
+    one = said[0]
+    assert (
+        one.scores.shape == one.raw.shape == (len(one.start_s), len(product.manifest.class_names))
+    )
+
+
+def test_a_recording_of_another_kind_is_refused(bundle, recordings):
+    """Oracle: the errors' codes."""
+    product = kd_edge.load(bundle)
+    first = recordings[0]
+    faster = [dataclasses.replace(s, rate_hz=2 * s.rate_hz) for s in first.streams]
+    short = [dataclasses.replace(s, samples=s.samples[:20]) for s in first.streams]
+    for code, streams in (
+        ("KD_RATE_MISMATCH", faster),
+        ("KD_CHANNEL_MISSING", first.streams[:1]),
+        ("KD_WINDOW_TOO_LONG", short),
+    ):
+        with pytest.raises(KdEdgeError) as caught:
+            product.predict(dataclasses.replace(first, streams=tuple(streams)))
+        assert caught.value.code == code
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    """Oracle: the error's code."""
+    with pytest.raises(kd_edge.KdEdgeError) as caught:
+        kd_edge.load(tmp_path)
+    assert caught.value.code == "KD_NO_FILE"
+
+
+def test_every_public_name_is_there_and_documented(pytestconfig):
+    """Oracle: docs/library.md."""
+    text = (pytestconfig.rootpath / "docs" / "library.md").read_text(encoding="utf-8")
+    for name in kd_edge.__all__:
+        assert getattr(kd_edge, name) is not None
+        assert name.startswith("_") or name in text, name
+    example = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(example))
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "kd_edge"
+    }
+    assert used
+    assert used <= set(kd_edge.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'loda'"):
+        _ = kd_edge.loda
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    """Oracle: the interpreter's own list of loaded modules, in a fresh process."""
+    code = "import sys, kd_edge; print(*{m.split('.')[0] for m in sys.modules})"
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    loaded = child.stdout.split()
+    assert "kd_edge" in loaded
+    assert not {"numpy", "scipy", "pandas", "tensorflow", "keras", "pydantic"} & set(loaded)
