@@ -14,7 +14,7 @@ from waiting import ended, program
 
 BOUND = {"bound_s": 900.0}
 
-# Trains a student with dropout on augmented windows and fits both baselines, on the cores named;
+# Distils a student with dropout on augmented windows and fits both baselines, on the cores named;
 # prints digests of the .keras file, of the teacher-like logits and of the baselines' scores.
 SCRIPT = """
 import hashlib, os, sys
@@ -26,11 +26,14 @@ def tell(name, data):
     print("sha256", name, hashlib.sha256(data).hexdigest())
 
 with one_order_of_sums() as fixed:
-    from kd_edge.distill.augment import augment
-    from kd_edge.distill.trainer import TrainSettings, predict_logits, train
+    from kd_edge.distill.augmentations import make_augmentations
+    from kd_edge.distill.losses import make_loss, weigh_labels
+    from kd_edge.distill.teaching import Teaching
+    from kd_edge.distill.trainer import Augmenting, TrainSettings, predict_logits, train
     from kd_edge.measure.baselines import BASELINES, scores_of
     from kd_edge.models import build_model
     from kd_edge.pipeline.training import save_model
+    from kd_edge.tasks import find_task
     from kd_edge.windows import WindowSet
     from pathlib import Path
 
@@ -43,10 +46,20 @@ with one_order_of_sums() as fixed:
         subjects=np.array(["S1"] * 96), class_names=tuple("abcde"),
         recording_names=tuple(map(str, range(96))), synthetic=True,
     )
-    copies = augment(windows, copies=2, gain=0.2, offset=0.1, shift_samples=20, seed=3)
-    model = build_model("tcn", input_shapes=windows.input_shapes, n_classes=5, seed=3, options={})
-    settings = TrainSettings(epochs=2, batch_size=64, learning_rate=1e-3, patience=None, seed=3)
-    train(model, copies, windows, settings, name="student")
+    changes = make_augmentations({"gain": 0.2, "offset": 0.1, "shift": 0.1})
+    model, teacher = (
+        build_model(name, input_shapes=windows.input_shapes, n_classes=5, seed=3, options={})
+        for name in ("tcn", "conv-teacher")
+    )
+    settings = TrainSettings(
+        epochs=2, batch_size=64, learning_rate=1e-3, patience=None, seed=3,
+        loss=weigh_labels(make_loss("hinton", {"temperature": 3.0}), 0.3),
+        augmentation=Augmenting(copies=2, augmentations=changes, rates_hz={"all": 200.0}),
+    )
+    train(
+        model, windows, windows, settings, name="student", task=find_task("classification"),
+        teacher=Teaching([teacher]),
+    )
     save_model(model, Path(sys.argv[2]))
     tell("file", Path(sys.argv[2]).read_bytes())
     tell("logits", predict_logits(model, windows).tobytes())
