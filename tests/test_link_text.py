@@ -201,6 +201,19 @@ def test_a_lone_percent_sign_behind_a_zero_byte_is_an_empty_command_after_a_sile
     assert runner.send("name") == NAME
 
 
+@pytest.mark.parametrize("noise", [b"", b"\xff", b"\0", b"\0%"])
+@pytest.mark.parametrize("blanks", [b"\r\n" * 300, b" " * 5000])
+def test_no_number_of_blanks_makes_the_next_command_too_long(runner, noise, blanks):
+    """As a terminal sends them whose owner leans on the return key."""
+    assert runner.send_after(noise + blanks, "name") == NAME
+
+
+def test_blanks_alone_are_no_frame_that_was_dropped(runner):
+    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    runner.transport.write(b"\r\n" * 300)
+    assert device.memory().bad_length == 0
+
+
 def test_noise_in_the_middle_of_a_command_is_told_and_the_next_one_answered(runner):
     assert runner.send("na\x01me") == ["e-[Unknown command: me]"]
     assert runner.send("name") == NAME

@@ -17,11 +17,11 @@ static bool may_be_frame(const kd_frame_reader *reader)
 /* What the bytes before a delimiter are. */
 static kd_status end_of_frame(kd_frame_reader *reader)
 {
-    if (reader->too_long) {
-        return KD_STATUS_BAD_LENGTH;
-    }
     if (!reader->filled) {
         return KD_STATUS_MORE;
+    }
+    if (reader->too_long) {
+        return KD_STATUS_BAD_LENGTH;
     }
     const size_t n = kd_cobs_decode(reader->bytes, reader->n);
     if (n == reader->n) {
@@ -37,9 +37,12 @@ static kd_status end_of_frame(kd_frame_reader *reader)
     return KD_STATUS_FRAME;
 }
 
-/* Leaves the printable bytes at the end alone. */
+/* Leaves the printable bytes at the end alone, without the blanks that they begin with. */
 static void keep_text(kd_frame_reader *reader)
 {
+    while (reader->text_at < reader->n && reader->bytes[reader->text_at] <= ' ') {
+        reader->text_at++;
+    }
     reader->n -= reader->text_at;
     for (size_t i = 0; i < reader->n; i++) {
         reader->bytes[i] = reader->bytes[reader->text_at + i];

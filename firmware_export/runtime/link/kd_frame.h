@@ -56,7 +56,8 @@ typedef struct kd_frame_reader {
  * the noise and all of it may still be a frame. Then only a zero byte, or kd_frame_give_up(), ends it.
  * A '%' right behind a zero byte waits for what follows: text behind it is a command of its own.
  * Returns KD_STATUS_MORE: nothing complete yet; KD_STATUS_FRAME, KD_STATUS_TEXT: see
- * kd_frame_reader; KD_STATUS_LONG_TEXT: a command of KD_FRAME_CODED_BYTES or more was dropped;
+ * kd_frame_reader; KD_STATUS_LONG_TEXT: a command of KD_FRAME_CODED_BYTES or more, blanks before it
+ * not counted, was dropped;
  * KD_STATUS_BAD_COBS, _BAD_CRC, _BAD_LENGTH: a frame was dropped for that reason.
  * Stack: 48 bytes. */
 kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte);
