@@ -124,18 +124,19 @@ def test_patience_ends_training():
 
 @pytest.mark.parametrize(
     ("decay", "shrunk"),
-    [("none", [1, 1, 1, 1, 1]), ("cosine", [(1 + np.cos(np.pi * t / 5)) / 2 for t in range(5)])],
+    [("none", [1] * 10), ("cosine", [(1 + np.cos(np.pi * t / 10)) / 2 for t in range(10)])],
 )
 def test_the_learning_rate_falls_as_asked(decay, shrunk):
     """Oracle: under a gradient that never changes, each of Adam's steps is its learning rate.
 
     Logits of -50 and 50 with the first class right: the gradient is (-1, 1) whatever the step.
+    Two windows, one a step, make ten steps of five epochs.
     """
-    one = WindowSet(
-        inputs={"x": np.ones((1, 1), np.float32)},
-        labels=np.array([0]),
-        recordings=np.array([0]),
-        subjects=np.array(["S1"]),
+    two = WindowSet(
+        inputs={"x": np.ones((2, 1), np.float32)},
+        labels=np.array([0, 0]),
+        recordings=np.array([0, 0]),
+        subjects=np.array(["S1", "S1"]),
         class_names=("a", "b"),
         recording_names=("r0",),
     )
@@ -146,7 +147,7 @@ def test_the_learning_rate_falls_as_asked(decay, shrunk):
     settings = dataclasses.replace(
         SETTINGS, epochs=5, batch_size=1, learning_rate=0.1, learning_rate_decay=decay
     )
-    train(model, one, None, settings, name="s")
+    train(model, two, None, settings, name="s")
     (kernel,) = dense.get_weights()
     np.testing.assert_allclose(kernel[0, 0], -50 + 0.1 * sum(shrunk), rtol=1e-5)
 
@@ -399,6 +400,8 @@ def test_logits_are_predicted_by_input_name():
     answers = predict_logits(model, turned, batch_size=4)
     expected = model([data.inputs["emg"], data.inputs["imu"]])
     np.testing.assert_allclose(answers, expected, atol=1e-5)
+    nothing = predict_logits(model, turned.take(np.arange(0)))
+    assert (nothing.shape, nothing.dtype) == ((0, answers.shape[1]), np.float32)
 
 
 def test_a_model_of_one_input_trains(tmp_path):
@@ -441,6 +444,10 @@ def test_probabilities_of_a_teacher_are_refused():
     ("code", "change", "logits"),
     [
         ("KD_RECIPE_VALUE", {"epochs": 0}, None),
+        ("KD_RECIPE_VALUE", {"batch_size": 0}, None),
+        ("KD_RECIPE_VALUE", {"learning_rate": 0.0}, None),
+        ("KD_RECIPE_VALUE", {"learning_rate": -1.0}, None),
+        ("KD_RECIPE_VALUE", {"learning_rate": float("nan")}, None),
         ("KD_RECIPE_VALUE", {"patience": 3}, None),
         ("KD_RECIPE_VALUE", {"loss": HINTON}, None),
         ("KD_RECIPE_VALUE", {"augmentation": Augmenting(0, (), {})}, None),
