@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
-from kd_edge.link.messages import Prediction
+from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
 
 
@@ -190,11 +191,23 @@ def test_samples_that_were_lost_take_only_their_own_windows_with_them(connect):
 def test_a_window_that_is_not_the_boards_is_refused_before_it_is_sent(connect):
     with connect() as device:
         emg, imu = windows(1, seed=1)[0]
-        for wrong in ((emg,), (imu, emg), (emg.astype(np.int16), imu), (emg[:, :-1], imu)):
+        others = [(emg.astype(dtype), imu) for dtype in (np.int16, np.uint8, np.float32, bool)]
+        for wrong in ((emg,), (imu, emg), (emg[:, :-1], imu), *others):
             with pytest.raises(KdEdgeError) as error:
                 device.run(wrong)
             assert error.value.code == "KD_SHAPE"
         assert scores([device.run((emg, imu))]) == [expected_scores((emg, imu))]
+
+
+def test_raw_windows_are_refused_for_a_board_without_front_end(connect):
+    with connect() as device:
+        hello = replace(device.hello, raw_bytes=0)
+        raw = raw_windows(1)[0]
+        with pytest.raises(KdEdgeError) as caught:
+            window_content(raw, hello, "raw")
+        assert caught.value.code == "KD_BOARD_REFUSED"
+        assert len(window_content(raw, device.hello, "raw")) == device.hello.raw_bytes
+        assert len(window_content(windows(1, seed=1)[0], hello, "int8")) == hello.int8_bytes
 
 
 def test_a_window_of_the_wrong_size_on_the_wire_is_refused_by_the_board(connect):
