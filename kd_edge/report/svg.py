@@ -61,6 +61,8 @@ _SETTINGS = {
     "lines.linewidth": 1.8,
 }
 _UNITS_PER_INCH = 72  # of Matplotlib's SVG; one unit is one CSS pixel at full size
+# Characters that no XML may hold, and that names from recordings and models may.
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 
@@ -97,6 +99,8 @@ def settings(name: str) -> Iterator[None]:
         # Matplotlib's own font measures the text, the reader's browser draws it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         warnings.filterwarnings("ignore", message=".*does not support .* natively")
+        # A name may be longer than the picture is wide: it is cut at the edge then.
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
         yield
 
 
@@ -120,7 +124,7 @@ def render(
         axes.patch.set_alpha(0)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())
+    root = ElementTree.fromstring(_NO_XML.sub("\ufffd", buffer.getvalue()))
     width, height = (round(float(v)) for v in root.get("viewBox").split()[2:])
     _clean(root, name)
     root.attrib = {
@@ -132,7 +136,7 @@ def render(
     }
     for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(tag, id=f"{name}-{tag}")
-        element.text = text
+        element.text = _NO_XML.sub("\ufffd", text)
         root.insert(index, element)
     text = ElementTree.tostring(root, encoding="unicode")
     return Picture(name, title, description, text, width, caption)
