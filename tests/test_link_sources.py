@@ -14,7 +14,7 @@ from firmware_export.link_header import LINK_SOURCES
 
 SOURCES = sorted(LINK_SOURCES.glob("*.c"))
 # Bytes of flash on a Cortex-M4 with -Os: link, and text commands.
-MOST_FLASH = 5_700
+MOST_FLASH = 5_750
 MOST_STACK = 600
 
 

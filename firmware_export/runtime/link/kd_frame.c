@@ -11,7 +11,7 @@ static bool is_text(uint8_t byte)
 /* Behind a zero byte, '%' may be a frame's first byte: the next visible one tells. */
 static bool may_be_frame(const kd_frame_reader *reader)
 {
-    return (reader->binary || reader->n == 0u) && reader->delimited && !reader->too_long;
+    return reader->delimited && !reader->too_long && (reader->binary || reader->n == 0u);
 }
 
 /* What the bytes before a delimiter are. */
@@ -40,13 +40,13 @@ static kd_status end_of_frame(kd_frame_reader *reader)
 /* Leaves the printable bytes at the end alone, without the blanks that they begin with. */
 static void keep_text(kd_frame_reader *reader)
 {
-    while (reader->text_at < reader->n && reader->bytes[reader->text_at] <= ' ') {
-        reader->text_at++;
+    size_t n = 0;
+    for (size_t i = reader->text_at; i < reader->n; i++) {
+        if (n > 0u || reader->bytes[i] > ' ') {
+            reader->bytes[n++] = reader->bytes[i];
+        }
     }
-    reader->n -= reader->text_at;
-    for (size_t i = 0; i < reader->n; i++) {
-        reader->bytes[i] = reader->bytes[reader->text_at + i];
-    }
+    reader->n = n;
     reader->text_at = 0;
 }
 
@@ -92,13 +92,9 @@ static void start(kd_frame_reader *reader)
 
 kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte)
 {
-    if (reader->complete) {
+    /* '%' and blanks alone were an empty command if this follows: a frame's version does not. */
+    if (reader->complete || (reader->command && !reader->binary && byte > ' ')) {
         start(reader);
-    }
-    if (reader->command && !reader->binary && byte > ' ' && is_text(byte)) {
-        /* Only '%' and blanks stand here, and no frame goes on like this. */
-        start(reader);
-        reader->delimited = false;
     }
     if (byte == 0u || (byte == '%' && !may_be_frame(reader))) {
         reader->complete = true;
@@ -112,12 +108,11 @@ kd_status kd_frame_push(kd_frame_reader *reader, uint8_t byte)
 
 size_t kd_frame_give_up(kd_frame_reader *reader, size_t *at)
 {
-    const size_t n = reader->n - reader->text_at;
     *at = reader->text_at;
-    start(reader);
+    reader->complete = true;
     reader->command = false;
     reader->delimited = false;
-    return n;
+    return reader->n - reader->text_at;
 }
 
 size_t kd_frame_seal(uint8_t *buffer, uint8_t type, uint16_t sequence, size_t n_payload)
