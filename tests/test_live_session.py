@@ -231,7 +231,7 @@ def test_in_a_terminal_signals_and_prediction_are_drawn(terminal):
     master, slave = os.openpty()
     shown = b""
     with running_program(
-        command(terminal, "--plain", "--windows", "300"),
+        command(terminal, "--plain", "--windows", "3000"),
         "300 windows of `live` in a terminal",
         stdout=slave,
         stderr=subprocess.DEVNULL,
@@ -247,7 +247,7 @@ def test_in_a_terminal_signals_and_prediction_are_drawn(terminal):
     assert "emg, 1111.11 Hz" in text
     assert {"▁", "█"} <= set(text)
     assert "board's time" in text
-    assert "ended after 300 windows, as asked" in text
+    assert "ended after 3000 windows, as asked" in text
 
 
 @pytest.mark.parametrize(
