@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -68,6 +71,29 @@ def test_a_module_that_a_stage_does_not_import_does_not_count(copied):
     path = copied / "kd_edge" / "models" / "seed.py"
     path.write_text(path.read_text() + "\nMENDED = True\n")
     assert digest(copied, WINDOWS) == before
+
+
+def test_stages_in_several_threads_ask_at_the_same_time():
+    """Oracle: the digests that one thread gives. Python 3.11 fails where a thread parses while
+    another does; a pause in the garbage collector, which parsing starts, makes that certain."""
+    modules = (WINDOWS, TRAINING, CONVERTING, PROOF)
+    expected = [digest(ROOT, module) for module in modules]
+    sources._module.cache_clear()
+    sources._digest.cache_clear()
+    threshold = gc.get_threshold()
+
+    def pause(*_):
+        time.sleep(1e-6)
+
+    gc.callbacks.append(pause)
+    gc.set_threshold(200)
+    try:
+        with ThreadPoolExecutor(len(modules)) as pool:
+            found = list(pool.map(code_digest, modules, timeout=200))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(pause)
+    assert found == expected
 
 
 def test_another_version_of_a_package_moves_the_digest(monkeypatch):

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +28,10 @@ _SCRIPT = re.compile(r"(\w+)\.py")
 # Imported name -> the package that brings it, where pip calls it otherwise.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "serial": "pyserial"}
 
+# Python 3.11 counts the depth of a tree for all threads together: two that parse at a time end in a
+# SystemError (https://github.com/python/cpython/issues/106905).
+_PARSING = threading.Lock()
+
 
 def code_digest(*modules: str, root: Path | None = None) -> str:
     """SHA-256 over the source of these modules and of all that they import, wherever they do.
@@ -39,7 +44,8 @@ def code_digest(*modules: str, root: Path | None = None) -> str:
         modules: dotted names.
         root: folder that holds `PACKAGES`; the running code's where None.
     """
-    return _digest(root or ROOT, modules)
+    with _PARSING:
+        return _digest(root or ROOT, modules)
 
 
 @functools.cache
