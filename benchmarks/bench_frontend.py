@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from kd_edge.examples import cut_windows
 from kd_edge.frontend import apply_stream, design_stream
 from kd_edge.recipe import StreamFrontEnd, Windows
 from kd_edge.signals.simulate import SignSettings, simulate
-from kd_edge.windows import cut_windows
 
 RATE_HZ = 1e6 / 900
 SETTINGS = StreamFrontEnd(band_pass_hz=(20, 450), notch_hz=(50,), envelope_hz=8, rate_hz=148.148148)

@@ -14,24 +14,22 @@ import pytest
 
 from kd_edge.convert import FORMATS
 from kd_edge.convert.tflite import convert
+from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.session import model_inputs, one_window
-from kd_edge.windows import WindowSet
 
 SHAPE, N_CLASSES, N_WINDOWS = (10, 40, 21), 50, 32
 
 
 @pytest.fixture(scope="module")
-def windows() -> WindowSet:
+def windows() -> Examples:
     rng = np.random.default_rng(0)
-    return WindowSet(
+    return Examples(
         inputs={"signals": rng.normal(size=(N_WINDOWS, *SHAPE)).astype(np.float32)},
-        labels=np.arange(N_WINDOWS) % N_CLASSES,
-        recordings=np.arange(N_WINDOWS),
-        subjects=np.full(N_WINDOWS, "S1"),
+        truth=np.arange(N_WINDOWS) % N_CLASSES,
+        groups=Groups.each([f"window {i}" for i in range(N_WINDOWS)], subject="S1"),
         class_names=tuple(f"sign {i}" for i in range(N_CLASSES)),
-        recording_names=tuple(f"window {i}" for i in range(N_WINDOWS)),
         synthetic=True,
     )
 

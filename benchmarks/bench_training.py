@@ -24,9 +24,9 @@ from kd_edge.distill.losses import make_loss, weigh_labels
 from kd_edge.distill.objective import Objective
 from kd_edge.distill.tapped import Tapped
 from kd_edge.distill.teaching import Teaching
+from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model
 from kd_edge.tasks import find_task
-from kd_edge.windows import WindowSet
 
 N_WINDOWS, N_CLASSES, BATCH, ALPHA, TEMPERATURE = 3500, 50, 64, 0.1, 3.0
 ROUNDS = 5
@@ -66,15 +66,13 @@ def time_distributed(filters: tuple[int, int], units: int) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def windows() -> WindowSet:
+def windows() -> Examples:
     rng = np.random.default_rng(0)
-    return WindowSet(
+    return Examples(
         inputs={"fused": rng.normal(size=(N_WINDOWS, 10, 40, 21)).astype("float32")},
-        labels=rng.integers(0, N_CLASSES, N_WINDOWS),
-        recordings=np.arange(N_WINDOWS),
-        subjects=np.array([""] * N_WINDOWS),
+        truth=rng.integers(0, N_CLASSES, N_WINDOWS),
+        groups=Groups.each([f"noise {i}" for i in range(N_WINDOWS)]),
         class_names=tuple(f"sign {i}" for i in range(N_CLASSES)),
-        recording_names=tuple(f"noise {i}" for i in range(N_WINDOWS)),
         synthetic=True,
     )
 
@@ -86,7 +84,7 @@ def plain_epoch(windows):
         optimizer=keras.optimizers.Adam(),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
-    x, y = windows.inputs["fused"], windows.labels
+    x, y = windows.inputs["fused"], windows.truth
     return lambda: distiller.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
 
 
@@ -108,7 +106,7 @@ def our_epoch(windows, *, augmented: bool):
         told = {"teaching": teaching, "augmenter": augmenter, "copies": 1}
     else:
         told = {"taught": teaching.once(windows)}
-    lesson = Lesson(windows.inputs, windows.labels, **told)
+    lesson = Lesson(windows.inputs, windows.truth, **told)
     optimizer = keras.optimizers.Adam()
     engine = Engine(student, objective, optimizer, lesson, BATCH)
     optimizer.build(engine.trainable_variables)

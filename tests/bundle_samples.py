@@ -50,9 +50,9 @@ def sample_bundle(folder: Path, hostile: str = "") -> Path:
     counts = sample_counts()
     np.savez(folder / "raw.npz", **{n: np.stack([c[n] for c in counts]) for n in counts[0]})
     windows = conv_windows(8)
-    names = tuple(f"{recording}{hostile}" for recording in windows.recording_names)
+    names = tuple(f"{recording}{hostile}" for recording in windows.groups.names)
     classes = tuple(f"{letter}{hostile}" for letter in "abcde")
-    windows = replace(windows, class_names=classes, recording_names=names)
+    windows = replace(windows, class_names=classes, groups=replace(windows.groups, names=names))
     logits = np.zeros((len(windows), N_CLASSES), np.float32)
     parts = {f"unseen person{hostile}": windows, PARITY_PART: windows}
     product = PRODUCT + hostile

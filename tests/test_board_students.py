@@ -17,12 +17,12 @@ from firmware_export.boards.emulator import start
 from firmware_export.front_end import model_front_end
 from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
+from kd_edge.examples.raw import quantised_window
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 from kd_edge.recipe import load_recipe, to_toml
 from kd_edge.runtimes.registry import open_session
-from kd_edge.windows.raw import quantised_window
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 CORTEX_M = [name for name, board in BOARDS.items() if board.emulator]

@@ -15,7 +15,7 @@ ORDER = (
     "kd_edge.recipe",
     "kd_edge.signals",
     "kd_edge.frontend",
-    "kd_edge.windows",
+    "kd_edge.examples",
     "kd_edge.splits",
     "kd_edge.tasks",
     "kd_edge.models",

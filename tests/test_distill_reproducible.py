@@ -34,17 +34,17 @@ with one_order_of_sums() as fixed:
     from kd_edge.models import build_model
     from kd_edge.pipeline.training import save_model
     from kd_edge.tasks import find_task
-    from kd_edge.windows import WindowSet
+    from kd_edge.examples import Examples, Groups
     from pathlib import Path
 
     assert fixed
     rng = np.random.default_rng(0)
     labels = np.arange(96) % 5
     signal = rng.normal(size=(96, 10, 40, 9)) + labels[:, None, None, None] / 3
-    windows = WindowSet(
-        inputs={"all": signal.astype("f4")}, labels=labels, recordings=np.arange(96),
-        subjects=np.array(["S1"] * 96), class_names=tuple("abcde"),
-        recording_names=tuple(map(str, range(96))), synthetic=True,
+    windows = Examples(
+        inputs={"all": signal.astype("f4")}, truth=labels,
+        groups=Groups.each([str(i) for i in range(96)], subject="S1"),
+        class_names=tuple("abcde"), synthetic=True,
     )
     changes = make_augmentations({"gain": 0.2, "offset": 0.1, "shift": 0.1})
     model, teacher = (

@@ -25,9 +25,9 @@ from kd_edge.distill.batch import Outputs, Taught  # noqa: E402
 from kd_edge.distill.losses import make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.teaching import Teaching  # noqa: E402
 from kd_edge.distill.trainer import Augmenting, TrainSettings, predict_logits  # noqa: E402
+from kd_edge.examples import Examples, Groups  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
 from kd_edge.tasks import find_task  # noqa: E402
-from kd_edge.windows import WindowSet  # noqa: E402
 
 SETTINGS = TrainSettings(
     epochs=4,
@@ -49,13 +49,11 @@ def windows(n=75, seed=0, names=("emg", "imu")):
     labels = np.arange(n) % 3
     level = np.eye(3)[labels][:, None, None, :2]
     inputs = {name: (level + rng.normal(0, 0.4, (n, 4, 12, 2))).astype("float32") for name in names}
-    return WindowSet(
+    return Examples(
         inputs=inputs,
-        labels=labels,
-        recordings=np.arange(n),
-        subjects=np.array(["S1"] * n),
+        truth=labels,
+        groups=Groups.each([f"r{i}" for i in range(n)], subject="S1"),
         class_names=("a", "b", "c"),
-        recording_names=tuple(f"r{i}" for i in range(n)),
     )
 
 
@@ -72,7 +70,7 @@ def train(*arguments, **settings):
 
 def teacher_logits(data):
     rng = np.random.default_rng(11)
-    return (4 * np.eye(3)[data.labels] + rng.normal(0, 1, (len(data), 3))).astype("float32")
+    return (4 * np.eye(3)[data.truth] + rng.normal(0, 1, (len(data), 3))).astype("float32")
 
 
 def taught(data):
@@ -99,7 +97,7 @@ def test_a_student_learns_from_its_teacher():
     settings = dataclasses.replace(DISTILL, epochs=12)
     history = train(model, data, held_out, settings, name="s", teacher=taught(data))
     answers = predict_logits(model, held_out).argmax(axis=1)
-    assert (answers == held_out.labels).mean() > 0.9
+    assert (answers == held_out.truth).mean() > 0.9
     assert history.loss[-1] < history.loss[0]
 
 
@@ -110,7 +108,7 @@ def test_best_validation_weights_come_back():
     history = train(model, data, held_out, SETTINGS, name="s")
     best = int(np.argmin(history.validation_loss))
     answers = predict_logits(model, held_out).argmax(axis=1)
-    assert (answers == held_out.labels).mean() == pytest.approx(history.validation_accuracy[best])
+    assert (answers == held_out.truth).mean() == pytest.approx(history.validation_accuracy[best])
     assert len(history.loss) == len(history.seconds) == 4
 
 
@@ -132,13 +130,11 @@ def test_the_learning_rate_falls_as_asked(decay, shrunk):
     Logits of -50 and 50 with the first class right: the gradient is (-1, 1) whatever the step.
     Two windows, one a step, make ten steps of five epochs.
     """
-    two = WindowSet(
+    two = Examples(
         inputs={"x": np.ones((2, 1), np.float32)},
-        labels=np.array([0, 0]),
-        recordings=np.array([0, 0]),
-        subjects=np.array(["S1", "S1"]),
+        truth=np.array([0, 0]),
+        groups=Groups.each(["r0", "r1"], subject="S1"),
         class_names=("a", "b"),
-        recording_names=("r0",),
     )
     inputs = keras.Input((1,), name="x")
     dense = keras.layers.Dense(2, use_bias=False, name="logits")
@@ -156,13 +152,11 @@ def test_validation_figures_are_the_labels_loss_and_the_share_of_right_answers()
     """Oracle: SciPy, on logits that no training changes; the second class is always answered."""
     logits = np.array([0.5, 2.0, -1.0])
     labels = np.array([0, 1, 2, 2, 2])
-    held_out = WindowSet(
+    held_out = Examples(
         inputs={"x": np.ones((5, 1), np.float32)},
-        labels=labels,
-        recordings=np.zeros(5, int),
-        subjects=np.array(["S1"] * 5),
+        truth=labels,
+        groups=Groups.each([f"r{i}" for i in range(5)], subject="S1"),
         class_names=("a", "b", "c"),
-        recording_names=("r0",),
     )
     inputs = keras.Input((1,), name="x")
     dense = keras.layers.Dense(3, use_bias=False, name="logits")
@@ -308,7 +302,7 @@ def test_an_epoch_computes_what_keras_own_steps_compute():
         return 0.1 * hard - 0.9 * 9 * keras.ops.sum(soft, axis=-1)
 
     plain.compile(optimizer=keras.optimizers.Adam(1e-2), loss=loss)
-    packed = np.concatenate([data.labels[:, None].astype("float32"), logits], axis=1)
+    packed = np.concatenate([data.truth[:, None].astype("float32"), logits], axis=1)
     inputs = list(data.inputs.values())
     means = []
     for epoch in range(2):
@@ -471,9 +465,9 @@ def test_windows_that_do_not_fit_are_refused():
     data = windows(30)
     cases = [
         ("KD_SHAPE", data.only(("emg",)), None),
-        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels + 1), None),
-        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels + 9), None),
-        ("KD_SHAPE", dataclasses.replace(data, labels=data.labels - 1), None),
+        ("KD_SHAPE", dataclasses.replace(data, truth=data.truth + 1), None),
+        ("KD_SHAPE", dataclasses.replace(data, truth=data.truth + 9), None),
+        ("KD_SHAPE", dataclasses.replace(data, truth=data.truth - 1), None),
         ("KD_EMPTY_PART", data, data.take(np.arange(0))),
     ]
     for code, training, validation in cases:

@@ -23,9 +23,9 @@ from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.quantisation import quantize
 from kd_edge.base.raw_window import pack_raw, raw_bytes, unpack_raw
 from kd_edge.base.tensors import TensorSpec
+from kd_edge.examples.raw import cut_counts, from_counts, quantised_window, to_counts
 from kd_edge.frontend import apply_stream, design_stream
 from kd_edge.recipe import StreamFrontEnd
-from kd_edge.windows.raw import cut_counts, from_counts, quantised_window, to_counts
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMG_HZ = 1e6 / 900

@@ -14,11 +14,11 @@ import pytest
 from live_samples import ACC, EMG, FACTS, samples_of
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.examples.raw import to_counts
 from kd_edge.live.labels import add
 from kd_edge.live.recorder import Recorder, recover
 from kd_edge.signals import read
 from kd_edge.signals.checks import check
-from kd_edge.windows.raw import to_counts
 
 HERE = Path(__file__).resolve().parent
 

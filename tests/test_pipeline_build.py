@@ -281,7 +281,7 @@ def test_int8_that_loses_accuracy_fails_and_names_the_tensors(bundle):
     part = load_windows(bundle / "bench.npz").parts["unseen person"]
     answers = run_windows(open_session("tflm", bundle / "student.int8.tflite"), part).logits
     labels = (answers.argmax(axis=1) + 1) % 3
-    wrong = dataclasses.replace(part, labels=labels)
+    wrong = dataclasses.replace(part, truth=labels)
     held_out = StoredWindows({"p": wrong}, {"student": {"p": np.eye(3)[labels]}})
     failures = check_gates(
         load_recipe(bundle / "recipe.toml"), manifest, bundle, held_out=held_out, parity=()

@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from tflite_samples import conv_windows
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.examples import Examples, Groups
 from kd_edge.frontend import design_stream
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
@@ -25,7 +27,6 @@ from kd_edge.pipeline.bundle import (
     write_manifest,
 )
 from kd_edge.recipe import StreamFrontEnd
-from kd_edge.windows import WindowSet
 
 
 @pytest.fixture
@@ -126,13 +127,17 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path):
 
 def test_windows_and_answers_read_back_equal(tmp_path):
     rng = np.random.default_rng(0)
-    windows = WindowSet(
+    windows = Examples(
         inputs={"emg": rng.normal(size=(3, 5, 2)).astype(np.float32)},
-        labels=np.array([0, 1, 1]),
-        recordings=np.array([0, 0, 1]),
-        subjects=np.array(["S1", "S1", "S2"]),
+        truth=np.array([0, 1, 1]),
+        groups=Groups(
+            recording=np.array([0, 0, 1]),
+            subject=np.array(["S1", "S1", "S2"]),
+            session=np.array(["am", "am", ""]),
+            content=np.array(["0a", "0a", "0b"]),
+            names=("r0", "r1"),
+        ),
         class_names=("x", "y"),
-        recording_names=("r0", "r1"),
         synthetic=True,
     )
     logits = rng.normal(size=(3, 2)).astype(np.float32)
@@ -140,8 +145,26 @@ def test_windows_and_answers_read_back_equal(tmp_path):
     found = load_windows(tmp_path / "w.npz")
     np.testing.assert_array_equal(found.parts["p"].inputs["emg"], windows.inputs["emg"])
     np.testing.assert_array_equal(found.logits["student"]["p"], logits)
-    assert found.parts["p"].recording_names == windows.recording_names
     assert found.parts["p"].synthetic
+    assert found.parts["p"].groups.names == windows.groups.names
+    for field in ("recording", "subject", "session", "content"):
+        kept, given = (getattr(w.groups, field) for w in (found.parts["p"], windows))
+        np.testing.assert_array_equal(kept, given)
+
+
+def test_windows_that_an_earlier_version_kept_are_read(tmp_path):
+    """It kept neither sessions nor contents: those are unknown, and nothing else is lost."""
+    windows = conv_windows(3)
+    logits = np.zeros((3, len(windows.class_names)), np.float32)
+    save_windows(tmp_path / "w.npz", StoredWindows({"p": windows}, {"student": {"p": logits}}))
+    with np.load(tmp_path / "w.npz") as kept:
+        arrays = {n: a for n, a in kept.items() if n not in ("0/sessions", "0/contents")}
+        assert len(arrays) == len(kept.files) - 2
+    np.savez(tmp_path / "old.npz", **arrays)
+    part = load_windows(tmp_path / "old.npz").parts["p"]
+    np.testing.assert_array_equal(part.truth, windows.truth)
+    np.testing.assert_array_equal(part.groups.subject, windows.groups.subject)
+    assert part.groups.session.tolist() == part.groups.content.tolist() == ["", "", ""]
 
 
 @pytest.mark.parametrize("name", ["../student.keras", "/etc/passwd", "a/../student.keras", "x\0"])

@@ -89,14 +89,14 @@ def test_a_mended_front_end_is_not_served_windows_of_the_old_one(folder, tmp_pat
 
 def test_recordings_of_classes_that_are_left_out_are_not_checked(folder):
     """Oracle: only the recording of 'rest' is stuck."""
-    assert len(load_dataset(recipe('["b", "a"]'), folder).windows) == 3
+    assert len(load_dataset(recipe('["b", "a"]'), folder).examples) == 3
     with pytest.raises(KdEdgeError, match="stuck"):
         load_dataset(recipe(), folder)
 
 
 def test_other_recordings_are_cut_down_to_the_recipes_classes_before_they_are_compared(folder):
     found = load_dataset(recipe('["b", "a"]'), folder, class_names=("b", "a"))
-    assert found.windows.class_names == ("b", "a")
+    assert found.examples.class_names == ("b", "a")
     with pytest.raises(KdEdgeError) as caught:
         load_dataset(recipe('["b", "a"]'), folder, class_names=("b", "c"))
     assert "label 'a' is unknown" in caught.value.message
@@ -115,9 +115,9 @@ def test_a_file_outside_the_folder_that_labels_name_is_read_again_when_it_change
     labels = folder / "labels.csv"
     labels.write_text(labels.read_text() + "../outside.csv,b,S1,day 1,9\n")
     asked = recipe('["a", "b"]')
-    assert load_dataset(asked, folder).windows.inputs["all"].max() > 50
+    assert load_dataset(asked, folder).examples.inputs["all"].max() > 50
     write_csv(outside, 70)
-    assert load_dataset(asked, folder).windows.inputs["all"].max() > 70
+    assert load_dataset(asked, folder).examples.inputs["all"].max() > 70
 
 
 def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
@@ -125,8 +125,8 @@ def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
     asked = recipe('["a", "b"]')
     before = load_dataset(asked, folder)
     after = load_dataset(asked, folder.rename(folder.parent / "moved"))
-    assert after.windows.recording_names
-    assert all("moved" in name for name in after.windows.recording_names)
+    assert after.examples.groups.names
+    assert all("moved" in name for name in after.examples.groups.names)
     assert after.key == before.key
 
 
@@ -185,7 +185,7 @@ def test_a_modality_that_no_input_takes_never_stops_a_build(folder, column):
         (folder / name).write_text("\n".join([head, *both]) + "\n")
     for text in (RECIPE, RECIPE.replace("[front_end.emg]", "[front_end.acc]\n[front_end.emg]")):
         asked = parse_recipe(text.replace("CLASSES", 'classes = ["a", "b"]'))
-        assert len(load_dataset(asked, folder).windows) == 3
+        assert len(load_dataset(asked, folder).examples) == 3
 
 
 @pytest.mark.parametrize("name", ["file", "allow_pickle", "label", "counts", "a/b", "a.npy"])

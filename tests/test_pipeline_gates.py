@@ -133,7 +133,7 @@ def test_a_loss_that_few_windows_cannot_tell_from_chance_is_a_warning(bundle):
     labels = run_windows(session, part).logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 3
     held_out = StoredWindows(
-        {"p": dataclasses.replace(part, labels=labels)}, {"student": {"p": np.eye(3)[labels]}}
+        {"p": dataclasses.replace(part, truth=labels)}, {"student": {"p": np.eye(3)[labels]}}
     )
     found = checked(bundle, held_out=held_out)
     assert found.failures == ()

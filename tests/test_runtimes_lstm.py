@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.examples import Examples, Groups
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.size import measure_size
 from kd_edge.runtimes.golden import make_golden
@@ -13,7 +14,6 @@ from kd_edge.runtimes.parity import compare_runtimes
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import model_inputs, one_window, run_windows
 from kd_edge.tasks.classification import CLASSIFICATION
-from kd_edge.windows import WindowSet
 
 SHAPE, N_CLASSES = (10, 40, 21), 50
 
@@ -22,13 +22,11 @@ SHAPE, N_CLASSES = (10, 40, 21), 50
 def windows():
     rng = np.random.default_rng(4)
     n = 64
-    return WindowSet(
+    return Examples(
         inputs={"signals": rng.normal(size=(n, *SHAPE)).astype(np.float32)},
-        labels=np.arange(n) % N_CLASSES,
-        recordings=np.arange(n),
-        subjects=np.full(n, "S1"),
+        truth=np.arange(n) % N_CLASSES,
+        groups=Groups.each([f"window {i}" for i in range(n)], subject="S1"),
         class_names=tuple(f"sign {i}" for i in range(N_CLASSES)),
-        recording_names=tuple(f"window {i}" for i in range(n)),
         synthetic=True,
     )
 

@@ -136,13 +136,13 @@ def test_golden_vectors_are_tflite_micros_own_answers(int8_model):
     for i in range(12):
         answer = session.run(one_window(golden.inputs, i))[0]
         np.testing.assert_array_equal(answer[0], golden.outputs[i])
-    np.testing.assert_array_equal(golden.labels, windows.labels[golden.window_indices])
+    np.testing.assert_array_equal(golden.labels, windows.truth[golden.window_indices])
 
 
 def test_golden_vectors_are_even_over_classes_seeded_and_without_repeats(int8_model):
     """Oracle: counts; class E has one window only."""
     windows = conv_windows(41)
-    windows = windows.take(np.flatnonzero((windows.labels != 4) | (np.arange(41) == 4)))
+    windows = windows.take(np.flatnonzero((windows.truth != 4) | (np.arange(41) == 4)))
     golden = make_golden(int8_model, windows, 13, seed=3)
     assert np.bincount(golden.labels).tolist() == [3, 3, 3, 3, 1]
     assert len(set(golden.window_indices.tolist())) == 13

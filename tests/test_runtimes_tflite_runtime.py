@@ -27,13 +27,13 @@ import numpy as np
 from pathlib import Path
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import run_windows
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples, Groups
 
 model, source, out = sys.argv[1:]
 inputs = dict(np.load(source))
 n = len(next(iter(inputs.values())))
 zeros = np.zeros(n, np.int64)
-windows = WindowSet(inputs, zeros, zeros, zeros.astype(str), ("A",), ("r",))
+windows = Examples(inputs, zeros, Groups.each(["r"] * len(zeros)), ("A",))
 session = open_session("tflite-runtime", Path(model))
 once = run_windows(session, windows)
 twice = run_windows(session, windows)

@@ -42,7 +42,7 @@ def test_neither_the_folder_nor_line_ends_count(copied):
     ("module", "edited"),
     [
         (WINDOWS, "kd_edge/frontend.py"),
-        (WINDOWS, "kd_edge/windows/cutting.py"),
+        (WINDOWS, "kd_edge/examples/cutting.py"),
         (WINDOWS, "kd_edge/signals/sets/threedc.py"),
         (WINDOWS, "kd_edge/signals/simulate/muscles.py"),
         (TRAINING, "kd_edge/frontend.py"),

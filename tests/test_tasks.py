@@ -11,9 +11,9 @@ from scipy.special import log_softmax
 
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.examples import Examples, Groups
 from kd_edge.tasks import TASKS, find_task
 from kd_edge.tasks.segmentation import NO_CLASS
-from kd_edge.windows import WindowSet
 
 RNG = np.random.default_rng(0)
 CLASSES = ("road", "sky", "tree")
@@ -28,13 +28,11 @@ def example(name):
 
 def windows(truth):
     n = len(truth)
-    return WindowSet(
+    return Examples(
         inputs={"image": np.zeros((n, 2, 5, 1), "f4")},
-        labels=truth,
-        recordings=np.arange(n),
-        subjects=np.array([""] * n),
+        truth=truth,
+        groups=Groups.each([f"r{i}" for i in range(n)]),
         class_names=CLASSES,
-        recording_names=tuple(f"r{i}" for i in range(n)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.examples import Examples, Groups
 from kd_edge.measure.baselines import BASELINES, run_baseline
 from kd_edge.measure.features import window_features
 from kd_edge.tasks.accuracy import measure_accuracy
@@ -19,21 +21,22 @@ from kd_edge.tasks.intervals import (
     exact_interval,
     wilson,
 )
-from kd_edge.windows import WindowSet
 
 
-def window_set(labels, recordings=None, subjects=None, inputs=None, n_classes=None) -> WindowSet:
+def window_set(labels, recordings=None, subjects=None, inputs=None, n_classes=None) -> Examples:
     labels = np.asarray(labels)
     n = len(labels)
     recordings = np.arange(n) if recordings is None else np.asarray(recordings)
     n_classes = n_classes or int(labels.max(initial=0)) + 1
-    return WindowSet(
+    return Examples(
         inputs=inputs or {},
-        labels=labels,
-        recordings=recordings,
-        subjects=np.full(n, "S1") if subjects is None else np.asarray(subjects),
+        truth=labels,
+        groups=replace(
+            Groups.each([f"r{i}" for i in range(n)], subject="S1"),
+            recording=recordings,
+            **({} if subjects is None else {"subject": np.asarray(subjects)}),
+        ),
         class_names=tuple(f"c{i}" for i in range(n_classes)),
-        recording_names=tuple(f"r{i}" for i in range(n)),
     )
 
 
@@ -153,7 +156,7 @@ def test_segments_follow_the_rate_and_steps_are_joined_in_time():
     assert fast.shape == (3, 6 * 3)
 
 
-def signs(n_each: int, seed: int) -> WindowSet:
+def signs(n_each: int, seed: int) -> Examples:
     """Three classes that differ in amplitude and offset."""
     rng = np.random.default_rng(seed)
     labels = np.repeat([0, 1, 2], n_each)
@@ -166,7 +169,7 @@ def signs(n_each: int, seed: int) -> WindowSet:
 def test_baselines_learn_what_is_there_and_nothing_more(name):
     """Oracle: classes that differ plainly are told apart; shuffled labels stay near chance."""
     train, test = signs(30, 0), signs(20, 1)
-    shuffled = np.random.default_rng(3).permutation(train.labels)
+    shuffled = np.random.default_rng(3).permutation(train.truth)
     found = run_baseline(name, train, {"a": test, "b": test}, rate_hz=None, seed=0)
     assert list(found) == ["a", "b"]
     assert found["a"] == found["b"]
@@ -187,7 +190,7 @@ def test_the_random_forest_is_seeded():
 def test_a_class_that_training_lacked_is_never_predicted():
     """Oracle: the confusion's column of that class."""
     train, test = signs(10, 0), signs(10, 1)
-    train = train.take(np.flatnonzero(train.labels != 1))
+    train = train.take(np.flatnonzero(train.truth != 1))
     found = run_baseline("lda", train, {"t": test}, rate_hz=None, seed=0)["t"]
     assert [row[1] for row in found.confusion] == [0, 0, 0]
     assert found.accuracy <= 2 / 3

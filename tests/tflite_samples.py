@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from kd_edge.base.flatbuffer import pack
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples, Groups
 
 EMG_SHAPE, ACC_SHAPE, N_CLASSES = (4, 12, 3), (2,), 5
 LSTM_SHAPE, LSTM_UNITS, LSTM_CLASSES = (6, 3), 4, 3
@@ -242,10 +242,10 @@ def float_lstm_model() -> bytes:
     return graph.content((emg,), (logits,))
 
 
-def conv_windows(n: int, *, seed: int = 1) -> WindowSet:
+def conv_windows(n: int, *, seed: int = 1) -> Examples:
     """Standard normal windows for `write_conv_model`, inputs in another order than the model's."""
     rng = np.random.default_rng(seed)
-    return _window_set(
+    return _examples(
         {
             "acc": rng.normal(size=(n, *ACC_SHAPE)).astype(np.float32),
             "emg": rng.normal(size=(n, *EMG_SHAPE)).astype(np.float32),
@@ -254,19 +254,17 @@ def conv_windows(n: int, *, seed: int = 1) -> WindowSet:
     )
 
 
-def lstm_windows(n: int, *, seed: int = 2) -> WindowSet:
+def lstm_windows(n: int, *, seed: int = 2) -> Examples:
     """Standard normal windows for `write_lstm_model`."""
     rng = np.random.default_rng(seed)
-    return _window_set({"emg": rng.normal(size=(n, *LSTM_SHAPE)).astype(np.float32)}, LSTM_CLASSES)
+    return _examples({"emg": rng.normal(size=(n, *LSTM_SHAPE)).astype(np.float32)}, LSTM_CLASSES)
 
 
-def _window_set(inputs: dict[str, np.ndarray], n_classes: int) -> WindowSet:
+def _examples(inputs: dict[str, np.ndarray], n_classes: int) -> Examples:
     n = len(next(iter(inputs.values())))
-    return WindowSet(
+    return Examples(
         inputs=inputs,
-        labels=np.arange(n) % n_classes,
-        recordings=np.arange(n),
-        subjects=np.full(n, "S1"),
+        truth=np.arange(n) % n_classes,
+        groups=Groups.each([f"r{i}" for i in range(n)], subject="S1"),
         class_names=tuple("ABCDEFG"[:n_classes]),
-        recording_names=tuple(f"r{i}" for i in range(n)),
     )

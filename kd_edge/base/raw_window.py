@@ -17,7 +17,7 @@ def pack_raw(counts: Counts, front_end: FrontEndConstants) -> bytes:
     """A raw window as a board takes it: streams in order, each sample's channels side by side.
 
     Args:
-        counts: as `kd_edge.windows.raw.cut_counts` gives them.
+        counts: as `kd_edge.examples.raw.cut_counts` gives them.
         front_end: as `model_front_end` leaves it.
 
     Raises:

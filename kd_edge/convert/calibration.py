@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.windows import spread_evenly
+from kd_edge.examples import spread_evenly
 
 
 def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -22,7 +22,7 @@ def choose(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.nd
         seed: of the choice.
 
     Returns:
-        (min(n, windows),) int64 indices, see `kd_edge.windows.spread_evenly`.
+        (min(n, windows),) int64 indices, see `kd_edge.examples.spread_evenly`.
 
     Raises:
         KdEdgeError KD_EMPTY_PART: there are no windows, or n < 1.

@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.batch import Outputs, Tensor
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples
 
 
 class Tapped:
@@ -54,7 +54,7 @@ class Tapped:
         return Outputs(logits, dict(zip(self.names, features, strict=True)))
 
 
-def inputs_of(model: keras.Model, windows: WindowSet) -> dict[str, np.ndarray]:
+def inputs_of(model: keras.Model, windows: Examples) -> dict[str, np.ndarray]:
     """The windows' arrays that a model takes, in the order of its inputs, found by name.
 
     Returns:

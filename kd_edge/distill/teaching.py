@@ -10,7 +10,7 @@ from keras import ops
 
 from kd_edge.distill.batch import Taught, Tensor
 from kd_edge.distill.tapped import Tapped
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples
 
 
 class Teaching:
@@ -61,7 +61,7 @@ class Teaching:
             return Taught(answers[0].logits, answers)
         return Taught(self._join(ops.stack([a.logits for a in answers])), answers)
 
-    def once(self, windows: WindowSet, batch_size: int = 256) -> Taught:
+    def once(self, windows: Examples, batch_size: int = 256) -> Taught:
         """What they say to all windows, as NumPy arrays of (n, ...)."""
         parts = [
             keras.tree.map_structure(

@@ -22,8 +22,8 @@ from kd_edge.distill.losses import Loss
 from kd_edge.distill.objective import Objective
 from kd_edge.distill.tapped import Tapped, inputs_of
 from kd_edge.distill.teaching import Teaching
+from kd_edge.examples import Examples
 from kd_edge.tasks import Task
-from kd_edge.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class History:
 
 def train(
     model: keras.Model,
-    train: WindowSet,
-    validation: WindowSet | None,
+    train: Examples,
+    validation: Examples | None,
     settings: TrainSettings,
     *,
     name: str,
@@ -152,7 +152,7 @@ def train(
     return session.finish()
 
 
-def predict_logits(model: keras.Model, windows: WindowSet, batch_size: int = 256) -> np.ndarray:
+def predict_logits(model: keras.Model, windows: Examples, batch_size: int = 256) -> np.ndarray:
     """(n, ..., classes) float32 outputs of the model, dropout off.
 
     Raises:
@@ -231,7 +231,7 @@ class _Session:
         if self._validation is None:
             return {}
         logits = predict_logits(self._model, self._validation)
-        truth = self._validation.labels
+        truth = self._validation.truth
         losses = keras.ops.convert_to_numpy(self._task.hard_loss(logits, truth))
         return {
             "validation_loss": float(losses.mean()),
@@ -271,7 +271,7 @@ class _Session:
         if lesson.weights is not None:
             arrays.append(lesson.weights)
         if held_out is not None:
-            arrays += [*held_out.inputs.values(), held_out.labels]
+            arrays += [*held_out.inputs.values(), held_out.truth]
         if isinstance(teacher, Teaching):
             arrays += teacher.weights
         elif teacher is not None:
@@ -339,7 +339,7 @@ def _lesson(model, training, settings, teacher, weights) -> Lesson:
         inputs = own | {name: training.inputs[name] for name in teacher.inputs}
     if augmenting is None:
         taught = teacher.once(training) if isinstance(teacher, Teaching) else teacher
-        return Lesson(inputs, training.labels, weights, taught)
+        return Lesson(inputs, training.truth, weights, taught)
     if isinstance(teacher, Taught):
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
@@ -348,7 +348,7 @@ def _lesson(model, training, settings, teacher, weights) -> Lesson:
         )
     augmenter = Augmenter(augmenting.augmentations, augmenting.rates_hz, settings.seed)
     return Lesson(
-        inputs, training.labels, weights, None, teacher, augmenter, copies=augmenting.copies
+        inputs, training.truth, weights, None, teacher, augmenter, copies=augmenting.copies
     )
 
 
@@ -361,7 +361,7 @@ def _teacher_shapes(lesson: Lesson) -> dict[str, tuple[int, ...]]:
     return {n: tuple(x.shape[1:]) for n, x in lesson.taught.teachers[0].features.items()}
 
 
-def _check_parts(training: WindowSet, validation: WindowSet | None) -> None:
+def _check_parts(training: Examples, validation: Examples | None) -> None:
     for part, windows in (("training", training), ("validation", validation)):
         if windows is not None and len(windows) == 0:
             raise KdEdgeError("KD_EMPTY_PART", f"the {part} part has no windows")
@@ -369,7 +369,7 @@ def _check_parts(training: WindowSet, validation: WindowSet | None) -> None:
 
 def _check(model, training, task: Task, loss: Loss, lesson: Lesson) -> None:
     n_classes = model.output_shape[-1]
-    task.check(model.output_shape, training.labels, n_classes)
+    task.check(model.output_shape, training.truth, n_classes)
     has_teacher = lesson.taught is not None or lesson.teaching is not None
     if has_teacher != loss.needs_teacher:
         raise KdEdgeError(

@@ -9,8 +9,8 @@ import numpy as np
 
 from firmware_export.front_end import model_front_end
 from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.examples.raw import quantised_window
 from kd_edge.runtimes.registry import RUNTIMES, open_session
-from kd_edge.windows.raw import quantised_window
 
 
 class Host:

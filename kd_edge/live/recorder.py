@@ -15,6 +15,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path
 from kd_edge.base.untrusted import read_regular
+from kd_edge.examples.raw import from_counts
 from kd_edge.link.messages import Samples
 from kd_edge.live import labels
 from kd_edge.live.facts import Facts, Sensor
@@ -28,7 +29,6 @@ from kd_edge.live.journal import (
     remove_journal,
     unfinished,
 )
-from kd_edge.windows.raw import from_counts
 
 UNLABELLED = "unlabelled"
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest, require
+from kd_edge.examples import Examples
 from kd_edge.measure.features import window_features
 from kd_edge.tasks.accuracy import measure_accuracy
 from kd_edge.tasks.figures import Accuracy
-from kd_edge.windows import WindowSet
 
 
 def run_baseline(
     name: str,
-    train: WindowSet,
-    tests: dict[str, WindowSet],
+    train: Examples,
+    tests: dict[str, Examples],
     *,
     rate_hz: dict[str, float] | None,
     seed: int,
@@ -40,18 +40,18 @@ def run_baseline(
             f"no baseline '{name}'{nearest(name, BASELINES)}",
             hint=f"known: {', '.join(BASELINES)}",
         )
-    if len(np.unique(train.labels)) < 2:
+    if len(np.unique(train.truth)) < 2:
         raise KdEdgeError("KD_ONE_CLASS", "a baseline needs at least two classes to train on")
     require("sklearn", extra="build", purpose=f"the baseline '{name}'")
     classifier = BASELINES[name](seed)
-    classifier.fit(window_features(train, rate_hz=rate_hz), train.labels)
+    classifier.fit(window_features(train, rate_hz=rate_hz), train.truth)
     return {
         part: measure_accuracy(_scores(classifier, windows, rate_hz), windows)
         for part, windows in tests.items()
     }
 
 
-def _scores(classifier, windows: WindowSet, rate_hz: dict[str, float] | None) -> np.ndarray:
+def _scores(classifier, windows: Examples, rate_hz: dict[str, float] | None) -> np.ndarray:
     """(n_windows, classes) probabilities; a class that training lacked has none."""
     scores = np.zeros((len(windows), len(windows.class_names)))
     features = window_features(windows, rate_hz=rate_hz)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples
 
 SEGMENT_S = 0.5
 _SEGMENTS_WITHOUT_RATE = 4
 
 
-def window_features(windows: WindowSet, *, rate_hz: dict[str, float] | None) -> np.ndarray:
+def window_features(windows: Examples, *, rate_hz: dict[str, float] | None) -> np.ndarray:
     """Time-domain features of every channel in every segment of a window.
 
     Of each segment: mean absolute value, root mean square, waveform length, zero crossings (Hudgins

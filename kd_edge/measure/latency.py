@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.measure.results import Latency
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import model_inputs, one_window
-from kd_edge.windows import WindowSet
 
 _HISTOGRAM_BINS = 24
 
@@ -20,7 +20,7 @@ _HISTOGRAM_BINS = 24
 def measure_latency(
     runtime: str,
     path: Path,
-    windows: WindowSet,
+    windows: Examples,
     *,
     n_runs: int = 200,
     n_warmup: int = 20,

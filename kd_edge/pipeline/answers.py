@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kd_edge.examples import Examples, spread_evenly
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -18,7 +19,6 @@ from kd_edge.pipeline.bundle import (
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import WORK_FOLDER, Trained, predict
-from kd_edge.windows import WindowSet, spread_evenly
 
 VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
 VALIDATION = "validation"
@@ -77,17 +77,17 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
     )
 
 
-def _parity_windows(context: Context) -> WindowSet:
+def _parity_windows(context: Context) -> Examples:
     """Test windows, topped up from validation and training where they are too few."""
-    windows, fold = context.dataset.windows, context.folds[0]
+    windows, fold = context.dataset.examples, context.folds[0]
     chosen: list[np.ndarray] = []
     for part in (*fold.tests, fold.validation, fold.train):
         left = context.recipe.proof.parity_windows - sum(map(len, chosen))
         if left <= 0:
             break
-        owned = np.flatnonzero(np.isin(windows.recordings, part.indices))
+        owned = np.flatnonzero(np.isin(windows.groups.recording, part.indices))
         picked = spread_evenly(
-            windows.labels[owned], windows.subjects[owned], left, context.recipe.seed
+            windows.strata[owned], windows.groups.subject[owned], left, context.recipe.seed
         )
         chosen.append(owned[picked])
     return context.data.normaliser.apply(windows.take(np.concatenate(chosen)))

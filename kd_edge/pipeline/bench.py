@@ -10,6 +10,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
+from kd_edge.examples import Examples, spread_evenly
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -33,7 +34,6 @@ from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available
 from kd_edge.signals.recording import same_rate, same_unit
 from kd_edge.splits import SplitPart, describe_leak
-from kd_edge.windows import WindowSet, spread_evenly
 
 
 def bench(
@@ -116,11 +116,13 @@ def _other_recordings(
         progress=watch.step,
     )
     unstated = check_front_end(dataset.designs, manifest, data)
-    windows = manifest.normaliser.apply(dataset.windows)
+    windows = manifest.normaliser.apply(dataset.examples)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
     part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)
-    chosen = spread_evenly(windows.labels, windows.subjects, proof.parity_windows, recipe.seed)
+    chosen = spread_evenly(
+        windows.strata, windows.groups.subject, proof.parity_windows, recipe.seed
+    )
     parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
     stored = StoredWindows(parts, logits)
@@ -192,7 +194,7 @@ def check_front_end(
 
 
 def _keras_answers(
-    folder: Path, manifest: Manifest, parts: dict[str, WindowSet]
+    folder: Path, manifest: Manifest, parts: dict[str, Examples]
 ) -> tuple[dict[str, dict[str, np.ndarray]], tuple[str, ...]]:
     """Keras's logits where Keras is installed, else a sentence that says so."""
     import importlib.util

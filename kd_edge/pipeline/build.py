@@ -135,7 +135,7 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
-    few = blind_spot(recipe.proof, len(dataset.windows))
+    few = blind_spot(recipe.proof, len(dataset.examples))
     if few:
         watch.note(few)
     context = Context(
@@ -175,7 +175,7 @@ def _caveats(context: Context) -> Iterator[str]:
             f"The models, their figures and firmware/ are those of the first fold, "
             f"'{context.folds[0].name}'; other folds' models only give the folds' figures."
         )
-    few = blind_spot(context.recipe.proof, len(context.dataset.windows))
+    few = blind_spot(context.recipe.proof, len(context.dataset.examples))
     if few:
         yield few
 
@@ -188,9 +188,9 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         kd_edge=__version__,
         title=context.recipe.name,
         product=context.recipe.students[0].name,
-        synthetic=context.dataset.windows.synthetic,
+        synthetic=context.dataset.examples.synthetic,
         recipe_sha256=context.recipe.sha256,
-        class_names=context.dataset.windows.class_names,
+        class_names=context.dataset.examples.class_names,
         models=models,
         front_end=context.data.front_end,
         learned=tuple(

@@ -14,12 +14,12 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, sha256_file, stays_inside, write_text
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.untrusted import load_arrays, parse_json, read_regular
+from kd_edge.examples import Examples, Groups, Normaliser
 from kd_edge.frontend import check_constants
 from kd_edge.pipeline.lock import LOCK_FILE
 from kd_edge.pipeline.stages import STATE_FILE
 from kd_edge.report.json import from_json
 from kd_edge.report.tree import Report
-from kd_edge.windows import Normaliser, WindowSet
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "bundle.json"
@@ -120,7 +120,7 @@ class StoredWindows:
         logits: model name -> part name -> (n, classes) float32, from Keras at build time.
     """
 
-    parts: dict[str, WindowSet]
+    parts: dict[str, Examples]
     logits: dict[str, dict[str, np.ndarray]]
 
 
@@ -274,9 +274,11 @@ def save_windows(path: Path, stored: StoredWindows) -> None:
     for index, (name, windows) in enumerate(stored.parts.items()):
         for position, array in enumerate(windows.inputs.values()):
             arrays[f"{index}/input/{position}"] = array
-        arrays[f"{index}/labels"] = windows.labels
-        arrays[f"{index}/recordings"] = windows.recordings
-        arrays[f"{index}/subjects"] = windows.subjects
+        arrays[f"{index}/labels"] = windows.truth
+        arrays[f"{index}/recordings"] = windows.groups.recording
+        arrays[f"{index}/subjects"] = windows.groups.subject
+        arrays[f"{index}/sessions"] = windows.groups.session
+        arrays[f"{index}/contents"] = windows.groups.content
         for model, logits in stored.logits.items():
             arrays[f"{index}/logits/{model}"] = logits[name]
         meta.append(
@@ -284,7 +286,7 @@ def save_windows(path: Path, stored: StoredWindows) -> None:
                 "name": name,
                 "inputs": list(windows.inputs),
                 "class_names": windows.class_names,
-                "recording_names": windows.recording_names,
+                "recording_names": windows.groups.names,
                 "synthetic": windows.synthetic,
             }
         )
@@ -318,16 +320,14 @@ def _stored(kept: dict[str, np.ndarray]) -> StoredWindows:
     meta = parse_json(str(kept["meta"]))
     parts, logits = {}, {model: {} for model in meta["models"]}
     for index, part in enumerate(meta["parts"]):
-        parts[part["name"]] = WindowSet(
+        parts[part["name"]] = Examples(
             inputs={
                 name: kept[f"{index}/input/{position}"]
                 for position, name in enumerate(part["inputs"])
             },
-            labels=kept[f"{index}/labels"],
-            recordings=kept[f"{index}/recordings"],
-            subjects=kept[f"{index}/subjects"],
+            truth=kept[f"{index}/labels"],
+            groups=_groups(kept, index, part["recording_names"]),
             class_names=tuple(part["class_names"]),
-            recording_names=tuple(part["recording_names"]),
             synthetic=bool(part["synthetic"]),
         )
         for model in meta["models"]:
@@ -335,19 +335,33 @@ def _stored(kept: dict[str, np.ndarray]) -> StoredWindows:
     return StoredWindows(parts, logits)
 
 
-def _check_windows(windows: WindowSet) -> None:
+def _groups(kept: dict[str, np.ndarray], index: int, names: list[str]) -> Groups:
+    """Groups of a part's windows. Bundles of earlier versions have no sessions and contents."""
+    recording = kept[f"{index}/recordings"]
+    unknown = np.full(recording.shape, "")
+    return Groups(
+        recording=recording,
+        subject=kept[f"{index}/subjects"],
+        session=kept.get(f"{index}/sessions", unknown),
+        content=kept.get(f"{index}/contents", unknown),
+        names=tuple(names),
+    )
+
+
+def _check_windows(windows: Examples) -> None:
     """Refuse arrays that do not belong to one set of windows."""
-    count = len(windows.labels)
+    count, groups = len(windows), windows.groups
     for array, names in (
-        (windows.labels, windows.class_names),
-        (windows.recordings, windows.recording_names),
+        (windows.truth, windows.class_names),
+        (groups.recording, groups.names),
     ):
         fits = array.shape == (count,) and np.issubdtype(array.dtype, np.integer)
         if not fits or (count and not 0 <= array.min() <= array.max() < len(names)):
             raise ValueError("an index of its windows names nothing")
-    if windows.subjects.shape != (count,) or windows.subjects.dtype.kind != "U":
-        raise ValueError("its windows have not one subject each")
-    if not all(isinstance(n, str) for n in (*windows.class_names, *windows.recording_names)):
+    for names in (groups.subject, groups.session, groups.content):
+        if names.shape != (count,) or names.dtype.kind != "U":
+            raise ValueError("its windows have not one subject, session and content each")
+    if not all(isinstance(n, str) for n in (*windows.class_names, *groups.names)):
         raise ValueError("a name in it is no text")
     for array in windows.inputs.values():
         if array.dtype != np.float32 or len(array) != count or not np.isfinite(array).all():

@@ -15,9 +15,9 @@ import platformdirs
 from kd_edge.base.files import atomic_path
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.base.untrusted import load_arrays, parse_json
+from kd_edge.examples import Examples, Groups
 from kd_edge.pipeline.stages import key_of
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.windows import WindowSet
 
 # Of all datasets together; docs/recordings.md says so.
 LARGEST_BYTES = 2_000_000_000
@@ -27,16 +27,16 @@ _OURS = re.compile(r"[0-9a-f]{64}\.npz|\.writing-\w+\.npz")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """All windows of a dataset, before any split or normaliser.
+    """All examples of a dataset, before any split or normaliser.
 
     Attributes:
-        windows: not normalised.
+        examples: not normalised.
         designs: the front end of each modality that a model input takes.
-        recordings: `windows.recordings` indexes them.
-        key: digest of everything that the windows depend on.
+        recordings: `examples.groups.recording` indexes them.
+        key: digest of everything that the examples depend on.
     """
 
-    windows: WindowSet
+    examples: Examples
     designs: tuple[StreamConstants, ...]
     recordings: tuple[RecordingInfo, ...]
     key: str
@@ -57,21 +57,21 @@ def save(dataset: Dataset, place: Path | None) -> None:
         KdEdgeError KD_OUTPUT: the folder cannot be written.
     """
     path = _path(dataset.key, place)
-    windows = dataset.windows
+    examples = dataset.examples
     meta = {
         "key": dataset.key,
-        "class_names": windows.class_names,
+        "class_names": examples.class_names,
         "designs": [asdict(design) for design in dataset.designs],
         "recordings": [asdict(recording) for recording in dataset.recordings],
-        "inputs": list(windows.inputs),
+        "inputs": list(examples.inputs),
     }
-    arrays = {f"input{i}": array for i, array in enumerate(windows.inputs.values())}
+    arrays = {f"input{i}": array for i, array in enumerate(examples.inputs.values())}
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
             meta=np.array(json.dumps(meta)),
-            labels=windows.labels,
-            owners=windows.recordings,
+            truth=examples.truth,
+            owners=examples.groups.recording,
             **arrays,
         )
     _make_room(path)
@@ -86,16 +86,14 @@ def load(key: str, place: Path | None) -> Dataset | None:
         kept = load_arrays(path, most_bytes=None)
         meta = parse_json(str(kept["meta"]))
         arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
-        labels, owners = kept["labels"], kept["owners"]
+        truth, owners = kept["truth"], kept["owners"]
         recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
         designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
-        windows = WindowSet(
+        examples = Examples(
             inputs=arrays,
-            labels=labels,
-            recordings=owners,
-            subjects=np.array([recordings[i].subject for i in owners]),
+            truth=truth,
+            groups=Groups.of(owners, recordings),
             class_names=tuple(meta["class_names"]),
-            recording_names=tuple(r.name for r in recordings),
             synthetic=any(r.synthetic for r in recordings),
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError):
@@ -103,7 +101,7 @@ def load(key: str, place: Path | None) -> Dataset | None:
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # used now: what was used longest ago is deleted first
-    return Dataset(windows, designs, recordings, key)
+    return Dataset(examples, designs, recordings, key)
 
 
 def _path(key: str, place: Path | None) -> Path:

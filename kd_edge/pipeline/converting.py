@@ -73,7 +73,7 @@ def _calibration(context: Context) -> dict[str, np.ndarray]:
 
     recipe, training = context.recipe, context.data.training
     indices = choose(
-        training.labels, training.subjects, recipe.conversion.calibration_windows, recipe.seed
+        training.strata, training.groups.subject, recipe.conversion.calibration_windows, recipe.seed
     )
     return training.take(indices).inputs
 

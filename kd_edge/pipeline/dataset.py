@@ -13,6 +13,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file
 from kd_edge.base.sources import code_digest
+from kd_edge.examples import cut_windows, used_modalities
 from kd_edge.pipeline import cache
 from kd_edge.pipeline.cache import Dataset, cache_folder
 from kd_edge.pipeline.stages import key_of
@@ -21,7 +22,6 @@ from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
-from kd_edge.windows import cut_windows, used_modalities
 
 __all__ = [
     "Dataset",
@@ -61,7 +61,7 @@ def load_dataset(
     )
     cached = cache.load(key, data)
     if cached is not None:
-        tell("windows from the cache", len(cached.windows), len(cached.windows))
+        tell("windows from the cache", len(cached.examples), len(cached.examples))
         return cached
     recordings, names = _of_classes(
         _read(recipe.dataset, data, tell), recipe.dataset.classes, class_names
@@ -95,7 +95,7 @@ def read_recordings(
     progress: Callable[[str, int | None, int | None], None],
     class_names: tuple[str, ...] | None = None,
 ) -> list[Recording]:
-    """The recordings behind a recipe's windows, in the order of `WindowSet.recordings`.
+    """The recordings behind a recipe's windows, in the order of `Groups.recording`.
 
     Raises:
         KdEdgeError: whatever reading finds.

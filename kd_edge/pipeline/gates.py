@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
+from kd_edge.examples import spread_evenly
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
@@ -25,7 +26,6 @@ from kd_edge.runtimes.session import run_windows
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import difference_interval, exact_interval
-from kd_edge.windows import spread_evenly
 
 # Windows on which lints look at every layer.
 LOOKED_AT = 32
@@ -138,7 +138,7 @@ class _Held:
         self._int8 = folder / model.format("int8").file
         parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
         self._parts = parts
-        self._recordings = np.concatenate([part.recordings for part in parts.values()])
+        self._recordings = np.concatenate([part.groups.recording for part in parts.values()])
         # Side -> which held-out windows it has right.
         self._right = {_FLOAT: self._are_right(held_out.logits[model.name])}
         for runtime in RUNTIMES:
@@ -211,13 +211,13 @@ class _Held:
     def _are_right(self, logits: dict[str, np.ndarray]) -> np.ndarray:
         """(held-out windows,) bool."""
         return np.concatenate(
-            [self._task.decide(logits[name]) == part.labels for name, part in self._parts.items()]
+            [self._task.decide(logits[name]) == part.truth for name, part in self._parts.items()]
         )
 
     def _some_windows(self) -> dict[str, np.ndarray]:
         """A few windows of the largest held-out part, enough to see every layer at work."""
         largest = max(self._parts.values(), key=len)
-        chosen = spread_evenly(largest.labels, largest.subjects, LOOKED_AT, seed=0)
+        chosen = spread_evenly(largest.strata, largest.groups.subject, LOOKED_AT, seed=0)
         return largest.take(chosen).inputs
 
     def _loss(self, tested: Side, against: Side, limit: float | None) -> Gate:

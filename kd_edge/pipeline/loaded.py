@@ -12,14 +12,14 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, lsb_of
 from kd_edge.base.quantisation import dequantize
+from kd_edge.examples.raw import cut_counts
+from kd_edge.examples.selecting import Selection
 from kd_edge.live.host import Host
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
 from kd_edge.recipe import Recipe, load_recipe
 from kd_edge.signals.recording import Recording
 from kd_edge.tasks import find_task
-from kd_edge.windows.raw import cut_counts
-from kd_edge.windows.selecting import Selection
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from firmware_export.aot.cores import CORES
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.examples import Examples
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import check_packages
 from kd_edge.recipe import Distillation, Model, Recipe
 from kd_edge.tasks import find_task
-from kd_edge.windows import WindowSet
 
 
 def check_names(recipe: Recipe) -> None:
@@ -54,7 +54,7 @@ def check_networks(context: Context) -> None:
     Raises:
         KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range): with the model's name.
     """
-    recipe, windows = context.recipe, context.dataset.windows
+    recipe, windows = context.recipe, context.dataset.examples
     models = (*recipe.teachers, *recipe.students)
     key = key_of(
         [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
@@ -69,7 +69,7 @@ def check_networks(context: Context) -> None:
     context.stages.run("check the models", key, [], make)
 
 
-def _build(model: Model, windows: WindowSet) -> None:
+def _build(model: Model, windows: Examples) -> None:
     from kd_edge.models import build_model
 
     try:

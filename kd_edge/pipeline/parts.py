@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.examples import (
+    Examples,
+    Normaliser,
+    fit_normaliser,
+    front_end_constants,
+    normalised_channels,
+)
 from kd_edge.pipeline.dataset import Dataset, indices_sha256
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
 from kd_edge.report.tree import Part
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.splits import Fold, SplitPart
-from kd_edge.windows import (
-    Normaliser,
-    WindowSet,
-    fit_normaliser,
-    front_end_constants,
-    normalised_channels,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,9 @@ class FoldWindows:
     """
 
     fold: Fold
-    training: WindowSet
-    validation: WindowSet
-    tests: dict[str, WindowSet]
+    training: Examples
+    validation: Examples
+    tests: dict[str, Examples]
     normaliser: Normaliser
     front_end: FrontEndConstants
     key: str
@@ -51,9 +51,9 @@ class FoldWindows:
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     """Cut a dataset's windows into a fold's parts and normalise them by the training part."""
 
-    def of(part: SplitPart) -> WindowSet:
-        return dataset.windows.take(
-            np.flatnonzero(np.isin(dataset.windows.recordings, part.indices))
+    def of(part: SplitPart) -> Examples:
+        return dataset.examples.take(
+            np.flatnonzero(np.isin(dataset.examples.groups.recording, part.indices))
         )
 
     training = of(fold.train)
@@ -70,7 +70,7 @@ def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     )
 
 
-def describe_part(part: SplitPart, windows: WindowSet, recordings: Sequence[RecordingInfo]) -> Part:
+def describe_part(part: SplitPart, windows: Examples, recordings: Sequence[RecordingInfo]) -> Part:
     """A part's windows, classes, subjects and leak, for the report."""
     held = [recordings[i] for i in part.indices]
     return Part(
@@ -87,7 +87,7 @@ def describe_part(part: SplitPart, windows: WindowSet, recordings: Sequence[Reco
     )
 
 
-def class_counts(windows: WindowSet) -> dict[str, int]:
+def class_counts(windows: Examples) -> dict[str, int]:
     """Windows of each class, every class named."""
-    counts = np.bincount(windows.labels, minlength=len(windows.class_names))
+    counts = np.bincount(windows.truth, minlength=len(windows.class_names))
     return {name: int(n) for name, n in zip(windows.class_names, counts, strict=True)}

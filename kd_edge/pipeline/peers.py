@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
+from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
@@ -17,7 +18,6 @@ from kd_edge.pipeline.training import FoldTrainer, Trained, predict
 from kd_edge.report.tree import FoldResult, Row
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Accuracy
-from kd_edge.windows import WindowSet
 
 _FIGURES = TypeAdapter(dict[str, Accuracy])
 _FIGURE = TypeAdapter(Accuracy)
@@ -65,7 +65,7 @@ def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answer
 
     method = context.recipe.distillation.ensemble
     stored, validation = answers.stored, answers.validation
-    labels = validation.parts[VALIDATION].labels
+    labels = validation.parts[VALIDATION].truth
     task = find_task(context.recipe.task)
     held_out = [task.share_right(validation.logits[t.name][VALIDATION], labels) for t in teachers]
     figures = {
@@ -135,7 +135,7 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
     ]
 
 
-def _accuracy(context: Context, student: Trained, part: WindowSet, part_key: tuple) -> Accuracy:
+def _accuracy(context: Context, student: Trained, part: Examples, part_key: tuple) -> Accuracy:
     def make():
         network = load_keras(context.out / student.file)
         figure = find_task(context.recipe.task).score(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kd_edge.examples import Examples
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
 from kd_edge.measure.size import measure_size
@@ -26,7 +27,6 @@ from kd_edge.runtimes.registry import RUNTIMES, available, open_session
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.runtimes.session import run_windows
 from kd_edge.tasks import find_task
-from kd_edge.windows import WindowSet
 
 # Formats whose answers are compared with Keras and between runtimes.
 COMPARED_FORMATS = ("float32", "int8")
@@ -143,7 +143,7 @@ class Prover:
             notes=fmt.notes,
         )
 
-    def _windows(self, model: BundledModel) -> dict[str, WindowSet]:
+    def _windows(self, model: BundledModel) -> dict[str, Examples]:
         return {name: part.only(model.inputs) for name, part in self._stored.parts.items()}
 
     def _parity(self) -> Iterator[Parity]:
@@ -158,7 +158,7 @@ class Prover:
             yield from self._between_forms(model)
 
     def _between_runtimes(
-        self, model: BundledModel, fmt: BundledFormat, windows: WindowSet
+        self, model: BundledModel, fmt: BundledFormat, windows: Examples
     ) -> Iterator[Parity]:
         """TFLite Micro against every other runtime: it is the oracle for a board."""
         if "tflm" not in fmt.runtimes or not available("tflm"):

@@ -10,14 +10,14 @@ import numpy as np
 from kd_edge.base.files import atomic_path
 from kd_edge.base.front_end import Counts, FrontEndConstants
 from kd_edge.base.untrusted import load_arrays
+from kd_edge.examples import Examples, spread_evenly
+from kd_edge.examples.raw import cut_counts
+from kd_edge.examples.selecting import Selection
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
 from kd_edge.signals.recording import Recording
-from kd_edge.windows import WindowSet, spread_evenly
-from kd_edge.windows.raw import cut_counts
-from kd_edge.windows.selecting import Selection
 
 RAW_FILE = "raw.npz"
 # Before a modality's name, which alone might be an argument of NumPy's: 'file', 'allow_pickle'.
@@ -39,7 +39,7 @@ def keep_raw_windows(context: Context, front_end: FrontEndConstants) -> None:
 
 def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
     windows = next(iter(context.data.tests.values()))
-    chosen = spread_evenly(windows.labels, windows.subjects, wanted, context.recipe.seed)
+    chosen = spread_evenly(windows.strata, windows.groups.subject, wanted, context.recipe.seed)
     recordings = read_recordings(context.recipe, context.source, progress=context.watch.step)
     cuts = list(window_counts(context.recipe, recordings, windows, chosen, front_end))
     write_counts(context.out / RAW_FILE, cuts)
@@ -66,14 +66,14 @@ def read_counts(path: Path) -> tuple[Counts, ...]:
 def window_counts(
     recipe: Recipe,
     recordings: Sequence[Recording],
-    windows: WindowSet,
+    windows: Examples,
     indices: Sequence[int],
     front_end: FrontEndConstants,
 ) -> Iterator[Counts]:
     """What sensors gave for some windows.
 
     Args:
-        recordings: that `windows.recordings` indexes.
+        recordings: that `windows.groups.recording` indexes.
         windows: cut from these by the recipe, all of a recording that is among them.
         indices: of windows.
 
@@ -83,8 +83,8 @@ def window_counts(
     taken = {stream.name: recipe.front_end[stream.name] for stream in front_end.streams}
     selection = Selection(taken, recordings[0])
     for index in indices:
-        owner = windows.recordings[index]
+        owner = windows.groups.recording[index]
         # A recording's windows stand together, in the order of time.
-        earlier = int(np.sum(windows.recordings[:index] == owner))
+        earlier = int(np.sum(windows.groups.recording[:index] == owner))
         start_s = recipe.windows.start_s + earlier * (recipe.windows.hop_s or 0.0)
         yield cut_counts(selection.samples(recordings[owner]), front_end, start_s)

@@ -11,12 +11,12 @@ from pathlib import Path
 from kd_edge.base.files import write_text
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.version import __version__
+from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.report.html import render_html
 from kd_edge.report.json import to_json
 from kd_edge.report.tree import Provenance, Report, SampleWindow
-from kd_edge.windows import WindowSet
 
 HTML_FILE = "report.html"
 PACKAGES = (
@@ -75,12 +75,12 @@ def provenance(command: str, recipe_sha256: str) -> Provenance:
 
 
 def sample_windows(
-    windows: WindowSet, front_end: FrontEndConstants, *, count: int = 3
+    windows: Examples, front_end: FrontEndConstants, *, count: int = 3
 ) -> tuple[SampleWindow, ...]:
     """The first window of each of a few classes, for the eye."""
     streams = {stream.name: stream for stream in front_end.streams}
     samples = []
-    firsts = {int(label): index for index, label in reversed(list(enumerate(windows.labels)))}
+    firsts = {int(label): index for index, label in reversed(list(enumerate(windows.truth)))}
     for label, index in sorted(firsts.items())[:count]:
         for layout in front_end.inputs:
             values = windows.inputs[layout.name][index]
@@ -88,7 +88,7 @@ def sample_windows(
             samples.append(
                 SampleWindow(
                     label=windows.class_names[label],
-                    recording=windows.recording_names[windows.recordings[index]],
+                    recording=windows.groups.names[windows.groups.recording[index]],
                     rate_hz=streams[layout.streams[0]].rate_hz,
                     channels=tuple(c for s in layout.streams for c in streams[s].channels),
                     values=tuple(tuple(round(float(v), 4) for v in row) for row in flat),

@@ -16,13 +16,13 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path, sha256_file
+from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import Stages, key_of
 from kd_edge.recipe import Model, Recipe, Student
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
-from kd_edge.windows import WindowSet
 
 if TYPE_CHECKING:
     from kd_edge.distill.batch import Taught
@@ -203,7 +203,7 @@ class FoldTrainer:
         join = None
         if len(networks) > 1:
             held_out = [
-                task.share_right(predict(network, data.validation), data.validation.labels)
+                task.share_right(predict(network, data.validation), data.validation.truth)
                 for network in networks
             ]
             join = joiner(recipe.distillation.ensemble, len(networks), held_out)
@@ -274,7 +274,7 @@ def _numbered(config: bytes) -> bytes:
     )
 
 
-def predict(network, windows: WindowSet) -> np.ndarray:
+def predict(network, windows: Examples) -> np.ndarray:
     """(n_windows, classes) logits."""
     from kd_edge.distill.trainer import predict_logits
 

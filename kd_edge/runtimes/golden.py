@@ -9,9 +9,9 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.tensors import match_inputs
+from kd_edge.examples import Examples, spread_evenly
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.session import model_inputs, one_window
-from kd_edge.windows import WindowSet, spread_evenly
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class GoldenVectors:
     labels: np.ndarray
 
 
-def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVectors:
+def make_golden(path: Path, windows: Examples, n: int, seed: int) -> GoldenVectors:
     """Golden vectors of `n` windows (fewer where there are fewer), as even over classes as they go.
 
     Raises:
@@ -42,7 +42,7 @@ def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVect
     """
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
-    indices = spread_evenly(windows.labels, windows.subjects, n, seed)
+    indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
     session = open_session("tflm", path)
     arrays = model_inputs(session, windows.take(indices))
     outputs = [session.run(one_window(arrays, i))[0] for i in range(len(indices))]
@@ -51,5 +51,5 @@ def make_golden(path: Path, windows: WindowSet, n: int, seed: int) -> GoldenVect
         match_inputs(session.inputs, windows.input_shapes),
         arrays,
         np.concatenate(outputs),
-        windows.labels[indices],
+        windows.truth[indices],
     )

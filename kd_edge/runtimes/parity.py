@@ -9,11 +9,11 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
+from kd_edge.examples import Examples
 from kd_edge.runtimes.registry import open_session
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
 from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows
 from kd_edge.tasks import Task
-from kd_edge.windows import WindowSet
 
 # Float kernels add in different orders: below this part of a tensor's largest value, equal.
 FLOAT_TOLERANCE = 1e-4
@@ -26,7 +26,7 @@ _WINDOWS_SEARCHED = 16
 
 
 def compare_runtimes(
-    path: Path, windows: WindowSet, left: str, right: str, *, fmt: str, task: Task
+    path: Path, windows: Examples, left: str, right: str, *, fmt: str, task: Task
 ) -> Parity:
     """The same file in two runtimes, window by window, each from a fresh state.
 
@@ -125,7 +125,7 @@ def _differs(left: np.ndarray, right: np.ndarray, above_steps: int = 0) -> bool:
 
 
 def _first_difference(
-    path: Path, windows: WindowSet, searched: np.ndarray, left: str, right: str
+    path: Path, windows: Examples, searched: np.ndarray, left: str, right: str
 ) -> tuple[LayerDifference | None, str]:
     """The first layer that differs in the windows `searched`, and what the reader must know."""
     model = read_tflite(path)

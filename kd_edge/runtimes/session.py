@@ -11,7 +11,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.base.tensors import TensorSpec, match_inputs
-from kd_edge.windows import WindowSet
+from kd_edge.examples import Examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> N
             )
 
 
-def model_inputs(session: Session, windows: WindowSet) -> tuple[np.ndarray, ...]:
+def model_inputs(session: Session, windows: Examples) -> tuple[np.ndarray, ...]:
     """Windows as the model takes them: (n_windows, *shape) an input, in its types and order.
 
     Raises:
@@ -124,7 +124,7 @@ def _to_model(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     return quantize(array, spec.scale, spec.zero_point, dtype=np.dtype(spec.dtype))
 
 
-def run_windows(session: Session, windows: WindowSet) -> Answers:
+def run_windows(session: Session, windows: Examples) -> Answers:
     """The model's first output for every window, each from a fresh state.
 
     Raises:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.examples import Examples
 from kd_edge.tasks.figures import Accuracy, GroupAccuracy
 from kd_edge.tasks.intervals import accuracy_interval
 from kd_edge.tasks.record import largest
-from kd_edge.windows import WindowSet
 
 
-def measure_accuracy(scores: np.ndarray, windows: WindowSet) -> Accuracy:
+def measure_accuracy(scores: np.ndarray, windows: Examples) -> Accuracy:
     """How often the largest score is the true class's.
 
     Args:
@@ -36,23 +36,26 @@ def measure_accuracy(scores: np.ndarray, windows: WindowSet) -> Accuracy:
             hint="the training diverged: lower the learning rate",
         )
     predicted = largest(scores)
-    right = predicted == windows.labels
+    right = predicted == windows.truth
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(confusion, (windows.labels, predicted), 1)
-    names = np.asarray(windows.class_names)[windows.labels]
+    np.add.at(confusion, (windows.truth, predicted), 1)
+    names = np.asarray(windows.class_names)[windows.truth]
     present = [name for i, name in enumerate(windows.class_names) if confusion[i].any()]
     return Accuracy(
         n_windows=len(windows),
-        n_recordings=len(np.unique(windows.recordings)),
+        n_recordings=len(np.unique(windows.groups.recording)),
         accuracy=float(np.mean(right)),
-        interval=accuracy_interval(right, windows.recordings),
+        interval=accuracy_interval(right, windows.groups.recording),
         macro_f1=_macro_f1(confusion),
         class_names=windows.class_names,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         per_subject=_groups(
-            sorted(set(windows.subjects.tolist())), windows.subjects, right, windows.recordings
+            sorted(set(windows.groups.subject.tolist())),
+            windows.groups.subject,
+            right,
+            windows.groups.recording,
         ),
-        per_class=_groups(present, names, right, windows.recordings),
+        per_class=_groups(present, names, right, windows.groups.recording),
     )
 
 

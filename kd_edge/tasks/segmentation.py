@@ -103,11 +103,11 @@ def score(scores: np.ndarray, windows) -> Overlap:
         KdEdgeError KD_EMPTY_PART: there is no example, or none has a labelled pixel.
     """
     n_classes = len(windows.class_names)
-    check(scores.shape, windows.labels, n_classes)
+    check(scores.shape, windows.truth, n_classes)
     counts = np.stack(
         [
             _confusion(decided, truth, n_classes)
-            for decided, truth in zip(largest(scores), windows.labels, strict=True)
+            for decided, truth in zip(largest(scores), windows.truth, strict=True)
         ]
         or [np.zeros((n_classes, n_classes), np.int64)]
     )
@@ -116,10 +116,10 @@ def score(scores: np.ndarray, windows) -> Overlap:
         raise KdEdgeError("KD_EMPTY_PART", "no pixel of the part has a class")
     iou = _iou(total)
     return Overlap(
-        n_examples=len(windows.labels),
-        n_recordings=len(np.unique(windows.recordings)),
+        n_examples=len(windows.truth),
+        n_recordings=len(np.unique(windows.groups.recording)),
         mean_iou=_mean_iou(total),
-        interval=bootstrap(counts, windows.recordings, _mean_iou),
+        interval=bootstrap(counts, windows.groups.recording, _mean_iou),
         pixel_accuracy=float(np.trace(total) / total.sum()),
         class_names=windows.class_names,
         iou=tuple(None if np.isnan(value) else float(value) for value in iou),

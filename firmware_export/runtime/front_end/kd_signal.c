@@ -6,7 +6,7 @@
 
 #define BLOCK KD_SIGNAL_BLOCK
 
-/* Each operation is rounded by itself, as in kd_edge/windows/single.py: no fused multiply-add. */
+/* Each operation is rounded by itself, as in kd_edge/examples/single.py: no fused multiply-add. */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)

@@ -3,7 +3,7 @@
  * A window is filtered from rest: as if its first sample had stood there for ever. Nothing is
  * carried from window to window, so the same samples always give the same values, and a lost sample
  * spoils the windows that hold it and no other. In IEEE 754 float32, in one order of operations on
- * every core: bit for bit what kd_edge/windows/single.py computes, and within one int8 step of what
+ * every core: bit for bit what kd_edge/examples/single.py computes, and within one int8 step of what
  * the model was trained on, which is float64. Never compile it with -ffast-math. */
 #ifndef KD_SIGNAL_H
 #define KD_SIGNAL_H

@@ -11,6 +11,8 @@ import numpy as np
 from firmware_export.front_end import model_front_end
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, raw_samples
+from kd_edge.examples import Examples, Groups
+from kd_edge.examples.raw import quantised_window
 from kd_edge.link.messages import Hello
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
@@ -25,8 +27,6 @@ from kd_edge.pipeline.dataset import load_dataset, read_recordings
 from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.session import Session, model_inputs, one_window
-from kd_edge.windows import WindowSet
-from kd_edge.windows.raw import quantised_window
 
 GOLDEN_PART = "golden windows"
 Progress = Callable[[str, int | None, int | None], None]
@@ -60,7 +60,7 @@ class Asked:
         notes: what a reader of the figures must know.
     """
 
-    parts: dict[str, tuple[WindowSet, range]]
+    parts: dict[str, tuple[Examples, range]]
     wire: Sequence[tuple[np.ndarray, ...]]
     int8: Sequence[tuple[np.ndarray, ...]]
     notes: tuple[str, ...] = ()
@@ -74,8 +74,8 @@ class Asked:
             (
                 name,
                 i,
-                part.recording_names[part.recordings[i]],
-                part.class_names[part.labels[i]],
+                part.groups.names[part.groups.recording[i]],
+                part.class_names[part.truth[i]],
             )
             for name, (part, _) in self.parts.items()
             for i in range(len(part))
@@ -143,7 +143,7 @@ def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings)
     if not parts:
         raise KdEdgeError("KD_EMPTY_PART", "the bundle has no test windows", where=WINDOWS_FILE)
     keep = _spread_over(sum(len(part) for part in parts.values()), settings.limit)
-    chosen: dict[str, tuple[WindowSet, range]] = {}
+    chosen: dict[str, tuple[Examples, range]] = {}
     int8: list[tuple[np.ndarray, ...]] = []
     first = 0
     for name, part in parts.items():
@@ -160,13 +160,11 @@ def _golden_windows(
     bundle: BoardBundle, session: Session, settings: EvalSettings, hello: Hello
 ) -> Asked:
     keep = _spread_over(len(bundle.raw), settings.limit)
-    part = WindowSet(
+    part = Examples(
         inputs={},
-        labels=np.array([bundle.golden.labels[i] for i in keep], dtype=np.int64),
-        recordings=np.arange(len(keep)),
-        subjects=np.full(len(keep), "all"),
+        truth=np.array([bundle.golden.labels[i] for i in keep], dtype=np.int64),
+        groups=Groups.each([f"golden window {i}" for i in keep], subject="all"),
         class_names=bundle.manifest.class_names,
-        recording_names=tuple(f"golden window {i}" for i in keep),
         synthetic=bundle.manifest.synthetic,
     )
     wire, int8 = _raw(bundle, session, hello, (bundle.raw[i] for i in keep))
@@ -186,7 +184,7 @@ def _other_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
     notes = check_front_end(dataset.designs, manifest, settings.data)
-    windows = manifest.normaliser.apply(dataset.windows)
+    windows = manifest.normaliser.apply(dataset.examples)
     windows = windows.only(manifest.model(manifest.product).inputs)
     keep = _spread_over(len(windows), settings.limit)
     taken = windows.take(keep)
@@ -201,7 +199,7 @@ def _other_recordings(
     return Asked(parts, *_raw(bundle, session, hello, counts), notes)
 
 
-def _quantised(session: Session, windows: WindowSet) -> list[tuple[np.ndarray, ...]]:
+def _quantised(session: Session, windows: Examples) -> list[tuple[np.ndarray, ...]]:
     arrays = model_inputs(session, windows)
     return [one_window(arrays, i) for i in range(len(windows))]
 

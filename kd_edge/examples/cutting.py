@@ -8,11 +8,11 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import InputLayout, StreamConstants
+from kd_edge.examples.selecting import Selection
+from kd_edge.examples.sets import Examples, Groups
 from kd_edge.frontend import apply_stream
 from kd_edge.recipe import StreamFrontEnd, Windows
 from kd_edge.signals.recording import Recording
-from kd_edge.windows.selecting import Selection
-from kd_edge.windows.sets import WindowSet
 
 
 def cut_windows(
@@ -22,7 +22,7 @@ def cut_windows(
     class_names: tuple[str, ...],
     *,
     progress: Callable[[int], None] | None = None,
-) -> tuple[WindowSet, tuple[StreamConstants, ...]]:
+) -> tuple[Examples, tuple[StreamConstants, ...]]:
     """Run the front end over whole recordings and cut them; nothing is normalised yet.
 
     Args:
@@ -53,7 +53,7 @@ def cut_windows(
             cut[layout.name] += [_window(streams, designs, layout, start) for start in starts_s]
         if progress:
             progress(index + 1)
-    return _window_set(recordings, cut, owners, class_names), tuple(designs.values())
+    return _examples(recordings, cut, owners, class_names), tuple(designs.values())
 
 
 def used_modalities(settings: Windows) -> set[str]:
@@ -163,19 +163,17 @@ def _window(
     return np.concatenate(pieces, axis=1).reshape(layout.shape)
 
 
-def _window_set(
+def _examples(
     recordings: Sequence[Recording],
     cut: dict[str, list[np.ndarray]],
     owners: list[int],
     class_names: tuple[str, ...],
-) -> WindowSet:
+) -> Examples:
     code = {name: index for index, name in enumerate(class_names)}
-    return WindowSet(
+    return Examples(
         inputs={name: np.stack(arrays) for name, arrays in cut.items()},
-        labels=np.array([code[recordings[i].label] for i in owners], dtype=np.int64),
-        recordings=np.array(owners, dtype=np.int64),
-        subjects=np.array([recordings[i].subject for i in owners]),
+        truth=np.array([code[recordings[i].label] for i in owners], dtype=np.int64),
+        groups=Groups.of(owners, [recording.info() for recording in recordings]),
         class_names=class_names,
-        recording_names=tuple(recording.source for recording in recordings),
         synthetic=any(recording.synthetic for recording in recordings),
     )

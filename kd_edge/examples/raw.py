@@ -24,7 +24,7 @@ from kd_edge.base.front_end import (
 )
 from kd_edge.base.quantisation import quantize
 from kd_edge.base.tensors import TensorSpec
-from kd_edge.windows.single import single_stream
+from kd_edge.examples.single import single_stream
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:

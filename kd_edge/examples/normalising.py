@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants
+from kd_edge.examples.cutting import layouts_of
+from kd_edge.examples.sets import Examples
 from kd_edge.recipe import StreamFrontEnd, Windows
-from kd_edge.windows.cutting import layouts_of
-from kd_edge.windows.sets import WindowSet
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Normaliser:
     mean: dict[str, tuple[float, ...]]
     scale: dict[str, tuple[float, ...]]
 
-    def apply(self, windows: WindowSet) -> WindowSet:
+    def apply(self, windows: Examples) -> Examples:
         """The windows, normalised."""
         return replace(
             windows,
@@ -31,7 +31,7 @@ class Normaliser:
         )
 
 
-def fit_normaliser(windows: WindowSet, enabled: dict[str, np.ndarray]) -> Normaliser:
+def fit_normaliser(windows: Examples, enabled: dict[str, np.ndarray]) -> Normaliser:
     """Per-channel mean and 1 / deviation over the windows given (the training part).
 
     Args:

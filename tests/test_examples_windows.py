@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.recipe import StreamFrontEnd, Windows
-from kd_edge.signals.recording import Recording, Stream
-from kd_edge.windows import (
+from kd_edge.examples import (
     cut_windows,
     fit_normaliser,
     front_end_constants,
     normalised_channels,
 )
+from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.signals.recording import Recording, Stream
 
 PLAIN = {"emg": StreamFrontEnd(), "acc": StreamFrontEnd()}
 
@@ -54,7 +54,7 @@ def test_hops_cover_the_recording_and_no_window_runs_over_its_end():
     windows, _ = cut([recording()], settings(hop_s=1.0, start_s=0.5))
     starts = windows.inputs["fast"][:, 0, 0]
     np.testing.assert_array_equal(starts, 50 + 100 * np.arange(8))
-    assert (windows.recordings == 0).all()
+    assert (windows.groups.recording == 0).all()
 
 
 def test_steps_cut_a_window_without_moving_a_sample():
