@@ -14,6 +14,7 @@ ORDER = (
     "kd_edge.base",
     "kd_edge.recipe",
     "kd_edge.signals",
+    "kd_edge.images",
     "kd_edge.frontend",
     "kd_edge.examples",
     "kd_edge.splits",

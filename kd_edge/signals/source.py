@@ -125,8 +125,8 @@ def decode(content: bytes, where: str, first_row: int = 1) -> str:
         ) from error
 
 
-def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of every file ending in `suffix`, in an archive or below a folder.
+def members(path: Path, suffix: str | tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of every file with that ending, in an archive or below a folder.
 
     The names are relative, with '/'. A folder's come sorted, an archive's in its order.
 
@@ -136,8 +136,8 @@ def members(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
     """
     path = must_exist(path)
     if path.is_dir():
-        for file in sorted(path.rglob(f"*{suffix}")):
-            if file.is_file():
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and file.name.endswith(suffix):
                 yield file.relative_to(path).as_posix(), read_bytes(file)
         return
     try:

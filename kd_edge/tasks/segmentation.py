@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixels import NO_CLASS
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import bootstrap
 from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest
-
-# Truth of a pixel that has no class: it is neither learned nor counted.
-NO_CLASS = -1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""From images to examples: decoded, fitted to the model's input, with their truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixels import NO_CLASS, PixelInput
+from kd_edge.examples.sets import Examples, Groups
+from kd_edge.images.fitting import fitted_mask, fitted_pixels, scaled
+from kd_edge.images.image import Image
+
+
+def image_examples(
+    images: Sequence[Image],
+    wanted: PixelInput,
+    class_names: tuple[str, ...],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Examples:
+    """Decode every image and its mask, and bring them to the model's input.
+
+    Args:
+        images: all with a label in `class_names`, or all with a mask.
+        class_names: in the model's output order; of masks, the names of values 0, 1, ….
+        progress: called with the number of images done.
+
+    Returns:
+        Examples with one input, (n, height, width, channels) float32, and truth (n,) int64, or
+        (n, height, width) int16 where images have masks.
+
+    Raises:
+        KdEdgeError KD_BAD_FORMAT, KD_TRUNCATED (a file), KD_SHAPE (a mask of another size than its
+            image), KD_LABELS (a mask's value that is no class): the file is named.
+    """
+    inputs = np.empty((len(images), *wanted.shape), np.float32)
+    masked = images[0].mask is not None
+    truth_shape = (wanted.height, wanted.width) if masked else ()
+    truth = np.empty((len(images), *truth_shape), np.int16 if masked else np.int64)
+    code = {name: index for index, name in enumerate(class_names)}
+    for index, image in enumerate(images):
+        pixels = image.pixels()
+        inputs[index] = scaled(fitted_pixels(pixels, wanted), wanted)
+        truth[index] = (
+            fitted_mask(_checked_mask(image, pixels.shape, class_names), wanted)
+            if masked
+            else code[image.label]
+        )
+        if progress:
+            progress(index + 1)
+    return Examples(
+        inputs={wanted.name: inputs},
+        truth=truth,
+        groups=Groups.of(range(len(images)), [image.info() for image in images]),
+        class_names=class_names,
+        synthetic=any(image.synthetic for image in images),
+    )
+
+
+def _checked_mask(image: Image, shape: tuple[int, ...], class_names: tuple[str, ...]) -> np.ndarray:
+    mask = image.mask()
+    if mask.shape != shape[:2]:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"the mask has {mask.shape[0]} x {mask.shape[1]} pixels, its image {shape[0]} x "
+            f"{shape[1]}",
+            where=image.source,
+            hint="a mask has its image's size, pixel for pixel",
+        )
+    strange = sorted(set(np.unique(mask)) - {NO_CLASS, *range(len(class_names))})
+    if strange:
+        raise KdEdgeError(
+            "KD_LABELS",
+            f"the mask holds {', '.join(map(str, strange[:6]))}, and the classes are 0 to "
+            f"{len(class_names) - 1}",
+            where=image.source,
+            hint="name every class, or set dataset.options.ignore to the value that has none",
+        )
+    return mask
