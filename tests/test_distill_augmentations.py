@@ -28,10 +28,16 @@ def inputs():
 
 
 def changed(tables, which=None, seed=1):
+    return augmented(tables, which, seed)[0]
+
+
+def augmented(tables, which=None, seed=1):
+    """The inputs after the changes, and what was mixed into them; example i has truth i."""
     augmenter = Augmenter(make_augmentations(tables), RATES_HZ, seed)
     which = np.ones(N, bool) if which is None else which
-    after = augmenter({n: tf.constant(x) for n, x in inputs().items()}, tf.constant(which))
-    return {name: np.asarray(x) for name, x in after.items()}
+    tensors = {n: tf.constant(x) for n, x in inputs().items()}
+    after, mixed = augmenter(tensors, tf.range(N), tf.constant(which))
+    return {name: np.asarray(x) for name, x in after.items()}, mixed
 
 
 def test_only_the_windows_asked_for_are_changed():
@@ -87,13 +93,35 @@ def test_each_batch_is_changed_anew_and_the_same_seed_gives_the_same_changes():
 
     def two_batches(seed):
         augmenter = Augmenter(make_augmentations({"gain": 0.3}), RATES_HZ, seed)
-        step = tf.function(lambda: augmenter({"emg": tf.constant(inputs()["emg"])}, which)["emg"])
+        emg = {"emg": tf.constant(inputs()["emg"])}
+        step = tf.function(lambda: augmenter(emg, tf.range(N), which)[0]["emg"])
         return np.stack([step(), step()])
 
     one, same, other = two_batches(1), two_batches(1), two_batches(2)
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one[0], one[1])
+
+
+def test_mixing_joins_an_example_with_the_next_one_of_the_batch_and_tells_its_truth_and_share():
+    """Oracle: the windows that went in, joined by the shares that are told."""
+    which = np.arange(N) % 3 > 0
+    after, mixed = augmented({"mix": 0.5}, which)
+    share = np.asarray(mixed.share)
+    np.testing.assert_array_equal(mixed.truth, np.roll(np.arange(N), -1))
+    np.testing.assert_array_equal(share[~which], 0)
+    assert 0 < share[which].min() < 0.1
+    assert 0.4 < share[which].max() <= 0.5
+    for name, before in inputs().items():
+        s = share.reshape((N,) + (1,) * (before.ndim - 1))
+        expected = (1 - s) * before + s * np.roll(before, -1, axis=0)
+        np.testing.assert_allclose(after[name], expected, rtol=1e-4)
+        np.testing.assert_array_equal(after[name][~which], before[~which])
+
+
+def test_nothing_is_mixed_where_a_recipe_does_not_ask_for_it():
+    """Oracle: no share."""
+    assert augmented({"gain": 0.1})[1] is None
 
 
 @pytest.mark.parametrize(
@@ -105,6 +133,7 @@ def test_each_batch_is_changed_anew_and_the_same_seed_gives_the_same_changes():
         ("KD_RECIPE_VALUE", {"gain": -1.0}, "deviation"),
         ("KD_RECIPE_VALUE", {"gain": "much"}, "deviation"),
         ("KD_RECIPE_VALUE", {"shift": {}}, "largest_s"),
+        ("KD_RECIPE_VALUE", {"mix": 0.6}, "largest_share"),
     ],
 )
 def test_augmentations_without_meaning_are_refused(code, tables, told):
@@ -119,5 +148,5 @@ def test_an_input_without_time_is_not_shifted():
     """Oracle: the error's code."""
     augmenter = Augmenter(make_augmentations({"shift": 0.1}), {}, 1)
     with pytest.raises(KdEdgeError) as caught:
-        augmenter({"image": np.zeros((2, 4, 4, 1), "f4")}, np.ones(2, bool))
+        augmenter({"image": np.zeros((2, 4, 4, 1), "f4")}, np.zeros(2, int), np.ones(2, bool))
     assert caught.value.code == "KD_RECIPE_VALUE"

@@ -9,17 +9,16 @@ from scipy.special import log_softmax, softmax
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
+from distill_samples import LABELS, batch  # noqa: E402
+
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
-from kd_edge.distill.batch import Batch, Outputs, Taught  # noqa: E402
 from kd_edge.distill.losses import LOSSES, make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.losses.hinton import hinton_loss  # noqa: E402
 from kd_edge.distill.losses.logit_mse import logit_mse_loss  # noqa: E402
-from kd_edge.tasks import find_task  # noqa: E402
 
 RNG = np.random.default_rng(0)
 STUDENT = RNG.normal(0, 2, (6, 5)).astype("float32")
 TEACHER = RNG.normal(0, 4, (6, 5)).astype("float32")
-LABELS = np.array([0, 1, 2, 3, 4, 0])
 
 
 def gradient(loss, student, teacher):
@@ -75,20 +74,13 @@ def test_logit_mse_loss_is_its_closed_form():
     np.testing.assert_allclose(logit_mse_loss(STUDENT, TEACHER), expected, rtol=1e-5)
 
 
-ON_LOGITS = {"hinton": {"temperature": 2.0}, "logit-mse": {}}
-
-
-def batch(student, teacher, labels=LABELS, epoch=0.0, features=None):
-    """What a step hands to a loss, for one teacher."""
-    ours, theirs = features or ({}, {})
-    return Batch(
-        task=find_task("classification"),
-        inputs={},
-        truth=labels,
-        student=Outputs(student, ours),
-        taught=None if teacher is None else Taught(teacher, (Outputs(teacher, theirs),)),
-        epoch=epoch,
-    )
+ON_LOGITS = {
+    "hinton": {"temperature": 2.0},
+    "standardised": {"temperature": 2.0},
+    "dkd": {"temperature": 2.0, "target_weight": 1.0, "other_weight": 4.0},
+    "dist": {"temperature": 2.0, "example_weight": 1.0, "class_weight": 1.0},
+    "logit-mse": {},
+}
 
 
 @pytest.mark.parametrize("name", ON_LOGITS)
@@ -119,8 +111,9 @@ def test_of_pixels_a_loss_is_their_mean(name):
     loss = make_loss(name, ON_LOGITS[name])
     shape = (2, 3, 4, 5)
     student, teacher = RNG.normal(size=shape).astype("f4"), RNG.normal(size=shape).astype("f4")
-    each = loss.values(batch(student.reshape(-1, 5), teacher.reshape(-1, 5)), {})
-    ours = loss.values(batch(student, teacher), {})
+    truth = RNG.integers(0, 5, shape[:-1])
+    each = loss.values(batch(student.reshape(-1, 5), teacher.reshape(-1, 5), truth.ravel()), {})
+    ours = loss.values(batch(student, teacher, truth, task="segmentation"), {})
     np.testing.assert_allclose(ours, np.reshape(each, (2, 12)).mean(axis=1), rtol=1e-5)
 
 
@@ -216,14 +209,46 @@ def test_parts_of_a_sum_are_handed_to_their_own_term():
         ("KD_UNKNOWN_NAME", "hintn", {"temperature": 2.0}, "did you mean 'hinton'"),
         ("KD_RECIPE_VALUE", "hinton", {}, "temperature"),
         ("KD_RECIPE_VALUE", "hinton", {"temperature": 0.0}, "temperature"),
-        ("KD_RECIPE_VALUE", "hinton", {"temperature": -1.0}, "temperature"),
+        ("KD_RECIPE_VALUE", "hinton", {"temperature": -1.0}, "'temperature' of"),
+        (
+            "KD_RECIPE_VALUE",
+            "hinton",
+            {"temperature": {"start": 1, "end": 2}},
+            "temperature.epochs",
+        ),
+        (
+            "KD_RECIPE_VALUE",
+            "hinton",
+            {"temperature": {"start": 1, "end": 0, "epochs": 2}},
+            "'temperature.end' of",
+        ),
+        (
+            "KD_RECIPE_KEY",
+            "hinton",
+            {"temperature": {"start": 1, "end": 2, "epoch": 2}},
+            "temperature.epoch'",
+        ),
         ("KD_RECIPE_KEY", "hinton", {"temperatur": 2.0, "temperature": 1.0}, "'temperature'"),
         ("KD_RECIPE_KEY", "logit-mse", {"temperature": 2.0}, "no option 'temperature'"),
         ("KD_RECIPE_VALUE", "sum", {"terms": []}, "terms"),
         ("KD_RECIPE_VALUE", "sum", {"terms": 3}, "terms"),
         ("KD_RECIPE_KEY", "sum", {"terms": [{"loss": "labels", "wight": 1}]}, "wight"),
         ("KD_UNKNOWN_NAME", "sum", {"terms": [{"loss": "label"}]}, "'labels'"),
-        ("KD_RECIPE_VALUE", "sum", {"terms": [{"loss": "labels", "weight": "x"}]}, "weight"),
+        (
+            "KD_RECIPE_VALUE",
+            "sum",
+            {"terms": [{"loss": "labels", "weight": "x"}]},
+            "'terms.0.weight'",
+        ),
+        (
+            "KD_RECIPE_VALUE",
+            "sum",
+            {"terms": [{"loss": "labels", "sample_weight": "teacher-rihgt"}]},
+            "'teacher-right'",
+        ),
+        ("KD_RECIPE_VALUE", "labels", {"smoothing": 1.0}, "smoothing"),
+        ("KD_RECIPE_VALUE", "dkd", {"temperature": 2.0, "target_weight": 1.0}, "other_weight"),
+        ("KD_RECIPE_VALUE", "crd", {"dimension": 0}, "student_layer"),
     ],
 )
 def test_options_without_meaning_are_refused(code, name, options, told):

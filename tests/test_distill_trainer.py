@@ -20,7 +20,7 @@ from waiting import ended, program  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.distill import trainer  # noqa: E402
-from kd_edge.distill.augmentations import make_augmentations  # noqa: E402
+from kd_edge.distill.augmentations import Augmenter, make_augmentations  # noqa: E402
 from kd_edge.distill.batch import Outputs, Taught  # noqa: E402
 from kd_edge.distill.losses import make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.teaching import Teaching  # noqa: E402
@@ -337,7 +337,7 @@ def test_teacher_and_student_see_the_same_changed_window():
     """Oracle: a student that is its teacher's twin: whatever the change, both say the same."""
     data, twin = windows(48), student(dropout=0.0)
     teacher = student(dropout=0.0)
-    changes = make_augmentations({"gain": 0.5, "offset": 0.5, "shift": 0.2})
+    changes = make_augmentations({"gain": 0.5, "offset": 0.5, "shift": 0.2, "mix": 0.5})
     settings = dataclasses.replace(
         SETTINGS,
         epochs=1,
@@ -348,6 +348,33 @@ def test_teacher_and_student_see_the_same_changed_window():
     freeze_norms(twin)
     history = train(twin, data, None, settings, name="s", teacher=Teaching([teacher]))
     assert history.loss[0] < 1e-9
+
+
+def test_a_mixed_window_counts_by_the_shares_of_both_its_labels():
+    """Oracle: SciPy, on logits that no training changes, with the shares of the same seed."""
+    logits = np.array([0.5, 2.0, -1.0])
+    data = Examples(
+        inputs={"x": np.ones((6, 1), np.float32)},
+        truth=np.array([0, 1, 2, 2, 1, 0]),
+        groups=Groups.each(["r0"] * 6),
+        class_names=("a", "b", "c"),
+    )
+    inputs = keras.Input((1,), name="x")
+    dense = keras.layers.Dense(3, use_bias=False, name="logits")
+    model = keras.Model([inputs], dense(inputs))
+    dense.set_weights([logits[None]])
+    mix = make_augmentations({"mix": 0.5})
+    settings = dataclasses.replace(
+        SETTINGS, epochs=1, batch_size=12, learning_rate=1e-9, augmentation=Augmenting(1, mix, {})
+    )
+    history = train(model, data, None, settings, name="s")
+    order = np.random.default_rng([settings.seed, 0]).permutation(12)
+    truth = data.truth[order % 6]
+    _, mixed = Augmenter(mix, {}, settings.seed)({}, truth, order >= 6)
+    hard, share = -log_softmax(logits), np.asarray(mixed.share)
+    expected = (1 - share) * hard[truth] + share * hard[np.roll(truth, -1)]
+    assert (share > 0).sum() == 6
+    np.testing.assert_allclose(history.loss, [expected.mean()], rtol=1e-5)
 
 
 def freeze_norms(model):

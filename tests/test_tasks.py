@@ -11,9 +11,9 @@ from scipy.special import log_softmax
 
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixels import NO_CLASS
 from kd_edge.examples import Examples, Groups
 from kd_edge.tasks import TASKS, find_task
-from kd_edge.tasks.segmentation import NO_CLASS
 
 RNG = np.random.default_rng(0)
 CLASSES = ("road", "sky", "tree")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,6 +36,18 @@ class Taught(NamedTuple):
     teachers: tuple[Outputs, ...]
 
 
+class Mixed(NamedTuple):
+    """What was mixed into the examples of a batch: each a share of another one of it.
+
+    Attributes:
+        truth: (batch, ...) integers, of the other example.
+        share: (batch,) of the other example, from 0 to 0.5.
+    """
+
+    truth: Tensor
+    share: Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """One batch on its way through a training step.
@@ -47,6 +59,7 @@ class Batch:
         student: its outputs on `inputs`, dropout on.
         taught: the teachers' on the same inputs, dropout off; None without teachers.
         epoch: of this step, counted from 0 and in fractions: 2.5 is half through the third.
+        mixed: what an augmentation mixed into the examples; None if nothing was.
     """
 
     task: Task
@@ -55,3 +68,15 @@ class Batch:
     student: Outputs
     taught: Taught | None
     epoch: Tensor
+    mixed: Mixed | None = None
+
+    def over_truths(self, value: Callable[[Tensor], Tensor]) -> Tensor:
+        """(batch,) of a function of the truth; of mixed examples the mean by their shares.
+
+        Args:
+            value: (batch, ...) truth -> (batch,).
+        """
+        own = value(self.truth)
+        if self.mixed is None:
+            return own
+        return own + self.mixed.share * (value(self.mixed.truth) - own)

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from kd_edge.distill.augmentations import AUGMENTATIONS
 from kd_edge.distill.losses import LOSSES
+from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
-_TABLES = {"losses": LOSSES, "augmentations": AUGMENTATIONS}
+_TABLES = {
+    "losses": LOSSES,
+    "sample weights": SAMPLE_WEIGHTS,
+    "augmentations": AUGMENTATIONS,
+}
 
 
 def document(text: str) -> str:
@@ -31,20 +36,22 @@ def document(text: str) -> str:
     return text
 
 
-def _table(registry: Mapping[str, type[BaseModel]]) -> str:
-    lines = ["| name | what it is | options |", "|---|---|---|"]
-    for name, kind in registry.items():
-        summary, options = _said(kind)
-        lines.append(f"| `{name}` | {summary} | {options or 'none'} |")
-    return "\n".join(lines)
+def _table(registry: Mapping[str, type[BaseModel] | Callable]) -> str:
+    rows = [[f"`{name}`", *_said(entry)] for name, entry in registry.items()]
+    head = ["name", "what it is", "options"][: len(rows[0])]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
-def _said(kind: type[BaseModel]) -> tuple[str, str]:
-    """What a docstring says: its text before the options, and each option with its meaning."""
-    text, _, options = inspect.cleandoc(kind.__doc__).partition("Options:")
+def _said(entry: type[BaseModel] | Callable) -> list[str]:
+    """What a docstring says: the text before the options; of a class its options as well."""
+    text, _, options = inspect.cleandoc(entry.__doc__).partition("Options:")
+    summary = _one_line(text.split("\n\n")[0])
+    if not isinstance(entry, type):
+        return [summary]
     found = re.findall(r"^    ([a-z_, ]+): (.*(?:\n {8}.*)*)", options, re.MULTILINE)
     told = [f"`{names}`: {_one_line(meaning)}" for names, meaning in found]
-    return _one_line(text.split("\n\n")[0]), "; ".join(told)
+    return [summary, "; ".join(told) or "none"]
 
 
 def _one_line(text: str) -> str:

@@ -115,12 +115,13 @@ class Engine:
         tf = self._tf
         batch = self._chosen(numbers)
         inputs, truth, taught = batch["inputs"], batch["truth"], batch.get("taught")
+        mixed = batch.get("mixed")
         if self._lesson.teaching is not None:
             taught = self._lesson.teaching(inputs)
         variables = self.trainable_variables
         with tf.GradientTape() as tape:
             student = self._student(inputs, training=True)
-            losses = self._objective.values(inputs, truth, student, taught, epoch)
+            losses = self._objective.values(inputs, truth, student, taught, epoch, mixed)
             if "weights" in batch:
                 losses = losses * batch["weights"]
             total = tf.add_n([tf.reduce_mean(losses), *self._student.model.losses])
@@ -134,5 +135,7 @@ class Engine:
         index = numbers % n
         batch = keras.tree.map_structure(lambda array: tf.gather(array, index), self._arrays)
         if self._lesson.augmenter is not None:
-            batch["inputs"] = self._lesson.augmenter(batch["inputs"], numbers >= n)
+            batch["inputs"], batch["mixed"] = self._lesson.augmenter(
+                batch["inputs"], batch["truth"], numbers >= n
+            )
         return batch

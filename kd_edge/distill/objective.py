@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kd_edge.distill.batch import Batch, Outputs, Taught, Tensor
+from kd_edge.distill.batch import Batch, Mixed, Outputs, Taught, Tensor
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.tapped import Tapped
 from kd_edge.tasks import Task
@@ -45,9 +45,10 @@ class Objective:
         student: Outputs,
         taught: Taught | None,
         epoch: Tensor,
+        mixed: Mixed | None = None,
     ) -> Tensor:
         """(batch,) of what is minimised."""
-        batch = Batch(self._task, inputs, truth, student, taught, epoch)
+        batch = Batch(self._task, inputs, truth, student, taught, epoch, mixed)
         return self._loss.values(batch, self._parts)
 
     def right(self, truth: Tensor, student: Outputs) -> Tensor:

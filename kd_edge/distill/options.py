@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -27,8 +27,9 @@ def read_options(kind: type[Options], options: Mapping[str, Any], *, what: str, 
     except ValidationError as error:
         # A misspelt key first: it often is the one that is missing as well.
         found = error.errors(include_url=False)
-        first = min(found, key=lambda one: one["type"] != "extra_forbidden")
-    key = ".".join(map(str, first["loc"]))
+        # Of a number or a table: what the table lacks says more than that it is not a number.
+        first = min(found, key=lambda one: (one["type"] != "extra_forbidden", -len(one["loc"])))
+    key = ".".join(map(str, _written(first["loc"], options)))
     known = list(kind.model_fields)
     has = f"it takes {', '.join(known)}" if known else "it takes no options"
     if first["type"] == "extra_forbidden":
@@ -42,3 +43,17 @@ def read_options(kind: type[Options], options: Mapping[str, Any], *, what: str, 
     raise KdEdgeError(
         "KD_RECIPE_VALUE", f"option '{key}' of {what} {told}", where=f"{where}.{key}", hint=has
     )
+
+
+def _written(loc: Sequence[str | int], options: Any) -> list[str | int]:
+    """The keys of a place in the options, without the names of the types that were tried there."""
+    keys: list[str | int] = []
+    for part in loc:
+        if isinstance(options, Mapping) and (part in options or part == loc[-1]):
+            options = options.get(part)
+        elif isinstance(options, list | tuple) and isinstance(part, int):
+            options = options[part]
+        else:
+            continue
+        keys.append(part)
+    return keys

@@ -169,6 +169,7 @@ class FoldTrainer:
             loss=weigh_labels(
                 self._loss() if distilled else None,
                 recipe.distillation.alpha if distilled else None,
+                model.label_smoothing,
             ),
             augmentation=self._augmenting(),
         )

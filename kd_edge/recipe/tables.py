@@ -229,6 +229,7 @@ class Model(_Table):
 
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
         `epochs`, by half a cosine.
+    label_smoothing: share of each label that is spread evenly over all classes.
     """
 
     name: Name
@@ -240,6 +241,7 @@ class Model(_Table):
     learning_rate: PositiveFloat = 1e-3
     learning_rate_decay: Literal["none", "cosine"] = "none"
     patience: PositiveInt | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class Student(Model):

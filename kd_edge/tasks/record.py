@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixels import NO_CLASS
 
 # Of every task's outputs: the axis that is a distribution over classes.
 CLASS_AXIS = -1
@@ -67,3 +68,16 @@ def check_classes(truth: np.ndarray, n_classes: int) -> None:
         raise KdEdgeError(
             "KD_SHAPE", f"labels must be from 0 to {n_classes - 1}, the model's classes"
         )
+
+
+def mean_of_labelled(values, truth):
+    """(batch, ...) tensor -> (batch,), the mean over what has a class; 0 of nothing.
+
+    Args:
+        truth: (batch, ...) integers, `NO_CLASS` for no class.
+    """
+    from keras import ops
+
+    counted = ops.cast(ops.not_equal(truth, NO_CLASS), "float32")
+    axes = tuple(range(1, len(values.shape)))
+    return ops.sum(values * counted, axis=axes) / ops.maximum(ops.sum(counted, axis=axes), 1.0)

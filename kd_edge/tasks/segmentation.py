@@ -10,7 +10,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixels import NO_CLASS
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import bootstrap
-from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest
+from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest, mean_of_labelled
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,20 @@ def hard_loss(logits, truth):
         (batch,) nats; 0 for an example without a labelled pixel.
     """
     import keras
-    from keras import ops
 
-    counted = ops.cast(ops.not_equal(truth, NO_CLASS), "float32")
     losses = keras.losses.sparse_categorical_crossentropy(
-        ops.maximum(truth, 0), logits, from_logits=True
+        keras.ops.maximum(truth, 0), logits, from_logits=True
     )
-    return _mean_of(losses, counted)
+    return mean_of_labelled(losses, truth)
 
 
 def right(logits, truth):
     """(batch,) share of an example's labelled pixels whose largest logit is their class's."""
     from keras import ops
 
-    counted = ops.cast(ops.not_equal(truth, NO_CLASS), "float32")
     decided = ops.cast(ops.argmax(logits, axis=CLASS_AXIS), "int32")
-    return _mean_of(ops.cast(ops.equal(decided, ops.cast(truth, "int32")), "float32"), counted)
-
-
-def _mean_of(values, counted):
-    from keras import ops
-
-    axes = tuple(range(1, len(values.shape)))
-    return ops.sum(values * counted, axis=axes) / ops.maximum(ops.sum(counted, axis=axes), 1.0)
+    equal = ops.cast(ops.equal(decided, ops.cast(truth, "int32")), "float32")
+    return mean_of_labelled(equal, truth)
 
 
 def score(scores: np.ndarray, windows) -> Overlap:

@@ -10,10 +10,11 @@ from keras import ops
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.augmentations.gain import Gain
+from kd_edge.distill.augmentations.mix import Mix
 from kd_edge.distill.augmentations.offset import Offset
 from kd_edge.distill.augmentations.record import Augmentation, Draw
 from kd_edge.distill.augmentations.shift import Shift
-from kd_edge.distill.batch import Tensor
+from kd_edge.distill.batch import Mixed, Tensor
 from kd_edge.distill.options import read_options
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Augmenter", "make_augmentations"]
@@ -22,6 +23,7 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "gain": Gain,
     "offset": Offset,
     "shift": Shift,
+    "mix": Mix,
 }
 
 
@@ -72,18 +74,33 @@ class Augmenter:
         """The state of its random numbers."""
         return [self._seeds.state]
 
-    def __call__(self, inputs: Mapping[str, Tensor], changed: Tensor) -> dict[str, Tensor]:
-        """The batch, changed where asked.
+    def __call__(
+        self, inputs: Mapping[str, Tensor], truth: Tensor, changed: Tensor
+    ) -> tuple[dict[str, Tensor], Mixed | None]:
+        """The batch, changed where asked, and what was mixed into it.
 
         Args:
             inputs: name -> (batch, ...).
+            truth: (batch, ...) integers.
             changed: (batch,) bool; the others stay as they are.
         """
         draw = Draw(ops.shape(changed)[0], self._rates_hz, self._seeds)
-        after = dict(inputs)
+        after, mixed = dict(inputs), None
         for augmentation in self._augmentations:
-            after = augmentation.change(after, draw)
-        return {
-            name: ops.where(ops.reshape(changed, (-1,) + (1,) * (len(x.shape) - 1)), after[name], x)
-            for name, x in inputs.items()
-        }
+            share = augmentation.share(draw)
+            if share is None:
+                after = augmentation.change(after, draw)
+            else:
+                mixed = Mixed(_next(truth), ops.where(changed, share, 0.0))
+                after = {n: x + _beside(share, x) * (_next(x) - x) for n, x in after.items()}
+        return {n: ops.where(_beside(changed, x), after[n], x) for n, x in inputs.items()}, mixed
+
+
+def _next(x: Tensor) -> Tensor:
+    """(batch, ...) of the example after each; batches are shuffled, so it is any other."""
+    return ops.roll(x, -1, axis=0)
+
+
+def _beside(values: Tensor, x: Tensor) -> Tensor:
+    """(batch,) values, to be put beside (batch, ...)."""
+    return ops.reshape(values, (-1,) + (1,) * (len(x.shape) - 1))

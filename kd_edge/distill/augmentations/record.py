@@ -50,6 +50,14 @@ class Augmentation(BaseModel):
             return {next(iter(cls.model_fields)): value}
         return value
 
+    def share(self, draw: Draw) -> Tensor | None:
+        """(n,) share of another example that is mixed into each; None: no example gets another's.
+
+        One that mixes has this in place of `change`: the truth is mixed as well, and not here.
+        """
+        del draw
+        return None
+
     def change(self, inputs: dict[str, Tensor], draw: Draw) -> dict[str, Tensor]:
         """The inputs, changed.
 

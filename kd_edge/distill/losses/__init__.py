@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.distill.losses.attention import Attention
+from kd_edge.distill.losses.crd import Crd
+from kd_edge.distill.losses.dist import Dist
+from kd_edge.distill.losses.dkd import Dkd
 from kd_edge.distill.losses.fitnets import FitNets
 from kd_edge.distill.losses.hinton import Hinton
 from kd_edge.distill.losses.labels import Labels
 from kd_edge.distill.losses.logit_mse import LogitMse
 from kd_edge.distill.losses.record import Loss
+from kd_edge.distill.losses.rkd import Rkd
+from kd_edge.distill.losses.standardised import Standardised
 from kd_edge.distill.losses.weighted import Term, WeightedSum, read_terms
 from kd_edge.distill.options import read_options
 
@@ -18,8 +24,14 @@ __all__ = ["LOSSES", "Loss", "make_loss", "weigh_labels"]
 
 LOSSES: dict[str, type[Loss]] = {
     "hinton": Hinton,
+    "standardised": Standardised,
+    "dkd": Dkd,
+    "dist": Dist,
     "logit-mse": LogitMse,
     "fitnets": FitNets,
+    "attention": Attention,
+    "rkd": Rkd,
+    "crd": Crd,
     "sum": WeightedSum,
     "labels": Labels,
 }
@@ -45,8 +57,11 @@ def make_loss(name: str, options: Mapping[str, Any], where: str = "distillation"
     return read_options(kind, options, what=f"loss '{name}'", where=where)
 
 
-def weigh_labels(loss: Loss | None, alpha: float | None) -> Loss:
+def weigh_labels(loss: Loss | None, alpha: float | None, smoothing: float = 0.0) -> Loss:
     """alpha * labels + (1 - alpha) * loss; the labels alone without a loss.
+
+    Args:
+        smoothing: of the labels, see `Labels`.
 
     Raises:
         KdEdgeError KD_RECIPE_VALUE: alpha is missing, out of range, or has no meaning.
@@ -56,7 +71,8 @@ def weigh_labels(loss: Loss | None, alpha: float | None) -> Loss:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE", f"alpha = {alpha} has no meaning without a distillation loss"
             )
-        return Labels()
+        return Labels(smoothing=smoothing)
     if alpha is None or not 0 <= alpha <= 1:
         raise KdEdgeError("KD_RECIPE_VALUE", f"alpha must be from 0 to 1, not {alpha}")
-    return WeightedSum(terms=(Term(loss=Labels(), weight=alpha), Term(loss=loss, weight=1 - alpha)))
+    labels = Labels(smoothing=smoothing)
+    return WeightedSum(terms=(Term(loss=labels, weight=alpha), Term(loss=loss, weight=1 - alpha)))

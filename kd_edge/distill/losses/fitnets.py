@@ -7,15 +7,14 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.batch import Batch
-from kd_edge.distill.losses.record import Loss, Taps
+from kd_edge.distill.losses.layers import LayerLoss
 from kd_edge.distill.losses.shapes import per_example
 
 _REGRESSOR = "regressor"
 
 
-class FitNets(Loss):
+class FitNets(LayerLoss):
     """Mean squared difference between a regressed layer of the student and a teacher's layer.
 
     mean (r(student) - teacher)²; A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015,
@@ -26,30 +25,14 @@ class FitNets(Loss):
         student_layer, teacher_layer: names of layers whose outputs agree in all but channels.
     """
 
-    student_layer: str
-    teacher_layer: str
-
-    def taps(self) -> Taps:
-        return Taps((self.student_layer,), (self.teacher_layer,))
-
     def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
-        ours, theirs = student[self.student_layer], teacher[self.teacher_layer]
-        if ours[:-1] != theirs[:-1]:
-            raise KdEdgeError(
-                "KD_SHAPE",
-                f"layer '{self.student_layer}' gives {ours}, and '{self.teacher_layer}' of the "
-                f"teacher {theirs}: they may differ in channels alone",
-                where="distillation",
-                hint="name layers at the same resolution",
-            )
-        regressor = keras.layers.Dense(theirs[-1], name=_REGRESSOR)
-        regressor.build((None, *ours))
+        self.refuse_other_places(student, teacher)
+        regressor = keras.layers.Dense(teacher[self.teacher_layer][-1], name=_REGRESSOR)
+        regressor.build((None, *student[self.student_layer]))
         return {_REGRESSOR: regressor}
 
     def values(self, batch: Batch, parts):
-        answers = parts[_REGRESSOR](batch.student.features[self.student_layer])
-        losses = [
-            per_example(ops.square(answers - ops.stop_gradient(t.features[self.teacher_layer])))
-            for t in batch.taught.teachers
-        ]
-        return sum(losses) / len(losses)
+        regressor = parts[_REGRESSOR]
+        return self.over_teachers(
+            batch, lambda ours, theirs: per_example(ops.square(regressor(ours) - theirs))
+        )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from keras import ops
-from pydantic import PositiveFloat
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.batch import Batch
 from kd_edge.distill.logits import require_both
 from kd_edge.distill.losses.record import Loss
+from kd_edge.distill.losses.schedule import Temperature, require_positive, value_at
 from kd_edge.distill.losses.shapes import per_example
 
 
@@ -19,14 +18,15 @@ class Hinton(Loss):
         temperature: above 0; 1 leaves the distributions as they are.
     """
 
-    temperature: PositiveFloat
+    temperature: Temperature
 
     def values(self, batch: Batch, parts):
         del parts
-        return hinton_loss(batch.student.logits, batch.taught.logits, temperature=self.temperature)
+        temperature = value_at(self.temperature, batch.epoch)
+        return hinton_loss(batch.student.logits, batch.taught.logits, temperature=temperature)
 
 
-def hinton_loss(student_logits, teacher_logits, *, temperature: float):
+def hinton_loss(student_logits, teacher_logits, *, temperature):
     """Soft-target cross-entropy, scaled by T² so that its gradient keeps its size.
 
     T² * -sum_k softmax(teacher / T)_k * log softmax(student / T)_k; G. Hinton, O. Vinyals, J. Dean,
@@ -36,7 +36,7 @@ def hinton_loss(student_logits, teacher_logits, *, temperature: float):
     Args:
         student_logits: (batch, ..., classes), unnormalised.
         teacher_logits: (batch, ..., classes), unnormalised; no gradient flows into it.
-        temperature: > 0; 1 leaves the distributions as they are.
+        temperature: > 0, a number or a tensor; 1 leaves the distributions as they are.
 
     Returns:
         (batch,) nats.
@@ -45,8 +45,7 @@ def hinton_loss(student_logits, teacher_logits, *, temperature: float):
         KdEdgeError KD_NOT_LOGITS: rows of either argument sum to one, where their values are known.
         KD_RECIPE_VALUE: the temperature is not positive.
     """
-    if not temperature > 0:
-        raise KdEdgeError("KD_RECIPE_VALUE", f"temperature must be positive, not {temperature}")
+    require_positive(temperature)
     require_both(student_logits, teacher_logits)
     targets = ops.softmax(ops.stop_gradient(teacher_logits) / temperature, axis=-1)
     log_answers = ops.log_softmax(student_logits / temperature, axis=-1)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from keras import ops
+from pydantic import Field
+
 from kd_edge.distill.batch import Batch
 from kd_edge.distill.losses.record import Loss
+from kd_edge.tasks.record import mean_of_labelled
+
+Smoothing = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Labels(Loss):
-    """The task's loss to the truth: cross-entropy for classification and for each pixel."""
+    """The task's loss to the truth: cross-entropy for classification and for each pixel.
+
+    Options:
+        smoothing: share of the truth that is spread evenly over all classes, 0 (if you leave it
+            out) to below 1.
+    """
+
+    smoothing: Smoothing = 0.0
 
     @property
     def needs_teacher(self) -> bool:
@@ -15,4 +30,25 @@ class Labels(Loss):
 
     def values(self, batch: Batch, parts):
         del parts
-        return batch.task.hard_loss(batch.student.logits, batch.truth)
+        logits = batch.student.logits
+        hard = batch.over_truths(lambda truth: batch.task.hard_loss(logits, truth))
+        if self.smoothing == 0:
+            return hard
+        even = batch.over_truths(lambda truth: even_loss(logits, truth))
+        return (1 - self.smoothing) * hard + self.smoothing * even
+
+
+def even_loss(logits, truth):
+    """Cross-entropy to the even distribution over the classes.
+
+    -1/K sum_k log softmax(logits)_k; with the weight ε beside 1 - ε of the labels' it is the label
+    smoothing of C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
+    CVPR 2016, section 7. Of pixel-wise outputs it is the mean over the pixels that have a class.
+
+    Args:
+        logits: (batch, ..., classes). truth: (batch, ...) integers, `NO_CLASS` for no class.
+
+    Returns:
+        (batch,) nats.
+    """
+    return mean_of_labelled(-ops.mean(ops.log_softmax(logits, axis=-1), axis=-1), truth)

@@ -3,50 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import ops
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
-from kd_edge.distill.batch import Batch
+from kd_edge.distill.batch import Batch, Tensor
 from kd_edge.distill.losses.record import Loss, Taps
-
-_BESIDE = ("loss", "weight")
-
-
-class Ramp(BaseModel):
-    """A number that moves in a straight line from `start` to `end` over `epochs`, then stays."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    start: float
-    end: float
-    epochs: PositiveFloat
-
-    def at(self, epoch):
-        """Its value at an epoch (a number or a tensor), counted from 0."""
-        return self.start + (self.end - self.start) * ops.minimum(epoch / self.epochs, 1.0)
+from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
+from kd_edge.distill.losses.schedule import Ramp, value_at
 
 
 class Term(BaseModel):
-    """A loss of the sum, and what it weighs: a number, or a `Ramp`."""
+    """A loss of the sum, and what it weighs.
 
-    model_config = ConfigDict(frozen=True)
+    Attributes:
+        weight: a number, or a `Ramp` over the epochs.
+        sample_weight: a name in `SAMPLE_WEIGHTS`; each example's loss is multiplied by it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     loss: SerializeAsAny[Loss]
     weight: float | Ramp = 1.0
+    sample_weight: Literal[tuple(SAMPLE_WEIGHTS)] | None = None
 
-    def at(self, epoch):
-        """The weight at an epoch."""
-        return self.weight.at(epoch) if isinstance(self.weight, Ramp) else self.weight
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether the loss or the weight reads what teachers say."""
+        return self.loss.needs_teacher or self.sample_weight is not None
+
+    def values(self, batch: Batch, parts: Mapping[str, keras.Layer]) -> Tensor:
+        """(batch,) of the weighed loss."""
+        values = value_at(self.weight, batch.epoch) * self.loss.values(batch, parts)
+        if self.sample_weight is None:
+            return values
+        return values * ops.stop_gradient(SAMPLE_WEIGHTS[self.sample_weight](batch))
+
+
+# Keys of a term's table; all others are options of its loss.
+_BESIDE = tuple(Term.model_fields)
 
 
 class WeightedSum(Loss):
     """sum_i weight_i(epoch) * loss_i.
 
     Options:
-        terms: tables of `loss`, `weight` (a number, or `{start, end, epochs}`) and the options of
+        terms: tables of `loss`, `weight` (a number, or a ramp), `sample_weight` and the options of
             that loss.
     """
 
@@ -54,7 +58,7 @@ class WeightedSum(Loss):
 
     @property
     def needs_teacher(self) -> bool:
-        return any(term.loss.needs_teacher for term in self.terms)
+        return any(term.needs_teacher for term in self.terms)
 
     def taps(self) -> Taps:
         return sum((term.loss.taps() for term in self.terms), Taps())
@@ -69,8 +73,7 @@ class WeightedSum(Loss):
     def values(self, batch: Batch, parts):
         total = 0.0
         for index, term in enumerate(self.terms):
-            own = _own(index, parts)
-            total = total + term.at(batch.epoch) * term.loss.values(batch, own)
+            total = total + term.values(batch, _own(index, parts))
         return total
 
 
@@ -88,7 +91,8 @@ def read_terms(options: Mapping[str, Any], make) -> dict[str, Any]:
     for index, table in enumerate(terms):
         own = {key: value for key, value in table.items() if key not in _BESIDE}
         loss = make(table.get("loss", ""), own, f"terms.{index}")
-        read.append({"loss": loss} | ({"weight": table["weight"]} if "weight" in table else {}))
+        beside = {key: table[key] for key in _BESIDE if key in table}
+        read.append(beside | {"loss": loss})
     return {**options, "terms": read}
 
 
