@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kd_edge.convert import FORMATS
+from kd_edge.base.formats import FORMATS
 from kd_edge.convert.tflite import convert
 from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model

@@ -67,7 +67,7 @@ def test_three_of_256_windows_are_chance_under_a_limit_of_99_percent(bundle):
 def test_more_than_chance_may_do_fails_whatever_the_captions_say(bundle, monkeypatch):
     """Oracle: 249 of 256: the interval ends at 98.9 %. Captions are put into another language."""
     monkeypatch.setattr(words, "side", lambda side: "Seite")
-    monkeypatch.setattr(words, "RUNTIME_NAMES", {})
+    monkeypatch.setattr(words, "RUNTIMES", {})
     found = checked(bundle, parity(7))
     assert [failure.code for failure in found.failures] == ["KD_GATE_PARITY"]
     assert checked(bundle, parity(6)).failures == ()

@@ -76,6 +76,8 @@ def test_an_unknown_key_of_a_modality_is_found_inside_its_table():
         ("epochs = 3", "epochs = 3\nlearning_rate = nan", "a finite number"),
         ('"folder"', '"folder"\nclasses = ["a", "b", "a"]', "dataset.classes: a class stands"),
         ("[split]", '[conversion]\nformats = ["int8"]\n[split]', "float32 is missing"),
+        ("[split]", '[conversion]\nformats = ["int-8"]\n[split]', "did you mean 'int8'"),
+        ("[split]", '[conversion]\nteacher_formats = ["flota16"]\n[split]', "'float16'"),
     ],
 )
 def test_a_value_out_of_range_says_which_and_why(old, new, words):

@@ -19,6 +19,7 @@ from kd_edge.base.untrusted import read_regular
 
 IDENTIFIER = b"TFL3"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"  # what Keras's LSTM becomes, whole
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for and TFLite Micro's kernels rely on
 
 # Types whose constants become arrays, beside int4; another one (string, resource) has none.

@@ -2,18 +2,25 @@
 
 A result that is kept under such a digest is made again once any line behind it has changed, or any
 package that it imports. Paths, file times and the machine are no part of the digest.
+
+A record that a user adds to a table of kd-edge counts like a module that the table imports: see
+`note_outsider`.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
+import importlib.util
 import json
 import re
+import secrets
 import sys
+import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -32,6 +39,11 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "serial": "pyserial"}
 # SystemError (https://github.com/python/cpython/issues/106905).
 _PARSING = threading.Lock()
 
+# Home of a table -> name in it -> digest of the source of a record from outside of `PACKAGES`.
+_OUTSIDERS: dict[str, dict[str, str]] = {}
+# What was typed into a console has no source: it is something else in each process.
+_NO_SOURCE = secrets.token_hex(16)
+
 
 def code_digest(*modules: str, root: Path | None = None) -> str:
     """SHA-256 over the source of these modules and of all that they import, wherever they do.
@@ -45,11 +57,14 @@ def code_digest(*modules: str, root: Path | None = None) -> str:
         root: folder that holds `PACKAGES`; the running code's where None.
     """
     with _PARSING:
-        return _digest(root or ROOT, modules)
+        seen, digest = _digest(root or ROOT, modules)
+        outside = {home: _OUTSIDERS[home] for home in sorted(_OUTSIDERS.keys() & seen)}
+    return _sha256([digest, outside]) if outside else digest
 
 
 @functools.cache
-def _digest(root: Path, modules: tuple[str, ...]) -> str:
+def _digest(root: Path, modules: tuple[str, ...]) -> tuple[frozenset[str], str]:
+    """The modules of `PACKAGES` behind these, and the digest of all that is behind them."""
     seen: dict[str, str] = {}
     others: set[str] = set()
     left = list(modules)
@@ -65,8 +80,11 @@ def _digest(root: Path, modules: tuple[str, ...]) -> str:
             if not own:
                 others.add(dotted.partition(".")[0])
     packages = {name: _version(name) for name in others - sys.stdlib_module_names}
-    text = json.dumps([seen, packages], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return frozenset(seen), _sha256([seen, packages])
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
@@ -110,8 +128,11 @@ def _own_modules(root: Path, dotted: str) -> Iterator[str]:
 
 
 def _path(root: Path, name: str) -> Path | None:
-    if name.partition(".")[0] not in PACKAGES:
-        return None
+    return _file(root, name) if name.partition(".")[0] in PACKAGES else None
+
+
+def _file(root: Path, name: str) -> Path | None:
+    """The source of a module below the folder that its topmost package is imported from."""
     place = root.joinpath(*name.split("."))
     candidates = (place.with_name(f"{place.name}.py"), place / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
@@ -123,3 +144,114 @@ def _version(name: str) -> str | None:
         return metadata.version(_DISTRIBUTIONS.get(name, name))
     except metadata.PackageNotFoundError:
         return None
+
+
+# --- records from outside ---
+
+
+def note_outsider(home: str, name: str, record: object) -> None:
+    """Let each digest over `home` depend on a record's source, where that is not of `PACKAGES`.
+
+    The source is that of the modules that the record's class, its functions and its field `module`
+    come from, and of all that they import and that is no installed package; of those the version
+    counts.
+
+    Args:
+        home: the module that imports what stands in the table. name: in the table.
+        record: a class, a function, a dataclass that holds some, or the text 'module:function'.
+    """
+    behind = {m for m in _modules_behind(record) if m.partition(".")[0] not in PACKAGES}
+    outside = sorted(m for m in behind if m.partition(".")[0] not in sys.stdlib_module_names)
+    if outside:
+        with _PARSING:
+            _OUTSIDERS.setdefault(home, {})[name] = _outside_digest(outside)
+
+
+def forget_outsider(home: str, name: str) -> None:
+    """Undo `note_outsider`."""
+    names = _OUTSIDERS.get(home, {})
+    names.pop(name, None)
+    if not names:
+        _OUTSIDERS.pop(home, None)
+
+
+def _modules_behind(record: object) -> Iterator[str]:
+    if isinstance(record, str):
+        yield record.partition(":")[0]
+    elif isinstance(record, functools.partial):
+        yield from _modules_behind(record.func)
+    elif dataclasses.is_dataclass(record) and not isinstance(record, type):
+        yield type(record).__module__
+        for field in dataclasses.fields(record):
+            value = getattr(record, field.name)
+            if field.name == "module" or not isinstance(value, str):
+                yield from _modules_behind(value)
+    else:
+        # Of a class, a function or a method it is where it was written.
+        yield getattr(record, "__module__", None) or type(record).__module__
+
+
+def _outside_digest(modules: Sequence[str]) -> str:
+    tops = {name.partition(".")[0] for name in modules}
+    seen: dict[str, str] = {}
+    ours: set[str] = set()
+    others: set[str] = set()
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        path = _outside_file(name)
+        if path is None:
+            seen[name] = _NO_SOURCE
+            continue
+        source = path.read_text(encoding="utf-8")
+        seen[name] = hashlib.sha256(source.encode()).hexdigest()
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        for dotted in set(_imported(ast.parse(source), package)):
+            top = dotted.partition(".")[0]
+            if top in PACKAGES:
+                ours.update(_own_modules(ROOT, dotted))
+            elif top in tops or not _is_installed(top):
+                left += _modules_on_the_way(dotted)
+            else:
+                others.add(top)
+    packages = {name: _version(name) for name in others - sys.stdlib_module_names}
+    return _sha256([seen, packages, _digest(ROOT, tuple(sorted(ours)))[1]])
+
+
+def _outside_file(name: str) -> Path | None:
+    """A module's source; None where it has none, as what stands in a console."""
+    if name == "__main__":
+        place = getattr(sys.modules[name], "__file__", None)
+        return Path(place) if place and Path(place).is_file() else None
+    root = _root(name.partition(".")[0])
+    return root and _file(root, name)
+
+
+def _modules_on_the_way(dotted: str) -> list[str]:
+    """The modules that importing a dotted name runs, as far as they have a source."""
+    parts = dotted.split(".")
+    names = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+    return [name for name in names if _outside_file(name)]
+
+
+def _root(top: str) -> Path | None:
+    """The folder that a topmost package or module is imported from; importing nothing."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).parent
+    return Path(spec.origin).parent if spec.has_location else None
+
+
+def _is_installed(top: str) -> bool:
+    """Whether it is one of Python's own or came as a package, and so has a version."""
+    if top in sys.stdlib_module_names or (root := _root(top)) is None:
+        return True
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return any(root.is_relative_to(place) for place in places)

@@ -33,19 +33,11 @@ class Check:
 
 
 PACKAGES = (
-    ("ai-edge-litert", "bench: the LiteRT runtime", "pip install kd-edge", True),
-    ("tflite-micro", "bench: the TFLite Micro interpreter", "pip install kd-edge", True),
     ("tensorflow", "build: training and conversion", "pip install 'kd-edge[build]'", False),
     ("keras", "build: training", "pip install 'kd-edge[build]'", False),
     ("scikit-learn", "build: baselines", "pip install 'kd-edge[build]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
-    (
-        "tflite-runtime",
-        "bench: the older TFLite runtime",
-        "pip install 'tflite-runtime==2.14.0' 'numpy<2' in an environment of Python 3.11",
-        False,
-    ),
 )
 # Program -> what it is for; where it comes from is said in one place, `how_to_get`.
 TOOLS = {
@@ -65,7 +57,7 @@ def doctor(as_json: bool) -> int:
 
     The exit status is 4 where something that every command needs is missing.
     """
-    checks = [_python(), *(_package(*package) for package in PACKAGES)]
+    checks = [_python(), *_runtimes(), *(_package(*package) for package in PACKAGES)]
     checks += [_tool(name, needed_for) for name, needed_for in TOOLS.items()]
     checks += [_keras_settings(), _cache()]
     if as_json:
@@ -95,6 +87,15 @@ def _package(name: str, needed_for: str, get: str, required: bool) -> Check:
     except metadata.PackageNotFoundError:
         found = None
     return Check(name, found, needed_for, get, required)
+
+
+def _runtimes() -> list[Check]:
+    from kd_edge.runtimes.registry import RUNTIMES
+
+    return [
+        _package(each.distribution, f"bench: {each.summary}", each.install, each.required)
+        for each in RUNTIMES.values()
+    ]
 
 
 def _tool(name: str, needed_for: str) -> Check:

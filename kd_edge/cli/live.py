@@ -61,7 +61,7 @@ class Asked:
     type=FiniteFloat(min=0, min_open=True),
     help="Seconds from window to window of an emulated board; a quarter of a window.",
 )
-@click.option("--runtime", default="tflm", help="What answers on the host: tflm, litert.")
+@click.option("--runtime", help="The runtime that answers on the host; the oracle for a board.")
 @click.option("--plain", is_flag=True, help="Show it in the terminal; a line a window in a pipe.")
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
 @click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
@@ -105,17 +105,18 @@ def _check(options: Asked) -> None:
         raise click.UsageError("--plain and --json both fill the terminal: take one")
 
 
-def _run(bundle_path, reach, runtime: str, options: Asked, limits) -> int:
+def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int:
     from kd_edge.live.facts import facts_of
     from kd_edge.live.host import Host
     from kd_edge.live.session import Session
     from kd_edge.pipeline.boards.bundle_image import load_board_bundle
     from kd_edge.pipeline.live_board import open_live
+    from kd_edge.runtimes.registry import ORACLE
 
     bundle = None if bundle_path is None else load_board_bundle(bundle_path)
     host, known = None, {}
     if bundle is not None:
-        host = Host(bundle.model_path, bundle.manifest.front_end, runtime=runtime)
+        host = Host(bundle.model_path, bundle.manifest.front_end, runtime=runtime or ORACLE)
         known = {
             "classes": bundle.manifest.class_names,
             "front_end": host.front_end,

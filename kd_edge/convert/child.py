@@ -39,6 +39,7 @@ def _end_with_parent() -> None:
 
 def _convert(job: dict) -> bytes:
     from kd_edge.convert.converter import convert_model
+    from kd_edge.convert.routes import from_json
 
     model = load_keras(Path(job["keras"]))
     calibration = None
@@ -47,7 +48,10 @@ def _convert(job: dict) -> bytes:
             calibration = {name: arrays[f"input_{i}"] for i, name in enumerate(job["input_order"])}
     try:
         return convert_model(
-            model, fmt=job["fmt"], input_order=job["input_order"], calibration=calibration
+            model,
+            route=from_json(job["route"]),
+            input_order=job["input_order"],
+            calibration=calibration,
         )
     except KdEdgeError:
         raise

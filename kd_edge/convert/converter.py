@@ -1,47 +1,50 @@
-"""TensorFlow's converter with the settings of each format; run in the child process only."""
+"""TensorFlow's converter on one route; run in the child process only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.convert import edit, fused
-from kd_edge.convert.calibration import private_call, state_reset_for_each_sample
-from kd_edge.convert.int16 import int16_from_int8
+from kd_edge.convert.calibration import state_reset_for_each_sample
 from kd_edge.convert.operators import check_operators
-
-_QUANTIZE_PARAMETERS = (
-    *("self", "result", "input_type", "output_type", "activations_type", "bias_type"),
-    *("allow_float", "enable_variable_quantization", "debug_options"),
-)
+from kd_edge.convert.routes import Route
 
 
 def convert_model(
-    model, *, fmt: str, input_order: Sequence[str], calibration: Mapping[str, np.ndarray] | None
+    model,
+    *,
+    route: Route,
+    input_order: Sequence[str],
+    calibration: Mapping[str, np.ndarray] | None,
 ) -> bytes:
     """A functional Keras model as TFLite bytes, checked.
 
     Args:
         model: one output, inputs named as `input_order`.
-        fmt: one of `kd_edge.convert.FORMATS`.
-        calibration: input name -> (n, ...) float32; needed for int8 and int16x8.
+        route: to the format.
+        calibration: input name -> (n, ...) float32; needed for integer formats.
 
     Raises:
         KdEdgeError KD_CONVERTER_REFUSED, KD_UNSUPPORTED_OP, KD_SHAPE.
     """
     _check_model(model, input_order)
     n_lstm = len(fused.lstm_layers(model))
-    from_int8 = fmt == "int16x8" and n_lstm > 0
+    if n_lstm and route.with_lstm:
+        route = route.with_lstm
     converter = _converter(model, input_order)
-    _SETTINGS["int8" if from_int8 else fmt](converter, calibration, input_order)
+    keys = _keys(input_order) if calibration else {}
+    route.settings(
+        converter, {key: np.asarray(calibration[n], np.float32) for key, n in keys.items()}
+    )
     with state_reset_for_each_sample():
         content = converter.convert()
     schema_model = unpack(_finished(content, input_order))
-    if from_int8:
-        int16_from_int8(schema_model)
+    if route.edit:
+        route.edit(schema_model)
     finished = pack(schema_model)
     check_operators(read_tflite(finished), n_lstm=n_lstm)
     return finished
@@ -103,76 +106,3 @@ def _finished(content: bytes, input_order: Sequence[str]) -> bytes:
     edit.name_output(model, "logits")
     edit.drop_metadata(model)
     return pack(model)
-
-
-# --- settings of each format ---
-
-
-def _float32(converter, calibration, input_order) -> None:
-    """The converter's own defaults."""
-
-
-def _float16(converter, calibration, input_order) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-
-
-def _dynamic(converter, calibration, input_order) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    # tflite-runtime 2.14 knows no FULLY_CONNECTED with a scale for each channel.
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-
-
-def _int8(converter, calibration, input_order) -> None:
-    import tensorflow as tf
-
-    _calibrated(converter, calibration, input_order)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-
-
-def _int16x8(converter, calibration, input_order) -> None:
-    import tensorflow as tf
-
-    _calibrated(converter, calibration, input_order)
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    ]
-    converter.inference_input_type = converter.inference_output_type = tf.int16
-
-
-_SETTINGS: dict[str, Callable] = {
-    "float32": _float32,
-    "float16": _float16,
-    "dynamic": _dynamic,
-    "int8": _int8,
-    "int16x8": _int16x8,
-}
-
-
-def _calibrated(converter, calibration: Mapping[str, np.ndarray], input_order) -> None:
-    import tensorflow as tf
-
-    keys = _keys(input_order)
-    arrays = {key: np.asarray(calibration[name], np.float32) for key, name in keys.items()}
-    n_samples = len(next(iter(arrays.values())))
-
-    def samples():
-        for index in range(n_samples):
-            yield {key: array[index : index + 1] for key, array in arrays.items()}
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = samples
-    quantize = private_call(type(converter), "_quantize", _QUANTIZE_PARAMETERS)
-
-    def quantize_unclipped(result, *args, **kwargs):
-        # Ranges must be those of the cells as Keras has them, not clipped at 10.
-        model = unpack(bytes(result))
-        edit.clear_cell_clip(model)
-        return quantize(converter, pack(model), *args, **kwargs)
-
-    converter._quantize = quantize_unclipped

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import operator_name
-from kd_edge.convert.operators import LSTM
+from kd_edge.base.flatbuffer import LSTM, operator_name
 
 
 def clear_cell_clip(model) -> None:

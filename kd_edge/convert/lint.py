@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
+from kd_edge.base.flatbuffer import LSTM, Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.convert.loss import TensorLoss, attribute_loss, collect_activations
-from kd_edge.convert.operators import LSTM, check_layers
+from kd_edge.convert.operators import check_layers
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES
 
 __all__ = ["RULES", "LintFinding", "TensorLoss", "attribute_loss", "collect_activations", "lint"]
 
-# Measured: LiteRT 2.3 gives a constant for an int8 LSTM whose output scale is below this.
-LITERT_SMALLEST_LSTM_SCALE = 0.0018
 # Of a tensor's values at an end of its range; calibration leaves fewer out.
 SATURATED_FRACTION = 0.02
 
@@ -106,19 +105,22 @@ def _lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFi
         )
 
 
-def _litert_lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFinding]:
+def _small_lstm_scale(model: TfliteModel, activations: Activations) -> Iterator[LintFinding]:
+    limits = [r for r in RUNTIMES.values() if r.smallest_lstm_scale is not None]
     for op, output in _int8_lstms(model):
-        if not output.scales or output.scales[0] >= LITERT_SMALLEST_LSTM_SCALE:
-            continue
-        yield LintFinding(
-            "KD_LINT_LITERT_LSTM_SCALE",
-            "warning",
-            f"the LSTM's output scale {output.scales[0]:.3g} is below "
-            f"{LITERT_SMALLEST_LSTM_SCALE}: LiteRT may give a constant, TFLite Micro is right",
-            _place(model, op),
-            "use the float form in LiteRT, or train longer: an LSTM that hardly moves has a "
-            "small scale",
-        )
+        for runtime in limits:
+            if not output.scales or output.scales[0] >= runtime.smallest_lstm_scale:
+                continue
+            yield LintFinding(
+                "KD_LINT_LITERT_LSTM_SCALE",
+                "warning",
+                f"the LSTM's output scale {output.scales[0]:.3g} is below "
+                f"{runtime.smallest_lstm_scale}: {runtime.title} may give a constant, "
+                f"{RUNTIMES[ORACLE].title} is right",
+                _place(model, op),
+                f"use the float form in {runtime.title}, or train longer: an LSTM that hardly "
+                "moves has a small scale",
+            )
 
 
 def _saturated(model: TfliteModel, activations: Activations) -> Iterator[LintFinding]:
@@ -199,7 +201,7 @@ def _padding(model: TfliteModel, activations: Activations) -> Iterator[LintFindi
 RULES: tuple[Rule, ...] = (
     _constant_output,
     _lstm_scale,
-    _litert_lstm_scale,
+    _small_lstm_scale,
     _saturated,
     _width_wrong,
     _padding,

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import Operator, TfliteModel
-
-LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+from kd_edge.base.flatbuffer import LSTM, Operator, TfliteModel
 
 # Operators of the flatbuffer schema that TFLite Micro has kernels for, as in
 # tensorflow/tflite-micro at 90b983c, tensorflow/lite/micro/micro_mutable_op_resolver.h; without

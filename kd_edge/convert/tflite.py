@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import write_bytes
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.formats import FORMATS, Format
 from kd_edge.base.processes import python_command, python_environment
-from kd_edge.convert import FORMATS
-from kd_edge.convert.operators import LSTM
+from kd_edge.convert.routes import ROUTES, as_json
+from kd_edge.runtimes.registry import who_takes
 
-CALIBRATED_FORMATS = ("int8", "int16x8")
 _TIMEOUT_S = 600.0
 
 
@@ -28,9 +28,9 @@ class Conversion:
     """One `.tflite` file that was written.
 
     Attributes:
-        fmt: one of `kd_edge.convert.FORMATS`.
+        fmt: a key of `FORMATS`.
         operators: names in execution order.
-        runtimes: which take it: 'litert', 'tflite-runtime', 'tflm'.
+        runtimes: which take it, keys of `RUNTIMES`.
         notes: sentences that belong beside the file.
     """
 
@@ -59,8 +59,8 @@ def convert(
     Args:
         keras_path: a `.keras` file with logits as its only output.
         out: written at once or not at all.
-        fmt: one of `kd_edge.convert.FORMATS`.
-        calibration: input name -> (n, ...) float32, of the training part; for int8 and int16x8.
+        fmt: a key of `FORMATS`.
+        calibration: input name -> (n, ...) float32, of the training part; for integer formats.
         timeout_s: after which the child is ended.
 
     Raises:
@@ -70,41 +70,29 @@ def convert(
             KD_CONVERTER_CRASH: the child died or took too long. KD_MISSING_PACKAGE: TensorFlow.
             KD_OUTPUT: `out` cannot be written.
     """
-    _check_arguments(keras_path, fmt, input_order, calibration)
+    form = FORMATS.find(fmt)
+    _check_arguments(keras_path, form, input_order, calibration)
     with tempfile.TemporaryDirectory(prefix="kd-edge-convert-") as folder:
-        job = _write_job(Path(folder), keras_path, fmt, input_order, calibration)
+        job = _write_job(Path(folder), keras_path, form, input_order, calibration)
         content = _run_child(job, Path(folder), timeout_s)
     model = read_tflite(content)
     write_bytes(Path(out), content)
     operators = tuple(op.name for op in model.operators)
-    runtimes, notes = _who_takes(fmt, LSTM in operators)
+    runtimes, notes = who_takes(form, operators)
     return Conversion(Path(out), fmt, len(content), model.sha256, operators, runtimes, notes)
 
 
-def _who_takes(fmt: str, has_lstm: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if fmt in ("float16", "dynamic"):
-        return ("litert", "tflite-runtime"), ("TFLite Micro does not take this format",)
-    if fmt == "int16x8" and has_lstm:
-        return ("tflm",), ("TFLite Micro's reference kernels only: not LiteRT, not CMSIS-NN",)
-    return ("litert", "tflite-runtime", "tflm"), ()
-
-
-def _check_arguments(keras_path: Path, fmt: str, input_order, calibration) -> None:
-    if fmt not in FORMATS:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"there is no format '{fmt}'{nearest(fmt, FORMATS)}",
-            hint=f"formats: {', '.join(FORMATS)}",
-        )
+def _check_arguments(keras_path: Path, form: Format, input_order, calibration) -> None:
     if not Path(keras_path).is_file():
         raise KdEdgeError("KD_NO_FILE", "there is no such Keras model", where=str(keras_path))
-    if fmt not in CALIBRATED_FORMATS:
+    if not form.integer:
         return
     given = dict(calibration or {})
     if sorted(given) != sorted(input_order) or len({len(array) for array in given.values()}) != 1:
         raise KdEdgeError(
             "KD_SHAPE",
-            f"{fmt} needs as many calibration windows for each of the inputs {list(input_order)}",
+            f"{form.name} needs as many calibration windows for each of the inputs "
+            f"{list(input_order)}",
             where=", ".join(f"{name}: {len(array)}" for name, array in given.items()) or "none",
         )
     for name, array in given.items():
@@ -116,15 +104,16 @@ def _check_arguments(keras_path: Path, fmt: str, input_order, calibration) -> No
             )
 
 
-def _write_job(folder: Path, keras_path, fmt: str, input_order, calibration) -> Path:
+def _write_job(folder: Path, keras_path, form: Format, input_order, calibration) -> Path:
     arrays = None
-    if fmt in CALIBRATED_FORMATS:
+    if form.integer:
         arrays = folder / "calibration.npz"
         np.savez(arrays, **{f"input_{i}": calibration[n] for i, n in enumerate(input_order)})
     job = folder / "job.json"
     content = {
         "keras": str(Path(keras_path).resolve()),
-        "fmt": fmt,
+        "fmt": form.name,
+        "route": as_json(ROUTES.find(form.name)),
         "input_order": list(input_order),
         "calibration": str(arrays) if arrays else None,
         "out": str(folder / "model.tflite"),

@@ -10,7 +10,7 @@ import numpy as np
 from firmware_export.front_end import model_front_end
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.examples.raw import quantised_window
-from kd_edge.runtimes.registry import RUNTIMES, open_session
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, open_session
 
 
 class Host:
@@ -30,7 +30,7 @@ class Host:
         KdEdgeError: as `open_session` and `model_front_end`.
     """
 
-    def __init__(self, model: Path, front_end: FrontEndConstants, *, runtime: str = "tflm"):
+    def __init__(self, model: Path, front_end: FrontEndConstants, *, runtime: str = ORACLE):
         self._session = open_session(runtime, model)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._session.inputs)

@@ -10,6 +10,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.measure.results import Arena
 from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.tflm import TFLM
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 _SECTION = re.compile(r"'([^']+)' used (\d+) bytes")
@@ -28,7 +29,7 @@ def measure_arena(path: Path) -> Arena:
         KdEdgeError KD_UNSUPPORTED_OP: the interpreter ended its process on this model.
     """
     # Opening it here first turns a bad or unsupported model into an error that says so.
-    generous = open_session("tflm", path).arena_bytes
+    generous = open_session(TFLM.name, path).arena_bytes
     done = run_program(
         python_command("kd_edge.measure.arena_child", str(Path(path).resolve()), str(generous)),
         environment=python_environment(),

@@ -34,7 +34,7 @@ class BundledFormat:
     """One `.tflite` file of a model.
 
     Attributes:
-        format: 'float32', 'float16', 'dynamic', 'int8' or 'int16x8'.
+        format: a key of `FORMATS`.
         runtimes: names of the runtimes that take it.
         notes: what its reader must know, e.g. why only one runtime takes it.
     """

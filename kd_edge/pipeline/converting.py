@@ -10,15 +10,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import FORMATS
 from kd_edge.base.sources import code_digest
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained
 from kd_edge.recipe import Recipe
-
-# Formats that may be refused for some models without failing the build: said in the report.
-OPTIONAL_FORMATS = ("int16x8",)
 
 
 def convert_models(
@@ -87,7 +85,7 @@ class _Converter:
 
     def convert(self, model: Trained, fmt: str) -> BundledFormat | str:
         """One format of one model; the reason as a sentence where an optional one is refused."""
-        file = f"{model.name}.{fmt}.tflite"
+        file = FORMATS[fmt].file(model.name)
         key = key_of(
             code_digest(__name__),  # a refusal is kept without a stage that would add it
             model.sha256,
@@ -108,7 +106,7 @@ class _Converter:
                 lambda: asdict(self._make(model, fmt, file)),
             )
         except KdEdgeError as error:
-            if fmt in OPTIONAL_FORMATS and error.code == "KD_CONVERTER_REFUSED":
+            if FORMATS[fmt].optional and error.code == "KD_CONVERTER_REFUSED":
                 stages.keep(refusal, key, error.message)
                 return error.message
             raise

@@ -14,6 +14,7 @@ from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.formats import SHIPPED
 from kd_edge.base.version import __version__
 from kd_edge.pipeline.bundle import Manifest, StoredWindows
 from kd_edge.pipeline.context import Context
@@ -21,13 +22,14 @@ from kd_edge.pipeline.proof import Proven
 from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms
-from kd_edge.runtimes.results import Parity, Side
+from kd_edge.runtimes.registry import ORACLE
+from kd_edge.runtimes.results import PLAIN_C, Parity, Side
 from kd_edge.tasks import Task, find_task
 
 GOLDEN_FILE = "golden.npz"
 FIRMWARE_FOLDER = "firmware"
 PLAIN_C_FOLDER = "aot"  # in firmware/
-PLAIN_C, ORACLE = Side("int8", "plain-c"), Side("int8", "tflm")
+_PLAIN_C, _ORACLE = Side(SHIPPED, PLAIN_C), Side(SHIPPED, ORACLE)
 _HOW = "golden vectors; the portable sources, compiled and run on this host"
 
 
@@ -57,7 +59,7 @@ def export_firmware(
     says so; likewise no plain C of a model that the engine refuses.
     """
     model = manifest.model(manifest.product)
-    int8 = context.out / model.format("int8").file
+    int8 = context.out / model.format(SHIPPED).file
     windows = next(iter(context.data.tests.values())).only(model.inputs)
     golden = make_golden(int8, windows, context.recipe.firmware.golden_vectors, context.recipe.seed)
     _write_golden(context, windows.take(golden.window_indices).inputs, golden)
@@ -74,7 +76,7 @@ def export_firmware(
     arena = next(
         r.arena
         for r in proven.rows
-        if r.model == model.name and r.format == "int8" and r.runtime == "tflm"
+        if r.model == model.name and r.format == SHIPPED and r.runtime == ORACLE
     )
     settings = FirmwareSettings(
         name=manifest.title,
@@ -136,8 +138,8 @@ def _compared(
     parity = compare_forms(
         scale * answers.astype(np.float64),
         scale * expected.astype(np.float64),
-        PLAIN_C,
-        ORACLE,
+        _PLAIN_C,
+        _ORACLE,
         task=task,
         step=scale,
     )

@@ -14,14 +14,15 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import REFERENCE, SHIPPED
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.examples import spread_evenly
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
 from kd_edge.report.tree import Finding, Gate
-from kd_edge.runtimes.registry import RUNTIMES, available, open_session
-from kd_edge.runtimes.results import Parity, Side
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_session
+from kd_edge.runtimes.results import KERAS, Parity, Side
 from kd_edge.runtimes.session import run_windows
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
@@ -32,8 +33,8 @@ LOOKED_AT = 32
 # A gate on agreement that misses so much more than its limit says so: see `blind_spot`.
 _SAID_FROM = 0.03
 
-_FLOAT = Side("keras", "keras")
-_BOARD = Side("int8", "tflm")
+_FLOAT = Side(KERAS, KERAS)
+_BOARD = Side(SHIPPED, ORACLE)
 
 
 @dataclass(frozen=True)
@@ -135,17 +136,17 @@ class _Held:
         self._task = find_task(recipe.task)
         self._model = model
         self._folder = folder
-        self._int8 = folder / model.format("int8").file
+        self._int8 = folder / model.format(SHIPPED).file
         parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
         self._parts = parts
         self._recordings = np.concatenate([part.groups.recording for part in parts.values()])
         # Side -> which held-out windows it has right.
         self._right = {_FLOAT: self._are_right(held_out.logits[model.name])}
         for runtime in RUNTIMES:
-            if runtime in model.format("int8").runtimes and available(runtime):
+            if runtime in model.format(SHIPPED).runtimes and available(runtime):
                 session = open_session(runtime, self._int8)
                 answers = {name: run_windows(session, p).logits for name, p in parts.items()}
-                self._right[Side("int8", runtime)] = self._are_right(answers)
+                self._right[Side(SHIPPED, runtime)] = self._are_right(answers)
 
     def lints(self) -> list[Finding]:
         """What the int8 file's lints find."""
@@ -169,7 +170,7 @@ class _Held:
         """How often an int8 runtime gives TFLite Micro's class, and the accuracy it costs."""
         for found in parity:
             mine = (found.kind, found.model, found.right) == ("runtimes", self._model.name, _BOARD)
-            if not mine or found.left.format != "int8":
+            if not mine or found.left.format != SHIPPED:
                 continue
             limit = self._recipe.proof.min_agreement
             same = found.n_windows - found.n_differing
@@ -232,8 +233,8 @@ class _Held:
         )  # fmt: skip
 
     def _accuracy_error(self, gate: Gate) -> KdEdgeError:
-        float32 = self._folder / self._model.format("float32").file
-        worst = attribute_loss(float32, self._int8, self._some_windows())
+        reference = self._folder / self._model.format(REFERENCE).file
+        worst = attribute_loss(reference, self._int8, self._some_windows())
         tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
         left, right = (100 * float(np.mean(self._right[s])) for s in (_FLOAT, gate.tested))
         return KdEdgeError(

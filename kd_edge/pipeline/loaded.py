@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import SHIPPED
 from kd_edge.base.front_end import Counts, lsb_of
 from kd_edge.base.quantisation import dequantize
 from kd_edge.examples.raw import cut_counts
@@ -109,7 +110,7 @@ def load(folder: str | Path) -> LoadedBundle:
     """
     folder = Path(folder)
     manifest = load_manifest(folder)
-    int8 = manifest.model(manifest.product).format("int8")
+    int8 = manifest.model(manifest.product).format(SHIPPED)
     if int8 is None:
         raise KdEdgeError(
             "KD_NO_FILE",

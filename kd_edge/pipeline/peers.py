@@ -16,6 +16,7 @@ from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained, predict
 from kd_edge.report.tree import FoldResult, Row
+from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Accuracy
 
@@ -47,7 +48,7 @@ def _baseline_row(context: Context, name: str) -> Row:
         role="baseline",
         architecture=name,
         format="",
-        runtime="scikit-learn",
+        runtime=SCIKIT_LEARN,
         parameters=None,
         size=None,
         accuracy=_FIGURES.validate_python(value),
@@ -84,8 +85,8 @@ def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answer
             model="teachers together",
             role="ensemble",
             architecture=method,
-            format="keras",
-            runtime="keras",
+            format=KERAS,
+            runtime=KERAS,
             parameters=None,
             size=None,
             accuracy=figures,

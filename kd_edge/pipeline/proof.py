@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kd_edge.base.formats import REFERENCE, SHIPPED
 from kd_edge.examples import Examples
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
@@ -23,16 +24,16 @@ from kd_edge.pipeline.bundle import (
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes
-from kd_edge.runtimes.registry import RUNTIMES, available, open_session
-from kd_edge.runtimes.results import Parity, Side
+from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available, open_session
+from kd_edge.runtimes.results import KERAS, Parity, Side
 from kd_edge.runtimes.session import run_windows
 from kd_edge.tasks import find_task
 
-# Formats whose answers are compared with Keras and between runtimes.
-COMPARED_FORMATS = ("float32", "int8")
 # The forms that are compared with each other.
-_KERAS = Side("keras", "keras")
-_FORMS = (Side("float32", "litert"), Side("int8", "tflm"))
+_KERAS = Side(KERAS, KERAS)
+_FORMS = (Side(REFERENCE, ON_PHONES), Side(SHIPPED, ORACLE))
+# Formats whose answers are compared with Keras and between runtimes.
+_COMPARED = tuple(side.format for side in _FORMS)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Prover:
         jobs = list(self._jobs())
         rows = []
         for done, (model, fmt, runtime) in enumerate(jobs):
-            what = f"{model.name} {fmt.format if fmt else 'keras'} on {runtime}"
+            what = f"{model.name} {fmt.format if fmt else KERAS} on {runtime}"
             self._tell(what, done, len(jobs))
             rows.append(self._row(model, fmt, runtime) if fmt else self._keras_row(model))
         self._tell("parity", len(jobs), len(jobs))
@@ -92,7 +93,7 @@ class Prover:
     def _jobs(self) -> Iterator[tuple[BundledModel, BundledFormat | None, str]]:
         for model in self._manifest.models:
             if model.name in self._stored.logits:
-                yield model, None, "keras"
+                yield model, None, KERAS
             for fmt in model.formats:
                 for runtime in RUNTIMES:
                     if runtime in fmt.runtimes and available(runtime):
@@ -104,8 +105,8 @@ class Prover:
             model=model.name,
             role=model.role,
             architecture=model.architecture,
-            format="keras",
-            runtime="keras",
+            format=KERAS,
+            runtime=KERAS,
             parameters=model.parameters,
             size=None,
             accuracy={n: self._task.score(logits[n], w) for n, w in self._tests.items()},
@@ -122,7 +123,7 @@ class Prover:
             for name, part in windows.items()
             if name != PARITY_PART
         }
-        if fmt.format in COMPARED_FORMATS and model.role == "student":
+        if fmt.format in _COMPARED and model.role == "student":
             answers = run_windows(session, windows[PARITY_PART])
             self._answers[model.name, Side(fmt.format, runtime)] = _Kept(
                 answers.logits, session.outputs[0].scale
@@ -139,7 +140,7 @@ class Prover:
             latency=measure_latency(
                 runtime, path, windows[PARITY_PART], n_runs=self._settings.latency_runs
             ),
-            arena=measure_arena(path) if runtime == "tflm" else None,
+            arena=measure_arena(path) if RUNTIMES[runtime].has_arena else None,
             notes=fmt.notes,
         )
 
@@ -153,21 +154,21 @@ class Prover:
                 continue
             windows = self._windows(model)[PARITY_PART]
             for fmt in model.formats:
-                if fmt.format in COMPARED_FORMATS:
+                if fmt.format in _COMPARED:
                     yield from self._between_runtimes(model, fmt, windows)
             yield from self._between_forms(model)
 
     def _between_runtimes(
         self, model: BundledModel, fmt: BundledFormat, windows: Examples
     ) -> Iterator[Parity]:
-        """TFLite Micro against every other runtime: it is the oracle for a board."""
-        if "tflm" not in fmt.runtimes or not available("tflm"):
+        """The oracle for a board against every other runtime."""
+        if ORACLE not in fmt.runtimes or not available(ORACLE):
             return
         for runtime in RUNTIMES:
-            if runtime != "tflm" and runtime in fmt.runtimes and available(runtime):
+            if runtime != ORACLE and runtime in fmt.runtimes and available(runtime):
                 path = self._folder / fmt.file
                 parity = compare_runtimes(
-                    path, windows, runtime, "tflm", fmt=fmt.format, task=self._task
+                    path, windows, runtime, ORACLE, fmt=fmt.format, task=self._task
                 )
                 yield replace(parity, model=model.name)
 

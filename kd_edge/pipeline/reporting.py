@@ -17,24 +17,16 @@ from kd_edge.pipeline.bundle import REPORT_FILE
 from kd_edge.report.html import render_html
 from kd_edge.report.json import to_json
 from kd_edge.report.tree import Provenance, Report, SampleWindow
+from kd_edge.runtimes.registry import RUNTIMES
 
 HTML_FILE = "report.html"
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "keras",
-    "tensorflow",
-    "scikit-learn",
-    "ai-edge-litert",
-    "tflite-micro",
-    "tflite-runtime",
-)
+_PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
     """Versions of kd-edge and of what its figures depend on; what is not installed is absent."""
     found = {"kd-edge": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
+    for name in (*_PACKAGES, *(runtime.distribution for runtime in RUNTIMES.values())):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

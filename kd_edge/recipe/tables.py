@@ -24,11 +24,25 @@ from pydantic import (
 
 from kd_edge.base.errors import nearest
 from kd_edge.base.files import sha256_text
+from kd_edge.base.formats import FORMATS, default_formats
+from kd_edge.base.registry import Registry
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Format = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-Runtime = Literal["litert", "tflite-runtime", "tflm"]
+
+
+def _named_in(table: Registry) -> AfterValidator:
+    """A name that the table has; another one is told with the nearest."""
+
+    def known(name: str) -> str:
+        if name not in table:
+            raise ValueError(table.unknown(name))
+        return name
+
+    return AfterValidator(known)
+
+
+FormatName = Annotated[str, _named_in(FORMATS)]
 
 
 def _plain(value: Any) -> Any:
@@ -273,17 +287,22 @@ class Conversion(_Table):
     max_int8_bytes: of the shipped student's `.tflite`.
     """
 
-    formats: tuple[Format, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
-    teacher_formats: tuple[Format, ...] = ("float32",)
+    formats: tuple[FormatName, ...] = Field(default_factory=lambda: default_formats("student"))
+    teacher_formats: tuple[FormatName, ...] = Field(
+        default_factory=lambda: default_formats("teacher")
+    )
     calibration_windows: Annotated[int, Field(ge=16)] = 256
     max_drop_points: Annotated[float, Field(ge=0)] = 1.0
     max_int8_bytes: PositiveInt | None = None
 
     @model_validator(mode="after")
-    def _float_and_int8(self):
-        missing = {"float32", "int8"} - set(self.formats)
+    def _required_formats(self):
+        required = [name for name, form in FORMATS.items() if form.required]
+        missing = [name for name in required if name not in self.formats]
         if missing:
-            raise ValueError(f"formats must hold float32 and int8; {', '.join(missing)} is missing")
+            raise ValueError(
+                f"formats must hold {' and '.join(required)}; {', '.join(missing)} is missing"
+            )
         return self
 
 
@@ -330,7 +349,7 @@ class Recipe(_Table):
     teachers: tuple[Model, ...] = ()
     students: Annotated[tuple[Student, ...], Field(min_length=1)]
     distillation: Distillation | None = None
-    conversion: Conversion = Conversion()
+    conversion: Conversion = Field(default_factory=Conversion)
     proof: Proof = Proof()
     firmware: Firmware = Firmware()
 

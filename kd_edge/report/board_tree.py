@@ -32,7 +32,7 @@ class Agreement:
     """A board's answers beside those of a runtime on this host, window by window.
 
     Attributes:
-        runtime: 'tflm' or 'litert'.
+        runtime: a key of `RUNTIMES`.
         same_scores: windows with every score the same, bit for bit.
         same_class: windows with the same largest score's class.
         largest_step: largest difference of one score, in steps of its scale.

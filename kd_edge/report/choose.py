@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kd_edge.base.formats import REFERENCE, formats_by_choice
 from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report import words
 from kd_edge.report.tree import Part, Report, Row
-from kd_edge.runtimes.results import Parity
+from kd_edge.runtimes.registry import runtimes_by_choice
+from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN, Parity
 from kd_edge.tasks.figures import Accuracy
 
-# The form that ships is the smallest a board can run; the others stand in where it was not made.
-FORMATS_BY_CHOICE = ("int8", "int16x8", "dynamic", "float16", "float32", "keras", "")
-# TFLite Micro is the oracle for a board.
-RUNTIMES_BY_CHOICE = ("tflm", "litert", "tflite-runtime", "keras", "scikit-learn")
 ROLES = ("student", "teacher", "ensemble", "baseline")
 
 
@@ -100,7 +98,11 @@ def parts_in_order(report: Report) -> tuple[ShownPart, ...]:
 
 
 def rows_in_order(report: Report) -> tuple[Row, ...]:
-    """The product first, then students, teachers, ensembles and baselines; smaller forms first."""
+    """The product first, then students, teachers, ensembles and baselines; smaller forms first.
+
+    Of one form, the row of the oracle for a board stands before the others.
+    """
+    forms, runtimes = forms_by_choice(), (*runtimes_by_choice(), KERAS, SCIKIT_LEARN)
 
     def place(row: Row) -> tuple[bool, int, int, int, int]:
         # Rows of one model stay together: models in the order that the report has them.
@@ -109,11 +111,16 @@ def rows_in_order(report: Report) -> tuple[Row, ...]:
             row.model != report.product,
             _rank(row.role, ROLES),
             first,
-            _rank(row.format, FORMATS_BY_CHOICE),
-            _rank(row.runtime, RUNTIMES_BY_CHOICE),
+            _rank(row.format, forms),
+            _rank(row.runtime, runtimes),
         )
 
     return tuple(sorted(report.rows, key=place))
+
+
+def forms_by_choice() -> tuple[str, ...]:
+    """Every form; what ships is the smallest a board can run, the others stand in for it."""
+    return (*formats_by_choice(), KERAS, "")
 
 
 def best_accuracy(
@@ -161,9 +168,9 @@ def of_product(report: Report, parity: Parity) -> bool:
 
 
 def _float_accuracy(report: Report, form: str, part: str) -> Accuracy | None:
-    if form in ("float32", "keras", ""):
+    if form in (REFERENCE, KERAS, ""):
         return None
-    for float_form in ("float32", "keras"):
+    for float_form in (REFERENCE, KERAS):
         _, accuracy = best_accuracy(report, report.product, float_form, part)
         if accuracy:
             return accuracy

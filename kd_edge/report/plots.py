@@ -5,21 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from kd_edge.base.formats import FORMATS
 from kd_edge.report import svg, words
-from kd_edge.report.choose import FORMATS_BY_CHOICE, ShownPart, best_accuracy, rows_in_order
+from kd_edge.report.choose import ShownPart, best_accuracy, forms_by_choice, rows_in_order
 from kd_edge.report.svg import GRID, INK, MUTED, PAPER, SERIES, Picture
 from kd_edge.report.tree import Curve, FoldResult, Report, Row
+from kd_edge.runtimes.results import KERAS
 from kd_edge.tasks.figures import Accuracy, GroupAccuracy
 
 RIGHT, WRONG = SERIES[0], SERIES[1]
-_MARKERS = {
-    "int8": "o",
-    "int16x8": "P",
-    "dynamic": "^",
-    "float16": "D",
-    "float32": "s",
-    "keras": "v",
-}
 _KERAS_BYTES_A_PARAMETER = 4
 
 
@@ -173,7 +167,7 @@ def _points(report: Report, part: ShownPart) -> list[tuple[Row, int, Accuracy]]:
             continue
         if row.size:
             points.append((row, row.size.file_bytes, accuracy))
-        elif row.parameters and row.format == "keras":
+        elif row.parameters and row.format == KERAS:
             points.append((row, _KERAS_BYTES_A_PARAMETER * row.parameters, accuracy))
     return points
 
@@ -182,8 +176,8 @@ def _point(axes, x: int, accuracy: Accuracy, colour: str, form: str) -> None:
     middle, bounds = 100 * accuracy.accuracy, accuracy.interval
     reach = [[max(0.0, middle - 100 * bounds.low)], [max(0.0, 100 * bounds.high - middle)]]
     axes.errorbar(
-        [x], [middle], reach, color=colour, marker=_MARKERS.get(form, "o"), markersize=7,
-        markerfacecolor="none" if form == "keras" else colour, elinewidth=1, linestyle="",
+        [x], [middle], reach, color=colour, marker=_marker(form), markersize=7,
+        markerfacecolor="none" if form == KERAS else colour, elinewidth=1, linestyle="",
     )  # fmt: skip
 
 
@@ -196,16 +190,23 @@ def _tradeoff_legend(figure, points, colours: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     used = {row.format for row, _, _ in points}
-    forms = [form for form in FORMATS_BY_CHOICE if form in used]
+    forms = [form for form in forms_by_choice() if form in used]
     models = list(dict.fromkeys(row.model for row, _, _ in points))
     handles = [Line2D([], [], color=colours[m], linewidth=3) for m in models]
     names = [words.shorten(model, 28) for model in models]
     for form in forms:
-        face = "none" if form == "keras" else MUTED
-        style = {"marker": _MARKERS.get(form, "o"), "markerfacecolor": face, "linestyle": ""}
+        face = "none" if form == KERAS else MUTED
+        style = {"marker": _marker(form), "markerfacecolor": face, "linestyle": ""}
         handles.append(Line2D([], [], color=MUTED, **style))
         names.append(form)
     figure.legend(handles, names, loc="outside lower left", ncol=5, columnspacing=1.2)
+
+
+def _marker(form: str) -> str:
+    """Matplotlib's, of a form; a dot for one that is unknown here."""
+    if form == KERAS:
+        return "v"
+    return FORMATS[form].marker if form in FORMATS else "o"
 
 
 def _who(row: Row) -> str:

@@ -66,8 +66,8 @@ class Row:
         model: name in the recipe.
         role: 'teacher', 'ensemble', 'student' or 'baseline'.
         architecture: name in the model registry, or the baseline's.
-        format: 'keras', 'float32', 'float16', 'dynamic', 'int8', 'int16x8'; '' for baselines.
-        runtime: 'keras', 'litert', 'tflite-runtime', 'tflm', 'scikit-learn'.
+        format: a key of `FORMATS`, or 'keras'; '' for baselines.
+        runtime: a key of `RUNTIMES`, 'keras' or 'scikit-learn'.
         parameters: trainable and not; None for baselines.
         accuracy: part name -> figure, the honest part first; empty where not measured.
         notes: e.g. 'runs in TFLite Micro only'.

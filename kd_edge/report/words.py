@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from kd_edge.report.tree import FlashSection, Gate, Part
-from kd_edge.runtimes.results import Side
+from kd_edge.runtimes.registry import RUNTIMES
+from kd_edge.runtimes.results import PLAIN_C, TITLES, Side
 from kd_edge.tasks.figures import Accuracy, Interval
 
 NOT_MEASURED = "not measured"
 
-RUNTIME_NAMES = {
-    "keras": "Keras",
-    "litert": "LiteRT",
-    "tflite-runtime": "tflite-runtime",
-    "tflm": "TFLite Micro",
-    "plain-c": "plain C",
-    "scikit-learn": "scikit-learn",
-}
-
 
 def runtime_name(runtime: str) -> str:
     """The runtime's own name for itself; unknown names stay as they are."""
-    return RUNTIME_NAMES.get(runtime, runtime)
+    return RUNTIMES[runtime].title if runtime in RUNTIMES else TITLES.get(runtime, runtime)
 
 
 def side(of: Side) -> str:
     """'Keras', 'int8 on LiteRT', 'int8 as plain C'."""
     if of.format == of.runtime:
         return runtime_name(of.runtime)
-    return f"{of.format} {'as' if of.runtime == 'plain-c' else 'on'} {runtime_name(of.runtime)}"
+    return f"{of.format} {'as' if of.runtime == PLAIN_C else 'on'} {runtime_name(of.runtime)}"
 
 
 def percent(fraction: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.tensors import match_inputs
 from kd_edge.examples import Examples, spread_evenly
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import ORACLE, open_session
 from kd_edge.runtimes.session import model_inputs, one_window
 
 
@@ -43,7 +43,7 @@ def make_golden(path: Path, windows: Examples, n: int, seed: int) -> GoldenVecto
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
     indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
-    session = open_session("tflm", path)
+    session = open_session(ORACLE, path)
     arrays = model_inputs(session, windows.take(indices))
     outputs = [session.run(one_window(arrays, i))[0] for i in range(len(indices))]
     return GoldenVectors(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import LSTM
+from kd_edge.base.formats import Format
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.runtimes.native_stderr import caught_stderr
 from kd_edge.runtimes.session import Session
@@ -90,6 +92,13 @@ class InterpreterSession(Session):
             where=" ".join(f"{error} {log}".split()),
             hint="choose another format or runtime for this model",
         )
+
+
+def refuses_wide_lstm(form: Format, operators: Collection[str]) -> str:
+    """Integer LSTMs are computed on 8 bits alone: a reason, or ''."""
+    if form.integer and form.value_bits > 8 and LSTM in operators:
+        return "TFLite Micro's reference kernels only: not LiteRT, not CMSIS-NN"
+    return ""
 
 
 def _spec(details: dict) -> TensorSpec:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from kd_edge.runtimes.interpreter import InterpreterSession
+from kd_edge.runtimes.interpreter import InterpreterSession, refuses_wide_lstm
+from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.session import Session
 
 
@@ -15,3 +16,19 @@ def open_litert(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
     return InterpreterSession(
         module, "LiteRT", path, preserve_tensors=preserve_tensors, threads=threads
     )
+
+
+LITERT = Runtime(
+    name="litert",
+    title="LiteRT",
+    summary="the LiteRT runtime",
+    package="ai_edge_litert",
+    distribution="ai-edge-litert",
+    install="pip install kd-edge",
+    open=open_litert,
+    refuses=refuses_wide_lstm,
+    required=True,
+    on_phones=True,
+    # Measured: LiteRT 2.3 gives a constant for such an LSTM.
+    smallest_lstm_scale=0.0018,
+)

@@ -1,75 +1,54 @@
-"""The runtimes by name. Adding one is one entry here and one class with Session's methods."""
+"""The runtimes by name. Adding one is a record of its own with its `Session`, and one line here."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
-from kd_edge.base.errors import KdEdgeError, nearest
-from kd_edge.runtimes.litert import open_litert
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import Format
+from kd_edge.base.registry import Registry
+from kd_edge.runtimes.litert import LITERT
+from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.session import Session
-from kd_edge.runtimes.tflite_runtime import open_tflite_runtime
-from kd_edge.runtimes.tflm import open_tflm
+from kd_edge.runtimes.tflite_runtime import TFLITE_RUNTIME
+from kd_edge.runtimes.tflm import TFLM
 
-
-@dataclass(frozen=True)
-class Runtime:
-    """Something that runs a `.tflite`.
-
-    Attributes:
-        title: for people.
-        module: importable where the runtime is installed.
-        distribution: the package that brings it.
-        install: how to get it.
-        open: (path, *, preserve_tensors, threads) -> Session.
-    """
-
-    title: str
-    module: str
-    distribution: str
-    install: str
-    open: Callable[..., Session]
-
-
-RUNTIMES: dict[str, Runtime] = {
-    "litert": Runtime(
-        title="LiteRT",
-        module="ai_edge_litert",
-        distribution="ai-edge-litert",
-        install="pip install kd-edge",
-        open=open_litert,
-    ),
-    "tflite-runtime": Runtime(
-        title="tflite-runtime",
-        module="tflite_runtime",
-        distribution="tflite-runtime",
-        install="with Python 3.11: pip install 'tflite-runtime==2.14.0' 'numpy<2'",
-        open=open_tflite_runtime,
-    ),
-    "tflm": Runtime(
-        title="TFLite Micro",
-        module="tflite_micro",
-        distribution="tflite-micro",
-        install="pip install kd-edge (Linux and macOS; the wheel is a daily build)",
-        open=open_tflm,
-    ),
-}
+RUNTIMES: Registry[Runtime] = Registry("runtime", (LITERT, TFLITE_RUNTIME, TFLM), home=__name__)
+# What a board's answers are held against, and what float forms are proved on.
+ORACLE = next(name for name, runtime in RUNTIMES.items() if runtime.oracle)
+ON_PHONES = next(name for name, runtime in RUNTIMES.items() if runtime.on_phones)
 
 
 def available(runtime: str) -> bool:
     """Whether the runtime's package is installed. Raises KD_UNKNOWN_NAME."""
-    return importlib.util.find_spec(_runtime(runtime).module) is not None
+    return importlib.util.find_spec(RUNTIMES.find(runtime).package) is not None
 
 
 def version(runtime: str) -> str | None:
     """Version of the runtime's package, None where it is not installed. Raises KD_UNKNOWN_NAME."""
     try:
-        return importlib.metadata.version(_runtime(runtime).distribution)
+        return importlib.metadata.version(RUNTIMES.find(runtime).distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def who_takes(form: Format, operators: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the runtimes that take a model of a format, and why the others do not.
+
+    Args:
+        operators: of the model, by name.
+    """
+    reasons = {name: each.refuses(form, operators) for name, each in RUNTIMES.items()}
+    takers = tuple(name for name, reason in reasons.items() if not reason)
+    return takers, tuple(dict.fromkeys(filter(None, reasons.values())))
+
+
+def runtimes_by_choice() -> tuple[str, ...]:
+    """Every runtime, the oracle for a board first."""
+    return tuple(sorted(RUNTIMES, key=lambda name: not RUNTIMES[name].oracle))
 
 
 def open_session(
@@ -87,7 +66,7 @@ def open_session(
         KdEdgeError KD_UNKNOWN_NAME, KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_TFLITE,
             KD_UNSUPPORTED_OP, or KD_USAGE for threads that the runtime does not have.
     """
-    entry = _runtime(runtime)
+    entry = RUNTIMES.find(runtime)
     if not available(runtime):
         raise KdEdgeError(
             "KD_MISSING_PACKAGE",
@@ -97,13 +76,3 @@ def open_session(
     if not Path(path).is_file():
         raise KdEdgeError("KD_NO_FILE", f"no such model: {path}")
     return entry.open(Path(path), preserve_tensors=preserve_tensors, threads=threads)
-
-
-def _runtime(name: str) -> Runtime:
-    if name not in RUNTIMES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no runtime '{name}'{nearest(name, RUNTIMES)}",
-            hint=f"known: {', '.join(RUNTIMES)}",
-        )
-    return RUNTIMES[name]

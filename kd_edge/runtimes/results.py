@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# What answers beside the runtimes: the trained network, the generated C, and baselines.
+KERAS, PLAIN_C, SCIKIT_LEARN = "keras", "plain-c", "scikit-learn"
+TITLES = {KERAS: "Keras", PLAIN_C: "plain C", SCIKIT_LEARN: "scikit-learn"}
+
 
 @dataclass(frozen=True)
 class LayerDifference:
@@ -31,8 +35,8 @@ class Side:
     """What gave the answers of one side.
 
     Attributes:
-        format: 'keras', or the file's: 'float32', 'float16', 'dynamic', 'int8', 'int16x8'.
-        runtime: 'keras', a key of `RUNTIMES`, or 'plain-c' for the generated C.
+        format: `KERAS`, or the file's, a key of `FORMATS`.
+        runtime: a key of `RUNTIMES`, `KERAS`, or `PLAIN_C`.
     """
 
     format: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from kd_edge.runtimes.interpreter import InterpreterSession
+from kd_edge.runtimes.interpreter import InterpreterSession, refuses_wide_lstm
+from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.session import Session
 
 
@@ -15,3 +16,15 @@ def open_tflite_runtime(path: Path, *, preserve_tensors: bool, threads: int) -> 
     return InterpreterSession(
         module, "tflite-runtime", path, preserve_tensors=preserve_tensors, threads=threads
     )
+
+
+TFLITE_RUNTIME = Runtime(
+    name="tflite-runtime",
+    title="tflite-runtime",
+    summary="the older TFLite runtime",
+    package="tflite_runtime",
+    distribution="tflite-runtime",
+    install="with Python 3.11: pip install 'tflite-runtime==2.14.0' 'numpy<2'",
+    open=open_tflite_runtime,
+    refuses=refuses_wide_lstm,
+)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import TfliteModel, read_tflite
+from kd_edge.base.formats import Format
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.runtimes.native_stderr import caught_stderr
+from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.session import Session
 
 # The wheel's interpreter ends the process when its arena cannot hold even its own objects, and
@@ -157,3 +159,25 @@ def open_tflm(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
     if threads != 1:
         raise KdEdgeError("KD_USAGE", f"TFLite Micro runs on one thread, not {threads}")
     return TflmSession(path, preserve_tensors=preserve_tensors)
+
+
+def refuses_small_weights(form: Format, operators: Collection[str]) -> str:
+    """Weights that are stored smaller than the float values that they meet: a reason, or ''."""
+    del operators
+    small = not form.integer and form.weight_bits < form.value_bits
+    return "TFLite Micro does not take this format" if small else ""
+
+
+TFLM = Runtime(
+    name="tflm",
+    title="TFLite Micro",
+    summary="the TFLite Micro interpreter",
+    package="tflite_micro",
+    distribution="tflite-micro",
+    install="pip install kd-edge (Linux and macOS; the wheel is a daily build)",
+    open=open_tflm,
+    refuses=refuses_small_weights,
+    required=True,
+    oracle=True,
+    has_arena=True,
+)

@@ -15,6 +15,7 @@ from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import SHIPPED
 from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
 from kd_edge.base.untrusted import load_arrays
 from kd_edge.base.version import __version__
@@ -68,7 +69,7 @@ def load_board_bundle(folder: Path) -> BoardBundle:
     """
     manifest = load_manifest(folder)
     model = manifest.model(manifest.product)
-    int8 = model.format("int8")
+    int8 = model.format(SHIPPED)
     if int8 is None or GOLDEN_FILE not in manifest.files:
         raise KdEdgeError(
             "KD_NO_FILE",
@@ -141,7 +142,7 @@ def bundle_firmware(
     arenas = (
         row.arena
         for row in report.rows
-        if row.model == manifest.product and row.format == "int8" and row.arena
+        if row.model == manifest.product and row.format == SHIPPED and row.arena
     )
     arena = next(arenas, None)
     arena_bytes = arena and (arena.smallest_bytes or arena.used_bytes)

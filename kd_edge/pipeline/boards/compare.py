@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from kd_edge.report.board_tree import Agreement, Disagreement, Spread
+from kd_edge.runtimes.registry import ORACLE
 from kd_edge.tasks import Task
 
-# The runtime whose scores a board gives bit for bit.
-ORACLE = "tflm"
 _BINS = 24
 
 

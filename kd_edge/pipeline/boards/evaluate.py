@@ -24,11 +24,10 @@ from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
 from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Done, Job, share_out
 from kd_edge.report.board_tree import Agreement, BoardMemory, BoardSection, Disagreement, LinkCounts
-from kd_edge.runtimes.registry import available, open_session
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_session
 from kd_edge.runtimes.session import Session
 from kd_edge.tasks import find_task
 
-RUNTIMES = ("tflm", "litert")
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
 
 
@@ -50,7 +49,7 @@ def evaluate(
         KdEdgeError KD_EMPTY_PART: the bundle has no such windows.
         KdEdgeError KD_BOARD_MODEL: a board takes or gives something else than the bundle's model.
     """
-    session = open_session("tflm", bundle.model_path)
+    session = open_session(ORACLE, bundle.model_path)
     for target in targets:
         check_board(bundle, session, target.device.hello, raw=settings.windows == "raw")
     windows = asked_windows(bundle, session, settings, targets[0].device.hello, progress)
@@ -205,10 +204,8 @@ def _with_host_answers(
     described = windows.described()
     agreements: list[Agreement] = []
     differing: list[Disagreement] = []
-    for runtime in RUNTIMES:
-        if not available(runtime):
-            continue
-        host = session if runtime == "tflm" else open_session(runtime, bundle.model_path)
+    for runtime in _beside():
+        host = session if runtime == ORACLE else open_session(runtime, bundle.model_path)
         answers = []
         for n, i in enumerate(order, start=1):
             answers.append(host.run(windows.int8[i])[0].reshape(-1))
@@ -237,3 +234,9 @@ def _with_host_answers(
         agreement=tuple(agreements),
         disagreements=tuple(differing),
     )
+
+
+def _beside() -> tuple[str, ...]:
+    """The runtimes that answer the board's windows too: its oracle, and what phones run."""
+    asked = (ORACLE, *(name for name, runtime in RUNTIMES.items() if runtime.on_phones))
+    return tuple(name for name in dict.fromkeys(asked) if available(name))

@@ -10,7 +10,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import check_folder, own_path
 from kd_edge.pipeline.boards.asked import EvalSettings
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
-from kd_edge.pipeline.boards.compare import ORACLE
 from kd_edge.pipeline.boards.evaluate import evaluate
 from kd_edge.pipeline.boards.targets import Reach, open_targets
 from kd_edge.pipeline.bundle import built_report
@@ -18,6 +17,7 @@ from kd_edge.pipeline.reporting import provenance, write_report
 from kd_edge.pipeline.watch import Watch
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.report.tree import Report
+from kd_edge.runtimes.registry import ORACLE
 
 EVAL_FOLDER = "eval"
 

@@ -1,0 +1,72 @@
+"""The formats of a `.tflite`: one record each, which everything else reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kd_edge.base.registry import Registry
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a model's numbers are stored and computed.
+
+    `kd_edge.convert.routes` has how the converter makes it. Which runtime takes it is said by the
+    runtime, from these facts.
+
+    Attributes:
+        name: as in recipes, in `<model>.<name>.tflite` and in reports.
+        weight_bits: of a stored weight.
+        value_bits: of a value between two layers, while the model runs.
+        integer: values are integers, so that training windows must calibrate their scales, and
+            inputs and outputs are integers too.
+        required: every student has it. The others are for the recipe to choose.
+        optional: the converter may refuse it for a model; the build goes on and says so.
+        defaults: roles of the models that have it where a recipe does not say.
+        marker: Matplotlib's, in the report's pictures.
+    """
+
+    name: str
+    weight_bits: int
+    value_bits: int
+    integer: bool
+    required: bool = False
+    optional: bool = False
+    defaults: tuple[str, ...] = ()
+    marker: str = "o"
+
+    def file(self, model: str) -> str:
+        """The name of a model's file in this format."""
+        return f"{model}.{self.name}.tflite"
+
+
+_STUDENT, _TEACHER = ("student",), ("teacher",)
+
+# The form that shows what a conversion costs, and the form that boards run: each proves the other.
+_REFERENCE = Format(
+    "float32", 32, 32, integer=False, required=True, defaults=_STUDENT + _TEACHER, marker="s"
+)
+_SHIPPED = Format("int8", 8, 8, integer=True, required=True, defaults=_STUDENT, marker="o")
+REFERENCE, SHIPPED = _REFERENCE.name, _SHIPPED.name
+
+FORMATS: Registry[Format] = Registry(
+    "format",
+    (
+        _REFERENCE,
+        Format("float16", 16, 32, integer=False, defaults=_STUDENT, marker="D"),
+        Format("dynamic", 8, 32, integer=False, defaults=_STUDENT, marker="^"),
+        _SHIPPED,
+        Format("int16x8", 8, 16, integer=True, optional=True, defaults=_STUDENT, marker="P"),
+    ),
+    home=__name__,
+)
+
+
+def default_formats(role: str) -> tuple[str, ...]:
+    """Formats of a 'student' or a 'teacher' where the recipe does not say."""
+    return tuple(form.name for form in FORMATS.values() if role in form.defaults)
+
+
+def formats_by_choice() -> tuple[str, ...]:
+    """Every format, the smallest that a board can run first."""
+    return tuple(sorted(FORMATS, key=lambda n: (FORMATS[n].weight_bits, FORMATS[n].value_bits)))

@@ -1,0 +1,52 @@
+"""What a runtime is: one record, which everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from kd_edge.base.formats import Format
+from kd_edge.runtimes.session import Session
+
+
+def takes_all(form: Format, operators: Collection[str]) -> str:
+    """Of a runtime that refuses no format."""
+    del form, operators
+    return ""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Something that runs a `.tflite`.
+
+    Attributes:
+        name: as in options, reports and bundles.
+        title: for people.
+        summary: what it is to `kd-edge doctor`, in a few words.
+        package: importable where the runtime is installed.
+        distribution: what pip calls the package.
+        install: how to get it.
+        open: (path, *, preserve_tensors, threads) -> Session.
+        refuses: (format, operators of the model) -> why it does not take such a file, as a
+            sentence for people; '' where it does.
+        required: kd-edge's own commands need it.
+        oracle: a board answers bit for bit as it does. One runtime is that.
+        on_phones: hosts and phones run it, so that float forms are proved on it.
+        has_arena: it runs a model in one block of memory, whose size is measured.
+        smallest_lstm_scale: scale of an int8 LSTM's output below which its answers were found to be
+            wrong; None where none were.
+    """
+
+    name: str
+    title: str
+    summary: str
+    package: str
+    distribution: str
+    install: str
+    open: Callable[..., Session]
+    refuses: Callable[[Format, Collection[str]], str] = takes_all
+    required: bool = False
+    oracle: bool = False
+    on_phones: bool = False
+    has_arena: bool = False
+    smallest_lstm_scale: float | None = None

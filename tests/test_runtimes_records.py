@@ -1,0 +1,57 @@
+"""Which runtime takes which format, and in which order reports name them.
+
+Oracle: what was measured of each runtime (docs, DESIGN's table), by hand.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from kd_edge.base.flatbuffer import LSTM
+from kd_edge.base.formats import FORMATS, REFERENCE, SHIPPED, default_formats, formats_by_choice
+from kd_edge.convert.routes import ROUTES
+from kd_edge.report.choose import forms_by_choice
+from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, runtimes_by_choice, who_takes
+
+EVERY = ("litert", "tflite-runtime", "tflm")
+
+
+@pytest.mark.parametrize(
+    ("form", "operators", "takers", "note"),
+    [
+        ("float32", (LSTM,), EVERY, ""),
+        ("int8", (LSTM, "FULLY_CONNECTED"), EVERY, ""),
+        ("float16", (), ("litert", "tflite-runtime"), "TFLite Micro does not take this format"),
+        ("dynamic", (LSTM,), ("litert", "tflite-runtime"), "TFLite Micro does not take"),
+        ("int16x8", ("CONV_2D",), EVERY, ""),
+        ("int16x8", (LSTM,), ("tflm",), "reference kernels only: not LiteRT, not CMSIS-NN"),
+    ],
+)
+def test_a_runtime_says_itself_what_it_takes(form, operators, takers, note):
+    found, notes = who_takes(FORMATS[form], operators)
+    assert found == takers
+    assert note in " ".join(notes)
+    assert len(notes) == (1 if note else 0)
+
+
+def test_the_form_and_the_runtime_of_a_board_stand_first():
+    assert forms_by_choice() == (
+        *("int8", "int16x8", "dynamic", "float16", "float32"),
+        *("keras", ""),
+    )
+    assert formats_by_choice()[0] == SHIPPED
+    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime")
+
+
+def test_one_runtime_is_the_oracle_for_a_board():
+    assert [name for name, runtime in RUNTIMES.items() if runtime.oracle] == [ORACLE]
+    assert RUNTIMES[ON_PHONES].title == "LiteRT"
+
+
+def test_a_recipe_that_does_not_say_gets_every_format_of_students():
+    assert default_formats("student") == tuple(FORMATS)
+    assert default_formats("teacher") == (REFERENCE,)
+
+
+def test_every_format_has_a_route():
+    assert set(ROUTES) == set(FORMATS)
