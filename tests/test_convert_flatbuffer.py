@@ -122,6 +122,17 @@ def test_packing_what_was_unpacked_gives_the_same_bytes():
     assert pack(unpack(CONTENT)) == CONTENT
 
 
+def test_bytes_that_were_read_are_not_read_again(tmp_path):
+    """Oracle: the same graph for the same bytes, wherever they lie; another for others."""
+    path, content = tmp_path / "m.tflite", pack(hand_made_model())
+    path.write_bytes(content)
+    assert read_tflite(path) is read_tflite(content)
+    changed = hand_made_model()
+    changed.subgraphs[0].tensors[0].name = "y"
+    path.write_bytes(pack(changed))
+    assert read_tflite(path).tensors[0].name == "y"
+
+
 def test_a_missing_file_is_named(tmp_path):
     """Oracle: the error table."""
     assert code_of(tmp_path / "none.tflite") == "KD_NO_FILE"

@@ -24,7 +24,12 @@ from kd_edge.distill.augmentations import Augmenter, make_augmentations  # noqa:
 from kd_edge.distill.batch import Outputs, Taught  # noqa: E402
 from kd_edge.distill.losses import make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.teaching import Teaching  # noqa: E402
-from kd_edge.distill.trainer import Augmenting, TrainSettings, predict_logits  # noqa: E402
+from kd_edge.distill.trainer import (  # noqa: E402
+    Augmenting,
+    Predictor,
+    TrainSettings,
+    predict_logits,
+)
 from kd_edge.examples import Examples, Groups  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
 from kd_edge.tasks import find_task  # noqa: E402
@@ -423,6 +428,29 @@ def test_logits_are_predicted_by_input_name():
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     nothing = predict_logits(model, turned.take(np.arange(0)))
     assert (nothing.shape, nothing.dtype) == ((0, answers.shape[1]), np.float32)
+
+
+def test_one_graph_answers_any_number_of_windows():
+    """Oracle: the model's own calls; Keras traces it once more for a second number."""
+    calls = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, x):
+            calls.append(x.shape)
+            return x
+
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model([inputs], Counting()(inputs))
+    calls.clear()
+    answer = Predictor(model)
+    for n in (5, 7, 1):
+        x = np.arange(3.0 * n).reshape(n, 3)
+        groups = Groups.each([f"r{i}" for i in range(n)], subject="S1")
+        data = Examples(
+            inputs={"x": x}, truth=np.arange(n) % 3, groups=groups, class_names=("a", "b", "c")
+        )
+        np.testing.assert_array_equal(answer(data, batch_size=4), x)
+    assert calls == [(None, 3)]
 
 
 def test_a_model_of_one_input_trains(tmp_path):

@@ -20,6 +20,7 @@ from kd_edge.base.untrusted import read_regular
 IDENTIFIER = b"TFL3"
 MAX_FILE_BYTES = 512 * 1024 * 1024  # far above any student or teacher
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"  # what Keras's LSTM becomes, whole
+_MOST_KEPT_BYTES = 2 << 20  # larger models are read anew each time, and not kept in memory
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for and TFLite Micro's kernels rely on
 
 # Types whose constants become arrays, beside int4; another one (string, resource) has none.
@@ -109,7 +110,8 @@ def read_tflite(source: Path | bytes) -> TfliteModel:
         KdEdgeError KD_BAD_TFLITE: the bytes are not a whole and consistent TFLite model.
     """
     content, where = _content(source)
-    return _checked(lambda: _typed(_unpacked(content), content), where)
+    parse = _kept if len(content) <= _MOST_KEPT_BYTES else _parsed
+    return _checked(lambda: parse(content), where)
 
 
 def unpack(source: Path | bytes):
@@ -164,6 +166,14 @@ def _aligned_vector(builder, data) -> int:
     builder.head -= len(payload)
     builder.Bytes[builder.head : builder.head + len(payload)] = payload
     return builder.EndVector()
+
+
+def _parsed(content: bytes) -> TfliteModel:
+    return _typed(_unpacked(content), content)
+
+
+# Measuring a model reads it dozens of times: each runtime, each look at its layers.
+_kept = functools.lru_cache(maxsize=8)(_parsed)
 
 
 # --- bytes to schema objects ---

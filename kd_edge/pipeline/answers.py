@@ -18,7 +18,7 @@ from kd_edge.pipeline.bundle import (
 )
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import WORK_FOLDER, Trained, predict
+from kd_edge.pipeline.training import WORK_FOLDER, Trained, predictor
 
 VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
 VALIDATION = "validation"
@@ -57,17 +57,16 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
     )
 
     def make() -> None:
-        networks = {model: load_keras(context.out / model.file) for model in trained}
+        networks = {model: predictor(load_keras(context.out / model.file)) for model in trained}
         for file, windows in (
             (WINDOWS_FILE, parts),
             (VALIDATION_FILE, {VALIDATION: context.data.validation}),
         ):
             logits = {
                 model.name: {
-                    name: predict(network, part.only(model.inputs))
-                    for name, part in windows.items()
+                    name: answer(part.only(model.inputs)) for name, part in windows.items()
                 }
-                for model, network in networks.items()
+                for model, answer in networks.items()
             }
             save_windows(context.out / file, StoredWindows(windows, logits))
 

@@ -202,12 +202,12 @@ def _keras_answers(
     if importlib.util.find_spec("tensorflow") is None:
         return {}, ("Keras is not installed here: float models ran as TFLite alone.",)
     start_tensorflow_quietly()
-    from kd_edge.pipeline.training import predict
+    from kd_edge.pipeline.training import predictor
 
     logits = {}
     for model in manifest.models:
-        network = load_keras(bundled_file(folder, manifest, model.keras_file))
-        logits[model.name] = {n: predict(network, p.only(model.inputs)) for n, p in parts.items()}
+        answer = predictor(load_keras(bundled_file(folder, manifest, model.keras_file)))
+        logits[model.name] = {n: answer(p.only(model.inputs)) for n, p in parts.items()}
     return logits, ()
 
 

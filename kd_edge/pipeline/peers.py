@@ -14,7 +14,7 @@ from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import FoldTrainer, Trained, predict
+from kd_edge.pipeline.training import FoldTrainer, Trained, predictor
 from kd_edge.report.tree import FoldResult, Row
 from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN
 from kd_edge.tasks import find_task
@@ -140,7 +140,7 @@ def _accuracy(context: Context, student: Trained, part: Examples, part_key: tupl
     def make():
         network = load_keras(context.out / student.file)
         figure = find_task(context.recipe.task).score(
-            predict(network, part.only(student.inputs)), part
+            predictor(network)(part.only(student.inputs)), part
         )
         return _FIGURE.dump_python(figure, mode="json")
 

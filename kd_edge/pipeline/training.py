@@ -204,7 +204,7 @@ class FoldTrainer:
         join = None
         if len(networks) > 1:
             held_out = [
-                task.share_right(predict(network, data.validation), data.validation.truth)
+                task.share_right(predictor(network)(data.validation), data.validation.truth)
                 for network in networks
             ]
             join = joiner(recipe.distillation.ensemble, len(networks), held_out)
@@ -275,8 +275,8 @@ def _numbered(config: bytes) -> bytes:
     )
 
 
-def predict(network, windows: Examples) -> np.ndarray:
-    """(n_windows, classes) logits."""
-    from kd_edge.distill.trainer import predict_logits
+def predictor(network) -> Callable[[Examples], np.ndarray]:
+    """A function from windows to (n_windows, classes) logits."""
+    from kd_edge.distill.trainer import Predictor
 
-    return predict_logits(network, windows)
+    return Predictor(network)
