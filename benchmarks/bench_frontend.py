@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from kd_edge.examples import cut_windows
-from kd_edge.frontend import apply_stream, design_stream
-from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.examples import Windowing, cut_windows
+from kd_edge.frontend import StreamFrontEnd, apply_stream, design_stream
 from kd_edge.signals.simulate import SignSettings, simulate
 
 RATE_HZ = 1e6 / 900
@@ -47,7 +46,7 @@ def test_cutting_windows(benchmark):
     """Front end and windows of 40 recordings of 3 sensors."""
     recordings = simulate(SignSettings(n_signs=2, n_subjects=2, n_repetitions=10))
     front_end = {"emg": SETTINGS, "acc": StreamFrontEnd(), "gyr": StreamFrontEnd()}
-    windows = Windows(length_s=2.7, steps=10, inputs={"all": ("emg", "acc", "gyr")})
+    windows = Windowing(length_s=2.7, steps=10, inputs={"all": ("emg", "acc", "gyr")})
     names = tuple(sorted({recording.label for recording in recordings}))
     cut, _ = benchmark(cut_windows, recordings, front_end, windows, names)
     assert cut.input_shapes == {"all": (10, 40, 21)}

@@ -1,19 +1,21 @@
 """The front end: from a sensor's samples to what windows are cut from, stated once as numbers.
 
-`design_stream` turns a recipe's settings into `StreamConstants`; `apply_stream` runs them here. A
+`design_stream` turns settings into `StreamConstants`; `apply_stream` runs them here. A
 board runs the same: biquads, rectifier, biquads, polyphase filter, then (x - mean) * scale.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, PositiveFloat, model_validator
 from scipy import signal
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Biquads, FrontEndConstants, StreamConstants
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.base.settings import settings
 from kd_edge.signals.recording import same_rate
 
 # Resampling ratios beyond this need filters that no board would run.
@@ -21,6 +23,47 @@ LARGEST_RATIO_TERM = 64
 # More than any recipe's front end has; a file that asks for more is damaged.
 LARGEST_WINDOW_VALUES = 50_000_000
 _MOST_SECTIONS = 64
+
+
+@settings
+class StreamFrontEnd:
+    """Steps for one modality, applied in this order.
+
+    Attributes:
+        channels: channel names, in order; None takes all.
+        band_pass_hz: Butterworth of `order` between two edges in Hz.
+        high_pass_hz: Butterworth of `order` from one edge in Hz on; not beside a band-pass.
+        order: of either, 1 to 8.
+        notch_hz: mains frequency and any harmonics in Hz.
+        notch_q: quality factor of each notch.
+        envelope_hz: rectify, then low-pass at this frequency in Hz (second-order Butterworth).
+        rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the
+            source's.
+        lsb: size of one sensor count, in the stream's unit, if the recordings do not say it. Boards
+            that take 16-bit samples need it.
+        normalise: subtract the training part's mean and divide by its deviation, per channel.
+        causal: False filters forwards and backwards; such a front end cannot be exported.
+    """
+
+    channels: tuple[str, ...] | None = None
+    band_pass_hz: tuple[PositiveFloat, PositiveFloat] | None = None
+    high_pass_hz: PositiveFloat | None = None
+    order: Annotated[int, Field(ge=1, le=8)] = 4
+    notch_hz: tuple[PositiveFloat, ...] = ()
+    notch_q: PositiveFloat = 30.0
+    envelope_hz: PositiveFloat | None = None
+    rate_hz: PositiveFloat | None = None
+    lsb: PositiveFloat | None = None
+    normalise: bool = True
+    causal: bool = True
+
+    @model_validator(mode="after")
+    def _one_edge(self):
+        if self.band_pass_hz and self.high_pass_hz:
+            raise ValueError("give band_pass_hz or high_pass_hz, not both")
+        if self.band_pass_hz and not self.band_pass_hz[0] < self.band_pass_hz[1]:
+            raise ValueError("band_pass_hz is [low, high] with low < high")
+        return self
 
 
 def check_constants(constants: FrontEndConstants) -> None:

@@ -6,15 +6,92 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, PositiveInt, model_validator
 
 from kd_edge.base.errors import KdEdgeError, nearest
-from kd_edge.recipe import Part, Split
+from kd_edge.base.settings import MisfitError, settings
 from kd_edge.signals.recording import RecordingInfo
 
 # The honesty rank from which figures flatter.
 _LEAKY = 4
+
+
+@settings
+class HoldOut:
+    """Recordings set apart from training, in one of four ways.
+
+    Attributes:
+        name: of the part, in figures; its kind where empty.
+        kind: 'leave-one-subject-out' and 'leave-session-out' take `held_out`, 'last-repetitions'
+            takes `repetitions`, 'random' takes `fraction`.
+        held_out: names of subjects or sessions; 'each' makes one fold for each.
+        repetitions: the last so many in time of each label and subject.
+        fraction: of each class, at random: leaky, and named so beside its figures.
+    """
+
+    name: str = ""
+    kind: Literal["leave-one-subject-out", "leave-session-out", "last-repetitions", "random"]
+    held_out: tuple[str, ...] | Literal["each"] | None = None
+    repetitions: PositiveInt | None = None
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _has_its_key(self):
+        needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
+        given = {k for k in ("held_out", "repetitions", "fraction") if getattr(self, k) is not None}
+        if given != {needs}:
+            said = ", ".join(sorted(given - {needs})) or "nothing"
+            raise ValueError(f"kind '{self.kind}' takes {needs}, not {said}")
+        return self
+
+    @property
+    def title(self) -> str:
+        """The part's name in figures."""
+        return self.name or self.kind
+
+
+@settings
+class Split:
+    """Test parts, taken in this order from all recordings; validation next; the rest trains.
+
+    Attributes:
+        test: one part or more.
+        validation: chooses the best epoch; never tested on.
+    """
+
+    test: Annotated[tuple[HoldOut, ...], Field(min_length=1)]
+    validation: HoldOut
+
+    @model_validator(mode="after")
+    def _folds(self):
+        if self.validation.held_out == "each":
+            raise ValueError("validation names its held_out; 'each' is for one test part")
+        if sum(part.held_out == "each" for part in self.test) > 1:
+            raise ValueError("only one test part may hold out 'each'")
+        self._check_each()
+        titles = [part.title for part in self.test]
+        for title in {"training", "validation", "parity windows"} & set(titles):
+            raise ValueError(f"a test part may not be called '{title}': the report uses that name")
+        if len(set(titles)) < len(titles):
+            raise ValueError(f"test parts need different names; these are {titles}")
+        return self
+
+    def _check_each(self) -> None:
+        """A fold for each name tests every name once: no other part can keep one of them."""
+        each = next((part for part in self.test if part.held_out == "each"), None)
+        if each is None:
+            return
+        others = [(f"test.{index}", part) for index, part in enumerate(self.test)]
+        for key, part in (*others, ("validation", self.validation)):
+            if part is not each and part.kind == each.kind:
+                raise MisfitError(
+                    f"{key}.kind",
+                    f"'{each.title}' tests each held-out name in turn, also those that this part "
+                    f"holds out; choose another kind, such as last-repetitions",
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +100,7 @@ class SplitPart:
 
     Attributes:
         indices: (n,) int64 into the dataset's recordings.
-        kind: the recipe's kind for a test or validation part; 'train' for the training part.
+        kind: of the hold-out, for a test or validation part; 'train' for the training part.
         leak: None where neither subject nor session nor recording lies on both sides; else words
             to show beside every figure.
         honesty: 0 is the most honest; orders tables.
@@ -62,7 +139,7 @@ class Fold:
 
 
 def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) -> tuple[Fold, ...]:
-    """The folds that a recipe's split makes of a dataset: one, or one for each held-out name.
+    """The folds that a split makes of a dataset: one, or one for each held-out name.
 
     Raises:
         KdEdgeError KD_ONE_CLASS, KD_RECIPE_VALUE (a held-out name that the data lack),
@@ -127,12 +204,9 @@ def _check_classes(recordings: Sequence[RecordingInfo]) -> None:
         )
 
 
-def _holding_out(split: Split, each: Part, name: str) -> Split:
-    tests = tuple(
-        part.model_copy(update={"held_out": (name,)}) if part is each else part
-        for part in split.test
-    )
-    return split.model_copy(update={"test": tests})
+def _holding_out(split: Split, each: HoldOut, name: str) -> Split:
+    tests = tuple(replace(part, held_out=(name,)) if part is each else part for part in split.test)
+    return replace(split, test=tests)
 
 
 def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, seed: int) -> Fold:
@@ -170,7 +244,7 @@ def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, see
 
 
 def _test_part(
-    part: Part, recordings: Sequence[RecordingInfo], learned: np.ndarray, indices: np.ndarray
+    part: HoldOut, recordings: Sequence[RecordingInfo], learned: np.ndarray, indices: np.ndarray
 ) -> SplitPart:
     leak, honesty = describe_leak(
         [recordings[i] for i in learned], [recordings[i] for i in indices], part.kind
@@ -219,7 +293,7 @@ def _group(recording: RecordingInfo, kind: str) -> str:
     return recording.subject if kind == "leave-one-subject-out" else recording.session
 
 
-def _take_held_out(recordings, left, part: Part, where: str, rng) -> np.ndarray:
+def _take_held_out(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:
     known = sorted({_group(recordings[i], part.kind) for i in left})
     for name in part.held_out:
         if name not in known:
@@ -233,7 +307,7 @@ def _take_held_out(recordings, left, part: Part, where: str, rng) -> np.ndarray:
     return np.array([i for i in left if _group(recordings[i], part.kind) in part.held_out])
 
 
-def _take_last(recordings, left, part: Part, where: str, rng) -> np.ndarray:
+def _take_last(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:
     groups = defaultdict(list)
     for index in left:
         groups[recordings[index].label, recordings[index].subject].append(index)
@@ -251,7 +325,7 @@ def _moment(recording: RecordingInfo) -> tuple[str, tuple[tuple[int, str], ...],
     return recording.started or "", session, recording.trial
 
 
-def _take_random(recordings, left, part: Part, where: str, rng) -> np.ndarray:
+def _take_random(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:
     groups = defaultdict(list)
     for index in left:
         groups[recordings[index].label].append(index)

@@ -14,8 +14,7 @@ from tflite_samples import options_of
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.flatbuffer import TfliteModel, pack, read_tflite
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
-from kd_edge.frontend import design_stream
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.frontend import StreamFrontEnd, design_stream
 
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 EMG_HZ, IMU_HZ = 1e6 / 900, 1e6 / 6750  # of the older Trigno sensor

@@ -17,14 +17,13 @@ from firmware_export.firmware import build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
-from kd_edge.frontend import design_stream
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Answer, Samples
 from kd_edge.link.stream import StreamWindow
 from kd_edge.live.facts import Facts, Sensor, facts_of
 from kd_edge.live.figures import Figures, HostAnswer, Seen, Tally, seen_window
 from kd_edge.live.host import Host
-from kd_edge.recipe import StreamFrontEnd
 
 CLASSES = ("wash", "rain", "<b>house</b>", "tree", "मित्र")
 EMG_HZ, IMU_HZ, ACC_HZ = 1e4 / 9, 4e3 / 27, 2e3 / 27

@@ -21,8 +21,7 @@ from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
-from kd_edge.frontend import design_stream
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.runtimes.registry import open_session
 
 N_GOLDEN = 3

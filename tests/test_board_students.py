@@ -7,6 +7,7 @@ of its own recipe (the seeds' are synthetic, from few repetitions).
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def shortened(name: str):
     )
     changes = {
         # The test part that has windows enough for the golden vectors.
-        "split": recipe.split.model_copy(update={"test": recipe.split.test[-1:]}),
+        "split": replace(recipe.split, test=recipe.split.test[-1:]),
         "teachers": (),
         "students": (student,),
         "distillation": None,

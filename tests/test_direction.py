@@ -12,7 +12,6 @@ import pytest
 
 ORDER = (
     "kd_edge.base",
-    "kd_edge.recipe",
     "kd_edge.signals",
     "kd_edge.images",
     "kd_edge.frontend",
@@ -28,6 +27,7 @@ ORDER = (
     "kd_edge.link",
     "kd_edge.report",
     "kd_edge.live",
+    "kd_edge.recipe",
     "kd_edge.pipeline",
     "kd_edge.cli",
     "kd_edge.__main__",

@@ -9,12 +9,13 @@ import pytest
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.examples import (
+    Windowing,
     cut_windows,
     fit_normaliser,
     front_end_constants,
     normalised_channels,
 )
-from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.frontend import StreamFrontEnd
 from kd_edge.signals.recording import Recording, Stream
 
 PLAIN = {"emg": StreamFrontEnd(), "acc": StreamFrontEnd()}
@@ -35,7 +36,7 @@ def recording(name="r0", n=1000, rate_hz=100.0, label="a", subject="S1"):
 
 
 def settings(**changes):
-    return Windows(**{"length_s": 2.0, "inputs": {"fast": ("emg",), "slow": ("acc",)}, **changes})
+    return Windowing(**{"length_s": 2.0, "inputs": {"fast": ("emg",), "slow": ("acc",)}, **changes})
 
 
 def cut(recordings, windows, front_end=PLAIN):
@@ -210,6 +211,6 @@ def test_the_rate_is_that_of_the_sensors_whose_channels_are_used():
 def test_the_recipe_says_what_a_count_is_where_recordings_do_not(stated, asked, used):
     first = recording()
     streams = tuple(replace(stream, lsb=stated) for stream in first.streams)
-    front_end = {name: step.model_copy(update={"lsb": asked}) for name, step in PLAIN.items()}
+    front_end = {name: replace(step, lsb=asked) for name, step in PLAIN.items()}
     _, constants = cut([replace(first, streams=streams)], settings(), front_end)
     assert {constant.lsb for constant in constants} == {used}

@@ -26,11 +26,10 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.protocol import BY_NAME, KINDS
 from kd_edge.examples.raw import quantised_window
-from kd_edge.frontend import design_stream
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
-from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
 
 N_GOLDEN = 32

@@ -24,8 +24,7 @@ from kd_edge.base.quantisation import quantize
 from kd_edge.base.raw_window import pack_raw, raw_bytes, unpack_raw
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.examples.raw import cut_counts, from_counts, quantised_window, to_counts
-from kd_edge.frontend import apply_stream, design_stream
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.frontend import StreamFrontEnd, apply_stream, design_stream
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMG_HZ = 1e6 / 900

@@ -21,11 +21,10 @@ from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
 from kd_edge.examples.raw import quantised_window
-from kd_edge.frontend import design_stream
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
-from kd_edge.recipe import StreamFrontEnd
 from kd_edge.runtimes.registry import open_session
 
 N_SCORES = 3000

@@ -7,8 +7,7 @@ import pytest
 from scipy import signal
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.frontend import apply_stream, design_stream
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.frontend import StreamFrontEnd, apply_stream, design_stream
 
 RATE_HZ = 1e6 / 900  # sEMG of the older Trigno sensor
 IMU_RATE_HZ = 1e6 / 6750

@@ -11,7 +11,7 @@ from tflite_samples import conv_windows
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
 from kd_edge.examples import Examples, Groups
-from kd_edge.frontend import design_stream
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     BundledFormat,
@@ -26,7 +26,6 @@ from kd_edge.pipeline.bundle import (
     start_bundle,
     write_manifest,
 )
-from kd_edge.recipe import StreamFrontEnd
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,7 @@ def test_the_cache_deletes_what_was_used_longest_ago(folder, monkeypatch):
 
 def _windows(n):
     base = recipe().windows
-    return [base.model_copy(update={"length_s": 1.0 - 0.01 * i}) for i in range(n)]
+    return [replace(base, length_s=1.0 - 0.01 * i) for i in range(n)]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.recipe import Split
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.splits import check_duplicates, describe_leak, make_folds
+from kd_edge.splits import Split, check_duplicates, describe_leak, make_folds
 
 VALIDATION = {"kind": "last-repetitions", "repetitions": 1}
 
@@ -33,7 +32,7 @@ def dataset(subjects=("S1", "S2", "S3"), sessions=("day 2", "day 10"), labels="a
 
 
 def folds(recordings, *tests, validation=None):
-    split = Split.model_validate({"test": list(tests), "validation": validation or VALIDATION})
+    split = Split(test=tests, validation=validation or VALIDATION)
     return make_folds(recordings, split, seed=1)
 
 

@@ -1,6 +1,6 @@
 """Examples: the fixed-shape arrays that a model takes, the truth, and what each came from."""
 
-from kd_edge.examples.cutting import cut_windows, used_modalities
+from kd_edge.examples.cutting import Windowing, cut_windows, used_modalities
 from kd_edge.examples.normalising import (
     Normaliser,
     fit_normaliser,
@@ -13,6 +13,7 @@ __all__ = [
     "Examples",
     "Groups",
     "Normaliser",
+    "Windowing",
     "cut_windows",
     "fit_normaliser",
     "front_end_constants",

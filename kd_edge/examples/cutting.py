@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import InputLayout, StreamConstants
+from kd_edge.base.settings import Name, settings
 from kd_edge.examples.selecting import Selection
 from kd_edge.examples.sets import Examples, Groups
-from kd_edge.frontend import apply_stream
-from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.frontend import StreamFrontEnd, apply_stream
 from kd_edge.signals.recording import Recording
+
+
+@settings
+class Windowing:
+    """How recordings become windows.
+
+    Attributes:
+        length_s: of one window, in seconds.
+        hop_s: seconds between the starts of two; None cuts one window from each recording.
+        start_s: of the first, in seconds.
+        steps: cut each window in so many equal steps: (steps, samples, channels).
+        inputs: model input -> modalities joined by channel; their rates after the front end must
+            agree.
+    """
+
+    length_s: PositiveFloat
+    hop_s: PositiveFloat | None = None
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+    steps: PositiveInt | None = None
+    inputs: Annotated[
+        dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
+    ]
 
 
 def cut_windows(
     recordings: Sequence[Recording],
     front_end: dict[str, StreamFrontEnd],
-    settings: Windows,
+    settings: Windowing,
     class_names: tuple[str, ...],
     *,
     progress: Callable[[int], None] | None = None,
@@ -56,12 +80,12 @@ def cut_windows(
     return _examples(recordings, cut, owners, class_names), tuple(designs.values())
 
 
-def used_modalities(settings: Windows) -> set[str]:
+def used_modalities(settings: Windowing) -> set[str]:
     """The modalities that some model input takes; nothing else of a recording is looked at."""
     return {modality for modalities in settings.inputs.values() for modality in modalities}
 
 
-def layouts_of(settings: Windows, designs: dict[str, StreamConstants]) -> list[InputLayout]:
+def layouts_of(settings: Windowing, designs: dict[str, StreamConstants]) -> list[InputLayout]:
     """The shape of each model input, and the modalities whose channels it joins.
 
     Raises:
@@ -85,7 +109,7 @@ def layouts_of(settings: Windows, designs: dict[str, StreamConstants]) -> list[I
     return layouts
 
 
-def _shape(settings: Windows, name: str, samples: int, channels: int) -> tuple[int, ...]:
+def _shape(settings: Windowing, name: str, samples: int, channels: int) -> tuple[int, ...]:
     if samples < 1:
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
@@ -106,7 +130,7 @@ def _shape(settings: Windows, name: str, samples: int, channels: int) -> tuple[i
     return (settings.steps, samples // settings.steps, channels)
 
 
-def _check_hop(settings: Windows, designs: dict[str, StreamConstants]) -> None:
+def _check_hop(settings: Windowing, designs: dict[str, StreamConstants]) -> None:
     slowest_hz = min(design.rate_hz for design in designs.values())
     if settings.hop_s is not None and settings.hop_s * slowest_hz < 1:
         raise KdEdgeError(
@@ -121,7 +145,7 @@ def _starts(
     recording: Recording,
     streams: dict[str, np.ndarray],
     designs: dict[str, StreamConstants],
-    settings: Windows,
+    settings: Windowing,
 ) -> list[float]:
     """Start of each window in seconds; every modality covers every window."""
     lengths = {name: round(settings.length_s * designs[name].rate_hz) for name in streams}

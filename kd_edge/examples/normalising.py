@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants
-from kd_edge.examples.cutting import layouts_of
+from kd_edge.examples.cutting import Windowing, layouts_of
 from kd_edge.examples.sets import Examples
-from kd_edge.recipe import StreamFrontEnd, Windows
+from kd_edge.frontend import StreamFrontEnd
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def fit_normaliser(windows: Examples, enabled: dict[str, np.ndarray]) -> Normali
 
 
 def normalised_channels(
-    settings: Windows, front_end: dict[str, StreamFrontEnd], designs: Sequence[StreamConstants]
+    settings: Windowing, front_end: dict[str, StreamFrontEnd], designs: Sequence[StreamConstants]
 ) -> dict[str, np.ndarray]:
     """Which channels of each input the recipe normalises: input -> (channels,) bool."""
     width = {design.name: len(design.channels) for design in designs}
@@ -60,7 +60,7 @@ def normalised_channels(
 
 
 def front_end_constants(
-    designs: Sequence[StreamConstants], normaliser: Normaliser, settings: Windows
+    designs: Sequence[StreamConstants], normaliser: Normaliser, settings: Windowing
 ) -> FrontEndConstants:
     """The front end with the fitted normaliser: the numbers that a board runs."""
     by_name = {design.name: design for design in designs}

@@ -8,8 +8,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.front_end import StreamConstants
-from kd_edge.frontend import design_stream
-from kd_edge.recipe import StreamFrontEnd
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.signals.recording import Recording, Stream, same_rate, same_unit
 
 

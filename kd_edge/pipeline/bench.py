@@ -149,7 +149,7 @@ def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:
     front_end = dict(recipe.front_end)
     for stream in manifest.front_end.streams:
         settings = front_end[stream.name]
-        front_end[stream.name] = settings.model_copy(update={"channels": stream.channels})
+        front_end[stream.name] = replace(settings, channels=stream.channels)
     return recipe.model_copy(update={"front_end": front_end})
 
 

@@ -55,8 +55,7 @@ def load_dataset(
         code_digest(__name__),
         _source_digest(recipe, data, tell),
         recipe.dataset.model_dump(mode="json", exclude={"path"}),
-        {name: settings.model_dump(mode="json") for name, settings in recipe.front_end.items()},
-        recipe.windows.model_dump(mode="json"),
+        recipe.model_dump(mode="json", include={"front_end", "windows"}),
         class_names,
     )
     cached = cache.load(key, data)

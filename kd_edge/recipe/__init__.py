@@ -7,13 +7,9 @@ from kd_edge.recipe.tables import (
     Distillation,
     Firmware,
     Model,
-    Part,
     Proof,
     Recipe,
-    Split,
-    StreamFrontEnd,
     Student,
-    Windows,
 )
 from kd_edge.recipe.toml import load_recipe, parse_recipe, to_toml
 
@@ -24,13 +20,9 @@ __all__ = [
     "Distillation",
     "Firmware",
     "Model",
-    "Part",
     "Proof",
     "Recipe",
-    "Split",
-    "StreamFrontEnd",
     "Student",
-    "Windows",
     "load_recipe",
     "parse_recipe",
     "to_toml",

@@ -26,9 +26,10 @@ from kd_edge.base.errors import nearest
 from kd_edge.base.files import sha256_text
 from kd_edge.base.formats import FORMATS, default_formats
 from kd_edge.base.registry import Registry
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+from kd_edge.base.settings import Name
+from kd_edge.examples import Windowing
+from kd_edge.frontend import StreamFrontEnd
+from kd_edge.splits import Split
 
 
 def _named_in(table: Registry) -> AfterValidator:
@@ -57,14 +58,6 @@ def _plain(value: Any) -> Any:
 
 
 Options = Annotated[dict[str, Any], AfterValidator(_plain)]
-
-
-class MisfitError(ValueError):
-    """Keys that do not fit together; `key` is the one to mend, below the table that found it."""
-
-    def __init__(self, key: str, message: str):
-        super().__init__(message)
-        self.key = key
 
 
 class _Table(BaseModel):
@@ -98,122 +91,6 @@ class Dataset(_Table):
         if doubled:
             raise ValueError(f"a class stands there twice: {', '.join(doubled)}")
         return classes
-
-
-class StreamFrontEnd(_Table):
-    """Steps for one modality, applied in the order of these keys.
-
-    channels: channel names, in order; all where absent.
-    band_pass_hz, high_pass_hz: Butterworth of `order`.
-    notch_hz: mains frequency and any harmonics; quality factor `notch_q`.
-    envelope_hz: rectify, then low-pass at this frequency (second-order Butterworth).
-    rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the source's.
-    lsb: units that a count of the board's sensor is, where the recordings do not say; a board that
-        takes 16-bit samples needs it.
-    normalise: subtract the training part's mean and divide by its deviation, per channel.
-    causal: False filters forwards and backwards; such a front end cannot be exported.
-    """
-
-    channels: tuple[str, ...] | None = None
-    band_pass_hz: tuple[PositiveFloat, PositiveFloat] | None = None
-    high_pass_hz: PositiveFloat | None = None
-    order: Annotated[int, Field(ge=1, le=8)] = 4
-    notch_hz: tuple[PositiveFloat, ...] = ()
-    notch_q: PositiveFloat = 30.0
-    envelope_hz: PositiveFloat | None = None
-    rate_hz: PositiveFloat | None = None
-    lsb: PositiveFloat | None = None
-    normalise: bool = True
-    causal: bool = True
-
-    @model_validator(mode="after")
-    def _one_edge(self):
-        if self.band_pass_hz and self.high_pass_hz:
-            raise ValueError("give band_pass_hz or high_pass_hz, not both")
-        if self.band_pass_hz and not self.band_pass_hz[0] < self.band_pass_hz[1]:
-            raise ValueError("band_pass_hz is [low, high] with low < high")
-        return self
-
-
-class Windows(_Table):
-    """How recordings become windows.
-
-    length_s: of one window. start_s: of the first.
-    hop_s: between the starts of two; one window a recording where absent.
-    steps: cut each window in so many equal steps: (steps, samples, channels).
-    inputs: model input -> modalities joined by channel; their rates after the front end must agree.
-    """
-
-    length_s: PositiveFloat
-    hop_s: PositiveFloat | None = None
-    start_s: Annotated[float, Field(ge=0)] = 0.0
-    steps: PositiveInt | None = None
-    inputs: Annotated[
-        dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
-    ]
-
-
-class Part(_Table):
-    """Recordings set apart from training, in one of four ways.
-
-    leave-one-subject-out, leave-session-out: `held_out` names them; 'each' makes one fold for each.
-    last-repetitions: the last `repetitions` in time of each label and subject.
-    random: `fraction` of each class, at random: leaky, and named so beside its figures.
-    """
-
-    name: str = ""
-    kind: Literal["leave-one-subject-out", "leave-session-out", "last-repetitions", "random"]
-    held_out: tuple[str, ...] | Literal["each"] | None = None
-    repetitions: PositiveInt | None = None
-    fraction: Fraction | None = None
-
-    @model_validator(mode="after")
-    def _has_its_key(self):
-        needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
-        given = {k for k in ("held_out", "repetitions", "fraction") if getattr(self, k) is not None}
-        if given != {needs}:
-            said = ", ".join(sorted(given - {needs})) or "nothing"
-            raise ValueError(f"kind '{self.kind}' takes {needs}, not {said}")
-        return self
-
-    @property
-    def title(self) -> str:
-        return self.name or self.kind
-
-
-class Split(_Table):
-    """Test parts, taken in this order from all recordings; validation next; the rest trains."""
-
-    test: Annotated[tuple[Part, ...], Field(min_length=1)]
-    validation: Part
-
-    @model_validator(mode="after")
-    def _folds(self):
-        if self.validation.held_out == "each":
-            raise ValueError("validation names its held_out; 'each' is for one test part")
-        if sum(part.held_out == "each" for part in self.test) > 1:
-            raise ValueError("only one test part may hold out 'each'")
-        self._check_each()
-        titles = [part.title for part in self.test]
-        for title in {"training", "validation", "parity windows"} & set(titles):
-            raise ValueError(f"a test part may not be called '{title}': the report uses that name")
-        if len(set(titles)) < len(titles):
-            raise ValueError(f"test parts need different names; these are {titles}")
-        return self
-
-    def _check_each(self) -> None:
-        """A fold for each name tests every name once: no other part can keep one of them."""
-        each = next((part for part in self.test if part.held_out == "each"), None)
-        if each is None:
-            return
-        others = [(f"test.{index}", part) for index, part in enumerate(self.test)]
-        for key, part in (*others, ("validation", self.validation)):
-            if part is not each and part.kind == each.kind:
-                raise MisfitError(
-                    f"{key}.kind",
-                    f"'{each.title}' tests each held-out name in turn, also those that this part "
-                    f"holds out; choose another kind, such as last-repetitions",
-                )
 
 
 class _OpenTable(_Table):
@@ -343,7 +220,7 @@ class Recipe(_Table):
     task: str = "classification"
     dataset: Dataset
     front_end: Annotated[dict[str, StreamFrontEnd], Field(min_length=1)]
-    windows: Windows
+    windows: Windowing
     split: Split
     augmentation: Augmentation | None = None
     teachers: tuple[Model, ...] = ()

@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.settings import UNKNOWN_KEY, MisfitError
 from kd_edge.base.untrusted import check_depth
-from kd_edge.recipe.tables import MisfitError, Recipe
+from kd_edge.recipe.tables import Recipe
 
 MOST_RECIPE_BYTES = 1_000_000
 # Python's reader takes minutes for a key of some thousand dots.
@@ -126,14 +127,14 @@ def _laid_over_by_name(old: list[dict], changes: list[dict], source: str) -> lis
 
 def _readable(error: ValidationError, source: str) -> KdEdgeError:
     """The first problem as an error; unknown keys first, since they often explain the others."""
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] not in UNKNOWN_KEY)
     first = problems[0]
     # Union members appear in the location as type names; a user never wrote those.
     steps = [str(part) for part in first["loc"] if "[" not in str(part)]
     cause = first.get("ctx", {}).get("error")
     key = ".".join([*steps, cause.key] if isinstance(cause, MisfitError) else steps)
     more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
+    if first["type"] in UNKNOWN_KEY:
         known = _fields_at(first["loc"][:-1])
         if len(first["loc"]) == 1:
             known.append("quick")
