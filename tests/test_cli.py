@@ -10,9 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from build_samples import RECIPE
 
-from kd_edge.base.errors import KINDS, ExitStatus
+from kd_edge.base.errors import KINDS, ExitStatus, KdEdgeError
 from kd_edge.cli import run
+from kd_edge.pipeline.boards.asked import EvalSettings
+from kd_edge.pipeline.store import user_store
 
 
 def test_every_command_has_help_with_examples(capsys):
@@ -212,6 +215,54 @@ def test_doctor_names_what_is_installed_and_how_to_get_the_rest(capsys):
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
     assert checks["tflite-micro"]["found"]
     assert checks["tensorflow"]["get"] == "pip install 'kd-edge[build]'"
+
+
+def test_doctor_names_the_cache_and_empties_it(tmp_path, monkeypatch, capsys):
+    """Oracle: the folder; an entry of two blocks is 8192 bytes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("KD_EDGE_CACHE_GB", "3")
+    store = user_store()
+    with store.at("0" * 64, "work") as slot:
+        slot.keep("value", lambda folder: (folder / "0.npz").write_bytes(b"x"))
+    assert run(["doctor", "--json"]) == ExitStatus.OK
+    (cache,) = [c for c in json.loads(capsys.readouterr().out) if c["name"] == "cache"]
+    assert str(tmp_path) in cache["found"]
+    assert "of 3 GB" in cache["found"]
+    assert run(["doctor", "--clear-cache"]) == ExitStatus.OK
+    assert "8.2 kB deleted" in capsys.readouterr().err
+    assert store.size() == 0
+    monkeypatch.setenv("KD_EDGE_CACHE_GB", "three")
+    assert run(["doctor"]) == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        (["build", "RECIPE"], "kd_edge.pipeline.build.build"),
+        (["build", "RECIPE", "--seeds", "2"], "kd_edge.pipeline.seeds.build"),
+        (["bench", "BUNDLE"], "kd_edge.pipeline.bench.bench"),
+        (
+            ["eval", "BUNDLE", "--board", "host"],
+            "kd_edge.pipeline.boards.reporting.evaluate_bundle",
+        ),
+    ],
+)
+def test_no_cache_reaches_what_would_use_one(tmp_path, monkeypatch, arguments, called):
+    """Oracle: what the work is called with."""
+    asked = []
+
+    def work(*given, cache=True, **rest):
+        settings = [each for each in given if isinstance(each, EvalSettings)]
+        asked.append(settings[0].cache if settings else cache)
+        raise KdEdgeError("KD_NO_FILE", "enough")
+
+    monkeypatch.setattr(called, work)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    names = {"RECIPE": str(tmp_path / "recipe.toml"), "BUNDLE": str(tmp_path)}
+    command = [names.get(argument, argument) for argument in arguments]
+    for more in ([], ["--no-cache"]):
+        assert run([*command, *more]) == ExitStatus.BAD_DATA
+    assert asked == [True, False]
 
 
 def test_doctor_prints_the_name_of_an_extra_whole(capsys, monkeypatch):

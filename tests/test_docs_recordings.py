@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from kd_edge.pipeline import cache
+from kd_edge.pipeline import store
 from kd_edge.signals import READERS, read, sane, source, table
 
 
@@ -31,8 +31,10 @@ def test_the_examples_together_are_a_folder_that_is_read(text, tmp_path, monkeyp
     assert tree.streams[0].channels == ("emg_1", "emg_2")
 
 
-def test_the_size_of_the_cache_is_the_one_that_is_written(text):
-    assert f"holds up to {cache.LARGEST_BYTES / 1e9:g} GB" in text
+def test_the_size_of_the_cache_is_the_one_that_is_written(pytestconfig):
+    text = (pytestconfig.rootpath / "docs" / "cache.md").read_text(encoding="utf-8")
+    assert f"holds up to {store.MOST_GB:g} GB" in text
+    assert f"`{store.VARIABLE}` sets another size" in text
 
 
 def test_the_bounds_are_those_that_are_written(text):

@@ -101,6 +101,21 @@ def test_a_second_build_does_nothing_again(bundle, recipe, capfd):
     assert all(path.read_bytes() == content for path, content in models.items())
 
 
+def test_a_build_in_another_folder_takes_what_the_first_has_made(bundle, recipe, tmp_path, capfd):
+    """Oracle: the first bundle's own files; the second names the first's place nowhere."""
+    out = tmp_path / "second"
+    assert run(["build", str(recipe), "--out", str(out)]) == ExitStatus.OK
+    err = capfd.readouterr().err
+    assert "kept  train student" in err
+    assert "work  " not in err
+    said = {"recipe.toml", "report.json", "report.html"}  # the command and its time are in there
+    first, second = (load_manifest(folder).files for folder in (bundle, out))
+    assert first.keys() == second.keys()
+    assert {name for name in first if first[name] != second[name]} <= said
+    for path in (path for path in out.rglob("*") if path.is_file()):
+        assert str(bundle).encode() not in path.read_bytes(), path
+
+
 def test_firmware_holds_both_engines_and_the_report_their_parity(bundle):
     """Oracle: the golden vectors, which are TFLite Micro's answers."""
     files = load_manifest(bundle).files

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,10 @@ import pytest
 
 from kd_edge.base import sources
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.pipeline import cache
-from kd_edge.pipeline.dataset import check_reader, load_dataset
+from kd_edge.pipeline import dataset as datasets
+from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.raw_windows import read_counts, write_counts
+from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import parse_recipe
 
 RECIPE = """
@@ -42,6 +42,11 @@ distill = false
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def load_dataset(asked, folder, **rest):
+    """As a build does: with the user's store."""
+    return datasets.load_dataset(asked, folder, store=user_store(), **rest)
 
 
 def recipe(classes: str | None = None):
@@ -132,30 +137,26 @@ def test_recordings_that_were_moved_are_named_by_their_new_place(folder):
 
 
 def test_the_same_recordings_come_from_the_cache(folder):
+    """Oracle: the first reading's windows."""
     told = []
-    for _ in range(2):
+    made, kept = (
         load_dataset(recipe('["a"]'), folder, progress=lambda what, *_: told.append(what))
+        for _ in range(2)
+    )
     assert told.count("reading recordings") == 1
     assert told[-1] == "windows from the cache"
+    assert (kept.designs, kept.recordings, kept.key) == (made.designs, made.recordings, made.key)
+    found, before = (dataclasses.asdict(one.examples) for one in (kept, made))
+    np.testing.assert_equal(found, before)
 
 
-def test_the_cache_deletes_what_was_used_longest_ago(folder, monkeypatch):
-    """Oracle: room for two datasets; the first is used again before the third is kept."""
-    asked = [recipe('["a", "b"]').model_copy(update={"windows": w}) for w in _windows(3)]
-    first, second = (load_dataset(one, folder) for one in asked[:2])
-    files = [cache._path(found.key, folder) for found in (first, second)]
-    for age, file in zip((200, 100), files, strict=True):
-        os.utime(file, (1e9 - age, 1e9 - age))
-    monkeypatch.setattr(cache, "LARGEST_BYTES", 2.5 * files[0].stat().st_size)
-    load_dataset(asked[0], folder)
-    third = load_dataset(asked[2], folder)
-    kept = set(cache.cache_folder().glob("*.npz"))
-    assert kept == {files[0], cache._path(third.key, folder)}
-
-
-def _windows(n):
-    base = recipe().windows
-    return [replace(base, length_s=1.0 - 0.01 * i) for i in range(n)]
+def test_windows_are_neither_taken_nor_kept_without_a_store(folder, tmp_path):
+    """Oracle: the folder that the cache would be in."""
+    told = []
+    for _ in range(2):
+        datasets.load_dataset(recipe('["a"]'), folder, progress=lambda what, *_: told.append(what))
+    assert told.count("reading recordings") == 2
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(

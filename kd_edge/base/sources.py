@@ -110,7 +110,7 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         if named := _NAMED.match(node.value):
             yield named[0]
-        elif script := _SCRIPT.fullmatch(node.value):
+        elif package and (script := _SCRIPT.fullmatch(node.value)):
             yield f"{package}.{script[1]}"
     for child in ast.iter_child_nodes(node):
         yield from _imported(child, package)

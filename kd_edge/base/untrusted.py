@@ -40,13 +40,14 @@ def read_regular(path: Path, *, most_bytes: int = MOST_TEXT_BYTES, follow: bool 
         OSError: it cannot be read, is no regular file (a pipe or a device may never end), or is
             too large.
     """
-    with _open_regular(path, follow=follow) as stream:
+    with open_regular(path, follow=follow) as stream:
         if os.fstat(stream.fileno()).st_size > most_bytes:
             raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes")
         return stream.read(most_bytes)
 
 
-def _open_regular(path: Path, *, follow: bool = True) -> IO[bytes]:
+def open_regular(path: Path, *, follow: bool = True) -> IO[bytes]:
+    """A regular file's bytes; `follow` as `read_regular`. Raises OSError: it is not one."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not follow:
         flags |= getattr(os, "O_NOFOLLOW", 0)
@@ -136,7 +137,7 @@ def load_arrays(path: Path, *, most_bytes: int | None = MOST_ARRAY_BYTES) -> dic
     import numpy as np
 
     # Opened here, because NumPy leaves a file open that turns out damaged.
-    with _open_regular(path) as stream:
+    with open_regular(path) as stream:
         file_bytes = os.fstat(stream.fileno()).st_size
         check_zip(path, most_bytes=file_bytes if most_bytes is None else most_bytes)
         try:

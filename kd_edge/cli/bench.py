@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
-from kd_edge.cli.options import PATH, check_output, common, path_option, typed_command
+from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
 
 EPILOG = """
@@ -29,6 +29,7 @@ With --baseline the exit status is 6 where a figure got worse than its tolerance
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
 @path_option("--html", help="Write the report there, as one file.")
 @click.option("--runs", type=click.IntRange(min=20), help="Timed inferences a model.")
+@no_cache
 @common
 def bench(
     bundle: Path,
@@ -37,6 +38,7 @@ def bench(
     baseline: Path | None,
     html: Path | None,
     runs: int | None,
+    no_cache: bool,
     as_json: bool,
 ) -> int:
     """Measure BUNDLE: size, latency, arena, accuracy and parity of every model on every runtime."""
@@ -57,6 +59,7 @@ def bench(
             command=typed_command(),
             reader=reader,
             latency_runs=runs,
+            cache=not no_cache,
             watch=watch,
         )
     if html:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
-from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.options import PATH, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
 
 EPILOG = """
@@ -19,7 +19,8 @@ Examples:
   kd-edge build recipes/mine.toml --quick
   kd-edge build recipes/mine.toml --json > result.json
 
-Ctrl-C loses at most one epoch: the same command goes on. A second build does only what changed.
+Ctrl-C loses at most one epoch: the same command goes on. A second build does only what changed,
+in another folder too: windows, models and conversions are kept in the user's cache.
 
 With --seeds N the bundles lie in seed-FIRST, seed-FIRST+1, … below --out, and seeds.json has the
 mean and the spread of their figures. One seed's figures are one draw: publish the mean and spread.
@@ -38,6 +39,7 @@ _MOST_SEEDS = 100
     help="Build with so many seeds, one after the other from --seed on: mean and spread.",
 )
 @click.option("--quick", is_flag=True, help="Build the recipe's [quick] form: does the chain work?")
+@no_cache
 @common
 def build(
     recipe: Path,
@@ -46,6 +48,7 @@ def build(
     seed: int | None,
     seeds: int | None,
     quick: bool,
+    no_cache: bool,
     as_json: bool,
 ) -> int:
     """Build the bundle of RECIPE: teachers, students, TFLite, C arrays and the report."""
@@ -62,8 +65,8 @@ def build(
     # Heavy from here on: a recipe that is wrong has been told by now.
     start_tensorflow_quietly()
     if wanted is None:
-        return _build_one(asked, data, out, as_json=as_json)
-    return _build_seeds(asked, wanted, data, out, as_json=as_json)
+        return _build_one(asked, data, out, cache=not no_cache, as_json=as_json)
+    return _build_seeds(asked, wanted, data, out, cache=not no_cache, as_json=as_json)
 
 
 def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
@@ -74,23 +77,25 @@ def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
     return tuple(range(first, first + count))
 
 
-def _build_one(recipe, data: Path | None, out: Path, *, as_json: bool) -> int:
+def _build_one(recipe, data: Path | None, out: Path, *, cache: bool, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
     with TerminalWatch() as watch:
-        built = run_build(recipe, data=data, out=out, command=typed_command(), watch=watch)
+        built = run_build(
+            recipe, data=data, out=out, command=typed_command(), cache=cache, watch=watch
+        )
     _show(built.report, out, as_json=as_json)
     return _status(built.failures)
 
 
-def _build_seeds(recipe, seeds, data: Path | None, out: Path, *, as_json: bool) -> int:
+def _build_seeds(recipe, seeds, data: Path | None, out: Path, *, cache: bool, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.seeds import SUMMARY_FILE, build_seeds
 
     with TerminalWatch() as watch:
         summary, built = build_seeds(
-            recipe, seeds, data=data, out=out, command=typed_command(), watch=watch
+            recipe, seeds, data=data, out=out, command=typed_command(), cache=cache, watch=watch
         )
     _show_seeds(summary, out / SUMMARY_FILE, as_json=as_json)
     return _status([failure for one in built for failure in one.failures])

@@ -13,6 +13,7 @@ import click
 from kd_edge.base.errors import ExitStatus
 from kd_edge.base.processes import run_program
 from kd_edge.cli.options import common
+from kd_edge.cli.printing import say
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,26 @@ TOOLS = {
 }
 
 
-@click.command(epilog="\b\nExamples:\n  kd-edge doctor\n  kd-edge doctor --json")
-@common
-def doctor(as_json: bool) -> int:
-    """Say what is installed, what is missing, and how to get it.
+EPILOG = """
+\b
+Examples:
+  kd-edge doctor
+  kd-edge doctor --json
+  kd-edge doctor --clear-cache
 
-    The exit status is 4 where something that every command needs is missing.
-    """
+The exit status is 4 if something that every command needs is missing.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--clear-cache", is_flag=True, help="Delete the windows, models and conversions that are kept."
+)
+@common
+def doctor(clear_cache: bool, as_json: bool) -> int:
+    """Say what is installed, what is missing, and how to get it."""
+    if clear_cache:
+        _clear()
     checks = [_python(), *_runtimes(), *(_package(*package) for package in PACKAGES)]
     checks += [_tool(name, needed_for) for name, needed_for in TOOLS.items()]
     checks += [_keras_settings(), _cache()]
@@ -119,12 +133,27 @@ def _keras_settings() -> Check:
     return Check("Keras configuration", found, "build: the same models for everybody", "", False)
 
 
-def _cache() -> Check:
-    from kd_edge.pipeline.dataset import cache_folder
+def _clear() -> None:
+    from kd_edge.pipeline.store import user_store
 
-    folder = cache_folder()
-    size = sum(f.stat().st_size for f in folder.glob("*")) if folder.is_dir() else 0
-    return Check("window cache", f"{folder} ({size / 1e6:.0f} MB)", "faster builds", "", False)
+    store = user_store()
+    freed = store.clear()
+    kept = f"; {_bytes(left)} stay, which a build uses" if (left := store.size()) else ""
+    say(f"cache: {_bytes(freed)} deleted{kept}", err=True)
+
+
+def _bytes(size: int) -> str:
+    from rich.filesize import decimal
+
+    return decimal(size)
+
+
+def _cache() -> Check:
+    from kd_edge.pipeline.store import VARIABLE, cache_folder, most_bytes, user_store
+
+    used, bound = _bytes(user_store().size()), most_bytes() / 1e9
+    found = f"{cache_folder()} ({used} of {bound:g} GB; {VARIABLE} sets the bound)"
+    return Check("cache", found, "windows, models, conversions: made once", "", False)
 
 
 def _print(checks: list[Check]) -> None:

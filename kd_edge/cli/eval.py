@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus
-from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.options import PATH, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
 from kd_edge.cli.reaching import reaching
 
@@ -39,6 +39,7 @@ Micro's, 5 where a board failed.
 )  # fmt: skip
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
 @path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD-WINDOWS without it.")
+@no_cache
 @common
 def evaluate(
     bundle: Path,
@@ -47,6 +48,7 @@ def evaluate(
     repeat: int,
     data: Path | None,
     out: Path | None,
+    no_cache: bool,
     as_json: bool,
     **reach,
 ) -> int:
@@ -63,7 +65,9 @@ def evaluate(
         done = evaluate_bundle(
             bundle,
             Reach(**reach),
-            EvalSettings(windows=windows, limit=limit, repeat=repeat, data=data),
+            EvalSettings(
+                windows=windows, limit=limit, repeat=repeat, data=data, cache=not no_cache
+            ),
             out=out,
             command=typed_command(),
             watch=watch,

@@ -44,6 +44,15 @@ def common(command: Callable) -> Callable:
     )(command)
 
 
+def no_cache(command: Callable) -> Callable:
+    """`--no-cache`, for commands that take windows or models from the user's cache."""
+    return click.option(
+        "--no-cache",
+        is_flag=True,
+        help="Take nothing from the user's cache, and keep nothing there; `doctor` names it.",
+    )(command)
+
+
 def path_option(*names: str, help: str, required: bool = False) -> Callable:  # noqa: A002
     """An option that takes a path."""
     return click.option(*names, type=PATH, required=required, help=help)

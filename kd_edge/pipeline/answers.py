@@ -53,7 +53,9 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
         context.data.key,
         [[model.name, model.sha256] for model in trained],
         context.recipe.proof.parity_windows,
+        context.recipe.seed,
         list(parts),
+        context.dataset.examples.groups.names,
     )
 
     def make() -> None:

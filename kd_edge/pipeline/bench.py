@@ -23,10 +23,11 @@ from kd_edge.pipeline.bundle import (
     load_manifest,
     load_windows,
 )
-from kd_edge.pipeline.dataset import check_reader, load_dataset
+from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
+from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.tree import SCHEMA_VERSION, Report
@@ -43,6 +44,7 @@ def bench(
     command: str,
     reader: str | None = None,
     latency_runs: int | None = None,
+    cache: bool = True,
     watch: Watch | None = None,
 ) -> Report:
     """Measure every model of a bundle in every format on every runtime that is installed.
@@ -51,6 +53,7 @@ def bench(
         data: other recordings of the same kind; None for the test windows kept in the bundle.
         reader: of `data`; the recipe's where None.
         latency_runs: timed inferences a model; the recipe's where None.
+        cache: whether windows of `data` are taken from the user's cache and kept there.
 
     Raises:
         KdEdgeError: no bundle, an altered one, or recordings that do not fit it.
@@ -76,7 +79,14 @@ def bench(
         check_reader(dataset)
     if data is None:
         return _own_windows(folder, manifest, proof, command, watch)
-    return _other_recordings(folder, manifest, recipe, proof, data, command, watch)
+    dataset = load_dataset(
+        as_built(recipe, manifest),
+        data,
+        store=user_store(cache, note=watch.note),
+        class_names=manifest.class_names,
+        progress=watch.step,
+    )
+    return _other_recordings(folder, manifest, recipe, proof, data, dataset, command, watch)
 
 
 def _own_windows(
@@ -106,15 +116,10 @@ def _other_recordings(
     recipe: Recipe,
     proof: Proof,
     data: Path,
+    dataset: Dataset,
     command: str,
     watch: Watch,
 ) -> Report:
-    dataset = load_dataset(
-        as_built(recipe, manifest),
-        data,
-        class_names=manifest.class_names,
-        progress=watch.step,
-    )
     unstated = check_front_end(dataset.designs, manifest, data)
     windows = manifest.normaliser.apply(dataset.examples)
     indices = np.arange(len(dataset.recordings))

@@ -49,6 +49,7 @@ from kd_edge.pipeline.reporting import (
     write_report,
 )
 from kd_edge.pipeline.stages import Stages, key_of
+from kd_edge.pipeline.store import Store, user_store
 from kd_edge.pipeline.training import WORK_FOLDER, FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
@@ -70,22 +71,32 @@ class Built:
 
 
 def build(
-    recipe: Recipe, *, data: Path | None, out: Path, command: str, watch: Watch | None = None
+    recipe: Recipe,
+    *,
+    data: Path | None,
+    out: Path,
+    command: str,
+    cache: bool = True,
+    watch: Watch | None = None,
 ) -> Built:
     """Build the bundle of `recipe` in `out`; what an earlier build did and still holds is kept.
 
     Args:
         data: recordings; None where the recipe's reader needs none.
         command: for the report's provenance.
+        cache: whether work of builds in other folders is taken from the user's cache, and this
+            one's kept there.
 
     Raises:
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
     """
+    watch = watch or Watch()
+    store = user_store(cache, note=watch.note)
     set_keras()
     check_names(recipe)
     start_bundle(out)
     with locked(out), one_order_of_sums() as same_on_any_cores:
-        context = _prepare(recipe, data, out, command, watch or Watch())
+        context = _prepare(recipe, data, out, command, store, watch)
         return _build(replace(context, same_on_any_cores=same_on_any_cores))
 
 
@@ -129,9 +140,11 @@ def _build(context: Context) -> Built:
     return Built(report, (*gates.failures, *firmware.failures))
 
 
-def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: Watch) -> Context:
+def _prepare(
+    recipe: Recipe, data: Path | None, out: Path, command: str, store: Store, watch: Watch
+) -> Context:
     """Read, check and split the data, and begin the bundle."""
-    dataset = load_dataset(recipe, data, progress=watch.step)
+    dataset = load_dataset(recipe, data, store=store, progress=watch.step)
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
@@ -143,7 +156,7 @@ def _prepare(recipe: Recipe, data: Path | None, out: Path, command: str, watch: 
         dataset=dataset,
         folds=folds,
         data=fold_windows(dataset, folds[0], recipe),
-        stages=Stages(out, report=watch.stage),
+        stages=Stages(out, store=store, report=watch.stage),
         out=out,
         command=command,
         watch=watch,

@@ -1,28 +1,21 @@
-"""Windows kept between runs, so that recordings are read and filtered once."""
+"""Windows of a dataset, and how the store keeps them: recordings are read and filtered once."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import platformdirs
 
-from kd_edge.base.files import atomic_path
 from kd_edge.base.front_end import StreamConstants
-from kd_edge.base.untrusted import load_arrays, parse_json
+from kd_edge.base.untrusted import load_arrays
 from kd_edge.examples import Examples, Groups
-from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.store import Entry
 from kd_edge.signals.recording import RecordingInfo
 
-# Of all datasets together; docs/recordings.md says so.
-LARGEST_BYTES = 2_000_000_000
-# Kept windows, and what a crash has left of some.
-_OURS = re.compile(r"[0-9a-f]{64}\.npz|\.writing-\w+\.npz")
+_ARRAYS = "0.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,23 +35,10 @@ class Dataset:
     key: str
 
 
-def cache_folder() -> Path:
-    """Where windows are kept between runs."""
-    return Path(platformdirs.user_cache_dir("kd-edge")) / "windows"
-
-
-def save(dataset: Dataset, place: Path | None) -> None:
-    """Keep a dataset, and delete the ones used longest ago while all together are too large.
-
-    Args:
-        place: where its recordings lie, by which they are named; no part of what they are.
-
-    Raises:
-        KdEdgeError KD_OUTPUT: the folder cannot be written.
-    """
-    path = _path(dataset.key, place)
+def to_entry(dataset: Dataset) -> tuple[Any, Callable[[Path], None]]:
+    """What `Slot.keep` takes."""
     examples = dataset.examples
-    meta = {
+    value = {
         "key": dataset.key,
         "class_names": examples.class_names,
         "designs": [asdict(design) for design in dataset.designs],
@@ -66,60 +46,27 @@ def save(dataset: Dataset, place: Path | None) -> None:
         "inputs": list(examples.inputs),
     }
     arrays = {f"input{i}": array for i, array in enumerate(examples.inputs.values())}
-    with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            meta=np.array(json.dumps(meta)),
-            truth=examples.truth,
-            owners=examples.groups.recording,
-            **arrays,
-        )
-    _make_room(path)
+
+    def fill(folder: Path) -> None:
+        owners = examples.groups.recording
+        np.savez(folder / _ARRAYS, truth=examples.truth, owners=owners, **arrays)
+
+    return value, fill
 
 
-def load(key: str, place: Path | None) -> Dataset | None:
-    """The dataset that `save` kept, or None where there is none that can be read."""
+def from_entry(entry: Entry) -> Dataset:
+    """The dataset of `to_entry`. Raises as `Slot.take` allows: the entry holds none."""
     from pydantic import TypeAdapter
 
-    path = _path(key, place)
-    try:
-        kept = load_arrays(path, most_bytes=None)
-        meta = parse_json(str(kept["meta"]))
-        arrays = {name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])}
-        truth, owners = kept["truth"], kept["owners"]
-        recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
-        designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
-        examples = Examples(
-            inputs=arrays,
-            truth=truth,
-            groups=Groups.of(owners, recordings),
-            class_names=tuple(meta["class_names"]),
-            synthetic=any(r.synthetic for r in recordings),
-        )
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        # Cut short or foreign: made again.
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # used now: what was used longest ago is deleted first
-    return Dataset(examples, designs, recordings, key)
-
-
-def _path(key: str, place: Path | None) -> Path:
-    return cache_folder() / f"{key_of(key, place and str(place.resolve()))}.npz"
-
-
-def _make_room(newest: Path) -> None:
-    """Delete what was used longest ago until the rest fits; the newest stays however large."""
-    kept = []
-    for path in cache_folder().glob("*.npz"):
-        if not _OURS.fullmatch(path.name) or path.is_symlink():
-            continue
-        with contextlib.suppress(FileNotFoundError):  # another process made room as well
-            kept.append((path.stat().st_mtime_ns, path.stat().st_size, path))
-    total = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept):
-        if total <= LARGEST_BYTES:
-            return
-        if path != newest:
-            path.unlink(missing_ok=True)
-            total -= size
+    meta = entry.value
+    kept = load_arrays(entry.path(_ARRAYS), most_bytes=None)
+    recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
+    designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
+    examples = Examples(
+        inputs={name: kept[f"input{i}"] for i, name in enumerate(meta["inputs"])},
+        truth=kept["truth"],
+        groups=Groups.of(kept["owners"], recordings),
+        class_names=tuple(meta["class_names"]),
+        synthetic=any(r.synthetic for r in recordings),
+    )
+    return Dataset(examples, designs, recordings, meta["key"])

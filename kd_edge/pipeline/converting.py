@@ -89,6 +89,7 @@ class _Converter:
         key = key_of(
             code_digest(__name__),  # a refusal is kept without a stage that would add it
             model.sha256,
+            file,
             fmt,
             model.inputs,
             self._context.data.key,

@@ -1,4 +1,4 @@
-"""From a recipe's dataset to windows: read, check, filter, cut, and remember on disk."""
+"""From a recipe's dataset to windows: read, check, filter, cut, and keep for the next time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file
 from kd_edge.base.sources import code_digest
 from kd_edge.examples import cut_windows, used_modalities
-from kd_edge.pipeline import cache
-from kd_edge.pipeline.cache import Dataset, cache_folder
+from kd_edge.pipeline.cache import Dataset, from_entry, to_entry
 from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.store import Store
 from kd_edge.recipe import Dataset as DatasetTable
 from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
@@ -25,7 +25,6 @@ from kd_edge.signals.recording import Recording
 
 __all__ = [
     "Dataset",
-    "cache_folder",
     "check_reader",
     "indices_sha256",
     "load_dataset",
@@ -37,13 +36,15 @@ def load_dataset(
     recipe: Recipe,
     data: Path | None,
     *,
+    store: Store | None = None,
     class_names: tuple[str, ...] | None = None,
     progress: Callable[[str, int | None, int | None], None] | None = None,
 ) -> Dataset:
-    """Windows of the recipe's dataset, from the cache where nothing that they depend on changed.
+    """Windows of the recipe's dataset, from the store where nothing that they depend on changed.
 
     Args:
         data: folder or file; None for readers that need none.
+        store: where windows are kept between runs; None: nowhere.
         class_names: the model's classes, where they are already fixed (a bench on other data).
         progress: called with (what, done, total).
 
@@ -58,10 +59,25 @@ def load_dataset(
         recipe.model_dump(mode="json", include={"front_end", "windows"}),
         class_names,
     )
-    cached = cache.load(key, data)
-    if cached is not None:
-        tell("windows from the cache", len(cached.examples), len(cached.examples))
-        return cached
+    # Recordings are named by where they lie, which is no part of what they are.
+    place = key_of("windows", key, data and str(data.resolve()))
+    with (store or Store(None)).at(place, "windows") as slot:
+        found = slot.take(from_entry)
+        if found is not None:
+            tell("windows from the cache", len(found.examples), len(found.examples))
+            return found
+        dataset = _make(recipe, data, key, class_names, tell)
+        slot.keep(*to_entry(dataset))
+        return dataset
+
+
+def _make(
+    recipe: Recipe,
+    data: Path | None,
+    key: str,
+    class_names: tuple[str, ...] | None,
+    tell: Callable[[str, int | None, int | None], None],
+) -> Dataset:
     recordings, names = _of_classes(
         _read(recipe.dataset, data, tell), recipe.dataset.classes, class_names
     )
@@ -78,13 +94,7 @@ def load_dataset(
         names,
         progress=lambda done: tell("front end and windows", done, len(recordings)),
     )
-    dataset = Dataset(windows, designs, tuple(r.info() for r in recordings), key)
-    try:
-        cache.save(dataset, data)
-    except KdEdgeError as error:
-        # The cache only saves time: a folder that cannot be written costs nothing else.
-        tell(f"windows are not kept: {error.message}", None, None)
-    return dataset
+    return Dataset(windows, designs, tuple(r.info() for r in recordings), key)
 
 
 def read_recordings(

@@ -89,11 +89,13 @@ def build_seeds(
     data: Path | None,
     out: Path,
     command: str,
+    cache: bool = True,
     watch: Watch | None = None,
 ) -> tuple[SeedSummary, tuple[Built, ...]]:
     """Build `out`/seed-N for every seed, and write `out`/seeds.json.
 
-    A failed gate of one seed does not stop the others.
+    A failed gate of one seed does not stop the others. What does not depend on the seed, such as
+    the windows, is made once, unless `cache` is False.
 
     Raises:
         KdEdgeError: as `build`.
@@ -108,6 +110,7 @@ def build_seeds(
                 data=data,
                 out=out / folder_of(seed),
                 command=command,
+                cache=cache,
                 watch=watch,
             )
         )

@@ -1,11 +1,14 @@
-"""Stages: work that is done again only when what it reads has changed."""
+"""Stages: work that is done again only when what it reads has changed.
+
+An output folder remembers its own stages, and the user's store those of all output folders.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from kd_edge.base.files import (
 )
 from kd_edge.base.sources import code_digest
 from kd_edge.base.untrusted import read_json
+from kd_edge.pipeline.store import Entry, Store, copy_in
 
 STATE_FILE = ".stages.json"
 
@@ -35,15 +39,27 @@ class Stages:
 
     A stage is its name, the key of what it reads, the files that it writes and a JSON value that
     it returns. It runs when its key is new, a file is missing or altered, or the code that makes it
-    has changed; else its remembered value is returned. State is written after each stage, so an
+    has changed; else its remembered value is returned. What the folder does not remember, the store
+    may have from another folder: its files are copied. State is written after each stage, so an
     interrupted build goes on. Stages of different names may run in different threads.
 
     The file may be damaged or a stranger's: an entry that is not whole, or names a file outside the
     folder, is as if it were not there.
+
+    Args:
+        store: what builds in other folders have done; None: nothing.
+        report: told a stage's name, and whether it is done already.
     """
 
-    def __init__(self, out: Path, *, report: Callable[[str, bool], None] | None = None):
+    def __init__(
+        self,
+        out: Path,
+        *,
+        store: Store | None = None,
+        report: Callable[[str, bool], None] | None = None,
+    ):
         self._out = Path(out)
+        self._store = store or Store(None)
         self._report = report or (lambda name, cached: None)
         self._done: dict[str, dict] = self._load()
         self._asked: set[str] = set()
@@ -54,33 +70,45 @@ class Stages:
 
         Args:
             files: names below the output folder that `make` writes.
-            make: does the work; returns something that JSON can hold. The source of its module and
-                of all that this imports is a part of the key.
+            make: does the work; returns something that JSON can hold. Its place in the source, and
+                the source of its module and of all that this imports, are a part of the key. The
+                stage's name is not: two folds may call the same work differently.
 
         Raises:
             KdEdgeError KD_OUTPUT: a symbolic link stands where the stage would write.
         """
         for file in files:
             own_path(self._out, file)
-        key = key_of(key, code_digest(make.__module__))
+        key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
         self._asked.add(name)
         entry = self._done.get(name)
-        cached = entry is not None and entry["key"] == key and self._intact(entry["files"], files)
-        self._report(name, cached)
-        if cached:
+        if entry is not None and entry["key"] == key and self._intact(entry["files"], files):
+            self._report(name, True)
             return entry["value"]
         # Forget first: a crash inside `make` must not leave the old entry beside new files.
         self._remember(name, None)
-        value = make()
-        digests = {file: sha256_file(self._out / file) for file in files}
-        self._remember(name, {"key": key, "files": digests, "value": value})
-        return value
+        # Position and suffix: the same work has other names in another folder.
+        places = {f"{at}{Path(file).suffix}": file for at, file in enumerate(files)}
+        with self._store.at(key, name) as slot:
+            done = slot.take(lambda entry: self._adopt(entry, places))
+            self._report(name, done is not None)
+            if done is None:
+                value = make()
+                digests = {file: sha256_file(self._out / file) for file in files}
+                done = {"files": digests, "value": value}
+                slot.keep(value, lambda folder: self._copy_out(folder, places))
+        self._remember(name, done | {"key": key})
+        return done["value"]
 
     def recall(self, name: str, key: str) -> Any:
         """The value of a stage without files that `keep` remembered under this key, else None."""
         entry = self._done.get(name)
         if entry is None or entry["key"] != key:
-            return None
+            with self._store.at(key_of("kept", key), name) as slot:
+                entry = slot.take(lambda entry: self._adopt(entry, {}))
+            if entry is None:
+                return None
+            self._remember(name, entry | {"key": key})
         self._asked.add(name)
         self._report(name, True)
         return entry["value"]
@@ -88,6 +116,8 @@ class Stages:
     def keep(self, name: str, key: str, value: Any) -> None:
         """Remember a value that is known only when another stage has failed, say."""
         self._asked.add(name)
+        with self._store.at(key_of("kept", key), name) as slot:
+            slot.keep(value)
         self._remember(name, {"key": key, "files": {}, "value": value})
 
     @property
@@ -106,6 +136,19 @@ class Stages:
                 if file not in kept:
                     remove_own(self._out, file, digest)
             self._remember(name, None)
+
+    def _adopt(self, entry: Entry, places: Mapping[str, str]) -> dict:
+        """Copy another folder's files here: bundles share none, so no change reaches another."""
+        if entry.files.keys() != places.keys():
+            raise ValueError("the entry is another stage's")
+        for place, file in places.items():
+            entry.copy(place, self._out / file)
+        digests = {file: entry.files[place] for place, file in places.items()}
+        return {"files": digests, "value": entry.value}
+
+    def _copy_out(self, folder: Path, places: Mapping[str, str]) -> None:
+        for place, file in places.items():
+            copy_in(self._out / file, folder, place)
 
     def _files(self, name: str) -> dict[str, str]:
         return self._done.get(name, {}).get("files", {})

@@ -25,6 +25,7 @@ from kd_edge.pipeline.bundle import (
 )
 from kd_edge.pipeline.dataset import load_dataset, read_recordings
 from kd_edge.pipeline.raw_windows import window_counts
+from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.session import Session, model_inputs, one_window
 
@@ -41,12 +42,14 @@ class EvalSettings:
         limit: windows at most, spread over all; None: all.
         repeat: how often each window is sent.
         data: other recordings; None: the bundle's test windows, as raw ones its golden windows.
+        cache: whether windows of `data` are taken from the user's cache and kept there.
     """
 
     windows: str = "int8"
     limit: int | None = None
     repeat: int = 1
     data: Path | None = None
+    cache: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +184,11 @@ def _other_recordings(
     manifest = bundle.manifest
     recipe = as_built(load_recipe(bundled_file(bundle.folder, manifest, RECIPE_FILE)), manifest)
     dataset = load_dataset(
-        recipe, settings.data, class_names=manifest.class_names, progress=progress
+        recipe,
+        settings.data,
+        store=user_store(settings.cache),
+        class_names=manifest.class_names,
+        progress=progress,
     )
     notes = check_front_end(dataset.designs, manifest, settings.data)
     windows = manifest.normaliser.apply(dataset.examples)
