@@ -23,6 +23,8 @@ from firmware_export.aot.prefix import check_prefix
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
+from firmware_export.aot.verify import READING, verify, verify_pass
+from firmware_export.aot.verify_arena import verify_arena
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import TfliteModel, read_tflite
 
@@ -94,15 +96,24 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     check_prefix(settings.prefix)
     model = read_tflite(source)
     _check_operators(model)
-    graph, effects = simplify(read_graph(model))
+    graph = read_graph(model)
+    verify(graph, READING)
+    graph, effects = simplify(graph)
     if settings.stream:
-        graph = stream_steps(graph)
+        graph = _applied("stream steps", stream_steps, graph)
     items = lower(graph, core)
     plan = schedule(
         graph,
         items,
         keep_state=settings.carry_state or settings.stream,
         keep_inputs=settings.keep_inputs,
+    )
+    verify_arena(
+        graph,
+        plan,
+        carry_state=settings.carry_state,
+        keep_inputs=settings.keep_inputs,
+        stream=settings.stream,
     )
     facts = {
         "generator": settings.generator,
@@ -131,12 +142,24 @@ def _signed(files: dict[str, str], facts: dict[str, object]) -> dict[str, str]:
 
 
 def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
-    """The graph after every pass, and what each did."""
+    """The graph after every pass, and what each did.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: see `compile_model`.
+        KdEdgeError KD_INTERNAL: a pass has broken the graph; see `verify_pass`.
+    """
     effects = []
     for name, apply in PASSES.items():
-        before, graph = graph, apply(graph)
+        before, graph = graph, _applied(name, apply, graph)
         effects.append(effect(name, before, graph))
     return graph, tuple(effects)
+
+
+def _applied(name: str, apply: Pass, graph: Graph) -> Graph:
+    """What a pass leaves, verified."""
+    after = apply(graph)
+    verify_pass(graph, after, name)
+    return after
 
 
 def lower(graph: Graph, core: Core) -> tuple[Call | StepCalls, ...]:

@@ -14,6 +14,8 @@ from kd_edge.base.flatbuffer import Tensor
 def drop_shapes(graph: Graph) -> Graph:
     """RESHAPE and its like, and slices that are one run of bytes, become views or constants."""
     views = dict(graph.views)
+    # What a loop walks over must lie in memory: a part of a constant is copied there.
+    walked = {view.base for view in graph.views.values()}
     constants: dict[int, Tensor] = {}
     gone: set[int] = set()
     for node in graph.nodes():
@@ -22,6 +24,8 @@ def drop_shapes(graph: Graph) -> Graph:
             continue
         source = view_source(node)
         source = constants.get(source.index, source)
+        if source.data is not None and walked & {tensor.index for tensor in node.outputs}:
+            continue
         for tensor, offset in zip(node.outputs, offsets, strict=True):
             if source.data is not None:
                 constants[tensor.index] = _part(source, tensor, offset)
@@ -32,19 +36,25 @@ def drop_shapes(graph: Graph) -> Graph:
             views[tensor.index] = View(source.index, offset)
         gone.add(id(node))
 
+    outputs = tuple(constants.get(t.index, t) for t in graph.outputs)
+    items = _rebuilt(graph, gone, constants)
+    return replace(graph, items=items, views=flat_views(views), outputs=outputs)
+
+
+def _rebuilt(graph: Graph, gone: set[int], constants: dict[int, Tensor]) -> tuple[Node | Loop, ...]:
+    """The items without the nodes that are gone, reading the constants that those gave."""
+
     def rebuilt(node: Node) -> Node:
         inputs = tuple(None if t is None else constants.get(t.index, t) for t in node.inputs)
         return replace(node, inputs=inputs)
 
-    items = []
-    for item in graph.items:
-        if isinstance(item, Loop):
-            nodes = tuple(rebuilt(n) for n in item.nodes if id(n) not in gone)
-            items.append(replace(item, nodes=nodes))
-        elif id(item) not in gone:
-            items.append(rebuilt(item))
-    outputs = tuple(constants.get(t.index, t) for t in graph.outputs)
-    return replace(graph, items=tuple(items), views=flat_views(views), outputs=outputs)
+    return tuple(
+        replace(item, nodes=tuple(rebuilt(n) for n in item.nodes if id(n) not in gone))
+        if isinstance(item, Loop)
+        else rebuilt(item)
+        for item in graph.items
+        if id(item) not in gone
+    )
 
 
 def _computed_index(index: int, views: dict[int, View]) -> int:

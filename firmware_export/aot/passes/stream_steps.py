@@ -44,10 +44,10 @@ def stream_steps(graph: Graph) -> Graph:
 
 def _check_walked(graph: Graph, loops: list[Loop], entries: dict) -> None:
     walked = {view.base for view, _ in entries.values() if view.step_bytes}
-    reading = readers(graph)
+    whole = readers(graph).keys() | {tensor.index for tensor in graph.outputs}
     for tensor in graph.inputs:
         others = [view for view in graph.views.values() if view.base == tensor.index]
-        if tensor.index not in walked or tensor.index in reading or len(others) > 1:
+        if tensor.index not in walked or tensor.index in whole or len(others) > 1:
             raise _refusal(f"its input '{tensor.name}' is not read step by step, once")
     bases = {view.base for view, _ in entries.values()}
     for loop in loops:
