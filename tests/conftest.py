@@ -111,7 +111,16 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def recipe(tmp_path_factory, cache):
+def converter():
+    """One converter for all builds of a worker: TensorFlow takes seconds to start."""
+    from kd_edge.convert.process import one_converter
+
+    with one_converter() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory, cache, converter):
     """Path of a recipe that builds in less than a minute."""
     path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     path.write_text(RECIPE)

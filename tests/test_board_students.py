@@ -79,7 +79,7 @@ def built(name: str, folder: Path, data: Path | None):
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(tmp_path_factory, converter):
     """Recipe name -> its bundle, built once when it is first asked for."""
     made = {}
     with pytest.MonkeyPatch.context() as patch:

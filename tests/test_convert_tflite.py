@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import os
 import signal
@@ -18,7 +19,9 @@ from waiting import ended, joined, program, wait_until
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.convert import process
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
+from kd_edge.convert.process import one_converter
 from kd_edge.convert.tflite import convert
 from kd_edge.runtimes.registry import open_session
 
@@ -33,6 +36,18 @@ def keras_files(tmp_path_factory):
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     return {name: folder / f"{name}.keras" for name in models}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converter():
+    """One child for these tests; `alone` starts another."""
+    with one_converter() as kept:
+        yield kept
+
+
+def alone(call, *args, **settings):
+    """The call with a converter's child of its own, which takes seconds to start."""
+    return contextvars.Context().run(call, *args, **settings)
 
 
 def failure(*args, **settings) -> KdEdgeError:
@@ -70,6 +85,22 @@ def test_a_genuine_crash_of_the_converter_is_an_error(keras_files, tmp_path):
     assert error.code == "KD_CONVERTER_CRASH"
     assert "SIG" in error.message
     assert list(tmp_path.iterdir()) == []
+    # The next model is converted all the same, by another child.
+    again = {"fmt": "float32", "input_order": ("emg",), "calibration": None}
+    assert convert(keras_files["conv"], out, **again).operators
+
+
+def test_one_child_converts_one_model_after_the_other(keras_files, tmp_path, converter):
+    """Oracle: the system's list of processes, and the bytes that a child of its own writes."""
+    before = children()
+    made = {}
+    for fmt in ("int8", "float32"):
+        settings = {"fmt": fmt, "input_order": ("emg",), "calibration": WINDOWS}
+        made[fmt] = convert(keras_files["conv"], tmp_path / fmt, **settings)
+        assert children() <= before | {str(converter.process_id)}
+    other = alone(convert, keras_files["conv"], tmp_path / "o", **settings)
+    assert other.sha256 == made["float32"].sha256
+    assert children() <= before | {str(converter.process_id)}
 
 
 def test_a_refusal_comes_back_from_the_child_as_it_was_raised(keras_files, tmp_path):
@@ -90,7 +121,8 @@ def test_a_refusal_comes_back_from_the_child_as_it_was_raised(keras_files, tmp_p
 def test_a_converter_that_takes_too_long_is_ended(keras_files, tmp_path):
     """Oracle: no child is left."""
     before = children()
-    error = failure(
+    error = alone(
+        failure,
         keras_files["conv"],
         tmp_path / "conv.tflite",
         fmt="float32",
@@ -112,12 +144,12 @@ def ctrl_c():
 
 
 def press_once_it_waits() -> None:
-    """Ctrl-C as soon as the main thread waits for a process."""
+    """Ctrl-C as soon as the main thread waits for a converter."""
     main = threading.main_thread().ident
 
     def waits() -> bool:
         calls = traceback.extract_stack(sys._current_frames()[main])
-        return any(c.filename == subprocess.__file__ and c.name == "wait" for c in calls)
+        return any(c.filename == process.__file__ and "readline" in c.line for c in calls)
 
     wait_until(waits, "a wait for the converter")
     signal.pthread_kill(main, signal.SIGINT)
@@ -130,7 +162,8 @@ def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
     waiter = threading.Thread(target=press_once_it_waits)
     waiter.start()
     with pytest.raises(KeyboardInterrupt):
-        convert(
+        alone(
+            convert,
             keras_files["conv"],
             tmp_path / "conv.tflite",
             fmt="float32",
@@ -146,9 +179,10 @@ def test_the_child_ends_when_its_parent_does(tmp_path):
     """Oracle: its standard input closes, as when the parent is killed."""
     job = tmp_path / "job.json"
     job.write_text('{"keras": "none.keras", "calibration": null}')
-    command = [sys.executable, "-m", "kd_edge.convert.child", job]
+    command = [sys.executable, "-m", "kd_edge.convert.child"]
     what = "the end of a converter whose parent has gone"
-    with program(command, what, stdin=subprocess.PIPE) as child:
+    with program(command, what, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        child.stdin.write(f"{job}\n".encode())
         child.stdin.close()
         assert ended(child, what) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tflite_samples import write_conv_model
+from waiting import program
 
 from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.measure.arena import measure_arena
@@ -41,14 +43,17 @@ def test_measuring_an_arena_runs_nothing_of_the_working_folder(trapped, tmp_path
 
 def test_the_converters_child_runs_nothing_of_the_working_folder(trapped, tmp_path_factory):
     """Oracle: its own error, of a model that is not there."""
-    folder = tmp_path_factory.mktemp("job")
-    (folder / "job.json").write_text('{"keras": ""}')
-    command = python_command("kd_edge.convert.child", str(folder / "job.json"))
-    done = subprocess.run(
-        command, env=python_environment(), capture_output=True, text=True, check=False, cwd=trapped,
-        stdin=subprocess.DEVNULL, timeout=120,
-    )  # fmt: skip
-    assert "convert/child.py" in done.stderr or done.returncode
+    job = tmp_path_factory.mktemp("job") / "job.json"
+    content = {"keras": "none.keras", "calibration": None, "error": str(job.with_name("error"))}
+    job.write_text(json.dumps(content))
+    with program(
+        python_command("kd_edge.convert.child"), "a converter's answer", env=python_environment(),
+        cwd=trapped, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        child.stdin.write(f"{job}\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "refused\n"
+    assert json.loads(job.with_name("error").read_text())["code"] == "KD_BAD_FORMAT"
 
 
 def test_a_child_finds_kd_edge_where_its_parent_did(trapped):

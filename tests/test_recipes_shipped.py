@@ -53,6 +53,7 @@ def test_a_quick_form_is_the_recipe_with_less_of_everything(name, pytestconfig):
     assert quick.proof.min_agreement == whole.proof.min_agreement
 
 
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_builds_to_the_end_and_holds_its_limits(
     name, cache, pytestconfig, shared_data, tmp_path

@@ -55,7 +55,7 @@ def convert_student(folder, windows, *, gain: float):
 
 
 @pytest.fixture(scope="module")
-def int8_model(tmp_path_factory, windows):
+def int8_model(tmp_path_factory, windows, converter):
     """Matrices enlarged, so that the LSTM's state matters and its scales are a trained one's."""
     return convert_student(tmp_path_factory.mktemp("student"), windows, gain=3.0)
 

@@ -1,13 +1,14 @@
-"""The converter's child process; its argument is JOB.json.
+"""The converter's child process: it does one job after the other until standard input closes.
 
-TensorFlow's converter may end Python; here it ends nothing else. The answer is a file: the model,
-or the error as JSON.
+TensorFlow's converter may end Python; here it ends nothing else. A line of standard input names a
+job's file; the answer is a line of standard output, and a file: the model, or the error as JSON.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 from pathlib import Path
@@ -17,24 +18,36 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.keras_start import first_lines, load_keras
 
+WRITTEN, REFUSED = "written", "refused"
 
-def main(job_path: str) -> int:
-    """Do the job of the file; 0 where the model was written, 3 where the reason was."""
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+def main() -> None:
+    """Do the jobs as they come; ends when standard input does, in the midst of one as well."""
+    # Whatever prints, prints beside the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_take, args=(jobs,), daemon=True).start()
+    while True:
+        print(_do(Path(jobs.get())), file=answers, flush=True)
+
+
+def _take(jobs: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        jobs.put(line.rstrip("\n"))
+    # The other end closes when the parent ends, however it ends.
+    os._exit(1)
+
+
+def _do(path: Path) -> str:
+    job = json.loads(path.read_text(encoding="utf-8"))
     try:
         content = _convert(job)
     except KdEdgeError as error:
         Path(job["error"]).write_text(json.dumps(error.to_json()), encoding="utf-8")
-        return 3
+        return REFUSED
     Path(job["out"]).write_bytes(content)
-    return 0
-
-
-def _end_with_parent() -> None:
-    # The other end of standard input closes when the parent ends, however it ends.
-    os.read(0, 1)
-    os._exit(1)
+    return WRITTEN
 
 
 def _convert(job: dict) -> bytes:
@@ -66,4 +79,4 @@ def _convert(job: dict) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main()

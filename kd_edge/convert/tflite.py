@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +12,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import write_bytes
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.formats import FORMATS, Format
-from kd_edge.base.processes import python_command, python_environment
+from kd_edge.convert.process import one_converter
 from kd_edge.convert.routes import ROUTES, as_json
 from kd_edge.runtimes.registry import who_takes
 
@@ -54,7 +50,8 @@ def convert(
 ) -> Conversion:
     """Convert a functional Keras model; batch 1, inputs in the order given, output 'logits'.
 
-    The same arguments give the same bytes on one machine. Interrupting ends the child too.
+    The same arguments give the same bytes on one machine. Interrupting ends the child too. Several
+    conversions inside of one `one_converter()` share a child, which starts slowly.
 
     Args:
         keras_path: a `.keras` file with logits as its only output.
@@ -72,9 +69,17 @@ def convert(
     """
     form = FORMATS.find(fmt)
     _check_arguments(keras_path, form, input_order, calibration)
-    with tempfile.TemporaryDirectory(prefix="kd-edge-convert-") as folder:
-        job = _write_job(Path(folder), keras_path, form, input_order, calibration)
-        content = _run_child(job, Path(folder), timeout_s)
+    job = {
+        "keras": str(Path(keras_path).resolve()),
+        "fmt": form.name,
+        "route": as_json(ROUTES.find(form.name)),
+        "input_order": list(input_order),
+    }
+    arrays = None
+    if form.integer:
+        arrays = {f"input_{i}": calibration[name] for i, name in enumerate(input_order)}
+    with one_converter() as converter:
+        content = converter.convert(job, arrays, timeout_s)
     model = read_tflite(content)
     write_bytes(Path(out), content)
     operators = tuple(op.name for op in model.operators)
@@ -102,71 +107,3 @@ def _check_arguments(keras_path: Path, form: Format, input_order, calibration) -
                 f"the calibration windows of '{name}' are none, or hold NaN or infinity",
                 hint="`kd-edge data inspect` shows where they come from",
             )
-
-
-def _write_job(folder: Path, keras_path, form: Format, input_order, calibration) -> Path:
-    arrays = None
-    if form.integer:
-        arrays = folder / "calibration.npz"
-        np.savez(arrays, **{f"input_{i}": calibration[n] for i, n in enumerate(input_order)})
-    job = folder / "job.json"
-    content = {
-        "keras": str(Path(keras_path).resolve()),
-        "fmt": form.name,
-        "route": as_json(ROUTES.find(form.name)),
-        "input_order": list(input_order),
-        "calibration": str(arrays) if arrays else None,
-        "out": str(folder / "model.tflite"),
-        "error": str(folder / "error.json"),
-    }
-    job.write_text(json.dumps(content), encoding="utf-8")
-    return job
-
-
-def _run_child(job: Path, folder: Path, timeout_s: float) -> bytes:
-    log = folder / "stderr.txt"
-    with log.open("wb") as stream:
-        child = subprocess.Popen(
-            python_command("kd_edge.convert.child", str(job)),
-            cwd=folder,
-            env=python_environment(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1"),
-            stdin=subprocess.PIPE,
-            stdout=stream,
-            stderr=stream,
-        )
-        try:
-            status = child.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise _crash(f"took longer than {timeout_s:g} s", log) from error
-        finally:
-            # Reached on Ctrl-C as well: no child outlives the call.
-            child.kill()
-            child.wait()
-            child.stdin.close()
-    if status == 0:
-        return (folder / "model.tflite").read_bytes()
-    if (folder / "error.json").is_file():
-        fields = json.loads((folder / "error.json").read_text(encoding="utf-8"))
-        raise KdEdgeError(
-            fields["code"], fields["message"], where=fields["where"], hint=fields["hint"]
-        )
-    raise _crash(f"died of {_cause(status)}", log)
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"an error (exit status {status})"
-    try:
-        return f"signal {signal.Signals(-status).name}"
-    except ValueError:
-        return f"signal {-status}"
-
-
-def _crash(what: str, log: Path) -> KdEdgeError:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return KdEdgeError(
-        "KD_CONVERTER_CRASH",
-        f"the converter's process {what}",
-        where="its last words: " + (" | ".join(line for line in lines[-5:] if line) or "none"),
-        hint="convert in another format, or with fewer kinds of layers; nothing was written",
-    )

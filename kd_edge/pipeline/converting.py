@@ -1,9 +1,8 @@
-"""Conversion stages: every format of every model, two converters at a time."""
+"""Conversion stages: every format of every model, by one converter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import numpy as np
@@ -27,19 +26,15 @@ def convert_models(
     Returns:
         the models with their formats, and a sentence for every optional format that was refused.
     """
+    from kd_edge.convert.process import one_converter
+
     converter = _Converter(context)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = [
-            (model, fmt, pool.submit(converter.convert, model, fmt))
+    with one_converter():
+        done = [
+            (model, fmt, converter.convert(model, fmt))
             for model in trained
             for fmt in _formats(context.recipe, model)
         ]
-        try:
-            done = [(model, fmt, job.result()) for model, fmt, job in jobs]
-        except BaseException:
-            # One failed, or Ctrl-C: those that have not begun need not begin.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
     models = tuple(
         BundledModel(
             name=model.name,
