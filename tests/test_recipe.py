@@ -87,6 +87,79 @@ def test_a_value_out_of_range_says_which_and_why(old, new, words):
     assert words in caught.value.message
 
 
+TAUGHT = (
+    MINIMAL.replace("distill = false", "")
+    + """
+[[students]]
+name = "second"
+model = "tcn"
+epochs = 3
+[[teachers]]
+name = "large"
+model = "conv-teacher"
+epochs = 3
+[[teachers]]
+name = "assistant"
+model = "conv-teacher"
+epochs = 3
+teachers = ["large"]
+[distillation]
+loss = "logit-mse"
+alpha = 0.5
+ensemble = "mean-logits"
+"""
+)
+
+
+def test_a_model_learns_from_those_that_it_names():
+    """Oracle: the rules of the manual: teachers from labels, students from all teachers."""
+    text = TAUGHT.replace('name = "second"', 'name = "second"\nteachers = ["student", "assistant"]')
+    recipe = parse_recipe(text)
+    learnt = {m.name: recipe.teachers_of(m) for m in (*recipe.teachers, *recipe.students)}
+    assert learnt == {
+        "large": (),
+        "assistant": ("large",),
+        "student": ("large", "assistant"),
+        "second": ("student", "assistant"),
+    }
+    assert parse_recipe(to_toml(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('["large"]', '["lagre"]', "teachers.1.teachers: no model 'lagre' stands above"),
+        ('["large"]', '["lagre"]', "did you mean 'large'"),
+        ('["large"]', '["student"]', "no model 'student' stands above 'assistant'"),
+        ('["large"]', '["assistant"]', "above it: large"),
+        ('["large"]', '["large", "large"]', "stands there twice"),
+        ('["large"]', "[]", "teachers.1.teachers"),
+        ('"second"', '"second"\ndistill = false\nteachers = ["large"]', "the labels alone"),
+        ('ensemble = "mean-logits"', "", "distillation.ensemble must say"),
+        (TAUGHT[TAUGHT.index("[distillation]") :], "", "[distillation] must say"),
+    ],
+)
+def test_teachers_that_cannot_teach_are_refused(old, new, words):
+    """Oracle: what the error says."""
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(TAUGHT.replace(old, new))
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert words in caught.value.message
+
+
+def test_no_teacher_is_dropped_where_no_model_has_several():
+    """Oracle: what the error says."""
+    text = TAUGHT.replace("epochs = 3\n", 'epochs = 3\nteachers = ["large"]\n')
+    text = text.replace(
+        'name = "large"\nmodel = "conv-teacher"\nepochs = 3\nteachers = ["large"]',
+        'name = "large"\nmodel = "conv-teacher"\nepochs = 3',
+    )
+    text = text.replace('teachers = ["large"]\nteachers = ["large"]', 'teachers = ["large"]')
+    assert parse_recipe(text)
+    with pytest.raises(KdEdgeError, match="no model has several teachers"):
+        parse_recipe(text + "drop_teachers = true\n")
+
+
 @pytest.mark.parametrize(
     ("validation", "where"),
     [

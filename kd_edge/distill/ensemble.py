@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
@@ -11,6 +12,7 @@ from keras import ops
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.batch import Tensor
 from kd_edge.distill.logits import require_logits
+from kd_edge.tasks import Task
 
 
 def combine(
@@ -45,6 +47,79 @@ def combine(
     join = joiner(method, len(logits), held_out_accuracy)
     stacked = np.stack(logits).astype(np.float32)
     return np.asarray(ops.convert_to_numpy(join(stacked)), np.float32)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A teacher that was left out.
+
+    Attributes:
+        teacher: its place among those that were asked.
+        with_it, without_it: share of the held-out decisions that those that are kept have right
+            together, with this one and without it, 0 to 1.
+    """
+
+    teacher: int
+    with_it: float
+    without_it: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The teachers that join.
+
+    Attributes:
+        kept: their places among those that were asked, rising.
+        accuracies: held-out accuracy of each that is kept, 0 to 1.
+        dropped: the others, in their order.
+    """
+
+    kept: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def choose(
+    logits: Sequence[np.ndarray], truth: np.ndarray, *, task: Task, method: str, drop: bool
+) -> Chosen:
+    """Which teachers join, by what they say to examples that none of them was trained on.
+
+    From the one that is best alone, the one that helps most is added as long as the share of right
+    decisions does not fall; each that is left over makes it fall. If all together are as good as
+    those, all are kept.
+
+    Args:
+        logits: (n, ..., classes) of each teacher, unnormalised, on the same examples in one order.
+        truth: (n, ...) integers.
+        method: how they join, a key of `ENSEMBLES`.
+        drop: whether any is left out.
+
+    Raises:
+        KdEdgeError: as `combine`.
+    """
+    alone = [task.share_right(said, truth) for said in logits]
+    everybody = list(range(len(logits)))
+
+    def together(chosen: Sequence[int]) -> float:
+        joint = combine(
+            [logits[i] for i in sorted(chosen)],
+            method=method,
+            held_out_accuracy=[alone[i] for i in sorted(chosen)],
+        )
+        return task.share_right(joint, truth)
+
+    kept = [max(everybody, key=lambda i: alone[i])] if drop else everybody
+    while left := [i for i in everybody if i not in kept]:
+        with_it = {i: together([*kept, i]) for i in left}
+        best = max(left, key=lambda i: (with_it[i], alone[i]))
+        if with_it[best] < together(kept):
+            break
+        kept.append(best)
+    if left and together(everybody) >= together(kept):
+        kept = everybody
+    dropped = [Dropped(i, with_it[i], together(kept)) for i in left if i not in kept]
+    kept = sorted(kept)
+    return Chosen(tuple(kept), tuple(alone[i] for i in kept), tuple(dropped))
 
 
 def joiner(

@@ -121,7 +121,7 @@ def _build(context: Context) -> Built:
         parts=_parts(context),
         rows=(
             *proven.rows,
-            *ensemble_rows(context, teachers, answers),
+            *ensemble_rows(context, answers),
             *baseline_rows(context),
         ),
         parity=(*proven.parity, *firmware.parity),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from firmware_export.aot.cores import CORES
 from kd_edge.base.errors import KdEdgeError, nearest
@@ -13,6 +14,9 @@ from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import check_packages
 from kd_edge.recipe import Distillation, Model, Recipe
 from kd_edge.tasks import find_task
+
+if TYPE_CHECKING:
+    import keras
 
 
 def check_names(recipe: Recipe) -> None:
@@ -52,7 +56,8 @@ def check_networks(context: Context) -> None:
     """Build every model once on the shapes of the data: what does not fit is told at once.
 
     Raises:
-        KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range): with the model's name.
+        KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range, a layer that the loss names
+            and no model has): with the model's name.
     """
     recipe, windows = context.recipe, context.dataset.examples
     models = (*recipe.teachers, *recipe.students)
@@ -60,20 +65,23 @@ def check_networks(context: Context) -> None:
         [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
         len(windows.class_names),
+        [recipe.teachers_of(model) for model in models],
+        recipe.distillation and recipe.distillation.model_dump(mode="json"),
     )
 
     def make() -> None:
+        networks = {m.name: _build(m, windows.only(recipe.inputs_of(m))) for m in models}
         for model in models:
-            _build(model, windows.only(recipe.inputs_of(model)))
+            _check_layers(recipe, model.name, recipe.teachers_of(model), networks)
 
     context.stages.run("check the models", key, [], make)
 
 
-def _build(model: Model, windows: Examples) -> None:
+def _build(model: Model, windows: Examples) -> keras.Model:
     from kd_edge.models import build_model
 
     try:
-        build_model(
+        return build_model(
             model.model,
             input_shapes=windows.input_shapes,
             n_classes=len(windows.class_names),
@@ -87,6 +95,23 @@ def _build(model: Model, windows: Examples) -> None:
             where=f"the model '{model.name}'" + (f", {error.where}" if error.where else ""),
             hint=error.hint,
         ) from error
+
+
+def _check_layers(
+    recipe: Recipe, name: str, teachers: Sequence[str], networks: Mapping[str, keras.Model]
+) -> None:
+    """Make sure that the model and its teachers have the layers that the loss looks at."""
+    if not teachers:
+        return
+    from kd_edge.distill.losses import make_loss
+    from kd_edge.distill.tapped import Tapped
+
+    loss = make_loss(recipe.distillation.loss, recipe.distillation.options)
+    taps = loss.taps()
+    student = Tapped(networks[name], taps.student, f"'{name}'")
+    for teacher in teachers:
+        tapped = Tapped(networks[teacher], taps.teacher, f"the teacher '{teacher}'")
+        loss.parts(student.shapes, tapped.shapes)
 
 
 def _check_loss(distillation: Distillation) -> None:

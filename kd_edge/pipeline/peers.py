@@ -16,7 +16,7 @@ from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained, predictor
 from kd_edge.report.tree import FoldResult, Row
-from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN
+from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Accuracy
 
@@ -58,42 +58,57 @@ def _baseline_row(context: Context, name: str) -> Row:
     )
 
 
-def ensemble_rows(context: Context, teachers: Sequence[Trained], answers: Answers) -> list[Row]:
-    """The teachers joined as the students saw them, where there are several and a student did."""
-    if len(teachers) < 2 or not any(student.distill for student in context.recipe.students):
-        return []
-    from kd_edge.distill.ensemble import combine
+def ensemble_rows(context: Context, answers: Answers) -> list[Row]:
+    """Teachers joined as a model that learns from several saw them, a row for each such set."""
+    recipe = context.recipe
+    learn_from = [recipe.teachers_of(model) for model in (*recipe.teachers, *recipe.students)]
+    sets = dict.fromkeys(names for names in learn_from if len(names) > 1)
+    return [_ensemble_row(context, names, answers) for names in sets]
 
-    method = context.recipe.distillation.ensemble
-    stored, validation = answers.stored, answers.validation
-    labels = validation.parts[VALIDATION].truth
-    task = find_task(context.recipe.task)
-    held_out = [task.share_right(validation.logits[t.name][VALIDATION], labels) for t in teachers]
+
+def _ensemble_row(context: Context, names: tuple[str, ...], answers: Answers) -> Row:
+    from kd_edge.distill.ensemble import choose, combine
+
+    recipe = context.recipe
+    method, task = recipe.distillation.ensemble, find_task(recipe.task)
+    validation = answers.validation
+    chosen = choose(
+        [validation.logits[name][VALIDATION] for name in names],
+        validation.parts[VALIDATION].truth,
+        task=task,
+        method=method,
+        drop=recipe.distillation.drop_teachers,
+    )
+    kept = [names[index] for index in chosen.kept]
     figures = {
-        name: find_task(context.recipe.task).score(
+        part: task.score(
             combine(
-                [stored.logits[t.name][name] for t in teachers],
+                [answers.stored.logits[name][part] for name in kept],
                 method=method,
-                held_out_accuracy=held_out,
+                held_out_accuracy=chosen.accuracies,
             ),
-            part,
+            examples,
         )
-        for name, part in context.data.tests.items()
+        for part, examples in context.data.tests.items()
     }
-    return [
-        Row(
-            model="teachers together",
-            role="ensemble",
-            architecture=method,
-            format=KERAS,
-            runtime=KERAS,
-            parameters=None,
-            size=None,
-            accuracy=figures,
-            latency=None,
-            arena=None,
-        )
-    ]
+    everybody = names == tuple(teacher.name for teacher in recipe.teachers)
+    return Row(
+        model="teachers together" if everybody else " + ".join(names),
+        role="ensemble",
+        architecture=method,
+        format="keras",
+        runtime="keras",
+        parameters=None,
+        size=None,
+        accuracy=figures,
+        latency=None,
+        arena=None,
+        notes=tuple(
+            f"without {names[out.teacher]}: the validation part is decided rightly by "
+            f"{100 * out.with_it:.1f} % with it, {100 * out.without_it:.1f} % without it"
+            for out in chosen.dropped
+        ),
+    )
 
 
 def fold_results(

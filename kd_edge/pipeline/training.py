@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import Stages, key_of
-from kd_edge.recipe import Model, Recipe, Student
+from kd_edge.recipe import Model, Recipe
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
 
@@ -76,26 +76,31 @@ class FoldTrainer:
         self._progress = progress
 
     def teachers(self) -> tuple[Trained, ...]:
-        """Every teacher, trained on labels."""
-        return tuple(self._train(model, "teacher", None, "") for model in self._recipe.teachers)
+        """Every teacher, trained on labels, or by the teachers that it has itself."""
+        return self._all(self._recipe.teachers, "teacher", ())
 
     def students(self, teachers: Sequence[Trained]) -> tuple[Trained, ...]:
-        """Every student, distilled from the teachers or trained on labels alone."""
-        digest = key_of([t.sha256 for t in teachers])
-        teacher = _Once(lambda: self._teacher(teachers))
-        return tuple(
-            self._train(student, "student", teacher, digest)
-            if student.distill
-            else self._train(student, "student", None, "")
-            for student in self._recipe.students
-        )
+        """Every student, distilled from its teachers or trained on labels alone."""
+        return self._all(self._recipe.students, "student", teachers)
+
+    def _all(
+        self, models: Sequence[Model], role: str, above: Sequence[Trained]
+    ) -> tuple[Trained, ...]:
+        """Models in their order: each may learn from those before it, and from those above."""
+        trained = {model.name: model for model in above}
+        asked: dict[tuple[str, ...], _Once] = {}
+        for model in models:
+            names = self._recipe.teachers_of(model)
+            chosen = [trained[name] for name in names]
+            teacher = asked.setdefault(names, _Once(partial(self._teacher, chosen)))
+            trained[model.name] = self._train(model, role, chosen, teacher)
+        return tuple(trained[model.name] for model in models)
 
     def _train(
-        self, model: Model, role: str, teacher: _Once | None, teachers_digest: str
+        self, model: Model, role: str, teachers: Sequence[Trained], teacher: _Once
     ) -> Trained:
         recipe = self._recipe
         file = f"{self._folder}{model.name}.keras"
-        distilled = isinstance(model, Student) and model.distill
         key = key_of(
             self._data.key,
             model.model_dump(mode="json"),
@@ -103,12 +108,12 @@ class FoldTrainer:
             recipe.seed,
             recipe.task,
             recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
-            recipe.distillation.model_dump(mode="json") if distilled else None,
-            teachers_digest,
+            recipe.distillation.model_dump(mode="json") if teachers else None,
+            [t.sha256 for t in teachers],
         )
 
         def make() -> dict:
-            return self._fit(model, file, key, teacher and teacher.value)
+            return self._fit(model, file, key, teacher.value if teachers else None)
 
         value = self._stages.run(f"train {self._folder}{model.name}", key, [file], make)
         return Trained(
@@ -195,7 +200,7 @@ class FoldTrainer:
 
     def _teacher(self, teachers: Sequence[Trained]) -> Teaching | Taught:
         """The teachers, or what they say to the training windows if nothing changes those."""
-        from kd_edge.distill.ensemble import joiner
+        from kd_edge.distill.ensemble import choose, joiner
         from kd_edge.distill.teaching import Teaching
 
         recipe, data = self._recipe, self._data
@@ -203,11 +208,15 @@ class FoldTrainer:
         networks = [load_keras(self._out / teacher.file) for teacher in teachers]
         join = None
         if len(networks) > 1:
-            held_out = [
-                task.share_right(predictor(network)(data.validation), data.validation.truth)
-                for network in networks
-            ]
-            join = joiner(recipe.distillation.ensemble, len(networks), held_out)
+            chosen = choose(
+                [predictor(network)(data.validation) for network in networks],
+                data.validation.truth,
+                task=task,
+                method=recipe.distillation.ensemble,
+                drop=recipe.distillation.drop_teachers,
+            )
+            networks = [networks[index] for index in chosen.kept]
+            join = joiner(recipe.distillation.ensemble, len(networks), chosen.accuracies)
         teaching = Teaching(networks, join, self._loss().taps().teacher)
         return teaching if recipe.augmentation is not None else teaching.once(data.training)
 

@@ -22,13 +22,13 @@ from pydantic import (
     model_validator,
 )
 
-from kd_edge.base.errors import nearest
 from kd_edge.base.files import sha256_text
 from kd_edge.base.formats import FORMATS, default_formats
 from kd_edge.base.registry import Registry
 from kd_edge.base.settings import Name
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
+from kd_edge.recipe.checks import check_inputs, check_models
 from kd_edge.splits import Split
 
 
@@ -121,6 +121,8 @@ class Model(_Table):
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
         `epochs`, by half a cosine.
     label_smoothing: share of each label that is spread evenly over all classes.
+    teachers: names of the models that it learns from, each of which stands above it. Without it, a
+        teacher learns from the labels alone and a student from all [[teachers]] together.
     """
 
     name: Name
@@ -133,6 +135,7 @@ class Model(_Table):
     learning_rate_decay: Literal["none", "cosine"] = "none"
     patience: PositiveInt | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    teachers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class Student(Model):
@@ -147,11 +150,13 @@ class Distillation(_OpenTable):
     loss: a name in the loss registry. Every other key is an option of that loss.
     alpha: weight of the labels' cross-entropy; 1 - alpha is the teachers'.
     ensemble: how several teachers become one, a name in the ensemble registry.
+    drop_teachers: leave out those that make the others decide the validation part worse.
     """
 
     loss: str
     alpha: Annotated[float, Field(ge=0, le=1)]
     ensemble: str | None = None
+    drop_teachers: bool = False
 
 
 class Conversion(_Table):
@@ -232,8 +237,8 @@ class Recipe(_Table):
 
     @model_validator(mode="after")
     def _holds_together(self):
-        _check_inputs(self)
-        _check_models(self)
+        check_inputs(self)
+        check_models(self)
         return self
 
     def to_json(self) -> str:
@@ -255,33 +260,10 @@ class Recipe(_Table):
         """The window inputs that a model takes, in its order."""
         return model.inputs or tuple(self.windows.inputs)
 
-
-def _check_inputs(recipe: Recipe) -> None:
-    for name, modalities in recipe.windows.inputs.items():
-        for modality in modalities:
-            if modality not in recipe.front_end:
-                known = ", ".join(recipe.front_end)
-                raise ValueError(
-                    f"windows.inputs.{name} takes '{modality}', but front_end has {known}"
-                    f"{nearest(modality, recipe.front_end)}"
-                )
-    for model in (*recipe.teachers, *recipe.students):
-        for name in model.inputs or ():
-            if name not in recipe.windows.inputs:
-                raise ValueError(
-                    f"model '{model.name}' takes input '{name}', but windows.inputs has "
-                    f"{', '.join(recipe.windows.inputs)}{nearest(name, recipe.windows.inputs)}"
-                )
-
-
-def _check_models(recipe: Recipe) -> None:
-    names = [model.name for model in (*recipe.teachers, *recipe.students)]
-    if len(set(names)) < len(names):
-        raise ValueError(f"models need different names; these are {names}")
-    if any(student.distill for student in recipe.students):
-        if not recipe.teachers:
-            raise ValueError("students are distilled, but there are no [[teachers]]")
-        if recipe.distillation is None:
-            raise ValueError("students are distilled: [distillation] must say loss and alpha")
-        if len(recipe.teachers) > 1 and recipe.distillation.ensemble is None:
-            raise ValueError("several teachers: distillation.ensemble must say how they join")
+    def teachers_of(self, model: Model) -> tuple[str, ...]:
+        """Names of the models that a model learns from, () for one that has the labels alone."""
+        if model.teachers is not None:
+            return model.teachers
+        if isinstance(model, Student) and model.distill:
+            return tuple(teacher.name for teacher in self.teachers)
+        return ()

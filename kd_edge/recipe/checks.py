@@ -1,0 +1,70 @@
+"""What keys of different tables of a recipe must agree in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kd_edge.base.errors import nearest
+from kd_edge.base.settings import MisfitError
+
+if TYPE_CHECKING:
+    from kd_edge.recipe.tables import Recipe
+
+
+def check_inputs(recipe: Recipe) -> None:
+    """Inputs take modalities that the front end makes, and models take inputs that there are."""
+    for name, modalities in recipe.windows.inputs.items():
+        for modality in modalities:
+            if modality not in recipe.front_end:
+                known = ", ".join(recipe.front_end)
+                raise ValueError(
+                    f"windows.inputs.{name} takes '{modality}', but front_end has {known}"
+                    f"{nearest(modality, recipe.front_end)}"
+                )
+    for model in (*recipe.teachers, *recipe.students):
+        for name in model.inputs or ():
+            if name not in recipe.windows.inputs:
+                raise ValueError(
+                    f"model '{model.name}' takes input '{name}', but windows.inputs has "
+                    f"{', '.join(recipe.windows.inputs)}{nearest(name, recipe.windows.inputs)}"
+                )
+
+
+def check_models(recipe: Recipe) -> None:
+    """Models have names of their own, and those that learn from others say how."""
+    names = [model.name for model in (*recipe.teachers, *recipe.students)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"models need different names; these are {names}")
+    _check_teachers(recipe)
+    learns_from = [recipe.teachers_of(model) for model in (*recipe.teachers, *recipe.students)]
+    if not any(learns_from):
+        return
+    if recipe.distillation is None:
+        raise ValueError("students are distilled: [distillation] must say loss and alpha")
+    several = any(len(names) > 1 for names in learns_from)
+    if several and recipe.distillation.ensemble is None:
+        raise ValueError("several teachers: distillation.ensemble must say how they join")
+    if recipe.distillation.drop_teachers and not several:
+        raise MisfitError("distillation.drop_teachers", "no model has several teachers")
+
+
+def _check_teachers(recipe: Recipe) -> None:
+    """Each model's teachers stand above it, once each."""
+    above: list[str] = []
+    for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
+        for index, model in enumerate(models):
+            where = f"{kind}.{index}.teachers"
+            if kind == "students" and model.teachers is not None and not model.distill:
+                raise MisfitError(where, "distill = false trains on the labels alone")
+            for name in model.teachers or ():
+                if name not in above:
+                    raise MisfitError(
+                        where,
+                        f"no model '{name}' stands above '{model.name}'{nearest(name, above)}; "
+                        f"above it: {', '.join(above) or 'nothing'}",
+                    )
+            if len(set(model.teachers or ())) < len(model.teachers or ()):
+                raise MisfitError(where, f"a teacher stands there twice: {model.teachers}")
+            above.append(model.name)
+    if not recipe.teachers and any(s.distill and s.teachers is None for s in recipe.students):
+        raise ValueError("students are distilled, but there are no [[teachers]]")

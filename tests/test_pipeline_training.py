@@ -1,0 +1,168 @@
+"""Who learns from whom: teachers, assistants, generations, and what a change of one makes anew."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from build_samples import RECIPE
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.distill import trainer
+from kd_edge.distill.trainer import History
+from kd_edge.examples import Examples, Groups
+from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.names import check_networks
+from kd_edge.pipeline.peers import ensemble_rows
+from kd_edge.pipeline.stages import Stages
+from kd_edge.pipeline.training import FoldTrainer, predictor
+from kd_edge.recipe import parse_recipe
+
+MODELS = """
+[[teachers]]
+name = "large"
+model = "tcn"
+options = { blocks = 1, width = 8 }
+epochs = 1
+[[teachers]]
+name = "assistant"
+model = "tcn"
+options = { blocks = 1, width = 4 }
+teachers = ["large"]
+epochs = 1
+[[students]]
+name = "student"
+model = "tcn"
+options = { blocks = 0, width = 4 }
+teachers = ["assistant"]
+epochs = 1
+[[students]]
+name = "again"
+model = "tcn"
+options = { blocks = 0, width = 4 }
+teachers = ["student", "large"]
+epochs = 1
+[distillation]
+"""
+CHAIN = RECIPE[: RECIPE.index("[[teachers]]")] + MODELS + RECIPE.split("[distillation]")[1]
+
+
+def examples(n, seed):
+    rng = np.random.default_rng(seed)
+    shapes = {"emg": (4, 12, 2), "imu": (4, 12, 3)}
+    return Examples(
+        inputs={name: rng.normal(size=(n, *shape)).astype("f4") for name, shape in shapes.items()},
+        truth=np.arange(n) % 3,
+        groups=Groups.each([f"r{i}" for i in range(n)], subject="S1"),
+        class_names=("a", "b", "c"),
+    )
+
+
+DATA = SimpleNamespace(
+    key="k", training=examples(12, 1), validation=examples(9, 2), tests={"unseen": examples(6, 3)}
+)
+
+
+def trained(out, text, monkeypatch):
+    """Every model of a recipe, and what each that was made now was told by its teachers.
+
+    In place of an epoch of training each weight moves by the mean of what was told.
+    """
+    told = {}
+
+    def train(network, *arguments, name, teacher, **settings):
+        told[name] = teacher
+        moved = 1.0 if teacher is None else teacher.logits.mean()
+        network.set_weights([weight + moved for weight in network.get_weights()])
+        return History((), (), (), (), ())
+
+    monkeypatch.setattr(trainer, "train", train)
+    fold = FoldTrainer(parse_recipe(text), DATA, Stages(out), out)
+    teachers = fold.teachers()
+    return {model.name: model for model in (*teachers, *fold.students(teachers))}, told
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """An output folder, and what its models were told when they were trained."""
+    out = tmp_path_factory.mktemp("chain")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return out, *trained(out, CHAIN, monkeypatch)
+
+
+def test_each_model_hears_the_teachers_that_it_names(chain):
+    """Oracle: what the named models on disk say to the training windows."""
+    out, models, told = chain
+    assert list(told) == ["large", "assistant", "student", "again"]
+    assert told["large"] is None
+    heard = {"assistant": ["large"], "student": ["assistant"], "again": ["student", "large"]}
+    for name, teachers in heard.items():
+        said = [predictor(load_keras(out / models[t].file))(DATA.training) for t in teachers]
+        for ours, theirs in zip(told[name].teachers, said, strict=True):
+            np.testing.assert_allclose(ours.logits, theirs, atol=1e-5)
+        np.testing.assert_allclose(told[name].logits, np.mean(said, axis=0), atol=1e-5)
+    assert [models[n].role for n in ("assistant", "student")] == ["teacher", "student"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew"),
+    [
+        ("", "", []),
+        ("width = 8", "width = 12", ["large", "assistant", "student", "again"]),
+        ('["student", "large"]', '["large", "student"]', ["again"]),
+        ('["assistant"]', '["large"]', ["student", "again"]),
+    ],
+)
+def test_a_change_makes_anew_what_learns_from_it_and_nothing_else(
+    chain, old, new, anew, tmp_path, monkeypatch
+):
+    """Oracle: the chain of teachers by hand."""
+    shutil.copytree(chain[0], tmp_path / "out")
+    _, told = trained(tmp_path / "out", CHAIN.replace(old, new, 1), monkeypatch)
+    assert list(told) == anew
+
+
+def test_the_report_names_teachers_that_were_dropped():
+    """Oracle: a teacher that is right and one that is surely wrong."""
+    tests = {"unseen": DATA.tests["unseen"]}
+    text = CHAIN.replace("ensemble =", "drop_teachers = true\nensemble =")
+
+    def said(shift, size):
+        of = {"validation": DATA.validation, **tests}
+        return {n: (size * np.eye(3)[(part.truth + shift) % 3]) for n, part in of.items()}
+
+    logits = {"student": said(1, 9.0), "large": said(0, 2.0)}
+    answers = SimpleNamespace(
+        stored=SimpleNamespace(logits=logits),
+        validation=SimpleNamespace(logits=logits, parts={"validation": DATA.validation}),
+    )
+    context = SimpleNamespace(recipe=parse_recipe(text), data=SimpleNamespace(tests=tests))
+    (row,) = ensemble_rows(context, answers)
+    assert row.model == "student + large"
+    assert row.accuracy["unseen"].accuracy == 1.0
+    assert row.notes == (
+        "without student: the validation part is decided rightly by 0.0 % with it, 100.0 % "
+        "without it",
+    )
+
+
+def test_a_layer_that_a_loss_names_is_looked_for_before_anything_is_trained(tmp_path):
+    """Oracle: the error, its nearest name; nothing is built or kept."""
+    hint = 'loss = "fitnets"\nstudent_layer = "emg_stem_relu"\nteacher_layer = "block_0_rela"\n'
+    text = CHAIN.replace('loss = "hinton"\ntemperature = 3.0\n', hint)
+    stages = Stages(tmp_path)
+    context = SimpleNamespace(
+        recipe=parse_recipe(text),
+        dataset=SimpleNamespace(examples=DATA.training),
+        stages=stages,
+    )
+    with pytest.raises(KdEdgeError) as caught:
+        check_networks(context)
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert "the teacher 'large' has no layer 'block_0_rela'" in caught.value.message
+    assert "did you mean 'block_0_relu'" in caught.value.message
