@@ -7,18 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_export.aot.cores import ARM, M4, Core, find_core
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
 
-COMPILER = "arm-none-eabi-gcc"
+COMPILER = ARM.compiler
 SIZE = "arm-none-eabi-size"
-
-# Core -> flags that the compiler needs for it.
-CORES: dict[str, tuple[str, ...]] = {
-    "cortex-m0plus": ("-mcpu=cortex-m0plus", "-mthumb"),
-    "cortex-m4": ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m55": ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
-}
 
 # What a row of the table holds; TFLite Micro itself and kd_run.cc are not in it.
 PARTS: dict[str, str] = {
@@ -51,12 +45,12 @@ class FlashBytes:
     core: str
 
 
-def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes, ...]:
+def measure_flash(folder: Path, *, core: str = M4.name) -> tuple[FlashBytes, ...]:
     """Compile the exported C files for a core and add up their flash sections.
 
     Args:
         folder: that `export_tflm` wrote.
-        core: a key of `CORES`.
+        core: a key of `CORES` with that compiler.
 
     Returns:
         One entry a part that the folder holds; () where the compiler is not installed.
@@ -64,23 +58,24 @@ def measure_flash(folder: Path, *, core: str = "cortex-m4") -> tuple[FlashBytes,
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: no such core. KD_MISSING_TOOL: the compiler cannot compile.
     """
-    if core not in CORES:
-        raise KdEdgeError("KD_UNKNOWN_NAME", f"no core {core!r}", hint=f"one of {', '.join(CORES)}")
+    facts = find_core(core)
     if not shutil.which(COMPILER) or not shutil.which(SIZE):
         return ()
     compiler = f"{COMPILER} {_run(COMPILER, '-dumpfullversion').strip()} -Os"
     with tempfile.TemporaryDirectory() as scratch:
         return tuple(
-            FlashBytes(name, _flash(Path(folder) / source, core, Path(scratch)), compiler, core)
+            FlashBytes(
+                name, _flash(Path(folder) / source, facts, Path(scratch)), compiler, facts.cpu
+            )
             for name, source in PARTS.items()
             if (Path(folder) / source).exists()
         )
 
 
-def _flash(source: Path, core: str, scratch: Path) -> int:
+def _flash(source: Path, core: Core, scratch: Path) -> int:
     """Bytes of one source's sections that stand in flash."""
     target = scratch / f"{source.stem}.o"
-    _run(COMPILER, "-std=c11", "-Os", *CORES[core], "-c", str(source.resolve()), "-o", str(target))
+    _run(COMPILER, "-std=c11", "-Os", *core.flags, "-c", str(source.resolve()), "-o", str(target))
     total = 0
     for line in _run(SIZE, "-A", str(target)).splitlines():
         cells = line.split()

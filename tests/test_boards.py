@@ -10,8 +10,9 @@ import pytest
 import serial
 from programs import need
 
+from firmware_export.aot.cores import checked_cores
 from firmware_export.boards import BOARDS, Board, find_board
-from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
+from firmware_export.boards.compile_check import compile_check
 from firmware_export.boards.emulator import run_image, start
 from firmware_export.boards.toolchain import COMMON, board_files, board_sources, build_image
 from kd_edge.base.errors import ExitStatus, KdEdgeError
@@ -397,7 +398,7 @@ def skip_without_compiler(core: str) -> None:
     need(compilers.get(core, "arm-none-eabi-gcc"))
 
 
-@pytest.mark.parametrize("core", CHECKED_CORES)
+@pytest.mark.parametrize("core", checked_cores())
 def test_plain_c_compiles_for_every_core_and_variants_where_they_belong(core, tmp_path):
     skip_without_compiler(core)
     (tmp_path / "kd_x.c").write_text(

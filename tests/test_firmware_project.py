@@ -19,8 +19,9 @@ from programs import need
 from project_samples import N_GOLDEN, project, sample_model, write_sample
 from waiting import ended, program
 
+from firmware_export.aot.cores import checked_cores
 from firmware_export.boards import BOARDS, find_board
-from firmware_export.boards.compile_check import CHECKED_CORES, compile_check
+from firmware_export.boards.compile_check import compile_check
 from firmware_export.project import as_seen_by, project_kind, write_project
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import sha256_file
@@ -204,7 +205,7 @@ def test_the_plain_library_answers_behind_a_board_layer_of_the_users(model, tmp_
 
 
 @pytest.mark.gcc_arm
-@pytest.mark.parametrize("board", [b for b in REAL if BOARDS[b].core in CHECKED_CORES])
+@pytest.mark.parametrize("board", [b for b in REAL if BOARDS[b].core in checked_cores()])
 def test_every_c_file_of_a_real_boards_project_compiles_for_its_core(board, model, tmp_path):
     need("arm-none-eabi-gcc")
     folder = write_sample(tmp_path, model, board)

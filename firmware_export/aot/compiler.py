@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firmware_export.aot.cores import Core, find_core
+from firmware_export.aot.cores import HOST, Core, find_core
 from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
 from firmware_export.aot.figures import LayerFigure, layer_figures
@@ -54,7 +54,7 @@ class CompileSettings:
         generator: name and version in the banner.
     """
 
-    core: str = "host"
+    core: str = HOST.name
     prefix: str = "kd_model"
     carry_state: bool = False
     keep_inputs: bool = False

@@ -1,10 +1,55 @@
-"""The processor cores that generated C is made for."""
+"""The processor cores that generated C is made for: one record each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kd_edge.base.errors import KdEdgeError
+from firmware_export.aot.rates import MIXES, RATES
+from kd_edge.base.registry import Registry
+
+Mix = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What builds and emulates programs for a family of cores.
+
+    Attributes:
+        compiler: its gcc.
+        debian, macos: how to get it there.
+        needed_for: what does not work without it.
+        packed: a distribution packs it, so that sources are checked with it.
+        emulator: QEMU for boards with such cores, None where there are none.
+        startup: C files in boards/common/ that start such a board, and end it.
+    """
+
+    compiler: str
+    debian: str
+    macos: str
+    needed_for: str
+    packed: bool = True
+    emulator: str | None = None
+    startup: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long kernels take on a core: measured instructions, and the manual's cycles for them.
+
+    Attributes:
+        rates: kernel -> instructions a multiply-accumulate, value, result and run, as
+            `RATES` has them; of a like core where this one has no emulated board.
+        mix: shares of executed instructions, as `MIXES` has them.
+        low, high: cycles an instruction, of that mix.
+        basis: the manual and what was taken from it.
+    """
+
+    rates: Mapping[str, tuple[float, float, float, float]]
+    mix: Mix
+    low: Callable[[Mix], float]
+    high: Callable[[Mix], float]
+    basis: str
 
 
 @dataclass(frozen=True)
@@ -14,18 +59,31 @@ class Core:
     Attributes:
         name: as in `--core`.
         title: as its maker writes it.
-        flags: compiler flags that select it, for `compiler`.
-        compiler: the gcc that builds for it; None where this machine's own does.
+        flags: compiler flags that select it.
+        toolchain: what builds for it; None where this machine's own compiler does.
         dsp: 32-bit SIMD on two halfwords (SMLAD and its kin, Armv7E-M and Armv8-M with DSP).
         mve: Helium, integer part; such a core has `dsp` too.
+        timing: None where nothing was measured.
     """
 
     name: str
     title: str
-    flags: tuple[str, ...]
-    compiler: str | None
+    flags: tuple[str, ...] = ()
+    toolchain: Toolchain | None = None
     dsp: bool = False
     mve: bool = False
+    timing: Timing | None = None
+
+    @property
+    def compiler(self) -> str | None:
+        """The gcc that builds for it; None where this machine's own does."""
+        return self.toolchain.compiler if self.toolchain else None
+
+    @property
+    def cpu(self) -> str:
+        """What compilers call it: 'cortex-m4'; its own name where they need not be told."""
+        named = (f.removeprefix("-mcpu=") for f in self.flags if f.startswith("-mcpu="))
+        return next(named, self.name)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -33,50 +91,135 @@ class Core:
         return (*(("_mve",) if self.mve else ()), *(("_dsp",) if self.dsp else ()), "")
 
 
-_ARM = "arm-none-eabi-gcc"
-_ALL = (
-    Core("host", "this machine, portable C99", (), None),
-    Core("m0plus", "Cortex-M0+", ("-mcpu=cortex-m0plus", "-mthumb"), _ARM),
-    Core("m3", "Cortex-M3", ("-mcpu=cortex-m3", "-mthumb"), _ARM),
-    Core(
-        "m4",
-        "Cortex-M4F",
-        ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        _ARM,
-        dsp=True,
-    ),
-    Core(
-        "m7",
-        "Cortex-M7",
-        ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        _ARM,
-        dsp=True,
-    ),
-    Core(
-        "m33",
-        "Cortex-M33",
-        ("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        _ARM,
-        dsp=True,
-    ),
-    Core(
-        "m55",
-        "Cortex-M55 with Helium",
-        ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-mfpu=auto"),
-        _ARM,
-        dsp=True,
-        mve=True,
-    ),
-    Core(
-        "rv32imc",
-        "RISC-V RV32IMC",
-        # Debian's RISC-V compiler brings no C library; picolibc stands beside it.
-        ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
-        "riscv64-unknown-elf-gcc",
-    ),
-    Core("lx7", "Xtensa LX7 of the ESP32-S3", (), "xtensa-esp32s3-elf-gcc"),
+ARM = Toolchain(
+    compiler="arm-none-eabi-gcc",
+    debian="apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    macos="brew install gcc-arm-embedded",
+    needed_for="Cortex-M images and flash figures",
+    emulator="qemu-system-arm",
+    startup=("kd_board_cortex_m.c", "kd_board_semihosting.c"),
 )
-CORES = {core.name: core for core in _ALL}
+_RISC_V = Toolchain(
+    compiler="riscv64-unknown-elf-gcc",
+    debian="apt install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+    macos="brew install riscv64-elf-gcc",
+    needed_for="checks of the exported C for RISC-V",
+)
+_XTENSA = Toolchain(
+    compiler="xtensa-esp32s3-elf-gcc",
+    debian="ESP-IDF's install.sh esp32s3",
+    macos="ESP-IDF's install.sh esp32s3",
+    needed_for="ESP-IDF projects",
+    packed=False,
+)
+
+
+# Cycles rest on what Arm's technical reference manuals say of each core's issue, loads and
+# branches, applied to the mix of instructions that the kernels execute:
+#
+# - Cortex-M3, DDI 0337, and Cortex-M4, DDI 0439, "Instruction set summary" and "Load/store
+#   timings": one instruction at a time; a load takes two cycles, less one where another load or
+#   store stands before it; a taken branch refills the pipeline in one to three more cycles. On the
+#   M3 MLA takes two cycles and a multiplication to 64 bits three to seven, on the M4 one.
+# - Cortex-M7, DDI 0489: in-order issue of up to two instructions a cycle, branches predicted; the
+#   manual has no table of timings.
+# - Cortex-M33, 100230: as the M4, but pairs of some 16-bit instructions issue together; no table.
+# - Cortex-M55, 101051: the same, and a vector instruction occupies its 64-bit data path for two
+#   cycles, over which one of another kind may overlap.
+
+
+def _single_issue(mix: Mix) -> float:
+    return 1 + mix["taken"]
+
+
+def _single_issue_stalled(mix: Mix) -> float:
+    return 1 + mix["load"] + 3 * mix["taken"]
+
+
+def _paired(mix: Mix) -> float:
+    return 1 - mix["narrow"] / 2
+
+
+_M3 = Timing(
+    RATES["m3"],
+    MIXES["m3"],
+    lambda mix: _single_issue(mix) + mix["mla"] + 2 * mix["long"],
+    lambda mix: _single_issue_stalled(mix) + mix["mla"] + 6 * mix["long"],
+    "Arm DDI 0337: one instruction a cycle; loads 1 to 2, taken branches 2 to 4, MLA 2, "
+    "64-bit products 3 to 7 cycles",
+)
+_M4 = Timing(
+    RATES["m4"],
+    MIXES["m4"],
+    _single_issue,
+    _single_issue_stalled,
+    "Arm DDI 0439: one instruction a cycle; loads 1 to 2, taken branches 2 to 4 cycles",
+)
+_M7 = Timing(
+    RATES["m4"],
+    MIXES["m4"],
+    lambda mix: 0.5,
+    lambda mix: 1.0,
+    "Arm DDI 0489: up to two instructions a cycle, branches predicted, caches hit; the manual "
+    "has no timings",
+)
+_M33 = Timing(
+    RATES["m4"],
+    MIXES["m4"],
+    _paired,
+    _single_issue_stalled,
+    "Arm 100230: as Cortex-M4, but pairs of 16-bit instructions may issue together; the manual "
+    "has no timings",
+)
+_M55 = Timing(
+    RATES["m55"],
+    MIXES["m55"],
+    _paired,
+    lambda mix: _single_issue_stalled(mix) + mix["vector"],
+    "Arm 101051: pairs of 16-bit instructions may issue together, a vector instruction takes "
+    "two cycles less what overlaps; the manual has no timings",
+)
+
+
+def _arm(cpu: str, fpu: str | None = None) -> tuple[str, ...]:
+    hard = ("-mfloat-abi=hard", f"-mfpu={fpu}") if fpu else ()
+    return (f"-mcpu=cortex-{cpu}", "-mthumb", *hard)
+
+
+# Portable C99 for whatever compiles it; the default wherever a core may be named.
+HOST = Core("host", "this machine, portable C99")
+# The core that flash figures hold for.
+M4 = Core("m4", "Cortex-M4F", _arm("m4", "fpv4-sp-d16"), ARM, dsp=True, timing=_M4)
+
+CORES: Registry[Core] = Registry(
+    "core",
+    (
+        HOST,
+        Core("m0plus", "Cortex-M0+", _arm("m0plus"), ARM),
+        Core("m3", "Cortex-M3", _arm("m3"), ARM, timing=_M3),
+        M4,
+        Core("m7", "Cortex-M7", _arm("m7", "fpv5-sp-d16"), ARM, dsp=True, timing=_M7),
+        Core("m33", "Cortex-M33", _arm("m33", "fpv5-sp-d16"), ARM, dsp=True, timing=_M33),
+        Core(
+            "m55",
+            "Cortex-M55 with Helium",
+            _arm("m55", "auto"),
+            ARM,
+            dsp=True,
+            mve=True,
+            timing=_M55,
+        ),
+        Core(
+            "rv32imc",
+            "RISC-V RV32IMC",
+            # Debian's RISC-V compiler brings no C library; picolibc stands beside it.
+            ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
+            _RISC_V,
+        ),
+        Core("lx7", "Xtensa LX7 of the ESP32-S3", toolchain=_XTENSA),
+    ),
+    home=__name__,
+)
 
 
 def find_core(name: str) -> Core:
@@ -85,8 +228,16 @@ def find_core(name: str) -> Core:
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: there is none; the hint lists them.
     """
-    if name not in CORES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME", f"no core is called {name!r}", hint=f"one of {', '.join(CORES)}"
-        )
-    return CORES[name]
+    return CORES.find(name)
+
+
+def toolchains() -> tuple[Toolchain, ...]:
+    """Of every core, each once."""
+    return tuple(dict.fromkeys(core.toolchain for core in CORES.values() if core.toolchain))
+
+
+def checked_cores() -> tuple[str, ...]:
+    """Cores that sources are compiled for as a check: all but those whose compiler nobody packs."""
+    return tuple(
+        name for name, core in CORES.items() if core.toolchain is None or core.toolchain.packed
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.cores import HOST
 from firmware_export.aot.export import Exported, build_files, write_export
 from firmware_export.constants import read_labels, read_ports, settings_files
 from firmware_export.front_end import front_end_files
@@ -72,7 +73,7 @@ def run_golden_here(model_path: Path, settings: FirmwareSettings) -> np.ndarray 
     compiler = next((name for name in HOST_COMPILERS if shutil.which(name)), None)
     if compiler is None:
         return None
-    compiled, beside = engine_files(model_path, "host", settings)
+    compiled, beside = engine_files(model_path, HOST.name, settings)
     files = {**compiled.files, **beside, "main.c": _MAIN}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():

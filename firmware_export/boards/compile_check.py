@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.aot.cores import CORES, Core, find_core
+from firmware_export.aot.cores import Core, find_core
 from firmware_export.boards.toolchain import find_tool
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
-
-# Espressif's compiler is the one that no distribution packs.
-CHECKED_CORES = tuple(name for name in CORES if name != "lx7")
 
 # What a core without a compiler of its own is checked with.
 _HOST_COMPILERS = ("cc", "clang")

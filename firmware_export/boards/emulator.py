@@ -225,7 +225,7 @@ def _command(
     if board.emulator is None:
         return [image]
     command = [
-        find_tool("qemu-system-arm"),
+        find_tool(board.core_facts.toolchain.emulator),
         "-M",
         board.emulator.machine,
         "-kernel",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 
+from firmware_export.aot.cores import ARM, toolchains
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
 from kd_edge.base.errors import KdEdgeError
@@ -18,19 +19,12 @@ from kd_edge.base.processes import run_program
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024
 
-_ARM = ("apt install gcc-arm-none-eabi libnewlib-arm-none-eabi", "brew install gcc-arm-embedded")
 _XCODE = "xcode-select --install"
 
-# Tool -> how to get it on Debian and Ubuntu, and on macOS.
+# Tool -> how to get it on Debian and Ubuntu, and on macOS. Compilers stand in cores' toolchains.
 PACKAGES: dict[str, tuple[str, str]] = {
-    "arm-none-eabi-gcc": _ARM,
-    "arm-none-eabi-g++": (f"{_ARM[0]} libstdc++-arm-none-eabi-newlib", _ARM[1]),
-    "arm-none-eabi-size": _ARM,
-    "riscv64-unknown-elf-gcc": (
-        "apt install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
-        "brew install riscv64-elf-gcc",
-    ),
-    "xtensa-esp32s3-elf-gcc": ("ESP-IDF's install.sh esp32s3", "ESP-IDF's install.sh esp32s3"),
+    "arm-none-eabi-g++": (f"{ARM.debian} libstdc++-arm-none-eabi-newlib", ARM.macos),
+    "arm-none-eabi-size": (ARM.debian, ARM.macos),
     "cc": ("apt install gcc", _XCODE),
     "clang": ("apt install clang", _XCODE),
     "size": ("apt install binutils", _XCODE),
@@ -48,7 +42,6 @@ PACKAGES: dict[str, tuple[str, str]] = {
 _BUILDERS = {"platformio": "pio", "esp-idf": "idf.py"}
 _HOST_COMPILER = "cc"
 _HOST_SOURCES = ("kd_board_host.c",)
-_QEMU_SOURCES = ("kd_board_cortex_m.c", "kd_board_semihosting.c")
 _UARTS = {"cmsdk": "kd_board_uart_cmsdk.c"}
 _TIMERS = {"cmsdk": "kd_board_timer_cmsdk.c", "sse": "kd_board_timer_sse.c"}
 
@@ -77,13 +70,14 @@ class Image:
 def tools_of(board: Board) -> tuple[str, ...]:
     """The programs that building, and for emulated boards running, needs on this machine."""
     if board.emulator:
-        return (compiler_of(board), "qemu-system-arm")
+        return (compiler_of(board), board.core_facts.toolchain.emulator)
     return (compiler_of(board),) if board.project is None else (_BUILDERS[board.project.kind],)
 
 
 def how_to_get(tool: str) -> str:
     """Where a compiler or emulator comes from, in words."""
-    debian, brew = PACKAGES[tool]
+    compilers = {each.compiler: (each.debian, each.macos) for each in toolchains()}
+    debian, brew = {**compilers, **PACKAGES}[tool]
     if debian == brew:
         return debian
     return f"Debian and Ubuntu: {debian}; macOS: {brew}"
@@ -110,7 +104,8 @@ def board_sources(board: Board) -> tuple[Path, ...]:
     if board.emulator is None:
         parts = _HOST_SOURCES
     else:
-        parts = (*_QEMU_SOURCES, _UARTS[board.uart.kind], _TIMERS[board.timer.kind])
+        drivers = (_UARTS[board.uart.kind], _TIMERS[board.timer.kind])
+        parts = (*board.core_facts.toolchain.startup, *drivers)
     return tuple(COMMON / name for name in parts)
 
 

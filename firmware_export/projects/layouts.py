@@ -8,10 +8,10 @@ from pathlib import Path
 
 import jinja2
 
+from firmware_export.aot.cores import checked_cores
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
 from firmware_export.boards.board import INSTRUCTION_SHIFT, Board, Timer
-from firmware_export.boards.compile_check import CHECKED_CORES
 from firmware_export.boards.toolchain import (
     COMMON,
     QEMU_LINK,
@@ -241,14 +241,14 @@ def _core_proof(board: Board) -> str:
             f"with the same core ({core.title}): `{same[0]}`."
         )
     emulated = len({other.core for other in BOARDS.values() if other.emulator})
-    if core.name in CHECKED_CORES:
+    if core.name in checked_cores():
         return (
             f"{ours} compiles for its core ({core.title}) without\n"
             f"a warning, and has been run, bit for bit, on {emulated} emulated cores."
         )
     return (
         f"We had no compiler for its core ({core.title}). {ours}\n"
-        f"compiles for {len(CHECKED_CORES)} others without a warning, and has been run, bit for "
+        f"compiles for {len(checked_cores())} others without a warning, and has been run, bit for "
         f"bit, on {emulated} emulated ones."
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from firmware_export.aot.cores import CORES
+from firmware_export.aot.cores import CORES, HOST
 from kd_edge.base.version import __version__
 from kd_edge.cli.options import PATH, common, path_option
 from kd_edge.cli.printing import say
@@ -27,7 +27,9 @@ extension or Helium than what --core m4, m7, m33 or m55 gives. docs/plain-c.md l
 @click.argument("model", type=PATH)
 @path_option("--out", required=True, help="Folder for the C sources; made where it is absent.")
 @click.option(
-    "--core", type=click.Choice(tuple(CORES)), default="host", help="Default: host, portable C99."
+    "--core",
+    default=HOST.name,
+    help=f"One of {', '.join(CORES)}. Default: {HOST.name}, portable C99.",
 )
 @click.option(
     "--optimize",

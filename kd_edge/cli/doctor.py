@@ -42,10 +42,8 @@ PACKAGES = (
 )
 # Program -> what it is for; where it comes from is said in one place, `how_to_get`.
 TOOLS = {
-    "arm-none-eabi-gcc": "Cortex-M images and flash figures",
     "arm-none-eabi-g++": "checks of the exported C++",
     "qemu-system-arm": "emulated boards",
-    "riscv64-unknown-elf-gcc": "checks of the exported C for RISC-V",
     "cc": "tests of the exported C on this host, the board 'host'",
     "clang": "checks of the exported C with a second compiler",
 }
@@ -72,7 +70,7 @@ def doctor(clear_cache: bool, as_json: bool) -> int:
     if clear_cache:
         _clear()
     checks = [_python(), *_runtimes(), *(_package(*package) for package in PACKAGES)]
-    checks += [_tool(name, needed_for) for name, needed_for in TOOLS.items()]
+    checks += [_tool(name, needed_for) for name, needed_for in {**_compilers(), **TOOLS}.items()]
     checks += [_keras_settings(), _cache()]
     if as_json:
         import json
@@ -110,6 +108,12 @@ def _runtimes() -> list[Check]:
         _package(each.distribution, f"bench: {each.summary}", each.install, each.required)
         for each in RUNTIMES.values()
     ]
+
+
+def _compilers() -> dict[str, str]:
+    from firmware_export.aot.cores import toolchains
+
+    return {each.compiler: each.needed_for for each in toolchains() if each.packed}
 
 
 def _tool(name: str, needed_for: str) -> Check:
