@@ -25,7 +25,7 @@ def test_the_document_is_what_the_registries_say():
 def test_every_option_is_in_the_catalogue():
     """Oracle: the fields of each class."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, kind in (LOSSES | AUGMENTATIONS).items():
+    for name, kind in {**LOSSES, **AUGMENTATIONS}.items():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         for field in kind.model_fields:
             assert field in row.split(" | ")[-1], (name, field)

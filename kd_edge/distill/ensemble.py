@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.registry import Registry
 from kd_edge.distill.batch import Tensor
 from kd_edge.distill.logits import require_logits
 from kd_edge.tasks import Task
@@ -26,8 +27,8 @@ def combine(
     Args:
         logits: (n, ..., classes) of each teacher, unnormalised, on the same examples in one order.
         method: a key of `ENSEMBLES`.
-        held_out_accuracy: of each teacher on examples that it was not trained on, 0 to 1; only
-            'accuracy-weighted' reads it.
+        held_out_accuracy: of each teacher on examples that it was not trained on, 0 to 1; for
+            methods that weigh by it.
 
     Returns:
         (n, ..., classes) float32 logits (log-probabilities where probabilities were averaged).
@@ -130,15 +131,10 @@ def joiner(
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_VALUE: as `combine`.
     """
-    if method not in ENSEMBLES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"there is no ensemble '{method}'{nearest(method, ENSEMBLES)}",
-            hint=f"ensembles: {', '.join(ENSEMBLES)}",
-        )
-    if method == "accuracy-weighted":
-        _check_accuracies(held_out_accuracy, n_teachers)
-    return lambda logits: ENSEMBLES[method](logits, held_out_accuracy)
+    ensemble = ENSEMBLES.find(method)
+    if ensemble.by_accuracy:
+        _check_accuracies(method, held_out_accuracy, n_teachers)
+    return lambda logits: ensemble.join(logits, held_out_accuracy)
 
 
 def mean_logits(logits, _held_out_accuracy=None):
@@ -173,13 +169,32 @@ def confidence_weighted(logits, _held_out_accuracy=None):
     return _mix(logits, -entropy)
 
 
-# name -> function of ((teachers, n, ..., classes) logits, held-out accuracies or None).
-ENSEMBLES: dict[str, Callable[[Tensor, Sequence[float] | None], Tensor]] = {
-    "mean-logits": mean_logits,
-    "mean-probabilities": mean_probabilities,
-    "accuracy-weighted": accuracy_weighted,
-    "confidence": confidence_weighted,
-}
+@dataclass(frozen=True)
+class Ensemble:
+    """A way to join teachers.
+
+    Attributes:
+        name: as a recipe has it.
+        join: ((teachers, n, ..., classes) logits, held-out accuracies or None) -> (n, ..., classes)
+            logits.
+        by_accuracy: it needs the accuracies.
+    """
+
+    name: str
+    join: Callable[[Tensor, Sequence[float] | None], Tensor]
+    by_accuracy: bool = False
+
+
+ENSEMBLES: Registry[Ensemble] = Registry(
+    "ensemble",
+    (
+        Ensemble("mean-logits", mean_logits),
+        Ensemble("mean-probabilities", mean_probabilities),
+        Ensemble("accuracy-weighted", accuracy_weighted, by_accuracy=True),
+        Ensemble("confidence", confidence_weighted),
+    ),
+    home=__name__,
+)
 
 
 def _mix(logits, log_weights):
@@ -188,12 +203,14 @@ def _mix(logits, log_weights):
     return ops.logsumexp(ops.log_softmax(logits, axis=-1) + ops.expand_dims(log_w, -1), axis=0)
 
 
-def _check_accuracies(held_out_accuracy: Sequence[float] | None, n_teachers: int) -> None:
+def _check_accuracies(
+    method: str, held_out_accuracy: Sequence[float] | None, n_teachers: int
+) -> None:
     accuracy = np.asarray([] if held_out_accuracy is None else held_out_accuracy, float)
     if len(accuracy) != n_teachers or not ((accuracy >= 0) & (accuracy <= 1)).all():
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
-            f"'accuracy-weighted' needs an accuracy from 0 to 1 for each of {n_teachers} teachers",
+            f"'{method}' needs an accuracy from 0 to 1 for each of {n_teachers} teachers",
             where=f"held_out_accuracy {held_out_accuracy}",
         )
     if not accuracy.any():

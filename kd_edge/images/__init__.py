@@ -5,6 +5,7 @@ Adding a reader is a module with `read(path, *, …) -> ImageSet`, and one line 
 
 from __future__ import annotations
 
+from kd_edge.base.registry import Registry
 from kd_edge.images.image import Image, ImageSet
 from kd_edge.signals import Reader
 
@@ -17,4 +18,4 @@ _ALL = (
     Reader("digits", "handwritten digits, from scikit-learn", "kd_edge.images.digits", False),
 )
 # Name -> reader; recipes name them where they have [images].
-READERS: dict[str, Reader] = {reader.name: reader for reader in _ALL}
+READERS: Registry[Reader] = Registry("image set", _ALL, home=__name__)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from types import MappingProxyType
 
 import serial
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.registry import Registry
 
 
 def _open(url: str, baud: int, **lines: bool) -> serial.Serial:
@@ -91,13 +90,16 @@ class Touch1200:
 
 
 # Name, as in a board.toml or on the command line -> strategy.
-STRATEGIES = MappingProxyType(
+STRATEGIES = Registry(
+    "reset strategy",
     {
         "none": NoReset(),
         "dtr-pulse": DtrPulse(),
         "rts-to-reset": RtsToReset(),
         "touch-1200": Touch1200(),
-    }
+    },
+    home=__name__,
+    plural="reset strategies",
 )
 
 
@@ -107,10 +109,4 @@ def reset_strategy(name: str):
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: there is none.
     """
-    if name not in STRATEGIES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no reset strategy is called {name!r}{nearest(name, STRATEGIES)}",
-            hint=f"one of {', '.join(STRATEGIES)}",
-        )
-    return STRATEGIES[name]
+    return STRATEGIES.find(name)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError, nearest, require
+from kd_edge.base.errors import KdEdgeError, require
+from kd_edge.base.registry import Registry
 from kd_edge.examples import Examples
 from kd_edge.measure.features import window_features
 from kd_edge.tasks.accuracy import measure_accuracy
@@ -34,16 +35,11 @@ def run_baseline(
         KdEdgeError KD_MISSING_PACKAGE: scikit-learn is not installed.
         KdEdgeError KD_ONE_CLASS: the training part has fewer than two classes.
     """
-    if name not in BASELINES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no baseline '{name}'{nearest(name, BASELINES)}",
-            hint=f"known: {', '.join(BASELINES)}",
-        )
+    make = BASELINES.find(name)
     if len(np.unique(train.truth)) < 2:
         raise KdEdgeError("KD_ONE_CLASS", "a baseline needs at least two classes to train on")
     require("sklearn", extra="build", purpose=f"the baseline '{name}'")
-    classifier = BASELINES[name](seed)
+    classifier = make(seed)
     classifier.fit(window_features(train, rate_hz=rate_hz), train.truth)
     return {
         part: measure_accuracy(_scores(classifier, windows, rate_hz), windows)
@@ -85,4 +81,7 @@ def _random_forest(seed: int):
     return RandomForestClassifier(n_estimators=300, random_state=seed, n_jobs=-1)
 
 
-BASELINES: dict[str, Callable] = {"lda": _lda, "random-forest": _random_forest}
+# Name -> function from a seed to a classifier as scikit-learn has them.
+BASELINES: Registry[Callable] = Registry(
+    "baseline", {"lda": _lda, "random-forest": _random_forest}, home=__name__
+)

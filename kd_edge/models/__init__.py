@@ -1,4 +1,4 @@
-"""Teachers and students by name: one dictionary from a name to the function that builds it."""
+"""Teachers and students by name: one table from a name to the function that builds it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.registry import Registry
 
 if TYPE_CHECKING:
     import keras
 
 # name -> builder, or 'module:function' so that Keras is imported only when a model is built.
 # A builder takes (input_shapes, n_classes) and keyword-only options that all have defaults.
-MODELS: dict[str, str | Callable[..., keras.Model]] = {
-    "seed-single-teacher": "kd_edge.models.seed:single_teacher",
-    "seed-single-student": "kd_edge.models.seed:single_student",
-    "seed-multi-expert-teacher": "kd_edge.models.seed:multi_expert_teacher",
-    "seed-multi-expert-student": "kd_edge.models.seed:multi_expert_student",
-    "tcn": "kd_edge.models.students:tcn",
-    "ds-cnn": "kd_edge.models.students:ds_cnn",
-    "conv-teacher": "kd_edge.models.teachers:conv_teacher",
-}
+MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
+    "model",
+    {
+        "seed-single-teacher": "kd_edge.models.seed:single_teacher",
+        "seed-single-student": "kd_edge.models.seed:single_student",
+        "seed-multi-expert-teacher": "kd_edge.models.seed:multi_expert_teacher",
+        "seed-multi-expert-student": "kd_edge.models.seed:multi_expert_student",
+        "tcn": "kd_edge.models.students:tcn",
+        "ds-cnn": "kd_edge.models.students:ds_cnn",
+        "conv-teacher": "kd_edge.models.teachers:conv_teacher",
+    },
+    home=__name__,
+)
 
 
 def build_model(
@@ -88,13 +93,7 @@ def model_options(name: str) -> dict[str, object]:
 def _resolve(name: str) -> Callable[..., keras.Model]:
     from kd_edge.base.errors import require
 
-    if name not in MODELS:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"there is no model '{name}'{nearest(name, MODELS)}",
-            hint=f"models: {', '.join(MODELS)}",
-        )
-    builder = MODELS[name]
+    builder = MODELS.find(name)
     if callable(builder):
         return builder
     require("keras", extra="build", purpose="building a model")

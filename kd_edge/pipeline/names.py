@@ -40,16 +40,16 @@ def check_names(recipe: Recipe) -> None:
     for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
         for position, model in enumerate(models):
             where = f"{kind}.{position}"
-            _check(model.model, MODELS, "model", f"{where}.model")
+            MODELS.find(model.model, where=f"{where}.model")
             _check_options(model, model_options(model.model), f"{where}.options")
-    _check(recipe.firmware.core, CORES, "core", "firmware.core")
+    CORES.find(recipe.firmware.core, where="firmware.core")
     for name in recipe.proof.baselines:
-        _check(name, BASELINES, "baseline", "proof.baselines")
+        BASELINES.find(name, where="proof.baselines")
     if recipe.distillation is None:
         return
     _check_loss(recipe.distillation)
     if recipe.distillation.ensemble is not None:
-        _check(recipe.distillation.ensemble, ENSEMBLES, "ensemble", "distillation.ensemble")
+        ENSEMBLES.find(recipe.distillation.ensemble, where="distillation.ensemble")
 
 
 def check_networks(context: Context) -> None:
@@ -130,14 +130,3 @@ def _check_options(model: Model, known: Iterable[str], where: str) -> None:
                 where=f"{where}.{option}",
                 hint=f"it has {', '.join(names) or 'none'}",
             )
-
-
-def _check(name: str, known: Iterable[str], what: str, where: str) -> None:
-    names = sorted(known)
-    if name not in names:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no {what} is called '{name}'{nearest(name, names)}",
-            where=where,
-            hint=f"there are {', '.join(names)}",
-        )

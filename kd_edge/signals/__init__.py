@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.registry import Registry
 from kd_edge.signals.recording import Recording, Stream
 
 __all__ = ["READERS", "Reader", "Recording", "Stream", "read"]
@@ -64,7 +65,7 @@ _ALL = (
     Reader("files", "folder of files without labels", "kd_edge.signals.loose"),
 )
 # Name -> reader, in the order in which they are asked whether they know a path.
-READERS: dict[str, Reader] = {reader.name: reader for reader in _ALL}
+READERS: Registry[Reader] = Registry("reader", _ALL, home=__name__)
 
 
 def read(path: Path | None, reader: str | None = None, **options) -> list[Recording]:
@@ -79,14 +80,7 @@ def read(path: Path | None, reader: str | None = None, **options) -> list[Record
         KdEdgeError KD_NO_FILE, KD_UNKNOWN_NAME (reader), KD_USAGE (option), KD_EMPTY_FOLDER,
             KD_BAD_FORMAT (no reader knows it), and what the reader raises.
     """
-    if reader is not None and reader not in READERS:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no reader is called '{reader}'{nearest(reader, READERS)}",
-            where="reader",
-            hint=f"readers: {', '.join(READERS)}",
-        )
-    chosen = READERS[reader] if reader is not None else find_reader(path)
+    chosen = find_reader(path) if reader is None else READERS.find(reader, where="reader")
     _check_options(chosen, options)
     if path is None and chosen.needs_path:
         raise KdEdgeError(

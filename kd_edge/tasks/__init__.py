@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.registry import Registry
 from kd_edge.tasks.classification import CLASSIFICATION
 from kd_edge.tasks.record import Task
 from kd_edge.tasks.segmentation import SEGMENTATION
 
 __all__ = ["TASKS", "Task", "find_task"]
 
-# name -> the task's functions.
-TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, SEGMENTATION)}
+TASKS: Registry[Task] = Registry("task", (CLASSIFICATION, SEGMENTATION), home=__name__)
 
 
 def find_task(name: str) -> Task:
@@ -19,11 +18,4 @@ def find_task(name: str) -> Task:
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: no such task.
     """
-    if name not in TASKS:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"there is no task '{name}'{nearest(name, TASKS)}",
-            where="task",
-            hint=f"tasks: {', '.join(TASKS)}",
-        )
-    return TASKS[name]
+    return TASKS.find(name, where="task")

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.registry import Registry
 from kd_edge.distill.augmentations.gain import Gain
 from kd_edge.distill.augmentations.mix import Mix
 from kd_edge.distill.augmentations.offset import Offset
@@ -19,12 +20,16 @@ from kd_edge.distill.options import read_options
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Augmenter", "make_augmentations"]
 
-AUGMENTATIONS: dict[str, type[Augmentation]] = {
-    "gain": Gain,
-    "offset": Offset,
-    "shift": Shift,
-    "mix": Mix,
-}
+AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
+    "augmentation",
+    {
+        "gain": Gain,
+        "offset": Offset,
+        "shift": Shift,
+        "mix": Mix,
+    },
+    home=__name__,
+)
 
 
 def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
@@ -41,7 +46,7 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
         if name not in AUGMENTATIONS:
             raise KdEdgeError(
                 "KD_RECIPE_KEY",
-                f"there is no augmentation '{name}'{nearest(name, AUGMENTATIONS)}",
+                AUGMENTATIONS.unknown(name),
                 where=f"augmentation.{name}",
                 hint=f"there are {', '.join(AUGMENTATIONS)}",
             )

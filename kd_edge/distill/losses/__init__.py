@@ -1,11 +1,12 @@
-"""Losses by name: one dictionary from a name to the class that holds its options."""
+"""Losses by name: one table from a name to the class that holds its options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.registry import Registry
 from kd_edge.distill.losses.attention import Attention
 from kd_edge.distill.losses.crd import Crd
 from kd_edge.distill.losses.dist import Dist
@@ -22,19 +23,24 @@ from kd_edge.distill.options import read_options
 
 __all__ = ["LOSSES", "Loss", "make_loss", "weigh_labels"]
 
-LOSSES: dict[str, type[Loss]] = {
-    "hinton": Hinton,
-    "standardised": Standardised,
-    "dkd": Dkd,
-    "dist": Dist,
-    "logit-mse": LogitMse,
-    "fitnets": FitNets,
-    "attention": Attention,
-    "rkd": Rkd,
-    "crd": Crd,
-    "sum": WeightedSum,
-    "labels": Labels,
-}
+LOSSES: Registry[type[Loss]] = Registry(
+    "loss",
+    {
+        "hinton": Hinton,
+        "standardised": Standardised,
+        "dkd": Dkd,
+        "dist": Dist,
+        "logit-mse": LogitMse,
+        "fitnets": FitNets,
+        "attention": Attention,
+        "rkd": Rkd,
+        "crd": Crd,
+        "sum": WeightedSum,
+        "labels": Labels,
+    },
+    home=__name__,
+    plural="losses",
+)
 
 
 def make_loss(name: str, options: Mapping[str, Any], where: str = "distillation") -> Loss:
@@ -44,14 +50,7 @@ def make_loss(name: str, options: Mapping[str, Any], where: str = "distillation"
         KdEdgeError KD_UNKNOWN_NAME: no such loss. KD_RECIPE_KEY: it has no such option.
         KD_RECIPE_VALUE: an option is missing or out of range.
     """
-    if name not in LOSSES:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"there is no loss '{name}'{nearest(name, LOSSES)}",
-            where=f"{where}.loss",
-            hint=f"losses: {', '.join(LOSSES)}",
-        )
-    kind = LOSSES[name]
+    kind = LOSSES.find(name, where=f"{where}.loss")
     if kind is WeightedSum:
         options = read_terms(options, lambda n, own, at: make_loss(n, own, f"{where}.{at}"))
     return read_options(kind, options, what=f"loss '{name}'", where=where)
