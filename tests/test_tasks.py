@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,36 @@ def test_nobody_but_the_tasks_decides():
         if isinstance(node, ast.Attribute) and node.attr == "argmax"
     ]
     assert calls == []
+
+
+def test_a_class_and_a_subject_have_overlaps_of_their_own():
+    """Oracle: counted by hand; the second subject is wrong in one of its two pixels."""
+    truth = np.array([[[0, 0, 1, 1, NO_CLASS]], [[0, NO_CLASS, 1, NO_CLASS, NO_CLASS]]])
+    decided = np.where(truth == NO_CLASS, 2, truth)
+    decided[1, 0, 0] = 1
+    of_two = windows(truth)
+    groups = replace(of_two.groups, subject=np.array(["A", "B"]))
+    figures = find_task("segmentation").score(np.eye(3)[decided], replace(of_two, groups=groups))
+    assert figures.confusion == ((2, 1, 0), (0, 3, 0), (0, 0, 0))
+    told = [(g.name, g.n_windows, pytest.approx(g.value)) for g in figures.per_class]
+    assert told == [(CLASSES[0], 2, 2 / 3), (CLASSES[1], 2, 3 / 4)]
+    assert [(g.name, g.value) for g in figures.per_subject] == [("A", 1.0), ("B", 0.25)]
+    assert figures.per_class[0].interval.low <= 2 / 3 <= figures.per_class[0].interval.high
+
+
+def test_pixels_without_class_are_neither_right_nor_wrong():
+    """Oracle: counted by hand."""
+    truth = np.array([[[0, 1, NO_CLASS, NO_CLASS]], [[1, 1, 1, 1]]])
+    decided = np.array([[[0, 0, 0, 0]], [[1, 1, 1, 0]]])
+    task = find_task("segmentation")
+    assert task.shares_right(np.eye(2)[decided], truth).tolist() == [0.5, 0.75]
+    assert task.share_right(np.eye(2)[decided], truth) == 0.625
+
+
+def test_decisions_are_told_in_words():
+    """Oracle: the docstrings' examples."""
+    assert find_task("classification").told(np.int64(1), ("x", "y")) == "y"
+    mask = np.array([[0, 0, 1], [2, 0, NO_CLASS]])
+    told = find_task("segmentation").told
+    assert told(mask, ("sky", "road", "car")) == "sky 60 %, road 20 %, car 20 %"
+    assert told(np.full((2, 2), NO_CLASS), ("sky",)) == "no class"

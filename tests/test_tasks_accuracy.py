@@ -242,3 +242,26 @@ def test_a_difference_over_recordings_of_several_windows_draws_recordings():
     assert found.method == "bootstrap over recordings"
     assert found.low == 0.0
     assert found.high == pytest.approx(0.3)
+
+
+def test_windows_that_are_right_in_part_draw_recordings_too():
+    """Oracle: the normal approximation of a mean of 200 differences."""
+    rng = np.random.default_rng(0)
+    left, right = rng.uniform(0.5, 1, 200), rng.uniform(0.4, 0.9, 200)
+    found = difference_interval(left, right, np.arange(200))
+    assert found.method == "bootstrap over recordings"
+    apart = left - right
+    half = 1.96 * apart.std() / math.sqrt(200)
+    assert (found.low, found.high) == pytest.approx(
+        (apart.mean() - half, apart.mean() + half), abs=4e-3
+    )
+
+
+def test_sides_that_differ_by_one_part_everywhere_have_an_interval_around_it():
+    """Oracle: as wide as where no window of ten differs."""
+    part = np.full(10, 0.75)
+    found = difference_interval(part, part - 0.25, np.arange(10))
+    alike = difference_interval(part, part, np.arange(10))
+    assert found.low == pytest.approx(0.25 + alike.low)
+    assert found.high - found.low == pytest.approx(alike.high - alike.low)
+    assert alike.high > 0.1

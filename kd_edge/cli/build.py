@@ -131,7 +131,9 @@ def _figures_table(summary):
     from kd_edge.report.table import plain_table, plain_text
 
     numbers = ", ".join(map(str, summary.seeds))
-    table = plain_table(f"{summary.title}: right answers, % of windows, seeds {numbers}")
+    table = plain_table(
+        f"{summary.title}: {summary.measured[0].lower()}{summary.measured[1:]}, seeds {numbers}"
+    )
     for heading in ("model (role)", "format", "runtime", "part"):
         table.add_column(heading, overflow="fold")
     for heading in ("mean ± deviation", "lowest to highest"):

@@ -140,7 +140,7 @@ class _Held:
         parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
         self._parts = parts
         self._recordings = np.concatenate([part.groups.recording for part in parts.values()])
-        # Side -> which held-out windows it has right.
+        # Side -> how far it has each held-out example right.
         self._right = {_FLOAT: self._are_right(held_out.logits[model.name])}
         for runtime in RUNTIMES:
             if runtime in model.format(SHIPPED).runtimes and available(runtime):
@@ -210,9 +210,9 @@ class _Held:
         yield _Judged(gate, None if held else error)
 
     def _are_right(self, logits: dict[str, np.ndarray]) -> np.ndarray:
-        """(held-out windows,) bool."""
+        """(held-out examples,) share of each that is right, 0 to 1."""
         return np.concatenate(
-            [self._task.decide(logits[name]) == part.truth for name, part in self._parts.items()]
+            [self._task.shares_right(logits[n], part.truth) for n, part in self._parts.items()]
         )
 
     def _some_windows(self) -> dict[str, np.ndarray]:

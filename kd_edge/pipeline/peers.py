@@ -18,10 +18,10 @@ from kd_edge.pipeline.training import FoldTrainer, Trained, predictor
 from kd_edge.report.tree import FoldResult, Row
 from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
-from kd_edge.tasks.figures import Accuracy
+from kd_edge.tasks.figures import Figure
 
-_FIGURES = TypeAdapter(dict[str, Accuracy])
-_FIGURE = TypeAdapter(Accuracy)
+_FIGURES = TypeAdapter(dict[str, Figure])
+_FIGURE = TypeAdapter(Figure)
 
 
 def baseline_rows(context: Context) -> list[Row]:
@@ -151,7 +151,7 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
     ]
 
 
-def _accuracy(context: Context, student: Trained, part: Examples, part_key: tuple) -> Accuracy:
+def _accuracy(context: Context, student: Trained, part: Examples, part_key: tuple) -> Figure:
     def make():
         network = load_keras(context.out / student.file)
         figure = find_task(context.recipe.task).score(

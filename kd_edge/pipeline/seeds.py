@@ -12,6 +12,7 @@ from kd_edge.base.files import write_text
 from kd_edge.pipeline.build import Built, build
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
+from kd_edge.report.choose import measure_title
 from kd_edge.report.tree import Gate, Report
 
 SUMMARY_FILE = "seeds.json"
@@ -20,7 +21,7 @@ _WORSE = ("stated", "held", "unsure", "failed")
 
 @dataclass(frozen=True)
 class Spread:
-    """One figure over the seeds, in percent of windows.
+    """One figure over the seeds, in percent.
 
     Attributes:
         deviation: sample standard deviation; None of a single seed.
@@ -36,7 +37,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class SeedFigure:
-    """The accuracy of one model in one format on one runtime and part."""
+    """The figure (accuracy, mean IoU) of one model in one format on one runtime and part."""
 
     model: str
     role: str
@@ -65,6 +66,7 @@ class SeedSummary:
 
     Attributes:
         folders: of the bundles, in the order of `seeds`.
+        measured: what the figures are, e.g. 'Right answers, % of windows'.
         failures: seed -> messages of the gates that it failed; a seed that held all is absent.
     """
 
@@ -76,6 +78,7 @@ class SeedSummary:
     figures: tuple[SeedFigure, ...]
     gates: tuple[SeedGate, ...]
     failures: Mapping[int, tuple[str, ...]]
+    measured: str
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -147,13 +150,14 @@ def summarise(title: str, built: Mapping[int, Built]) -> SeedSummary:
         figures=tuple(figures),
         gates=_gates(reports),
         failures=failures,
+        measured=measure_title(reports[0]),
     )
 
 
 def _accuracies(report: Report) -> dict[tuple, float]:
     leaky = {part.name: part.leaky for part in report.parts}
     return {
-        (row.model, row.role, row.format, row.runtime, part, leaky[part]): 100 * figure.accuracy
+        (row.model, row.role, row.format, row.runtime, part, leaky[part]): 100 * figure.value
         for row in report.rows
         for part, figure in row.accuracy.items()
     }

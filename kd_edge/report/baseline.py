@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.report import words
+from kd_edge.report import choose, words
 from kd_edge.report.tree import Report, Row
 from kd_edge.runtimes.results import Parity, Side
 
@@ -135,7 +135,7 @@ def _row_changes(
         before = old.accuracy.get(name) if old else None
         low = before.interval.low if before else 0.0
         yield from pair(
-            f"accuracy on {name}", "%",
+            f"{choose.measure(reports[1]).called} on {name}", "%",
             lambda row, name=name: _in_percent(row.accuracy.get(name)),
             is_worse=lambda _, after, low=low: after < 100 * low,
             tolerance=f"below the old interval's low end, {words.percent(low)}",
@@ -210,7 +210,7 @@ def _by_sides(parity: Iterable[Parity]) -> dict[tuple[str, Side, Side], Parity]:
 
 
 def _in_percent(accuracy) -> float | None:
-    return None if accuracy is None else 100 * accuracy.accuracy
+    return None if accuracy is None else 100 * accuracy.value
 
 
 def _different_host(old: Row | None, new: Row | None) -> str:

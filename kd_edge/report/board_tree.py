@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_edge.tasks.figures import Accuracy
+from kd_edge.tasks.figures import Figure
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class BoardSection:
     repeats: int
     unsteady: int
     ended: str
-    accuracy: dict[str, Accuracy]
+    accuracy: dict[str, Figure]
     agreement: tuple[Agreement, ...]
     disagreements: tuple[Disagreement, ...]
     inference: Spread | None

@@ -10,7 +10,7 @@ from kd_edge.report import words
 from kd_edge.report.tree import Part, Report, Row
 from kd_edge.runtimes.registry import runtimes_by_choice
 from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN, Parity
-from kd_edge.tasks.figures import Accuracy
+from kd_edge.tasks.figures import Accuracy, Figure
 
 ROLES = ("student", "teacher", "ensemble", "baseline")
 
@@ -48,18 +48,20 @@ class Headline:
         accuracy_runtime, float_accuracy: where `accuracy` was measured; the float form's on it.
         parity: of all comparisons of runtimes, the one with the lowest class agreement.
         latency: median on this host.
+        examples: what parity was compared on: 'windows', 'images' or 'pixels'.
     """
 
     product: str
     form: str
     size: Size | None
     part: ShownPart | None
-    accuracy: Accuracy | None
+    accuracy: Figure | None
     accuracy_runtime: str
-    float_accuracy: Accuracy | None
+    float_accuracy: Figure | None
     parity: Parity | None
     latency: Latency | None
     arena: Arena | None
+    examples: str = "windows"
 
     def sentence(self) -> str:
         """The verdict, as the top of the page and of the terminal say it."""
@@ -69,7 +71,7 @@ class Headline:
         if self.accuracy and self.part:
             bounds = self.accuracy.interval
             pieces.append(
-                f"{words.percent(self.accuracy.accuracy)} right on {self.part.heading} "
+                f"{words.percent(self.accuracy.value)} {self.accuracy.said} on {self.part.heading} "
                 f"({100 * bounds.level:g} % interval {words.interval(bounds)} %)"
             )
         else:
@@ -77,7 +79,7 @@ class Headline:
         if self.parity:
             pieces.append(
                 f"runtimes give the same class in at least "
-                f"{words.percent(self.parity.class_agreement)} of windows"
+                f"{words.percent(self.parity.class_agreement)} of {self.examples}"
             )
         else:
             pieces.append(f"parity of runtimes {words.NOT_MEASURED}")
@@ -125,7 +127,7 @@ def forms_by_choice() -> tuple[str, ...]:
 
 def best_accuracy(
     report: Report, model: str, form: str, part: str
-) -> tuple[Row, Accuracy] | tuple[None, None]:
+) -> tuple[Row, Figure] | tuple[None, None]:
     """The row of one model and form with most windows of the part; TFLite Micro before others."""
     rows = [
         row
@@ -159,7 +161,19 @@ def headline(report: Report) -> Headline:
         parity=_worst_parity(report),
         latency=min(latencies, key=lambda latency: latency.median_us, default=None),
         arena=next((row.arena for row in rows if row.arena), None),
+        examples=measure(report).counted.format(examples=report.examples),
     )
+
+
+def measure(report: Report) -> type[Figure]:
+    """The kind of figure that the report's models were measured with."""
+    found = (type(figure) for row in report.rows for figure in row.accuracy.values())
+    return next(found, Accuracy)
+
+
+def measure_title(report: Report) -> str:
+    """'Right answers, % of windows'."""
+    return measure(report).title.format(examples=report.examples)
 
 
 def of_product(report: Report, parity: Parity) -> bool:
@@ -167,7 +181,7 @@ def of_product(report: Report, parity: Parity) -> bool:
     return parity.model in ("", report.product)
 
 
-def _float_accuracy(report: Report, form: str, part: str) -> Accuracy | None:
+def _float_accuracy(report: Report, form: str, part: str) -> Figure | None:
     if form in (REFERENCE, KERAS, ""):
         return None
     for float_form in (REFERENCE, KERAS):

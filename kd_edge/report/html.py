@@ -9,7 +9,7 @@ from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
 from kd_edge.report.tree import Report, Row, SampleWindow
-from kd_edge.tasks.figures import Accuracy
+from kd_edge.tasks.figures import Figure
 
 _MOST_CONFUSIONS = 12
 _MOST_CLASSES = 10
@@ -17,7 +17,7 @@ _MOST_CLASSES = 10
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often one class was taken for another: `n` of `total` windows of the true class."""
+    """How often one class was taken for another: `n` of `total` of the true class."""
 
     true: str
     predicted: str
@@ -55,13 +55,15 @@ def render_html(report: Report) -> str:
         detailed=_detailed(report, headline),
         subjects=_per_subject(report, headline, tested),
         class_names=tuple(dict.fromkeys(c for part in report.parts for c in part.class_counts)),
+        measured=choose.measure(report),
+        measured_title=choose.measure_title(report),
         words=words,
         board_words=board_table,
         board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],
     )
 
 
-def confusions(accuracy: Accuracy) -> tuple[Confusion, ...]:
+def confusions(accuracy: Figure) -> tuple[Confusion, ...]:
     """The most frequent mistakes, most frequent first; ties in the order of the classes."""
     names = accuracy.class_names
     found = [
@@ -73,16 +75,16 @@ def confusions(accuracy: Accuracy) -> tuple[Confusion, ...]:
     return tuple(sorted(found, key=lambda c: (-c.n, -c.n / c.total))[:_MOST_CONFUSIONS])
 
 
-def _weakest(accuracy: Accuracy | None):
+def _weakest(accuracy: Figure | None):
     """The classes that are recognised least often."""
     if accuracy is None:
         return ()
-    return sorted(accuracy.per_class, key=lambda group: group.accuracy)[:_MOST_CLASSES]
+    return sorted(accuracy.per_class, key=lambda group: group.value)[:_MOST_CLASSES]
 
 
 def _per_subject(
     report: Report, headline: Headline, tested: tuple[ShownPart, ...]
-) -> tuple[tuple[ShownPart, Accuracy], ...]:
+) -> tuple[tuple[ShownPart, Figure], ...]:
     """The product's accuracies that tell subjects apart, part by part."""
     found = []
     for part in tested:
@@ -110,8 +112,8 @@ def _pictures(report: Report, headline: Headline) -> Pictures:
     return Pictures(
         curves=tuple(curve for curve in curves if curve),
         tradeoff=plots.accuracy_against_bytes(report, part) if measured else None,
-        confusion=plots.confusion(accuracy, part, who) if measured else None,
-        subjects=_subjects_picture(accuracy, part, who) if measured else None,
+        confusion=plots.confusion(accuracy, part, who, headline.examples) if measured else None,
+        subjects=_subjects_picture(report, headline, who) if measured else None,
         folds=_fold_pictures(report),
         latency=plots_cost.latency(report),
         arena=plots_cost.arena(report),
@@ -120,11 +122,11 @@ def _pictures(report: Report, headline: Headline) -> Pictures:
     )
 
 
-def _subjects_picture(accuracy: Accuracy, part: ShownPart, who: str) -> Picture | None:
+def _subjects_picture(report: Report, headline: Headline, who: str) -> Picture | None:
     return plots.groups(
-        accuracy.per_subject, name="subjects", title="Accuracy of each subject",
-        caption=f"{who}, {part.heading}. Dashed: all windows together.",
-        overall=accuracy.accuracy,
+        headline.accuracy.per_subject, name="subjects", title="Accuracy of each subject",
+        caption=f"{who}, {headline.part.heading}. Dashed: all {report.examples} together.",
+        overall=headline.accuracy.value, measured=choose.measure_title(report),
     )  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def _fold_pictures(report: Report) -> tuple[Picture, ...]:
         picture = plots.groups(
             [plots.fold_group(fold) for fold in report.folds if fold.model == model],
             name=f"folds-{index}", title=f"Folds: {model}", overall=None,
-            caption="Float student, one training a fold.",
+            caption="Float student, one training a fold.", measured=choose.measure_title(report),
         )  # fmt: skip
         if picture:
             pictures.append(picture)

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 from kd_edge.base.formats import FORMATS
 from kd_edge.report import svg, words
-from kd_edge.report.choose import ShownPart, best_accuracy, forms_by_choice, rows_in_order
+from kd_edge.report.choose import (
+    ShownPart,
+    best_accuracy,
+    forms_by_choice,
+    measure_title,
+    rows_in_order,
+)
 from kd_edge.report.svg import GRID, INK, MUTED, PAPER, SERIES, Picture
 from kd_edge.report.tree import Curve, FoldResult, Report, Row
 from kd_edge.runtimes.results import KERAS
-from kd_edge.tasks.figures import Accuracy, GroupAccuracy
+from kd_edge.tasks.figures import Figure, GroupAccuracy, GroupFigure
 
 RIGHT, WRONG = SERIES[0], SERIES[1]
 _KERAS_BYTES_A_PARAMETER = 4
@@ -60,10 +66,13 @@ def _line(axes, epochs, values, *, scale: float, colour: str, style: str) -> Non
     axes.plot(epochs[: len(shown)], shown, color=colour, linestyle=style, marker=marker)
 
 
-def confusion(accuracy: Accuracy, part: ShownPart, who: str) -> Picture:
+def confusion(accuracy: Figure, part: ShownPart, who: str, counted: str) -> Picture:
     """True classes down, predicted across; the share of each row as strength of colour.
 
     Right answers are blue and wrong ones orange, so that mistakes are seen without their numbers.
+
+    Args:
+        counted: what the cells count: 'windows'.
     """
     n = len(accuracy.class_names)
     cell = min(34.0, max(12.0, 600 / n))
@@ -85,17 +94,18 @@ def confusion(accuracy: Accuracy, part: ShownPart, who: str) -> Picture:
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         axes.spines[:].set_visible(False)
-        wrong = accuracy.n_windows - sum(row[i] for i, row in enumerate(accuracy.confusion))
+        total = sum(map(sum, accuracy.confusion))
+        wrong = total - sum(row[i] for i, row in enumerate(accuracy.confusion))
         return svg.render(
             figure, name="confusion", title="Confusion matrix",
-            description=f"{who}; {part.heading}: {wrong:,} of {accuracy.n_windows:,} windows "
+            description=f"{who}; {part.heading}: {wrong:,} of {total:,} {counted} "
             "wrong. The most frequent confusions are in the table beside it.",
             caption=f"{who}; {part.heading}. Rows are true classes; a cell's strength is its "
             "share of the row. Blue: right, orange: wrong.",
         )  # fmt: skip
 
 
-def _confusion_cells(axes, accuracy: Accuracy, *, with_counts: bool) -> None:
+def _confusion_cells(axes, accuracy: Figure, *, with_counts: bool) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
@@ -130,24 +140,24 @@ def accuracy_against_bytes(report: Report, part: ShownPart) -> Picture | None:
         axes = figure.subplots()
         for model in dict.fromkeys(row.model for row, _, _ in points):
             own = sorted((x, a, row.format) for row, x, a in points if row.model == model)
-            axes.plot([x for x, _, _ in own], [100 * a.accuracy for _, a, _ in own],
+            axes.plot([x for x, _, _ in own], [100 * a.value for _, a, _ in own],
                       color=colours[model], linewidth=1, alpha=0.6)  # fmt: skip
             for x, accuracy, form in own:
                 _point(axes, x, accuracy, colours[model], form)
         edge = 1.6 * max(x for _, x, _ in points)
         axes.set_xlim(min(x for _, x, _ in points) / 1.6, edge)
         for row, accuracy in _baselines(report, part):
-            axes.axhline(100 * accuracy.accuracy, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.annotate(row.model, (edge, 100 * accuracy.accuracy), xytext=(-4, 3),
+            axes.axhline(100 * accuracy.value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+            axes.annotate(row.model, (edge, 100 * accuracy.value), xytext=(-4, 3),
                           textcoords="offset points", ha="right", color=MUTED)  # fmt: skip
         log_ticks(axes, _bytes_label)
         axes.set_xlabel("bytes of the model (logarithmic)")
-        axes.set_title(f"Right answers, % of windows: {part.name}")
+        axes.set_title(f"{measure_title(report)}: {part.name}")
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         _tradeoff_legend(figure, points, colours)
         smallest = min(points, key=lambda point: point[1])
-        best = max(points, key=lambda point: point[2].accuracy)
+        best = max(points, key=lambda point: point[2].value)
         return svg.render(
             figure, name="tradeoff", title="Accuracy against bytes",
             description=f"Smallest: {_who(smallest[0])}, {smallest[1]:,} bytes, "
@@ -158,7 +168,7 @@ def accuracy_against_bytes(report: Report, part: ShownPart) -> Picture | None:
         )  # fmt: skip
 
 
-def _points(report: Report, part: ShownPart) -> list[tuple[Row, int, Accuracy]]:
+def _points(report: Report, part: ShownPart) -> list[tuple[Row, int, Figure]]:
     """One a model and format: the row, bytes and accuracy."""
     points = []
     for key in dict.fromkeys((row.model, row.format) for row in rows_in_order(report)):
@@ -172,8 +182,8 @@ def _points(report: Report, part: ShownPart) -> list[tuple[Row, int, Accuracy]]:
     return points
 
 
-def _point(axes, x: int, accuracy: Accuracy, colour: str, form: str) -> None:
-    middle, bounds = 100 * accuracy.accuracy, accuracy.interval
+def _point(axes, x: int, accuracy: Figure, colour: str, form: str) -> None:
+    middle, bounds = 100 * accuracy.value, accuracy.interval
     reach = [[max(0.0, middle - 100 * bounds.low)], [max(0.0, 100 * bounds.high - middle)]]
     axes.errorbar(
         [x], [middle], reach, color=colour, marker=_marker(form), markersize=7,
@@ -181,7 +191,7 @@ def _point(axes, x: int, accuracy: Accuracy, colour: str, form: str) -> None:
     )  # fmt: skip
 
 
-def _baselines(report: Report, part: ShownPart) -> list[tuple[Row, Accuracy]]:
+def _baselines(report: Report, part: ShownPart) -> list[tuple[Row, Figure]]:
     rows = [row for row in report.rows if row.role == "baseline" and part.name in row.accuracy]
     return [(row, row.accuracy[part.name]) for row in rows]
 
@@ -214,11 +224,17 @@ def _who(row: Row) -> str:
 
 
 def groups(
-    figures: Sequence[GroupAccuracy], *, name: str, title: str, caption: str, overall: float | None
+    figures: Sequence[GroupFigure],
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    overall: float | None,
+    measured: str,
 ) -> Picture | None:
-    """One line a group: accuracy as a dot, its interval as a bar; `overall` as a vertical line.
+    """One line a group: its figure as a dot, its interval as a bar; `overall` as a vertical line.
 
-    None for fewer than two groups: there is nothing to compare.
+    None for fewer than two groups: there is nothing to compare. `measured` stands below the axis.
     """
     if len(figures) < 2:
         return None
@@ -229,29 +245,29 @@ def groups(
             bounds = group.interval
             axes.plot([100 * bounds.low, 100 * bounds.high], [place, place], color=SERIES[0],
                       linewidth=2.2, alpha=0.45, solid_capstyle="round")  # fmt: skip
-            axes.plot([100 * group.accuracy], [place], "o", color=SERIES[0], markersize=7)
+            axes.plot([100 * group.value], [place], "o", color=SERIES[0], markersize=7)
         if overall is not None:
             axes.axvline(100 * overall, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         axes.set_yticks(range(len(figures)), [words.shorten(g.name, 26) for g in figures])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.set_ylim(len(figures) - 0.5, -0.5)
         axes.set_xlim(0, 100)
-        axes.set_xlabel("right answers, % of windows")
+        axes.set_xlabel(measured[0].lower() + measured[1:])
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
-        low = min(figures, key=lambda group: group.accuracy)
-        high = max(figures, key=lambda group: group.accuracy)
+        low = min(figures, key=lambda group: group.value)
+        high = max(figures, key=lambda group: group.value)
         return svg.render(
             figure, name=name, title=title, caption=caption,
-            description=f"From {words.percent(low.accuracy)} ({low.name}) to "
-            f"{words.percent(high.accuracy)} ({high.name}).",
+            description=f"From {words.percent(low.value)} ({low.name}) to "
+            f"{words.percent(high.value)} ({high.name}).",
         )  # fmt: skip
 
 
 def fold_group(fold: FoldResult) -> GroupAccuracy:
     """A fold as one line of `groups`."""
     figure = fold.accuracy
-    return GroupAccuracy(fold.fold, figure.n_windows, figure.accuracy, figure.interval)
+    return GroupAccuracy(fold.fold, figure.n_windows, figure.value, figure.interval)
 
 
 def model_colours(report: Report) -> dict[str, str]:

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kd_edge.report import words
-from kd_edge.report.choose import ShownPart, headline, parts_in_order, rows_in_order
+from kd_edge.report.choose import (
+    ShownPart,
+    headline,
+    measure,
+    measure_title,
+    parts_in_order,
+    rows_in_order,
+)
 from kd_edge.report.tree import Finding, Report, Row
 
 if TYPE_CHECKING:
@@ -56,14 +63,14 @@ def _accuracy_tables(report: Report, width: int) -> Iterable[Table]:
     rows = [row for row in rows_in_order(report) if row.accuracy]
     per_table = max(1, (width - _ROW_COLUMNS) // _PART_COLUMNS)
     for start in range(0, len(parts), per_table):
-        yield _accuracy_table(rows, parts[start : start + per_table])
+        yield _accuracy_table(rows, parts[start : start + per_table], measure_title(report))
 
 
-def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...]) -> Table:
+def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...], title: str) -> Table:
     levels = {100 * row.accuracy[p.name].interval.level for row in rows for p in parts
               if p.name in row.accuracy}  # fmt: skip
     level = " and ".join(f"{level:g}" for level in sorted(levels))
-    table = plain_table(f"Right answers, % of windows [{level} % interval]")
+    table = plain_table(f"{title} [{level} % interval]")
     for heading in ("model (role)", "format", "runtime"):
         table.add_column(heading, overflow="fold")
     for part in parts:
@@ -84,11 +91,11 @@ def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...]) -> Table:
 def _fold_tables(report: Report) -> Iterable[Table]:
     if not report.folds:
         return
-    table = plain_table("Folds, float student, % of windows")
+    table = plain_table(f"Folds, float student: {measure_title(report)}")
     table.add_column("fold", overflow="fold")
     table.add_column("model", overflow="fold")
-    table.add_column("accuracy [interval]", justify="right")
-    table.add_column("windows", justify="right")
+    table.add_column(f"{measure(report).called} [interval]", justify="right")
+    table.add_column(report.examples, justify="right")
     for fold in report.folds:
         cells = (words.accuracy(fold.accuracy), words.count(fold.accuracy.n_windows))
         table.add_row(*map(plain_text, (fold.fold, fold.model, *cells)))
@@ -121,9 +128,9 @@ def _cost_table(report: Report) -> Table:
 
 
 def _parity_table(report: Report) -> Table:
-    table = plain_table("Parity: the same windows on two sides")
+    table = plain_table(f"Parity: the same {report.examples} on two sides")
     table.add_column("sides", overflow="fold")
-    table.add_column("windows", justify="right")
+    table.add_column(report.examples, justify="right")
     table.add_column("same class", justify="right")
     table.add_column("largest difference", overflow="fold")
     for parity in report.parity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.runtimes.results import Parity, Side
-from kd_edge.tasks.figures import Accuracy, Interval
+from kd_edge.tasks.figures import Figure, Interval
 
 SCHEMA_VERSION = 2
 
@@ -42,7 +42,8 @@ class Part:
             sides, in words that stand beside every figure.
         leaky: the part flatters models: recordings on both sides, or a random split. The same
             subject on another day, say, is worth words, but it is a fair question to ask.
-        class_counts: class -> windows.
+        class_counts: class -> windows; where parts of an example have a class each, examples that
+            hold the class.
         subjects, sessions: that it holds.
     """
 
@@ -80,7 +81,7 @@ class Row:
     runtime: str
     parameters: int | None
     size: Size | None
-    accuracy: dict[str, Accuracy]
+    accuracy: dict[str, Figure]
     latency: Latency | None
     arena: Arena | None
     notes: tuple[str, ...] = ()
@@ -182,11 +183,11 @@ class SampleWindow:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Accuracy of one fold of a cross-validation, float student."""
+    """Figure of one fold of a cross-validation, float student."""
 
     fold: str
     model: str
-    accuracy: Accuracy
+    accuracy: Figure
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ class Report:
         caveats: sentences that belong beside the figures.
         boards: what boards answered, one entry an evaluation.
         gates: every limit with what was measured against it.
+        examples: what they are called: 'windows' or 'images'.
     """
 
     schema_version: int
@@ -218,3 +220,4 @@ class Report:
     folds: tuple[FoldResult, ...] = ()
     boards: tuple[BoardSection, ...] = ()
     gates: tuple[Gate, ...] = ()
+    examples: str = "windows"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kd_edge.report.tree import FlashSection, Gate, Part
 from kd_edge.runtimes.registry import RUNTIMES
 from kd_edge.runtimes.results import PLAIN_C, TITLES, Side
-from kd_edge.tasks.figures import Accuracy, Interval
+from kd_edge.tasks.figures import Figure, Interval
 
 NOT_MEASURED = "not measured"
 
@@ -35,11 +35,16 @@ def interval(bounds: Interval) -> str:
     return f"{100 * bounds.low:.1f}–{100 * bounds.high:.1f}"
 
 
-def accuracy(figure: Accuracy | None) -> str:
+def accuracy(figure: Figure | None) -> str:
     """'63.1 % [43.1–79.5]', or the word for nothing."""
     if figure is None:
         return NOT_MEASURED
-    return f"{percent(figure.accuracy)} [{interval(figure.interval)}]"
+    return f"{percent(figure.value)} [{interval(figure.interval)}]"
+
+
+def singular(examples: str) -> str:
+    """'windows' -> 'window'."""
+    return examples.removesuffix("s")
 
 
 def flash_how(of: FlashSection) -> str:

@@ -38,20 +38,23 @@ def accuracy_interval(right: np.ndarray, recordings: np.ndarray) -> Interval:
 
 
 def bootstrap(
-    counts: np.ndarray, recordings: np.ndarray, statistic: Callable[[np.ndarray], float]
-) -> Interval:
-    """95 % interval of a statistic of summed counts, by drawing recordings.
+    counts: np.ndarray, recordings: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]
+) -> tuple[Interval, ...]:
+    """95 % intervals of statistics of summed counts, by drawing recordings.
 
     Args:
         counts: (n, ...) of each example.
         recordings: (n,) which recording each example is of.
-        statistic: of the sum of some recordings' counts; NaN where they say nothing.
+        statistic: of the sum of some recordings' counts, (k,); NaN where they say nothing.
+
+    Returns:
+        k intervals; a statistic that no draw says anything about has NaN bounds.
     """
     _, inverse = np.unique(recordings, return_inverse=True)
     summed = np.zeros((inverse.max() + 1, *counts.shape[1:]), counts.dtype)
     np.add.at(summed, inverse, counts)
     values = [statistic(summed[chosen].sum(axis=0)) for chosen in _drawn(len(summed))]
-    return _percentiles(np.array(values))
+    return tuple(_percentiles(column) for column in np.transpose(values))
 
 
 def _bootstrap(counts: np.ndarray, totals: np.ndarray) -> Interval:
@@ -67,35 +70,43 @@ def _drawn(n: int) -> np.ndarray:
 
 def _percentiles(values: np.ndarray) -> Interval:
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(values, (tail, 100 - tail))
+    known = values[~np.isnan(values)]
+    low, high = np.percentile(known, (tail, 100 - tail)) if len(known) else (np.nan, np.nan)
     return Interval(float(low), float(high), LEVEL, "bootstrap over recordings")
 
 
 def difference_interval(left: np.ndarray, right: np.ndarray, recordings: np.ndarray) -> Interval:
     """95 % interval of accuracy(left) - accuracy(right) on the same windows, from -1 to 1.
 
+    Windows may be right in part, such as images some of whose pixels are.
+
     Only windows that one side alone has right tell anything: the sides are compared pair by pair.
     Recordings count, as in `accuracy_interval`. Where each gives one window, or all differ alike:
     the adjusted Wald interval of D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval
     for a difference of binomial proportions based on paired data", Journal of Educational and
     Behavioral Statistics 37 (2012), with the recordings as its trials. Else a percentile bootstrap
-    that draws recordings.
+    that draws recordings; so too where a window is right in part.
 
     Args:
-        left, right: (n_windows,) bool, n_windows > 0: whether each side is right.
+        left, right: (n_windows,) from 0 to 1, n_windows > 0: how far each side is right.
         recordings: (n_windows,) which recording each window is of.
     """
     _, inverse = np.unique(recordings, return_inverse=True)
     totals = np.bincount(inverse)
-    difference = np.bincount(inverse, weights=left.astype(int) - right.astype(int))
+    difference = np.bincount(inverse, weights=np.subtract(left, right, dtype=np.float64))
     n = len(totals)
-    if totals.max() > 1 and np.ptp(difference / totals) > 0:
+    in_part = not np.isin((left, right), (0, 1)).all()
+    if (totals.max() > 1 or in_part) and np.ptp(difference / totals) > 0:
         return _bootstrap(difference, totals)
-    share_left = (n * np.mean(left & ~right) + 1) / (n + 2)
-    share_right = (n * np.mean(right & ~left) + 1) / (n + 2)
+    # All differ by the same part: as windows none of which differs, around that part.
+    alike = float(difference[0] / totals[0]) if in_part else 0.0
+    share_left, share_right = (
+        (n * (0.0 if in_part else np.mean(one > other)) + 1) / (n + 2)
+        for one, other in ((left, right), (right, left))
+    )
     centre = share_left - share_right
     half = _Z * math.sqrt((share_left + share_right - centre**2) / (n + 2))
-    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    low, high = max(-1.0, alike + centre - half), min(1.0, alike + centre + half)
     return Interval(float(low), float(high), LEVEL, "Bonett and Price")
 
 

@@ -10,9 +10,15 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixels import NO_CLASS
+from kd_edge.tasks.figures import Figure
 
 # Of every task's outputs: the axis that is a distribution over classes.
 CLASS_AXIS = -1
+
+
+def name_of(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
+    """The name of an example's one class."""
+    return class_names[int(decided)]
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,9 @@ class Task:
         right: (logits, truth) tensors -> (batch,) share of the example that is decided rightly.
         decide: (n, ..., classes) array -> (n, ...) int64 classes. Dequantised or integer scores
             give the same answer.
-        score: ((n, ..., classes) array, windows) -> the figures of a part, with intervals.
+        score: ((n, ..., classes) array, examples) -> the figures of a part, with intervals.
+        told: (one example's decisions or truth, class names) -> the same in words; by default the
+            name of its one class.
     """
 
     name: str
@@ -38,15 +46,22 @@ class Task:
     hard_loss: Callable[[Any, Any], Any]
     right: Callable[[Any, Any], Any]
     decide: Callable[[np.ndarray], np.ndarray]
-    score: Callable[[np.ndarray, Any], Any]
+    score: Callable[[np.ndarray, Any], Figure]
+    told: Callable[[np.ndarray, tuple[str, ...]], str] = name_of
 
-    def share_right(self, logits: np.ndarray, truth: np.ndarray) -> float:
-        """Share of decisions that are the truth's, 0 to 1.
+    def shares_right(self, logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """(n,) share of each example that is decided rightly, 0 to 1, of what has a class.
 
         Args:
             logits: (n, ..., classes). truth: (n, ...).
         """
-        return float(np.mean(self.decide(logits) == truth))
+        right, counted = self.decide(logits) == truth, truth != NO_CLASS
+        within = tuple(range(1, truth.ndim))
+        return (right & counted).sum(axis=within) / np.maximum(counted.sum(axis=within), 1)
+
+    def share_right(self, logits: np.ndarray, truth: np.ndarray) -> float:
+        """Mean of `shares_right`."""
+        return float(np.mean(self.shares_right(logits, truth)))
 
     def agreement(self, left: np.ndarray, right: np.ndarray) -> float:
         """Share of decisions that two sets of scores have in common, 0 to 1.

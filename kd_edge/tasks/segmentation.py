@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixels import NO_CLASS
-from kd_edge.tasks.figures import Interval
+from kd_edge.tasks.figures import GroupOverlap, Overlap
 from kd_edge.tasks.intervals import bootstrap
 from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest, mean_of_labelled
 
-
-@dataclass(frozen=True)
-class Overlap:
-    """How well predicted regions lie on the true ones.
-
-    Attributes:
-        n_examples, n_recordings: what it was measured on.
-        mean_iou: mean intersection over union of the classes that the truth holds, 0 to 1.
-        interval: of `mean_iou`, over recordings (images, or the drive that frames came from).
-        pixel_accuracy: share of pixels with a class that are decided rightly, 0 to 1.
-        class_names: the order of `iou`.
-        iou: of each class, 0 to 1; None for a class that neither truth nor answers hold.
-    """
-
-    n_examples: int
-    n_recordings: int
-    mean_iou: float
-    interval: Interval
-    pixel_accuracy: float
-    class_names: tuple[str, ...]
-    iou: tuple[float | None, ...]
+# Classes that `told` names.
+_TOLD = 3
 
 
 def check(logits_shape: tuple[int | None, ...], truth: np.ndarray, n_classes: int) -> None:
@@ -86,17 +65,17 @@ def score(scores: np.ndarray, windows) -> Overlap:
     """Intersection over union of every class, and of a part as a whole.
 
     Args:
-        scores: (n, ..., classes), logits or probabilities. windows: with labels (n, ...).
+        scores: (n, ..., classes), logits or probabilities. windows: with truth (n, ...).
 
     Raises:
         KdEdgeError KD_EMPTY_PART: there is no example, or none has a labelled pixel.
     """
-    n_classes = len(windows.class_names)
+    n_classes, groups = len(windows.class_names), windows.groups
     check(scores.shape, windows.truth, n_classes)
     counts = np.stack(
         [
-            _confusion(decided, truth, n_classes)
-            for decided, truth in zip(largest(scores), windows.truth, strict=True)
+            _confusion(largest(of_one), truth, n_classes)
+            for of_one, truth in zip(scores, windows.truth, strict=True)
         ]
         or [np.zeros((n_classes, n_classes), np.int64)]
     )
@@ -104,15 +83,40 @@ def score(scores: np.ndarray, windows) -> Overlap:
     if not total.any():
         raise KdEdgeError("KD_EMPTY_PART", "no pixel of the part has a class")
     iou = _iou(total)
+    overall, *of_classes = bootstrap(
+        counts, groups.recording, lambda summed: np.append(_mean_iou(summed), _iou(summed))
+    )
+    holds = counts.sum(axis=2) > 0
     return Overlap(
-        n_examples=len(windows.truth),
-        n_recordings=len(np.unique(windows.groups.recording)),
+        n_windows=len(windows),
+        n_recordings=len(np.unique(groups.recording)),
         mean_iou=_mean_iou(total),
-        interval=bootstrap(counts, windows.groups.recording, _mean_iou),
+        interval=overall,
         pixel_accuracy=float(np.trace(total) / total.sum()),
         class_names=windows.class_names,
         iou=tuple(None if np.isnan(value) else float(value) for value in iou),
+        confusion=tuple(tuple(int(n) for n in row) for row in total),
+        per_subject=_of_subjects(counts, groups),
+        per_class=tuple(
+            GroupOverlap(name, int(holds[:, i].sum()), float(iou[i]), of_classes[i])
+            for i, name in enumerate(windows.class_names)
+            if holds[:, i].any()
+        ),
     )
+
+
+def _of_subjects(counts: np.ndarray, groups) -> tuple[GroupOverlap, ...]:
+    """Mean overlap of each subject with a labelled pixel."""
+    found = []
+    for name in sorted(set(groups.subject.tolist())):
+        own = groups.subject == name
+        total = counts[own].sum(axis=0)
+        if total.any():
+            (interval,) = bootstrap(
+                counts[own], groups.recording[own], lambda summed: np.array([_mean_iou(summed)])
+            )
+            found.append(GroupOverlap(name, int(own.sum()), _mean_iou(total), interval))
+    return tuple(found)
 
 
 def _confusion(decided: np.ndarray, truth: np.ndarray, n_classes: int) -> np.ndarray:
@@ -129,8 +133,17 @@ def _iou(confusion: np.ndarray) -> np.ndarray:
 
 
 def _mean_iou(confusion: np.ndarray) -> float:
-    """Over the classes that the truth holds."""
-    return float(np.mean(_iou(confusion)[confusion.sum(axis=1) > 0]))
+    """Over the classes that the truth holds; NaN where it holds none."""
+    held = confusion.sum(axis=1) > 0
+    return float(np.mean(_iou(confusion)[held])) if held.any() else float("nan")
+
+
+def told(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
+    """The classes of an example and their share of its labelled pixels: 'road 64 %, sky 36 %'."""
+    values, counts = np.unique(decided[decided != NO_CLASS], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_TOLD]
+    shares = (f"{class_names[values[i]]} {100 * counts[i] / counts.sum():.0f} %" for i in order)
+    return ", ".join(shares) or "no class"
 
 
 SEGMENTATION = Task(
@@ -140,4 +153,5 @@ SEGMENTATION = Task(
     right=right,
     decide=largest,
     score=score,
+    told=told,
 )

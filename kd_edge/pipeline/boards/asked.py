@@ -28,6 +28,7 @@ from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.session import Session, model_inputs, one_window
+from kd_edge.tasks import Task
 
 GOLDEN_PART = "golden windows"
 Progress = Callable[[str, int | None, int | None], None]
@@ -71,14 +72,14 @@ class Asked:
     def __len__(self) -> int:
         return len(self.wire)
 
-    def described(self) -> list[tuple[str, int, str, str]]:
-        """Part, number in it, recording and label of every window."""
+    def described(self, task: Task) -> list[tuple[str, int, str, str]]:
+        """Part, number in it, recording and truth of every window, in words."""
         return [
             (
                 name,
                 i,
                 part.groups.names[part.groups.recording[i]],
-                part.class_names[part.truth[i]],
+                task.told(part.truth[i], part.class_names),
             )
             for name, (part, _) in self.parts.items()
             for i in range(len(part))

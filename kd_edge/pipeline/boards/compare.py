@@ -17,14 +17,14 @@ def agreement(runtime: str, board: np.ndarray, host: np.ndarray, *, task: Task) 
     """How often the scores are the same.
 
     Args:
-        board, host: (n, classes) int8 scores of the same windows. task: what they mean.
+        board, host: (n, ..., classes) int8 scores of the same windows. task: what they mean.
     """
     steps = _steps(board, host)
     return Agreement(
         runtime=runtime,
         n_windows=len(board),
         same_scores=int(np.sum(steps == 0)),
-        same_class=int(np.sum(task.decide(board) == task.decide(host))),
+        same_class=int(np.sum(_alike(task.decide(board), task.decide(host)))),
         largest_step=int(steps.max(initial=0)),
     )
 
@@ -47,16 +47,17 @@ def disagreements(
         described: a window's part, number in it, recording and label.
     """
     steps, mine, theirs = _steps(board, host), task.decide(board), task.decide(host)
+    alike = _alike(mine, theirs)
     return tuple(
         Disagreement(
             runtime,
             *described[i],
-            board_class=class_names[mine[i]],
-            host_class=class_names[theirs[i]],
+            board_class=task.told(mine[i], class_names),
+            host_class=task.told(theirs[i], class_names),
             largest_step=int(steps[i]),
-            same_class=bool(mine[i] == theirs[i]),
+            same_class=bool(alike[i]),
         )
-        for i in np.flatnonzero(steps if runtime == ORACLE else mine != theirs)
+        for i in np.flatnonzero(steps if runtime == ORACLE else ~alike)
     )
 
 
@@ -84,4 +85,10 @@ def spread(values: Sequence[float], unit: str) -> Spread | None:
 
 
 def _steps(board: np.ndarray, host: np.ndarray) -> np.ndarray:
-    return np.abs(board.astype(np.int32) - host.astype(np.int32)).max(axis=1, initial=0)
+    apart = np.abs(board.astype(np.int32) - host.astype(np.int32))
+    return apart.max(axis=tuple(range(1, apart.ndim)), initial=0)
+
+
+def _alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(n,) whether all decisions about an example are the same."""
+    return (left == right).all(axis=tuple(range(1, left.ndim)))

@@ -200,15 +200,16 @@ def _with_host_answers(
     if not order:
         return section
     spec, task = session.outputs[0], find_task(bundle.manifest.task)
-    board = np.stack([scores[i].reshape(-1) for i in order])
-    described = windows.described()
+    shape = spec.shape[1:]
+    board = np.stack([scores[i].reshape(shape) for i in order])
+    described = windows.described(task)
     agreements: list[Agreement] = []
     differing: list[Disagreement] = []
     for runtime in _beside():
         host = session if runtime == ORACLE else open_session(runtime, bundle.model_path)
         answers = []
         for n, i in enumerate(order, start=1):
-            answers.append(host.run(windows.int8[i])[0].reshape(-1))
+            answers.append(host.run(windows.int8[i])[0].reshape(shape))
             progress(f"the same windows on {runtime}", n, len(order))
         theirs = np.stack(answers)
         agreements.append(agreement(runtime, board, theirs, task=task))
