@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("keras")
 
-from kd_edge.distill.augmentations import AUGMENTATIONS
+from kd_edge.distill.augmentations import AUGMENTATIONS, make_augmentations
 from kd_edge.distill.catalogue import DOCUMENT, document
-from kd_edge.distill.losses import LOSSES, make_loss
+from kd_edge.distill.losses import LOSSES, make_loss, weigh_labels
 from kd_edge.distill.tapped import Tapped
 from kd_edge.models import build_model
 
@@ -29,6 +29,21 @@ def test_every_option_is_in_the_catalogue():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         for field in kind.model_fields:
             assert field in row.split(" | ")[-1], (name, field)
+
+
+def test_the_examples_of_the_manual_are_losses_and_augmentations():
+    """Oracle: what reads a recipe's tables."""
+    examples = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    tables = [tomllib.loads(text) for text in examples]
+    augmented = [t["augmentation"] for t in tables if "augmentation" in t]
+    distilled = [t["distillation"] for t in tables if "loss" in t.get("distillation", {})]
+    assert len(augmented) >= 2
+    assert len(distilled) >= 4
+    for table in augmented:
+        assert make_augmentations({k: v for k, v in table.items() if k != "copies"})
+    for table in distilled:
+        own = {k: v for k, v in table.items() if k not in ("loss", "alpha", "ensemble")}
+        assert weigh_labels(make_loss(table["loss"], own), table["alpha"])
 
 
 def test_the_layers_that_the_example_names_are_at_one_resolution():

@@ -19,8 +19,13 @@ from scipy.special import log_softmax, softmax  # noqa: E402
 from waiting import ended, program  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
+from kd_edge.base.front_end import InputChannel  # noqa: E402
 from kd_edge.distill import trainer  # noqa: E402
-from kd_edge.distill.augmentations import Augmenter, make_augmentations  # noqa: E402
+from kd_edge.distill.augmentations import (  # noqa: E402
+    AUGMENTATIONS,
+    Augmenter,
+    make_augmentations,
+)
 from kd_edge.distill.batch import Outputs, Taught  # noqa: E402
 from kd_edge.distill.losses import make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.teaching import Teaching  # noqa: E402
@@ -342,13 +347,16 @@ def test_teacher_and_student_see_the_same_changed_window():
     """Oracle: a student that is its teacher's twin: whatever the change, both say the same."""
     data, twin = windows(48), student(dropout=0.0)
     teacher = student(dropout=0.0)
-    changes = make_augmentations({"gain": 0.5, "offset": 0.5, "shift": 0.2, "mix": 0.5})
+    strengths = {name: 0.3 for name in AUGMENTATIONS if name not in ("rotate-axes", "rotate-ring")}
+    rotate = {"modality": "emg", "largest": 0.5, "electrodes": 2}
+    changes = make_augmentations(strengths | {"rotate-ring": rotate})
+    band = tuple(InputChannel("emg", f"EMG {i}", 0.1, 2.0, False) for i in range(2))
     settings = dataclasses.replace(
         SETTINGS,
         epochs=1,
         learning_rate=1e-30,
         loss=make_loss("logit-mse", {}),
-        augmentation=Augmenting(2, changes, {"emg": 20.0, "imu": 20.0}),
+        augmentation=Augmenting(2, changes, {"emg": 20.0, "imu": 20.0}, {"emg": band}),
     )
     freeze_norms(twin)
     history = train(twin, data, None, settings, name="s", teacher=Teaching([teacher]))

@@ -62,11 +62,42 @@ class InputLayout:
 
 
 @dataclass(frozen=True)
+class InputChannel:
+    """One channel of a model input, and how its numbers came from the sensor's.
+
+    Attributes:
+        modality, name: of the stream and the channel that it was.
+        mean, scale: y = (x - mean) * scale.
+        rectified: whether it is an envelope.
+    """
+
+    modality: str
+    name: str
+    mean: float
+    scale: float
+    rectified: bool
+
+
+@dataclass(frozen=True)
 class FrontEndConstants:
     """The whole front end of a model, as numbers that a board can run."""
 
     streams: tuple[StreamConstants, ...]
     inputs: tuple[InputLayout, ...]
+
+    @property
+    def input_channels(self) -> dict[str, tuple[InputChannel, ...]]:
+        """The channels of each model input, in the order of its last axis."""
+        own = {
+            stream.name: tuple(
+                InputChannel(stream.name, name, mean, scale, stream.rectify)
+                for name, mean, scale in zip(
+                    stream.channels, stream.mean, stream.scale, strict=True
+                )
+            )
+            for stream in self.streams
+        }
+        return {i.name: tuple(c for s in i.streams for c in own[s]) for i in self.inputs}
 
     @property
     def causal(self) -> bool:

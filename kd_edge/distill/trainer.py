@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputChannel
 from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.augmentations import Augmentation, Augmenter
@@ -34,11 +35,13 @@ class Augmenting:
         copies: how often an epoch shows each example changed anew, beside once as it is.
         augmentations: one after the other.
         rates_hz: samples a second of each input that has a time axis.
+        channels: of each input that came from sensors, in the order of its last axis.
     """
 
     copies: int
     augmentations: tuple[Augmentation, ...]
     rates_hz: Mapping[str, float]
+    channels: Mapping[str, tuple[InputChannel, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -236,8 +239,8 @@ class _Session:
             raise self._diverged(epoch + 1, loss)
         figures = {"loss": loss, "accuracy": accuracy, **self._validate()}
         figures["seconds"] = time.perf_counter() - started
-        for field, value in figures.items():
-            self._history[field].append(value)
+        for figure, value in figures.items():
+            self._history[figure].append(value)
         losses = self._history["validation_loss"]
         if not losses or np.argmin(losses) == len(losses) - 1:
             self._best = self._model.get_weights()
@@ -369,7 +372,9 @@ def _lesson(model, training, settings, teacher, weights) -> Lesson:
             "outputs computed before training do not belong to augmented windows",
             hint="give the teachers themselves, or leave the augmentation out",
         )
-    augmenter = Augmenter(augmenting.augmentations, augmenting.rates_hz, settings.seed)
+    augmenter = Augmenter(
+        augmenting.augmentations, augmenting.rates_hz, settings.seed, augmenting.channels
+    )
     return Lesson(
         inputs, training.truth, weights, None, teacher, augmenter, copies=augmenting.copies
     )

@@ -9,12 +9,19 @@ import keras
 from keras import ops
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputChannel
 from kd_edge.base.registry import Registry
+from kd_edge.distill.augmentations.channel_dropout import ChannelDropout
+from kd_edge.distill.augmentations.common_gain import CommonGain
 from kd_edge.distill.augmentations.gain import Gain
 from kd_edge.distill.augmentations.mix import Mix
+from kd_edge.distill.augmentations.noise import Noise
 from kd_edge.distill.augmentations.offset import Offset
 from kd_edge.distill.augmentations.record import Augmentation, Draw
+from kd_edge.distill.augmentations.rotate_axes import RotateAxes
+from kd_edge.distill.augmentations.rotate_ring import RotateRing
 from kd_edge.distill.augmentations.shift import Shift
+from kd_edge.distill.augmentations.warp import Warp
 from kd_edge.distill.batch import Mixed, Tensor
 from kd_edge.distill.options import read_options
 
@@ -24,8 +31,14 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
     "augmentation",
     {
         "gain": Gain,
+        "common-gain": CommonGain,
         "offset": Offset,
+        "noise": Noise,
+        "channel-dropout": ChannelDropout,
         "shift": Shift,
+        "warp": Warp,
+        "rotate-axes": RotateAxes,
+        "rotate-ring": RotateRing,
         "mix": Mix,
     },
     home=__name__,
@@ -65,13 +78,19 @@ class Augmenter:
         augmentations: one after the other.
         rates_hz: samples a second of each input that has a time axis.
         seed: the same seed gives the same changes, step after step.
+        channels: of each input that came from sensors, in the order of its last axis.
     """
 
     def __init__(
-        self, augmentations: Sequence[Augmentation], rates_hz: Mapping[str, float], seed: int
+        self,
+        augmentations: Sequence[Augmentation],
+        rates_hz: Mapping[str, float],
+        seed: int,
+        channels: Mapping[str, tuple[InputChannel, ...]] | None = None,
     ):
         self._augmentations = tuple(augmentations)
         self._rates_hz = dict(rates_hz)
+        self._channels = dict(channels or {})
         self._seeds = keras.random.SeedGenerator(seed)
 
     @property
@@ -89,10 +108,10 @@ class Augmenter:
             truth: (batch, ...) integers.
             changed: (batch,) bool; the others stay as they are.
         """
-        draw = Draw(ops.shape(changed)[0], self._rates_hz, self._seeds)
+        draw = Draw(ops.shape(changed)[0], self._rates_hz, self._channels, self._seeds)
         after, mixed = dict(inputs), None
         for augmentation in self._augmentations:
-            share = augmentation.share(draw)
+            share = augmentation.mixed_in(draw)
             if share is None:
                 after = augmentation.change(after, draw)
             else:

@@ -20,4 +20,6 @@ class Gain(Augmentation):
     deviation: Annotated[float, Field(ge=0, le=2)]
 
     def change(self, inputs, draw: Draw):
-        return {n: x * ops.exp(self.deviation * per_channel(x, draw)) for n, x in inputs.items()}
+        return {
+            n: x * ops.exp(self.deviation * per_channel(x, draw.normal)) for n, x in inputs.items()
+        }

@@ -22,5 +22,5 @@ class Mix(Augmentation):
 
     largest_share: Annotated[float, Field(ge=0, le=0.5)]
 
-    def share(self, draw: Draw):
+    def mixed_in(self, draw: Draw):
         return self.largest_share * (draw.uniform() + 1) / 2

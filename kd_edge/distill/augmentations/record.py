@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import ops
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputChannel
 from kd_edge.distill.batch import Tensor
 
 
@@ -19,11 +22,13 @@ class Draw:
     Attributes:
         n: examples in the batch.
         rates_hz: samples a second of each input that has a time axis.
+        channels: of each input that came from sensors, in the order of its last axis.
         seeds: Keras's generator; its state goes on from step to step.
     """
 
     n: Tensor
     rates_hz: Mapping[str, float]
+    channels: Mapping[str, tuple[InputChannel, ...]]
     seeds: keras.random.SeedGenerator
 
     def normal(self, *shape: int) -> Tensor:
@@ -50,7 +55,7 @@ class Augmentation(BaseModel):
             return {next(iter(cls.model_fields)): value}
         return value
 
-    def share(self, draw: Draw) -> Tensor | None:
+    def mixed_in(self, draw: Draw) -> Tensor | None:
         """(n,) share of another example that is mixed into each; None: no example gets another's.
 
         One that mixes has this in place of `change`: the truth is mixed as well, and not here.
@@ -67,9 +72,45 @@ class Augmentation(BaseModel):
         raise NotImplementedError
 
 
-def per_channel(x: Tensor, draw: Draw) -> Tensor:
-    """Normal numbers, one a channel of an input: (n, 1, ..., channels)."""
-    return draw.normal(*(1,) * (len(x.shape) - 2), x.shape[-1])
+def per_channel(x: Tensor, random: Callable[..., Tensor]) -> Tensor:
+    """Numbers of `Draw.normal` or `.uniform`, one a channel of an input: (n, 1, ..., channels)."""
+    return random(*(1,) * (len(x.shape) - 2), x.shape[-1])
+
+
+def rate_of(name: str, draw: Draw, augmentation: str) -> float:
+    """Samples a second of an input.
+
+    Raises:
+        KdEdgeError KD_RECIPE_VALUE: it has no time axis.
+    """
+    if name not in draw.rates_hz:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"input '{name}' has no time axis, which '{augmentation}' moves along",
+            where=f"augmentation.{augmentation}",
+            hint="leave it out: it is for sensors",
+        )
+    return draw.rates_hz[name]
+
+
+def at_places(line: Tensor, places: Tensor) -> Tensor:
+    """The samples of (n, samples, channels) at (n, samples) integer places."""
+    return ops.take_along_axis(line, ops.broadcast_to(places[:, :, None], ops.shape(line)), 1)
+
+
+def across_channels(x: Tensor, change: Tensor, channels: Sequence[InputChannel]) -> Tensor:
+    """An input plus what its channels add to each other, in the sensors' own units.
+
+    Args:
+        x: (n, [steps,] samples, channels), normalised.
+        change: (n, channels, channels), what a unit of the second channel adds to the first; all 0
+            changes nothing.
+    """
+    scale = np.array([c.scale for c in channels], np.float32)
+    mean = np.array([c.mean for c in channels], np.float32)
+    own_units = timeline(x) / scale + mean
+    added = ops.matmul(own_units, ops.transpose(change, (0, 2, 1))) * scale
+    return x + ops.reshape(added, ops.shape(x))
 
 
 def timeline(x: Tensor) -> Tensor:

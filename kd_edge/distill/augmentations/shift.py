@@ -7,8 +7,7 @@ from typing import Annotated
 from keras import ops
 from pydantic import Field
 
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.distill.augmentations.record import Augmentation, Draw, timeline
+from kd_edge.distill.augmentations.record import Augmentation, Draw, at_places, rate_of, timeline
 
 
 class Shift(Augmentation):
@@ -25,17 +24,9 @@ class Shift(Augmentation):
         return {name: self._shifted(name, x, part, draw) for name, x in inputs.items()}
 
     def _shifted(self, name: str, x, part, draw: Draw):
-        if name not in draw.rates_hz:
-            raise KdEdgeError(
-                "KD_RECIPE_VALUE",
-                f"input '{name}' has no time axis to shift along",
-                where="augmentation.shift",
-                hint="leave it out: it is for sensors",
-            )
+        largest = round(self.largest_s * rate_of(name, draw, "shift"))
         line = timeline(x)
         samples = line.shape[1]
-        largest = round(self.largest_s * draw.rates_hz[name])
         shift = ops.cast(ops.round(part * largest), "int32")
         source = ops.clip(ops.arange(samples)[None, :] - shift[:, None], 0, samples - 1)
-        moved = ops.take_along_axis(line, ops.broadcast_to(source[:, :, None], ops.shape(line)), 1)
-        return ops.reshape(moved, ops.shape(x))
+        return ops.reshape(at_places(line, source), ops.shape(x))

@@ -1,0 +1,82 @@
+"""A band of electrodes may be put on turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputChannel
+from kd_edge.distill.augmentations.record import Augmentation, Draw, across_channels
+
+
+class RotateRing(Augmentation):
+    """The electrodes of a ring moved around it, by fractions of a position.
+
+    Between two electrodes a value is interpolated in a straight line, in the sensor's own units.
+    The channels of the modality stand in the order of the ring.
+
+    Options:
+        largest: positions at most, either way; every turn up to it is as likely.
+        modality: of the ring's channels, `emg` if you leave it out.
+        electrodes: in one ring, if the modality has several rings, one after the other; each turns
+            by itself.
+    """
+
+    largest: Annotated[float, Field(ge=0)]
+    modality: str = "emg"
+    electrodes: Annotated[int, Field(ge=2)] | None = None
+
+    def change(self, inputs, draw: Draw):
+        rings = {name: self._rings(name, draw.channels.get(name, ())) for name in inputs}
+        most = max(map(len, rings.values()), default=0)
+        if most == 0:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"no input has channels of '{self.modality}' to turn",
+                where="augmentation.rotate-ring",
+                hint="name the modality of the ring: rotate-ring = { largest = 0.5, modality = … }",
+            )
+        turn = self.largest * draw.uniform(most)
+        return {
+            name: self._turned(x, turn, rings[name], draw.channels[name]) if rings[name] else x
+            for name, x in inputs.items()
+        }
+
+    def _rings(self, name: str, channels: Sequence[InputChannel]) -> list[list[int]]:
+        """Places of each ring's channels in an input."""
+        own = [i for i, channel in enumerate(channels) if channel.modality == self.modality]
+        size = self.electrodes or max(len(own), 1)
+        if len(own) % size:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"input '{name}' has {len(own)} channels of '{self.modality}', which are no rings "
+                f"of {size}",
+                where="augmentation.rotate-ring.electrodes",
+                hint="name the electrodes of one ring",
+            )
+        return [own[start : start + size] for start in range(0, len(own), size)]
+
+    def _turned(self, x, turn, rings, channels):
+        change = 0.0
+        for ring, places in enumerate(rings):
+            own = np.zeros((len(places), len(channels)), np.float32)
+            own[np.arange(len(places)), places] = 1
+            moved = ring_turn(turn[:, ring], len(places)) - np.eye(len(places), dtype=np.float32)
+            change = change + ops.einsum("ac,nab,bd->ncd", own, moved, own)
+        return across_channels(x, change, channels)
+
+
+def ring_turn(turn, size: int):
+    """(n, size, size) weights that move a ring of channels by `turn` positions, as np.roll does.
+
+    Args:
+        turn: (n,) positions; fractions take from the two nearest channels.
+    """
+    to, of = np.arange(size, dtype=np.float32)[:, None], np.arange(size, dtype=np.float32)[None]
+    apart = ops.mod(of - to + turn[:, None, None] + size / 2, size) - size / 2
+    return ops.maximum(1 - ops.abs(apart), 0.0)
