@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from tflite_samples import options_of
 
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.flatbuffer import TfliteModel, pack, read_tflite
-from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.base.front_end import Counts, FrontEndConstants, InputLayout, layout_samples
+from kd_edge.examples.single import single_stream
 from kd_edge.frontend import StreamFrontEnd, design_stream
 
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
@@ -193,6 +195,24 @@ def three_sensors() -> FrontEndConstants:
         for name, (settings, rate_hz, channels) in facts.items()
     )
     return FrontEndConstants(streams, (InputLayout("t0_0", tuple(facts), (10, 40, 21)),))
+
+
+def side_by_side(windows: Sequence[Counts], constants: FrontEndConstants) -> np.ndarray:
+    """Python's front end on many windows of one model input at once, as if they were channels.
+
+    It goes sample by sample, and does the same to each channel.
+
+    Returns:
+        (windows, *shape of the input) float32.
+    """
+    (layout,) = constants.inputs
+    joined = []
+    for stream in constants.streams:
+        wide = replace(stream, mean=len(windows) * stream.mean, scale=len(windows) * stream.scale)
+        counts = np.concatenate([window[stream.name] for window in windows], axis=1)
+        values = single_stream(counts, wide, stream.lsb, layout_samples(layout))
+        joined.append(values.reshape(len(values), len(windows), -1).transpose(1, 0, 2))
+    return np.concatenate(joined, axis=2).reshape(len(windows), *layout.shape)
 
 
 def dense_model(path: Path) -> Path:

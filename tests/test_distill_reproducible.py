@@ -10,7 +10,7 @@ import sys
 import zipfile
 
 import pytest
-from waiting import ended, program
+from waiting import ended, program, wait_until
 
 BOUND = {"bound_s": 900.0}
 
@@ -38,6 +38,7 @@ with one_order_of_sums() as fixed:
     from pathlib import Path
 
     assert fixed
+    print("begun", flush=True)
     rng = np.random.default_rng(0)
     labels = np.arange(96) % 5
     signal = rng.normal(size=(96, 10, 40, 9)) + labels[:, None, None, None] / 3
@@ -79,8 +80,6 @@ def test_one_core_and_two_busy_ones_give_the_same_bytes(tmp_path):
     spin = "import os\nos.nice(5)\nwhile True: pass"
     places = {"one": f"{cores[0]}", "two": f"{cores[0]},{cores[1]}"}
     with contextlib.ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(program([sys.executable, "-c", spin], "two trainings", **BOUND))
         trained = [
             stack.enter_context(
                 program(
@@ -93,6 +92,15 @@ def test_one_core_and_two_busy_ones_give_the_same_bytes(tmp_path):
             )
             for name, on in places.items()
         ]
+        wait_until(
+            lambda: all(
+                "begun" in (tmp_path / name).read_text() or process.poll() is not None
+                for name, process in zip(places, trained, strict=True)
+            ),
+            "both to begin training, all imported",
+        )
+        for _ in range(2):
+            stack.enter_context(program([sys.executable, "-c", spin], "two trainings", **BOUND))
         statuses = [ended(process, "training", **BOUND) for process in trained]
     one, two = ((tmp_path / name).read_text() for name in places)
     assert statuses == [0, 0], one + two

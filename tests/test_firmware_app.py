@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from firmware_samples import EMG_HZ, IMU_HZ, STRICT, dense_model, run, three_sensors
+from firmware_samples import (
+    EMG_HZ,
+    IMU_HZ,
+    STRICT,
+    dense_model,
+    run,
+    side_by_side,
+    three_sensors,
+)
 from programs import need
 from tflite_samples import write_conv_model
 from waiting import wait_until
@@ -25,6 +33,7 @@ from firmware_export.sizes import measure_sizes, table
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.protocol import BY_NAME, KINDS
+from kd_edge.base.quantisation import quantize
 from kd_edge.examples.raw import quantised_window
 from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
@@ -292,9 +301,14 @@ def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_ri
     assert [window.answer.index for window in windows] == list(range(237))
     assert windows[-1].stamp_us - windows[0].stamp_us >= 117_000_000  # and 2.7 s for the first
     session = open_session("tflm", path)
-    for window in windows:
-        arrays = dict(zip(("emg", "acc", "gyr"), window.arrays, strict=True))
-        (inputs,) = quantised_window(arrays, constants, session.inputs)
+    played = [dict(zip(("emg", "acc", "gyr"), w.arrays, strict=True)) for w in windows]
+    filtered = side_by_side(played, constants)
+    np.testing.assert_array_equal(
+        quantize(filtered[-1], session.inputs[0].scale, session.inputs[0].zero_point),
+        quantised_window(played[-1], constants, session.inputs)[0],
+    )
+    for window, values in zip(windows, filtered, strict=True):
+        inputs = quantize(values, session.inputs[0].scale, session.inputs[0].zero_point)
         np.testing.assert_array_equal(window.answer.scores, session.run([inputs[None]])[0][0])
 
 
