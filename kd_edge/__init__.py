@@ -26,6 +26,8 @@ _PUBLIC = {
     "load_recipe": ".recipe",
     "build": ".pipeline.build",
     "bench": ".pipeline.bench",
+    "train_and_score": ".pipeline.trial",
+    "Trial": ".pipeline.trial",
     "load": ".pipeline.loaded",
     "LoadedBundle": ".pipeline.loaded",
     "Predictions": ".pipeline.loaded",

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from kd_edge.tasks import Task
 
 # A tensor of the training backend, or a NumPy array outside of a graph.
 Tensor = Any
+_JOINED = "joined"
 
 
 class Outputs(NamedTuple):
@@ -34,6 +37,25 @@ class Taught(NamedTuple):
 
     logits: Tensor
     teachers: tuple[Outputs, ...]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by a name of its own, for `taught_of`."""
+        named = {_JOINED: self.logits}
+        for at, outputs in enumerate(self.teachers):
+            named[f"{at}/logits"] = outputs.logits
+            named |= {f"{at}/features/{layer}": a for layer, a in outputs.features.items()}
+        return named
+
+
+def taught_of(arrays: Mapping[str, np.ndarray]) -> Taught:
+    """What `Taught.arrays` took apart. Raises KeyError: the names are others."""
+    teachers = []
+    while f"{len(teachers)}/logits" in arrays:
+        at = len(teachers)
+        prefix = f"{at}/features/"
+        features = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        teachers.append(Outputs(arrays[f"{at}/logits"], features))
+    return Taught(arrays[_JOINED], tuple(teachers))
 
 
 class Mixed(NamedTuple):

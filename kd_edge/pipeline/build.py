@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +29,13 @@ from kd_edge.pipeline.bundle import (
     start_bundle,
     write_manifest,
 )
-from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.context import Context, prepare
 from kd_edge.pipeline.converting import convert_models
-from kd_edge.pipeline.dataset import load_dataset
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
-from kd_edge.pipeline.parts import describe_part, fold_windows
+from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.raw_windows import keep_raw_windows
@@ -48,15 +47,13 @@ from kd_edge.pipeline.reporting import (
     what_is_reproducible,
     write_report,
 )
-from kd_edge.pipeline.stages import Stages, key_of
-from kd_edge.pipeline.store import Store, user_store
+from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import WORK_FOLDER, FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
 from kd_edge.report.tree import Part, Report
 from kd_edge.runtimes.registry import RUNTIMES, version
-from kd_edge.splits import check_duplicates, make_folds
 
 # As `FoldTrainer` names them.
 _CHECKPOINT = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{16}\.ckpt")
@@ -90,19 +87,26 @@ def build(
     Raises:
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
     """
-    watch = watch or Watch()
-    store = user_store(cache, note=watch.note)
     set_keras()
     check_names(recipe)
     start_bundle(out)
     with locked(out), one_order_of_sums() as same_on_any_cores:
-        context = _prepare(recipe, data, out, command, store, watch)
-        return _build(replace(context, same_on_any_cores=same_on_any_cores))
+        context = prepare(
+            recipe,
+            data,
+            out,
+            command=command,
+            cache=cache,
+            watch=watch or Watch(),
+            same_on_any_cores=same_on_any_cores,
+        )
+        return _build(context)
 
 
 def _build(context: Context) -> Built:
     recipe, out = context.recipe, context.out
-    trainer = FoldTrainer(recipe, context.data, context.stages, out, progress=context.watch.epoch)
+    _begin(context)
+    trainer = FoldTrainer(context, context.data)
     teachers = trainer.teachers()
     students = trainer.students(teachers)
     models, refused = convert_models(context, [*students, *teachers])
@@ -140,34 +144,16 @@ def _build(context: Context) -> Built:
     return Built(report, (*gates.failures, *firmware.failures))
 
 
-def _prepare(
-    recipe: Recipe, data: Path | None, out: Path, command: str, store: Store, watch: Watch
-) -> Context:
-    """Read, check and split the data, and begin the bundle."""
-    dataset = load_dataset(recipe, data, store=store, progress=watch.step)
-    folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
-    if not recipe.dataset.allow_duplicates:
-        check_duplicates(dataset.recordings, folds)
-    few = blind_spot(recipe.proof, len(dataset.examples))
+def _begin(context: Context) -> None:
+    """Look whether the models can be built, and begin the bundle."""
+    few = blind_spot(context.recipe.proof, len(context.dataset.examples))
     if few:
-        watch.note(few)
-    context = Context(
-        recipe=recipe,
-        dataset=dataset,
-        folds=folds,
-        data=fold_windows(dataset, folds[0], recipe),
-        stages=Stages(out, store=store, report=watch.stage),
-        out=out,
-        command=command,
-        watch=watch,
-        source=data,
-        same_on_any_cores=False,
-    )
+        context.watch.note(few)
     check_networks(context)
     # From here the folder is no finished bundle, until the manifest is written again.
-    (out / MANIFEST_FILE).unlink(missing_ok=True)
-    write_text(out / RECIPE_FILE, to_toml(recipe.reading(data)))
-    return context
+    (context.out / MANIFEST_FILE).unlink(missing_ok=True)
+    recipe = context.recipe.reading(context.source)
+    write_text(context.out / RECIPE_FILE, to_toml(recipe))
 
 
 def _clear(context: Context) -> None:

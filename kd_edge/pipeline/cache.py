@@ -7,15 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kd_edge.base.front_end import StreamConstants
-from kd_edge.base.untrusted import load_arrays
 from kd_edge.examples import Examples, Groups
-from kd_edge.pipeline.store import Entry
+from kd_edge.pipeline.store import Entry, entry_arrays, keep_arrays
 from kd_edge.signals.recording import RecordingInfo
-
-_ARRAYS = "0.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +41,8 @@ def to_entry(dataset: Dataset) -> tuple[Any, Callable[[Path], None]]:
         "inputs": list(examples.inputs),
     }
     arrays = {f"input{i}": array for i, array in enumerate(examples.inputs.values())}
-
-    def fill(folder: Path) -> None:
-        owners = examples.groups.recording
-        np.savez(folder / _ARRAYS, truth=examples.truth, owners=owners, **arrays)
-
-    return value, fill
+    arrays |= {"truth": examples.truth, "owners": examples.groups.recording}
+    return value, keep_arrays(arrays)
 
 
 def from_entry(entry: Entry) -> Dataset:
@@ -59,7 +50,7 @@ def from_entry(entry: Entry) -> Dataset:
     from pydantic import TypeAdapter
 
     meta = entry.value
-    kept = load_arrays(entry.path(_ARRAYS), most_bytes=None)
+    kept = entry_arrays(entry)
     recordings = TypeAdapter(tuple[RecordingInfo, ...]).validate_python(meta["recordings"])
     designs = TypeAdapter(tuple[StreamConstants, ...]).validate_python(meta["designs"])
     examples = Examples(

@@ -1,16 +1,18 @@
-"""What every stage of one build reads."""
+"""What every stage of one build, or of one training without a bundle, reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_edge.pipeline.dataset import Dataset
-from kd_edge.pipeline.parts import FoldWindows
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.pipeline.dataset import Dataset, load_dataset
+from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import Stages
+from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
-from kd_edge.splits import Fold
+from kd_edge.splits import Fold, check_duplicates, make_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +37,59 @@ class Context:
     watch: Watch
     source: Path | None
     same_on_any_cores: bool
+
+
+def prepare(
+    recipe: Recipe,
+    data: Path | None,
+    out: Path,
+    *,
+    command: str,
+    cache: bool,
+    watch: Watch,
+    same_on_any_cores: bool,
+    held_out: str | None = None,
+) -> Context:
+    """Read, check and split the data.
+
+    Args:
+        cache: whether the user's store is used.
+        held_out: of the only fold to be made; None makes all of them.
+
+    Raises:
+        KdEdgeError: as `load_dataset`, `make_folds` and `check_duplicates`. KD_UNKNOWN_NAME: no
+            fold holds that out.
+    """
+    store = user_store(cache, note=watch.note)
+    dataset = load_dataset(recipe, data, store=store, progress=watch.step)
+    folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
+    if not recipe.dataset.allow_duplicates:
+        check_duplicates(dataset.recordings, folds)
+    if held_out is not None:
+        folds = (_fold(folds, held_out),)
+    return Context(
+        recipe=recipe,
+        dataset=dataset,
+        folds=folds,
+        data=fold_windows(dataset, folds[0], recipe),
+        stages=Stages(out, store=store, report=watch.stage),
+        out=out,
+        command=command,
+        watch=watch,
+        source=data,
+        same_on_any_cores=same_on_any_cores,
+    )
+
+
+def _fold(folds: tuple[Fold, ...], held_out: str) -> Fold:
+    known = {fold.held_out: fold for fold in folds if fold.held_out is not None}
+    if held_out not in known:
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"no fold holds out '{held_out}'{nearest(held_out, known)}",
+            where="fold",
+            hint=f"folds hold out {', '.join(known)}"
+            if known
+            else "the recipe has one fold: leave the name out, or set held_out = 'each'",
+        )
+    return known[held_out]

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
-from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, Answers
 from kd_edge.pipeline.context import Context
-from kd_edge.pipeline.parts import fold_windows
+from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained, predictor
 from kd_edge.report.tree import FoldResult, Row
@@ -136,31 +135,24 @@ def fold_results(
 
 def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResult]:
     data = fold_windows(context.dataset, fold, context.recipe)
-    trainer = FoldTrainer(
-        context.recipe,
-        data,
-        context.stages,
-        context.out,
-        folder=folder,
-        progress=context.watch.epoch,
-    )
-    part = data.tests[each]
+    trainer = FoldTrainer(context, data, folder=folder)
     return [
-        FoldResult(fold.name, student.name, _accuracy(context, student, part, (data.key, each)))
+        FoldResult(fold.name, student.name, float_figure(context, data, student, each))
         for student in trainer.students(trainer.teachers())
     ]
 
 
-def _accuracy(context: Context, student: Trained, part: Examples, part_key: tuple) -> Figure:
-    def make():
-        network = load_keras(context.out / student.file)
-        figure = find_task(context.recipe.task).score(
-            predictor(network)(part.only(student.inputs)), part
-        )
-        return _FIGURE.dump_python(figure, mode="json")
+def float_figure(context: Context, data: FoldWindows, model: Trained, name: str) -> Figure:
+    """How a trained model does in floating point on a test part of a fold, which `name` names."""
 
-    key = key_of(student.sha256, student.inputs, part_key)
-    return _FIGURE.validate_python(context.stages.run(f"accuracy of {student.file}", key, [], make))
+    def make():
+        part = data.tests[name]
+        answers = predictor(load_keras(context.out / model.file))(part.only(model.inputs))
+        return _FIGURE.dump_python(find_task(context.recipe.task).score(answers, part), mode="json")
+
+    key = key_of(model.sha256, model.inputs, context.recipe.task, data.key, name)
+    value = context.stages.run(f"accuracy of {model.file} on {name}", key, [], make)
+    return _FIGURE.validate_python(value)
 
 
 def folder_name(held_out: str) -> str:

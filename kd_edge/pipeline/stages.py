@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kd_edge.base.files import (
     is_unaltered,
     own_path,
@@ -23,7 +25,7 @@ from kd_edge.base.files import (
 )
 from kd_edge.base.sources import code_digest
 from kd_edge.base.untrusted import read_json
-from kd_edge.pipeline.store import Entry, Store, copy_in
+from kd_edge.pipeline.store import Entry, Store, copy_in, entry_arrays, keep_arrays
 
 STATE_FILE = ".stages.json"
 
@@ -99,6 +101,23 @@ class Stages:
                 slot.keep(value, lambda folder: self._copy_out(folder, places))
         self._remember(name, done | {"key": key})
         return done["value"]
+
+    def arrays(
+        self, name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Arrays that only memory needs: the store's, or made now and kept there.
+
+        Args:
+            make: as in `run`; gives each array a name.
+        """
+        key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
+        with self._store.at(key, name) as slot:
+            found = slot.take(entry_arrays)
+            self._report(name, found is not None)
+            if found is None:
+                found = dict(make())
+                slot.keep(None, keep_arrays(found))
+        return found
 
     def recall(self, name: str, key: str) -> Any:
         """The value of a stage without files that `keep` remembered under this key, else None."""

@@ -19,16 +19,18 @@ import math
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import platformdirs
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, sha256_text
-from kd_edge.base.untrusted import open_regular, read_json
+from kd_edge.base.untrusted import load_arrays, open_regular, read_json
 from kd_edge.pipeline.lock import BusyError, ForeignError, held
 
 # Of all entries together, unless the variable says otherwise; docs/cache.md has both.
@@ -36,6 +38,7 @@ MOST_GB = 10.0
 VARIABLE = "KD_EDGE_CACHE_GB"
 
 ENTRY_FILE = "entry.json"
+_ARRAYS = "0.npz"
 _LOCKS = "locks"
 _ROOM = "room"
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -302,6 +305,24 @@ class Slot(NoSlot):
                 suffix, as '0.keras'.
         """
         self._store.keep(self._key, value, fill)
+
+
+def keep_arrays(arrays: Mapping[str, np.ndarray]) -> Callable[[Path], None]:
+    """What `Slot.keep` calls to keep arrays, uncompressed; `entry_arrays` gives them back."""
+
+    def fill(folder: Path) -> None:
+        # An array may have any name, that of an argument of `np.savez` too.
+        with zipfile.ZipFile(folder / _ARRAYS, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                    np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
+
+    return fill
+
+
+def entry_arrays(entry: Entry) -> dict[str, np.ndarray]:
+    """The arrays of an entry. Raises as `Slot.take` allows: it has none."""
+    return load_arrays(entry.path(_ARRAYS), most_bytes=None)
 
 
 def copy_in(source: Path, folder: Path, name: str) -> None:

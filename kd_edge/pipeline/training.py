@@ -18,9 +18,10 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path, sha256_file
 from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import FoldWindows
-from kd_edge.pipeline.stages import Stages, key_of
-from kd_edge.recipe import Model, Recipe
+from kd_edge.pipeline.stages import key_of
+from kd_edge.recipe import Model
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
 
@@ -58,22 +59,15 @@ class Trained:
 class FoldTrainer:
     """Trains the models of one fold below `folder` of the output folder ('' for the first fold)."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        data: FoldWindows,
-        stages: Stages,
-        out: Path,
-        *,
-        folder: str = "",
-        progress: Callable | None = None,
-    ):
-        self._recipe = recipe
+    def __init__(self, context: Context, data: FoldWindows, *, folder: str = ""):
+        self._recipe = context.recipe
         self._data = data
-        self._stages = stages
-        self._out = out
+        self._stages = context.stages
+        self._out = context.out
         self._folder = folder
-        self._progress = progress
+        self._progress = context.watch.epoch
+        # Weights that another order of sums has made are others.
+        self._same_on_any_cores = context.same_on_any_cores
 
     def teachers(self) -> tuple[Trained, ...]:
         """Every teacher, trained on labels, or by the teachers that it has itself."""
@@ -110,6 +104,7 @@ class FoldTrainer:
             recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
             recipe.distillation.model_dump(mode="json") if teachers else None,
             [t.sha256 for t in teachers],
+            self._same_on_any_cores,
         )
 
         def make() -> dict:
@@ -201,6 +196,27 @@ class FoldTrainer:
 
     def _teacher(self, teachers: Sequence[Trained]) -> Teaching | Taught:
         """The teachers, or what they say to the training windows if nothing changes those."""
+        if self._recipe.augmentation is not None:
+            return self._teaching(teachers)
+        from kd_edge.distill.batch import taught_of
+
+        key = key_of(
+            self._data.key,
+            [[teacher.sha256, teacher.inputs] for teacher in teachers],
+            self._recipe.task,
+            self._recipe.distillation.model_dump(include={"ensemble", "drop_teachers"}),
+            self._loss().taps().teacher,
+            self._same_on_any_cores,
+        )
+
+        def make() -> dict[str, np.ndarray]:
+            return self._teaching(teachers).once(self._data.training).arrays()
+
+        names = ", ".join(teacher.name for teacher in teachers)
+        name = f"answers of {self._folder}{names}"
+        return taught_of(self._stages.arrays(name, key, make))
+
+    def _teaching(self, teachers: Sequence[Trained]) -> Teaching:
         from kd_edge.distill.ensemble import choose, joiner
         from kd_edge.distill.teaching import Teaching
 
@@ -218,8 +234,7 @@ class FoldTrainer:
             )
             networks = [networks[index] for index in chosen.kept]
             join = joiner(recipe.distillation.ensemble, len(networks), chosen.accuracies)
-        teaching = Teaching(networks, join, self._loss().taps().teacher)
-        return teaching if recipe.augmentation is not None else teaching.once(data.training)
+        return Teaching(networks, join, self._loss().taps().teacher)
 
 
 class _Once:

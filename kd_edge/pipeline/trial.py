@@ -1,0 +1,134 @@
+"""`train_and_score`: train a recipe's models and say how they do, without conversion or proof."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_edge.distill.reproducible import one_order_of_sums
+from kd_edge.models.keras_start import set_keras
+from kd_edge.pipeline.context import Context, prepare
+from kd_edge.pipeline.names import check_names, check_networks
+from kd_edge.pipeline.peers import float_figure
+from kd_edge.pipeline.training import FoldTrainer, Trained
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import Recipe
+from kd_edge.tasks.figures import Figure
+
+_FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True)
+class TrialModel:
+    """One trained model and its figures on held-out examples, in floating point.
+
+    Attributes:
+        role: 'teacher' or 'student'.
+        architecture: the model's name in the recipe's `model`.
+        float32_bytes: of its weights. What a converted model takes, a build measures.
+        figures: test part -> the task's figure with its interval, the most honest part first.
+    """
+
+    name: str
+    role: str
+    architecture: str
+    parameters: int
+    float32_bytes: int
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one training of a recipe gave.
+
+    Attributes:
+        title: the recipe's name.
+        fold: the fold's name.
+        synthetic: whether the examples are simulated.
+        leaky: test parts whose figures flatter, since the split leaks.
+        students, teachers: in the recipe's order.
+    """
+
+    title: str
+    seed: int
+    fold: str
+    synthetic: bool
+    leaky: tuple[str, ...]
+    students: tuple[TrialModel, ...]
+    teachers: tuple[TrialModel, ...]
+
+
+def train_and_score(
+    recipe: Recipe,
+    *,
+    data: Path | str | None = None,
+    seed: int | None = None,
+    fold: str | None = None,
+    cache: bool = True,
+    watch: Watch | None = None,
+) -> Trial:
+    """Train the teachers and students of a recipe, and score them on its test parts.
+
+    Nothing is converted, measured or written, but to the user's cache: trials share the windows,
+    teachers and teachers' outputs that they have in common with each other and with builds.
+
+    Args:
+        data: folder or file of recordings; None for a reader that needs none.
+        seed: in place of the recipe's.
+        fold: what the fold to train holds out, where the split makes several; the first otherwise.
+        cache: whether the user's cache is used.
+        watch: told of stages and epochs.
+
+    Raises:
+        KdEdgeError: as `build`. KD_UNKNOWN_NAME: no fold holds that out.
+    """
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    set_keras()
+    check_names(recipe)
+    with (
+        tempfile.TemporaryDirectory(prefix="kd-edge-trial-") as out,
+        one_order_of_sums() as same_on_any_cores,
+    ):
+        context = prepare(
+            recipe,
+            None if data is None else Path(data),
+            Path(out),
+            command="",
+            cache=cache,
+            watch=watch or Watch(),
+            same_on_any_cores=same_on_any_cores,
+            held_out=fold,
+        )
+        check_networks(context)
+        return _trial(context)
+
+
+def _trial(context: Context) -> Trial:
+    trainer = FoldTrainer(context, context.data)
+    teachers = trainer.teachers()
+    students = trainer.students(teachers)
+    return Trial(
+        title=context.recipe.name,
+        seed=context.recipe.seed,
+        fold=context.folds[0].name,
+        synthetic=context.dataset.examples.synthetic,
+        leaky=tuple(part.name for part in context.folds[0].tests if part.leaky),
+        students=tuple(_scored(context, model) for model in students),
+        teachers=tuple(_scored(context, model) for model in teachers),
+    )
+
+
+def _scored(context: Context, model: Trained) -> TrialModel:
+    return TrialModel(
+        name=model.name,
+        role=model.role,
+        architecture=model.architecture,
+        parameters=model.parameters,
+        float32_bytes=_FLOAT32_BYTES * model.parameters,
+        figures={
+            name: float_figure(context, context.data, model, name) for name in context.data.tests
+        },
+    )
