@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aot_harness import check_exact
-from aot_layers import branch_model, conv_pad_model, join_model
+from aot_layers import Layers, branch_model, conv_pad_model, join_model
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.graph import Loop
@@ -15,7 +15,7 @@ from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.reading import read_graph
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 
 
 def graph_of(content: bytes):
@@ -137,3 +137,14 @@ def test_an_lstm_of_two_sequences_is_refused_by_name():
         compile_model(branch_model(batch=2), CompileSettings())
     assert caught.value.code == "KD_UNSUPPORTED_OP"
     assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in str(caught.value)
+
+
+def test_an_lstm_whose_result_has_other_steps_is_refused_by_name():
+    graph = Layers(11)
+    source = graph.value((1, 5, 6))
+    sequence, _ = graph.lstm(source, (1, 5, 6), 4)
+    model = unpack(graph.content((source,), (sequence,)))
+    model.subgraphs[0].tensors[sequence].shape = [1, 3, 4]
+    with pytest.raises(KdEdgeError, match=r"it makes \(1, 3, 4\) of \(1, 5, 6\)") as caught:
+        compile_model(pack(model), CompileSettings())
+    assert caught.value.code == "KD_UNSUPPORTED_OP"

@@ -29,7 +29,8 @@ def step_loops(graph: Graph) -> Graph:
     """Every LSTM, with what can be run step by step before and behind it, becomes a loop.
 
     Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: an LSTM of a constant or of more than one sequence.
+        KdEdgeError KD_UNSUPPORTED_OP: an LSTM of a constant, of more than one sequence, or whose
+            result has not its steps.
     """
     taken: set[int] = set()
     loops: dict[int, Loop] = {}  # id of a chain's last node -> the loop in its place
@@ -87,7 +88,11 @@ def _steps(lstm: Node) -> int:
     time_major = bool(lstm.options.get("time_major"))
     if len(shape) != 3 or shape[1 if time_major else 0] != 1:
         raise refuse(lstm, f"its input is {shape}, not one sequence", "convert with a batch of 1")
-    return shape[0 if time_major else 1]
+    steps = shape[0 if time_major else 1]
+    result = lstm.outputs[0].shape
+    if not _has_steps(result, steps):
+        raise refuse(lstm, f"it makes {result} of {shape}", "make the file again")
+    return steps
 
 
 def _has_steps(shape: tuple[int, ...], steps: int) -> bool:
