@@ -9,6 +9,7 @@ import pytest
 from aot_changes import changed, graph_of, nth_input
 from aot_harness import check_exact
 from aot_layers import Layers, branch_model, conv_pad_model, join_model
+from tflite_samples import options_of
 
 from firmware_export.aot import compiler
 from firmware_export.aot.compiler import CompileSettings, compile_model
@@ -175,6 +176,17 @@ def test_what_a_loop_walks_over_is_copied_from_a_constant():
     answer, _ = graph.lstm(graph.reshape(fixed, (1, 5, 6), zero_point=0), (1, 5, 6), 4)
     source, other = graph.value((1, 4)), graph.value((1, 4))
     graph.operator("RELU", (source,), (other,))
+    check_exact([graph.content((source,), (other, answer))])
+
+
+def test_what_a_loop_walks_over_does_not_vanish_into_a_table():
+    """The arena had nothing there: the pass that folds tables had not seen the loop read it."""
+    graph = Layers(12)
+    source = graph.value((1, 5, 6))
+    walked = graph.value((1, 5, 6))
+    graph.operator("SUB", (source, source), (walked,), options_of("SubOptions"), version=2)
+    other = graph.unary("RELU", walked, (1, 5, 6), scale=0.05, zero_point=3)
+    answer, _ = graph.lstm(walked, (1, 5, 6), 4)
     check_exact([graph.content((source,), (other, answer))])
 
 

@@ -18,7 +18,9 @@ TAKES_TABLE = frozenset(
 
 def fold_tables(graph: Graph) -> Graph:
     """Each table goes into the node before it where that node's result is read by nothing else."""
-    reading, ports = readers(graph), port_indices(graph)
+    reading = readers(graph)
+    # The caller looks at ports, a loop through its views at what it walks over.
+    seen = port_indices(graph) | {view.base for view in graph.views.values()}
     computed = producers(graph)
     current: dict[int, Node] = {}  # id of a node in `graph` -> what stands for it now
     gone: set[int] = set()
@@ -28,7 +30,7 @@ def fold_tables(graph: Graph) -> Graph:
             continue
         source = table_source(node)
         before = computed.get(source.index)
-        if before is None or source.index in ports or len(reading[source.index]) > 1:
+        if before is None or source.index in seen or len(reading[source.index]) > 1:
             continue
         holder = _holder(before, current)
         if holder.op not in TAKES_TABLE or source.dtype != "int8":
