@@ -14,6 +14,7 @@ from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.reading import read_graph
+from firmware_export.aot.schedule import TensorKey
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 
@@ -119,7 +120,7 @@ def test_kept_inputs_cost_arena_and_are_not_overwritten():
     kept = compile_model(content, CompileSettings(keep_inputs=True))
     free = compile_model(content, CompileSettings())
     assert kept.schedule.plan.arena_bytes >= free.schedule.plan.arena_bytes
-    key = f"tensor {kept.graph.inputs[0].index}"
+    key = TensorKey(kept.graph.inputs[0].index)
     mine = next(b for b in kept.schedule.buffers if b.key == key)
     assert mine.first == 0
     assert mine.last >= max(b.first for b in kept.schedule.buffers)

@@ -9,6 +9,7 @@ import pytest
 from aot_layers import branch_model, join_model
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
+from firmware_export.aot.schedule import CallKey, Own
 from firmware_export.aot.verify_arena import verify_arena
 from kd_edge.base.errors import KdEdgeError
 
@@ -20,9 +21,7 @@ SETTINGS = [
 
 
 def verify_plan(compiled, plan, **others) -> None:
-    settings = compiled.settings
-    given = {name: getattr(settings, name) for name in ("carry_state", "keep_inputs", "stream")}
-    verify_arena(compiled.graph, plan, **{**given, **others})
+    verify_arena(compiled.graph, plan, replace(compiled.settings, **others))
 
 
 def moved(plan, key, offset: int):
@@ -89,7 +88,7 @@ def test_an_input_that_was_to_be_kept_is_missed():
 def test_a_state_that_was_to_be_carried_on_is_missed_in_the_next_window():
     compiled = compile_model(branch_model(), CompileSettings(stream=True))
     plan = compiled.schedule
-    state = next(b for b in plan.buffers if "state" in str(b.key))
+    state = next(b for b in plan.buffers if isinstance(b.key, CallKey) and b.key.own is Own.STATE)
     answer = max(plan.buffers, key=lambda b: b.first)
     plan = moved(plan, answer.key, plan.plan.offsets[state.key])
     verify_plan(compiled, plan)

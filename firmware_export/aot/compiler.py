@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firmware_export.aot.cores import HOST, Core, find_core
+from firmware_export.aot.cores import Core, find_core
 from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
 from firmware_export.aot.figures import LayerFigure, layer_figures
@@ -19,10 +19,10 @@ from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.passes.stream_steps import stream_steps
-from firmware_export.aot.prefix import check_prefix
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
+from firmware_export.aot.settings import CompileSettings, check_prefix
 from firmware_export.aot.verify import READING, verify, verify_pass
 from firmware_export.aot.verify_arena import verify_arena
 from kd_edge.base.errors import KdEdgeError
@@ -38,28 +38,6 @@ PASSES: dict[str, Pass] = {
     "drop operators that only reshape": drop_shapes,
     "join in place": join_in_place,
 }
-
-
-@dataclass(frozen=True)
-class CompileSettings:
-    """How a model becomes C.
-
-    Attributes:
-        core: name of the core whose kernels and weight layout are used.
-        prefix: of the files and of every name that a linker sees.
-        carry_state: an LSTM's state lives on from window to window until `<prefix>_reset`;
-            otherwise each window starts fresh and state shares memory with activations.
-        keep_inputs: the inputs are still there after the model has run.
-        stream: the window arrives step by step, and the inputs hold one step.
-        generator: name and version in the banner.
-    """
-
-    core: str = HOST.name
-    prefix: str = "kd_model"
-    carry_state: bool = False
-    keep_inputs: bool = False
-    stream: bool = False
-    generator: str = "kd-edge"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,37 +86,19 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
         keep_state=settings.carry_state or settings.stream,
         keep_inputs=settings.keep_inputs,
     )
-    verify_arena(
-        graph,
-        plan,
-        carry_state=settings.carry_state,
-        keep_inputs=settings.keep_inputs,
-        stream=settings.stream,
-    )
-    facts = {
-        "generator": settings.generator,
-        "sha256": model.sha256,
-        "core": core.title,
-        "carry_state": settings.carry_state,
-        "keep_inputs": settings.keep_inputs,
-        "stream": settings.stream,
-    }
-    emitted = emit(graph, plan, prefix=settings.prefix, facts=facts)
+    verify_arena(graph, plan, settings)
+    emitted = emit(graph, plan, settings, core=core, sha256=model.sha256)
+    banner = f"/* {settings.generator}, for the model with SHA-256 {model.sha256}. */\n"
+    kernels = kernel_files({call.kernel for call in item_calls(items)}, core)
     files = {
         f"{settings.prefix}.h": emitted.header,
         f"{settings.prefix}.c": emitted.source,
-        **_signed(kernel_files({call.kernel for call in item_calls(items)}, core), facts),
+        **{name: banner + text for name, text in kernels.items()},
     }
     layers = layer_figures(items, emitted.call_bytes, core)
     return Compiled(
         model, settings, core, graph, plan, effects, files, emitted.constant_bytes, layers
     )
-
-
-def _signed(files: dict[str, str], facts: dict[str, object]) -> dict[str, str]:
-    """Kernels with a first line that says for which model they were laid out beside it."""
-    line = f"/* {facts['generator']}, for the model with SHA-256 {facts['sha256']}. */\n"
-    return {name: line + text for name, text in files.items()}
 
 
 def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:

@@ -9,9 +9,11 @@ import jinja2
 
 from firmware_export import c_text
 from firmware_export.aot.constants import C_TYPES, Constants
+from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Graph
 from firmware_export.aot.program import Call, Scratch, State, StepCalls
 from firmware_export.aot.schedule import Place, Schedule, StatePlace, item_calls
+from firmware_export.aot.settings import CompileSettings
 from kd_edge.base.flatbuffer import Tensor
 
 
@@ -40,23 +42,23 @@ class Emitted:
     call_bytes: tuple[int, ...]
 
 
-def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object]) -> Emitted:
+def emit(
+    graph: Graph, plan: Schedule, settings: CompileSettings, *, core: Core, sha256: str
+) -> Emitted:
     """The header and source of a model.
 
     Args:
-        prefix: of every name that a linker sees, and of the files.
-        facts: what the banner says: 'generator', 'sha256', 'core', and the settings
-            'carry_state', 'keep_inputs' and 'stream'.
+        core: named in the banner.
+        sha256: of the model's file.
     """
-    constants = Constants()
-    carry_state = bool(facts["carry_state"])
+    constants, prefix = Constants(), settings.prefix
     # Where the window arrives step by step, the one loop comes first and is unrolled over time.
-    stepped = plan.items[0] if facts["stream"] else None
+    stepped = plan.items[0] if settings.stream else None
     step_calls = (
         [_call_text(c, plan, constants, indent=4) for c in stepped.calls] if stepped else []
     )
     calls = [
-        _item_text(item, plan, constants, carry_state=carry_state)
+        _item_text(item, plan, constants, carry_state=settings.carry_state)
         for item in plan.items[1 if stepped else 0 :]
     ]
     inputs = tuple(_port(t, i, "input", plan, prefix) for i, t in enumerate(graph.inputs))
@@ -67,6 +69,9 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
     )
     kernels = sorted({call.kernel for call in item_calls(plan.items)})
     values = {
+        "settings": settings,
+        "core": core,
+        "sha256": sha256,
         "prefix": prefix,
         "PREFIX": prefix.upper(),
         "inputs": inputs,
@@ -79,7 +84,6 @@ def emit(graph: Graph, plan: Schedule, *, prefix: str, facts: dict[str, object])
         "steps": stepped.steps if stepped else 0,
         "layers": [c_text.string(f"{call.place} {call.kernel}") for call in item_calls(plan.items)],
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
-        **facts,
     }
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("firmware_export"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 # Orders that first-fit tries by rule, then shuffled ones until the bound is met.
@@ -16,12 +16,12 @@ class Buffer:
     """Bytes that are in use from one moment to another, both included.
 
     Attributes:
-        key: what it holds, unique.
+        key: what it holds, unique; of buffers that are alike otherwise its text decides.
         first, last: moments in the order of execution.
         align: its offset is a multiple of this, a power of two.
     """
 
-    key: str
+    key: Hashable
     n_bytes: int
     first: int
     last: int
@@ -38,7 +38,7 @@ class Plan:
         bound_bytes: most bytes in use at any one moment: no plan can need less.
     """
 
-    offsets: Mapping[str, int]
+    offsets: Mapping[Hashable, int]
     arena_bytes: int
     bound_bytes: int
 
@@ -50,7 +50,7 @@ def plan_memory(buffers: Sequence[Buffer]) -> Plan:
     meets the lower bound, and then the search ends.
     """
     bound = most_live_bytes(buffers)
-    best: dict[str, int] = {}
+    best: dict[Hashable, int] = {}
     best_bytes = -1
     for order in _orders(list(buffers)):
         offsets = _first_fit(order, best_bytes)
@@ -74,11 +74,11 @@ def most_live_bytes(buffers: Sequence[Buffer]) -> int:
 
 def _orders(buffers: list[Buffer]):
     keys = (
-        lambda b: (-b.n_bytes, b.first, b.key),
-        lambda b: (-(b.last - b.first), -b.n_bytes, b.key),
-        lambda b: (-b.n_bytes * (b.last - b.first + 1), b.first, b.key),
-        lambda b: (b.first, -b.n_bytes, b.key),
-        lambda b: (-b.last, -b.n_bytes, b.key),
+        lambda b: (-b.n_bytes, b.first, str(b.key)),
+        lambda b: (-(b.last - b.first), -b.n_bytes, str(b.key)),
+        lambda b: (-b.n_bytes * (b.last - b.first + 1), b.first, str(b.key)),
+        lambda b: (b.first, -b.n_bytes, str(b.key)),
+        lambda b: (-b.last, -b.n_bytes, str(b.key)),
     )
     for key in keys:
         yield sorted(buffers, key=key)
@@ -87,12 +87,12 @@ def _orders(buffers: list[Buffer]):
     for _ in range(min(_SHUFFLES, _MOST_COMPARISONS // max(len(buffers), 1) ** 2)):
         # Mostly by size, with neighbours swapped: large ones first is nearly always right.
         weights = {b.key: b.n_bytes * generator.uniform(0.3, 1.0) for b in shuffled}
-        yield sorted(buffers, key=lambda b, w=weights: (-w[b.key], b.key))
+        yield sorted(buffers, key=lambda b, w=weights: (-w[b.key], str(b.key)))
 
 
-def _first_fit(order: Sequence[Buffer], worse_than: int) -> dict[str, int] | None:
+def _first_fit(order: Sequence[Buffer], worse_than: int) -> dict[Hashable, int] | None:
     """Each buffer at the lowest offset that is free throughout its life; None if no better."""
-    offsets: dict[str, int] = {}
+    offsets: dict[Hashable, int] = {}
     placed: list[Buffer] = []
     for buffer in order:
         taken = sorted(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from firmware_export.aot.compiler import Compiled
 from firmware_export.aot.graph import Graph
-from firmware_export.aot.schedule import item_calls
+from firmware_export.aot.schedule import BufferKey, TensorKey, first_result, item_calls
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,30 @@ def memory_map(compiled: Compiled) -> tuple[MapEntry, ...]:
     """Every buffer, by its first moment and place."""
     plan = compiled.schedule
     names = _tensor_names(compiled.graph)
-    kinds = {f"tensor {t.index}": "input" for t in compiled.graph.inputs}
+    kinds: dict[BufferKey, str] = {TensorKey(t.index): "input" for t in compiled.graph.inputs}
     for tensor in compiled.graph.outputs:
         view = plan.views.get(tensor.index)
-        kinds.setdefault(f"tensor {view.base if view else tensor.index}", "output")
+        kinds.setdefault(TensorKey(view.base if view else tensor.index), "output")
     places = {
-        f"{kind} of {call.kernel} for tensor {call.args[i].index}": f"{kind} of {call.place}"
-        for call in item_calls(plan.items)
-        for i in call.writes
-        for kind in ("scratch", "state")
-        if hasattr(call.args[i], "index")
+        (call.kernel, first_result(call).index): call.place for call in item_calls(plan.items)
     }
-    guests: dict[str, list[str]] = {}
+
+    def name(key: BufferKey) -> str:
+        if isinstance(key, TensorKey):
+            return names.get(key.index) or str(key)
+        return f"{key.own.value} of {places[key.kernel, key.result]}"
+
+    guests: dict[BufferKey, list[BufferKey]] = {}
     for key, host in plan.shared.items():
         guests.setdefault(host, []).append(key)
     entries = []
     for buffer in plan.buffers:
         keys = [buffer.key, *guests.get(buffer.key, ())]
-        found = [names.get(key) or places.get(key.rpartition(".")[0], key) for key in keys]
-        plain = "activation" if buffer.key.startswith("tensor") else buffer.key.split(" ", 1)[0]
+        own = "activation" if isinstance(buffer.key, TensorKey) else buffer.key.own.value
         entries.append(
             MapEntry(
-                name=", then ".join(dict.fromkeys(found)),
-                kind=next((kinds[key] for key in keys if key in kinds), plain),
+                name=", then ".join(dict.fromkeys(map(name, keys))),
+                kind=next((kinds[key] for key in keys if key in kinds), own),
                 offset_bytes=plan.plan.offsets[buffer.key],
                 n_bytes=buffer.n_bytes,
                 first=buffer.first,
@@ -65,7 +66,7 @@ def memory_map(compiled: Compiled) -> tuple[MapEntry, ...]:
     return tuple(sorted(entries, key=lambda e: (e.first, e.offset_bytes, e.name)))
 
 
-def _tensor_names(graph: Graph) -> dict[str, str]:
+def _tensor_names(graph: Graph) -> dict[int, str]:
     tensors = [*graph.wholes, *graph.inputs, *graph.outputs]
     tensors += [t for n in graph.nodes() for t in (*n.inputs, *n.outputs) if t is not None]
-    return {f"tensor {t.index}": t.name or f"tensor {t.index}" for t in tensors}
+    return {tensor.index: tensor.name for tensor in tensors}

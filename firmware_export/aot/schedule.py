@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,44 @@ from kd_edge.base.flatbuffer import Tensor
 Items = tuple[Call | StepCalls, ...]
 _WIDE_ALIGN = 8  # scratch and state: kernels load them as words and pairs of words
 _ALIGN = 4
+
+
+class Own(enum.Enum):
+    """What memory of its own a call needs."""
+
+    SCRATCH = "scratch"
+    STATE = "state"
+
+
+@dataclass(frozen=True)
+class TensorKey:
+    """The memory of a tensor, by its index."""
+
+    index: int
+
+    def __str__(self) -> str:
+        return f"tensor {self.index}"
+
+
+@dataclass(frozen=True)
+class CallKey:
+    """A call's own memory: a call is told from another one by its kernel and first result.
+
+    Attributes:
+        result: index of that tensor.
+        position: of the argument.
+    """
+
+    own: Own
+    kernel: str
+    result: int
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.own.value} of {self.kernel} for tensor {self.result}.{self.position}"
+
+
+BufferKey = TensorKey | CallKey
 
 
 @dataclass(frozen=True)
@@ -41,14 +80,14 @@ class Schedule:
         plan: offsets by buffer key.
         buffers: what lies in the arena and when; buffers that share memory are one.
         views: as in the graph.
-        shared: buffer key -> key of the buffer in whose memory it lies.
+        shared: key of a buffer -> key of the one in whose memory it lies.
     """
 
     items: Items
     plan: Plan
     buffers: tuple[Buffer, ...]
     views: Mapping[int, View]
-    shared: Mapping[str, str]
+    shared: Mapping[BufferKey, BufferKey]
 
     def place(self, call: Call, position: int) -> Place:
         """Where an argument of a call lies; not for constants."""
@@ -58,7 +97,7 @@ class Schedule:
     def tensor_place(self, tensor: Tensor) -> Place:
         """Where a model input or output lies."""
         view = self.views.get(tensor.index, View(tensor.index, 0))
-        return Place(self._offset(_tensor_key(view.base)) + view.offset_bytes)
+        return Place(self._offset(TensorKey(view.base)) + view.offset_bytes)
 
     def states(self, item: Call | StepCalls) -> tuple[StatePlace, ...]:
         """The state of an item's calls."""
@@ -69,7 +108,7 @@ class Schedule:
             if isinstance(arg, State)
         )
 
-    def _offset(self, key: str) -> int:
+    def _offset(self, key: BufferKey) -> int:
         return self.plan.offsets[self.shared.get(key, key)]
 
 
@@ -91,7 +130,7 @@ def schedule(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool)
 
 
 def _planned(
-    graph: Graph, items: Items, spans: dict[str, _Span], shared: dict[str, str]
+    graph: Graph, items: Items, spans: dict[BufferKey, _Span], shared: dict[BufferKey, BufferKey]
 ) -> Schedule:
     buffers = tuple(span.buffer(key) for key, span in _merged(spans, shared).items())
     return Schedule(items, plan_memory(buffers), buffers, graph.views, shared)
@@ -118,25 +157,25 @@ class _Span:
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.align = max(self.align, other.align)
 
-    def buffer(self, key: str) -> Buffer:
+    def buffer(self, key: BufferKey) -> Buffer:
         return Buffer(key, self.n_bytes, self.first, self.last, self.align)
 
 
 def _spans(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool):
     sizes = _base_bytes(graph)
     end = sum(1 for _ in item_calls(items)) + 1
-    spans: dict[str, _Span] = {}
+    spans: dict[BufferKey, _Span] = {}
 
-    def use(key: str, span: _Span) -> None:
+    def use(key: BufferKey, span: _Span) -> None:
         spans.setdefault(key, span).add(span)
 
     for tensor in graph.inputs:
         last = end if keep_inputs else 0
-        use(_tensor_key(tensor.index), _Span(sizes[tensor.index], 0, last, _ALIGN))
+        use(TensorKey(tensor.index), _Span(sizes[tensor.index], 0, last, _ALIGN))
     for tensor in graph.outputs:
         if tensor.data is None:
             base = graph.views.get(tensor.index, View(tensor.index, 0)).base
-            use(_tensor_key(base), _Span(sizes[base], end, end, _ALIGN))
+            use(TensorKey(base), _Span(sizes[base], end, end, _ALIGN))
     for moment, call, loop in _timed(items):
         for position, arg in enumerate(call.args):
             if _is_constant(arg):
@@ -176,17 +215,17 @@ def _base_bytes(graph: Graph) -> dict[int, int]:
 
 
 def _shared(
-    graph: Graph, items: Items, spans: dict[str, _Span], *, shrinking: bool
-) -> dict[str, str]:
+    graph: Graph, items: Items, spans: dict[BufferKey, _Span], *, shrinking: bool
+) -> dict[BufferKey, BufferKey]:
     """Results that overwrite the input they are computed from, where that dies with the call.
 
     Args:
         shrinking: also results that are smaller than their input.
     """
-    shared: dict[str, str] = {}
+    shared: dict[BufferKey, BufferKey] = {}
     sizes = _base_bytes(graph)
 
-    def whole(call: Call, position: int) -> str | None:
+    def whole(call: Call, position: int) -> BufferKey | None:
         arg = call.args[position]
         if not isinstance(arg, Tensor) or _is_constant(arg):
             return None
@@ -194,7 +233,7 @@ def _shared(
         fits = tensor_bytes(arg) == sizes[_base(arg, graph.views)]
         return key if offset == 0 == step and fits else None
 
-    def read_in_parts(call: Call, key: str) -> bool:
+    def read_in_parts(call: Call, key: BufferKey) -> bool:
         """Whether another operand is a part of it, which would change while it is still read."""
         return any(
             isinstance(arg, Tensor)
@@ -219,7 +258,9 @@ def _shared(
     return shared
 
 
-def _merged(spans: dict[str, _Span], shared: dict[str, str]) -> dict[str, _Span]:
+def _merged(
+    spans: dict[BufferKey, _Span], shared: dict[BufferKey, BufferKey]
+) -> dict[BufferKey, _Span]:
     merged = {key: replace(span) for key, span in spans.items() if key not in shared}
     for key, root in shared.items():
         merged[root].add(spans[key])
@@ -237,21 +278,16 @@ def _base(tensor: Tensor, views: Mapping[int, View]) -> int:
     return views[tensor.index].base if tensor.index in views else tensor.index
 
 
-def _memory(call: Call, position: int, views: Mapping[int, View]) -> tuple[str, int, int]:
+def _memory(call: Call, position: int, views: Mapping[int, View]) -> tuple[BufferKey, int, int]:
     """Buffer key, offset in it and step of an argument."""
     arg = call.args[position]
     if isinstance(arg, Tensor):
         view = views.get(arg.index, View(arg.index, 0))
-        return _tensor_key(view.base), view.offset_bytes, view.step_bytes
-    # A call is one object: its scratch is told from another's by the call's first result.
-    kind = "scratch" if isinstance(arg, Scratch) else "state"
-    return f"{kind} of {_call_key(call)}.{position}", 0, 0
+        return TensorKey(view.base), view.offset_bytes, view.step_bytes
+    own = Own.SCRATCH if isinstance(arg, Scratch) else Own.STATE
+    return CallKey(own, call.kernel, first_result(call).index, position), 0, 0
 
 
-def _call_key(call: Call) -> str:
-    result = next(call.args[i] for i in call.writes if isinstance(call.args[i], Tensor))
-    return f"{call.kernel} for {_tensor_key(result.index)}"
-
-
-def _tensor_key(index: int) -> str:
-    return f"tensor {index}"
+def first_result(call: Call) -> Tensor:
+    """The first tensor that a call writes."""
+    return next(call.args[i] for i in call.writes if isinstance(call.args[i], Tensor))

@@ -8,6 +8,7 @@ from firmware_export.aot.graph import Graph, View, tensor_bytes
 from firmware_export.aot.marks import Marks
 from firmware_export.aot.program import Arg, Call, Scratch, State, StepCalls
 from firmware_export.aot.schedule import Place, Schedule, item_calls
+from firmware_export.aot.settings import CompileSettings
 from firmware_export.aot.verify import Fault, turns_of
 from kd_edge.base.flatbuffer import Tensor
 
@@ -20,37 +21,29 @@ _WIDE_ALIGN = 8  # of scratch and state
 _Bytes = tuple[int, int, Hashable]
 
 
-def verify_arena(
-    graph: Graph, plan: Schedule, *, carry_state: bool, keep_inputs: bool, stream: bool
-) -> None:
+def verify_arena(graph: Graph, plan: Schedule, settings: CompileSettings) -> None:
     """Run the calls on marks in place of values, two windows in a row.
 
     Each byte of the arena is marked with the tensor or state whose value it holds. A call must
     find its operands and its state marked as theirs; it marks its results, and unmarks its
     scratch. The caller marks the inputs and must find the outputs.
 
-    Args:
-        carry_state: the state is set once, before the first window; otherwise before each.
-        keep_inputs: the caller must find its inputs again.
-        stream: the caller fills the inputs before each turn of the first item.
-
     Raises:
         KdEdgeError KD_INTERNAL: naming the operator and the tensor.
     """
-    run = _Run(graph, plan, stream=stream, keep_inputs=keep_inputs)
+    run = _Run(graph, plan, settings)
     run.check_places()
-    if carry_state:
+    if settings.carry_state:
         run.reset(item_calls(plan.items))
     for _ in range(_WINDOWS):
-        run.window(carry_state=carry_state)
+        run.window()
 
 
 class _Run:
     """The arena, and what is done to it."""
 
-    def __init__(self, graph: Graph, plan: Schedule, *, stream: bool, keep_inputs: bool):
-        self._graph, self._plan = graph, plan
-        self._stream, self._keep_inputs = stream, keep_inputs
+    def __init__(self, graph: Graph, plan: Schedule, settings: CompileSettings):
+        self._graph, self._plan, self._settings = graph, plan, settings
         self._arena = Marks()
         self._fault = Fault(STAGE)
 
@@ -72,25 +65,27 @@ class _Run:
                     what = f"it begins at byte {place.offset_bytes} of an arena of {arena}"
                     self._fault(call.place, what, _tensor(arg))
 
-    def window(self, *, carry_state: bool) -> None:
+    def window(self) -> None:
         """One window, from the inputs to the outputs."""
-        if not self._stream:
+        settings = self._settings
+        if not settings.stream:
             self._fill()
         for place, item in enumerate(self._plan.items):
-            if not (carry_state or self._stream):
+            if not (settings.carry_state or settings.stream):
                 self.reset(item_calls((item,)))
-            self._item(item, arriving=self._stream and place == 0, fresh=not carry_state)
-        for tensor in (*self._graph.outputs, *(self._graph.inputs if self._keep_inputs else ())):
+            self._item(item, arriving=settings.stream and place == 0)
+        kept = self._graph.inputs if settings.keep_inputs else ()
+        for tensor in (*self._graph.outputs, *kept):
             if tensor.data is None:
                 self._find("the caller", tensor, self._port(tensor))
 
-    def _item(self, item: Call | StepCalls, *, arriving: bool, fresh: bool) -> None:
+    def _item(self, item: Call | StepCalls, *, arriving: bool) -> None:
         """A call or a loop; where the window arrives step by step, from the caller's own steps."""
         calls, steps = (item.calls, item.steps) if isinstance(item, StepCalls) else ((item,), 1)
         for turn in turns_of(steps):
             if arriving:
                 self._fill()
-                if turn == 0 and fresh:
+                if turn == 0 and not self._settings.carry_state:
                     self.reset(item_calls(self._plan.items))
             for call in calls:
                 self._call(call, turn)
