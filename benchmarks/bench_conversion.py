@@ -13,7 +13,7 @@ import pytest
 
 from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.base.formats import FORMATS
-from kd_edge.convert.tflite import convert
+from kd_edge.convert.tflite import to_tflite
 from kd_edge.models import build_model
 
 SHAPE, N_CLASSES, N_WINDOWS = (10, 40, 21), 50, 64
@@ -35,7 +35,7 @@ def student(tmp_path_factory):
 
 def convert_student(student, fmt: str):
     windows = np.random.default_rng(0).normal(size=(N_WINDOWS, *SHAPE)).astype(np.float32)
-    return convert(
+    return to_tflite(
         student,
         student.with_name(f"student.{fmt}.tflite"),
         fmt=fmt,

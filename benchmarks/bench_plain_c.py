@@ -110,7 +110,7 @@ def _cycles(compiled: Compiled, instructions: int) -> tuple[int, int] | None:
 
 def untrained_student(name: str) -> bytes:
     """The int8 file of a seed student with random weights, calibrated on noise."""
-    from kd_edge.convert.tflite import convert
+    from kd_edge.convert.tflite import to_tflite
     from kd_edge.models import build_model
 
     model_name, shapes = SEEDS[name]
@@ -119,7 +119,7 @@ def untrained_student(name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.keras"
         build_model(model_name, input_shapes=shapes, n_classes=50, seed=0, options={}).save(path)
-        made = convert(
+        made = to_tflite(
             path,
             path.with_suffix(".tflite"),
             fmt="int8",

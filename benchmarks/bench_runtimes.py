@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kd_edge.base.formats import FORMATS
-from kd_edge.convert.tflite import convert
+from kd_edge.convert.tflite import to_tflite
 from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model
 from kd_edge.runtimes.registry import RUNTIMES, available, open_session
@@ -51,7 +51,7 @@ def student(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=FORMATS)
 def conversion(request, student, windows):
-    return convert(
+    return to_tflite(
         student,
         student.with_name(f"student.{request.param}.tflite"),
         fmt=request.param,

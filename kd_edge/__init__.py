@@ -17,22 +17,36 @@ import importlib
 
 from kd_edge.base.version import __version__
 
-# Name -> the module that has it. docs/library.md says what each is for. Relative, since
-# `base.sources` takes a module's whole name for an import, and these run when they are asked for.
-_PUBLIC = {
-    "Recording": ".signals",
-    "Stream": ".signals",
-    "read": ".signals",
-    "load_recipe": ".recipe",
-    "build": ".pipeline.build",
-    "bench": ".pipeline.bench",
-    "train_and_score": ".pipeline.trial",
-    "Trial": ".pipeline.trial",
-    "load": ".pipeline.loaded",
-    "LoadedBundle": ".pipeline.loaded",
-    "Predictions": ".pipeline.loaded",
-    "KdEdgeError": ".base.errors",
+# Module -> the names that it gives the library. docs/library.md says what each is for. Modules are
+# relative: `base.sources` takes a whole name for an import, and these run when they are asked for.
+_GIVES = {
+    ".base.errors": ("KdEdgeError",),
+    ".signals": ("Recording", "Stream", "read"),
+    ".signals.simulate": ("SignSettings", "simulate"),
+    ".frontend": ("StreamFrontEnd", "apply_stream", "design_stream"),
+    ".splits": ("Fold", "HoldOut", "Split", "SplitPart", "check_duplicates", "make_folds"),
+    ".examples": (
+        *("Examples", "FoldExamples", "Groups", "Windowing"),
+        *("cut_windows", "fold_examples", "front_end_constants"),
+    ),
+    ".tasks": ("Task", "find_task"),
+    ".models": ("build_model",),
+    ".distill.losses": ("Loss", "make_loss", "weigh_labels"),
+    ".distill.trainer": ("TrainSettings", "predict_logits", "train"),
+    ".distill.teachers": ("teach",),
+    ".runtimes.registry": ("open_session",),
+    ".runtimes.session": ("Session", "run_windows"),
+    ".convert.tflite": ("to_tflite",),
+    ".measure.arena": ("measure_arena",),
+    ".measure.latency": ("measure_latency",),
+    ".measure.size": ("measure_size",),
+    ".recipe": ("load_recipe",),
+    ".pipeline.build": ("build",),
+    ".pipeline.bench": ("bench",),
+    ".pipeline.trial": ("Trial", "train_and_score"),
+    ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),
 }
+_PUBLIC = {name: module for module, names in _GIVES.items() for name in names}
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 

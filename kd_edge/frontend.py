@@ -137,6 +137,12 @@ def design_stream(
     Raises:
         KdEdgeError KD_RECIPE_VALUE: a frequency at or beyond half the rate, or a rate that is no
             ratio of integers up to 64.
+
+    Example:
+        >>> settings = StreamFrontEnd(high_pass_hz=20, order=2, rate_hz=200)
+        >>> design = design_stream("emg", settings, channels=("EMG 1",), source_rate_hz=1000)
+        >>> design.up, design.down, len(design.sos), len(design.fir)
+        (1, 5, 1, 101)
     """
     sections = _filter_sections(modality, settings, source_rate_hz)
     envelope = _envelope_sections(modality, settings, source_rate_hz)
@@ -169,6 +175,12 @@ def apply_stream(samples: np.ndarray, constants: StreamConstants) -> np.ndarray:
 
     Returns:
         (ceil(n_samples * up / down), n_channels) float32.
+
+    Example:
+        >>> settings = StreamFrontEnd(rate_hz=200)
+        >>> design = design_stream("emg", settings, channels=("EMG 1",), source_rate_hz=1000)
+        >>> apply_stream(np.ones((501, 1)), design).shape
+        (101, 1)
     """
     x = np.asarray(samples, dtype=np.float64)
     x = _filter(x, constants.sos, constants.sos_zi, causal=constants.causal)

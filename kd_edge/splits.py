@@ -144,6 +144,19 @@ def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) 
     Raises:
         KdEdgeError KD_ONE_CLASS, KD_RECIPE_VALUE (a held-out name that the data lack),
             KD_EMPTY_PART, KD_CLASS_NOT_IN_TRAINING.
+
+    Example:
+        >>> recordings = [
+        ...     RecordingInfo(f"{s}{x}{t}", x, s, "day 1", t, None, False, f"{s}{x}{t}")
+        ...     for s in ("Ann", "Bob") for x in "ab" for t in range(3)
+        ... ]
+        >>> split = Split(
+        ...     test=(HoldOut(kind="leave-one-subject-out", held_out=("Bob",)),),
+        ...     validation=HoldOut(kind="last-repetitions", repetitions=1),
+        ... )
+        >>> (fold,) = make_folds(recordings, split, seed=1)
+        >>> [(part.name, len(part.indices), part.leak) for part in fold.parts]
+        [('training', 4, None), ('validation', 2, None), ('leave-one-subject-out', 6, None)]
     """
     _check_classes(recordings)
     each = next((part for part in split.test if part.held_out == "each"), None)

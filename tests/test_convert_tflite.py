@@ -22,7 +22,7 @@ from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.convert import process
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
 from kd_edge.convert.process import one_converter
-from kd_edge.convert.tflite import convert
+from kd_edge.convert.tflite import to_tflite
 from kd_edge.runtimes.registry import open_session
 
 WINDOWS = {"emg": np.random.default_rng(1).normal(size=(8, 1, 16, 3)).astype(np.float32)}
@@ -52,7 +52,7 @@ def alone(call, *args, **settings):
 
 def failure(*args, **settings) -> KdEdgeError:
     with pytest.raises(KdEdgeError) as caught:
-        convert(*args, **settings)
+        to_tflite(*args, **settings)
     return caught.value
 
 
@@ -65,7 +65,9 @@ def children() -> set[str]:
 def test_a_model_is_written_with_what_takes_it(keras_files, tmp_path):
     """Oracle: the file itself, read back, and the sessions that run it."""
     out = tmp_path / "made" / "conv.int8.tflite"
-    made = convert(keras_files["conv"], out, fmt="int8", input_order=("emg",), calibration=WINDOWS)
+    made = to_tflite(
+        keras_files["conv"], out, fmt="int8", input_order=("emg",), calibration=WINDOWS
+    )
     content = out.read_bytes()
     assert (made.path, made.fmt, made.file_bytes) == (out, "int8", len(content))
     assert made.sha256 == hashlib.sha256(content).hexdigest()
@@ -87,7 +89,7 @@ def test_a_genuine_crash_of_the_converter_is_an_error(keras_files, tmp_path):
     assert list(tmp_path.iterdir()) == []
     # The next model is converted all the same, by another child.
     again = {"fmt": "float32", "input_order": ("emg",), "calibration": None}
-    assert convert(keras_files["conv"], out, **again).operators
+    assert to_tflite(keras_files["conv"], out, **again).operators
 
 
 def test_one_child_converts_one_model_after_the_other(keras_files, tmp_path, converter):
@@ -96,9 +98,9 @@ def test_one_child_converts_one_model_after_the_other(keras_files, tmp_path, con
     made = {}
     for fmt in ("int8", "float32"):
         settings = {"fmt": fmt, "input_order": ("emg",), "calibration": WINDOWS}
-        made[fmt] = convert(keras_files["conv"], tmp_path / fmt, **settings)
+        made[fmt] = to_tflite(keras_files["conv"], tmp_path / fmt, **settings)
         assert children() <= before | {str(converter.process_id)}
-    other = alone(convert, keras_files["conv"], tmp_path / "o", **settings)
+    other = alone(to_tflite, keras_files["conv"], tmp_path / "o", **settings)
     assert other.sha256 == made["float32"].sha256
     assert children() <= before | {str(converter.process_id)}
 
@@ -163,7 +165,7 @@ def test_interrupting_ends_the_child_and_writes_nothing(keras_files, tmp_path):
     waiter.start()
     with pytest.raises(KeyboardInterrupt):
         alone(
-            convert,
+            to_tflite,
             keras_files["conv"],
             tmp_path / "conv.tflite",
             fmt="float32",

@@ -50,7 +50,7 @@ def test_a_refused_format_is_not_converted_again(tmp_path, monkeypatch):
         calls.append(settings["fmt"])
         raise KdEdgeError("KD_CONVERTER_REFUSED", "no such operator in 16 bits")
 
-    monkeypatch.setattr("kd_edge.convert.tflite.convert", refuse)
+    monkeypatch.setattr("kd_edge.convert.tflite.to_tflite", refuse)
     model = Trained("s", "student", "tcn", "s.keras", "0" * 64, ("x",), 1, Curve("s", *[()] * 5))
     for _ in range(2):
         context = SimpleNamespace(

@@ -33,7 +33,7 @@ def windows():
 
 def convert_student(folder, windows, *, gain: float):
     """The seed's single student in int8, untrained, its matrices times `gain`."""
-    from kd_edge.convert.tflite import convert
+    from kd_edge.convert.tflite import to_tflite
     from kd_edge.models import build_model
 
     model = build_model(
@@ -45,7 +45,7 @@ def convert_student(folder, windows, *, gain: float):
     )
     model.set_weights([gain * w if w.ndim == 2 else w for w in model.get_weights()])
     model.save(folder / "student.keras")
-    return convert(
+    return to_tflite(
         folder / "student.keras",
         folder / "student.int8.tflite",
         fmt="int8",

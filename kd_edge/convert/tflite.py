@@ -39,7 +39,7 @@ class Conversion:
     notes: tuple[str, ...]
 
 
-def convert(
+def to_tflite(
     keras_path: Path,
     out: Path,
     *,

@@ -43,14 +43,15 @@ def cut_windows(
     recordings: Sequence[Recording],
     front_end: dict[str, StreamFrontEnd],
     settings: Windowing,
-    class_names: tuple[str, ...],
+    class_names: tuple[str, ...] | None = None,
     *,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Examples, tuple[StreamConstants, ...]]:
     """Run the front end over whole recordings and cut them; nothing is normalised yet.
 
     Args:
-        recordings: each with a label in `class_names`. Their first one sets rates and units.
+        recordings: each with a label. Their first one sets rates and units.
+        class_names: every label, in the model's output order; None sorts them.
         front_end: modalities that no input takes are left out.
         progress: called with the number of recordings done.
 
@@ -58,6 +59,11 @@ def cut_windows(
         KdEdgeError KD_CHANNEL_MISSING, KD_RATE_MISMATCH, KD_UNIT_MISMATCH, KD_BAD_SAMPLES,
             KD_WINDOW_TOO_LONG (the recording is named), KD_RECIPE_VALUE (lengths that do not
             divide, a hop below one sample).
+
+    Returns:
+        examples: each input (n, samples, channels) float32, or (n, steps, samples, channels), in
+            the streams' units.
+        constants: of each modality's front end, with a normaliser that does nothing yet.
     """
     taken = used_modalities(settings)
     selection = Selection({m: front_end[m] for m in front_end if m in taken}, recordings[0])
@@ -77,7 +83,8 @@ def cut_windows(
             cut[layout.name] += [_window(streams, designs, layout, start) for start in starts_s]
         if progress:
             progress(index + 1)
-    return _examples(recordings, cut, owners, class_names), tuple(designs.values())
+    names = class_names or tuple(sorted({recording.label for recording in recordings}))
+    return _examples(recordings, cut, owners, names), tuple(designs.values())
 
 
 def used_modalities(settings: Windowing) -> set[str]:

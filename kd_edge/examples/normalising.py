@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,11 +31,14 @@ class Normaliser:
         )
 
 
-def fit_normaliser(windows: Examples, enabled: dict[str, np.ndarray]) -> Normaliser:
+def fit_normaliser(
+    windows: Examples, enabled: Mapping[str, np.ndarray] | None = None
+) -> Normaliser:
     """Per-channel mean and 1 / deviation over the windows given (the training part).
 
     Args:
-        enabled: input -> (channels,) bool; a channel that is not keeps mean 0 and scale 1.
+        enabled: input -> (channels,) bool; a channel that is not keeps mean 0 and scale 1. None
+            enables every channel.
     """
     mean, scale = {}, {}
     for name, array in windows.inputs.items():
@@ -43,8 +46,9 @@ def fit_normaliser(windows: Examples, enabled: dict[str, np.ndarray]) -> Normali
         centre, deviation = flat.mean(axis=0), flat.std(axis=0)
         # A channel without variation (allowed by the recipe alone) is centred and left unscaled.
         deviation = np.where(deviation > 1e-12 * (1 + np.abs(centre)), deviation, 1.0)
-        mean[name] = tuple(float(v) for v in np.where(enabled[name], centre, 0.0))
-        scale[name] = tuple(float(v) for v in np.where(enabled[name], 1 / deviation, 1.0))
+        fitted = True if enabled is None else enabled[name]
+        mean[name] = tuple(float(v) for v in np.where(fitted, centre, 0.0))
+        scale[name] = tuple(float(v) for v in np.where(fitted, 1 / deviation, 1.0))
     return Normaliser(mean, scale)
 
 

@@ -109,9 +109,9 @@ class _Converter:
         return TypeAdapter(BundledFormat).validate_python(value)
 
     def _make(self, model: Trained, fmt: str, file: str) -> BundledFormat:
-        from kd_edge.convert.tflite import convert
+        from kd_edge.convert.tflite import to_tflite
 
-        conversion = convert(
+        conversion = to_tflite(
             self._context.out / model.file,
             self._context.out / file,
             fmt=fmt,

@@ -10,8 +10,8 @@ import numpy as np
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.examples import (
     Examples,
-    Normaliser,
-    fit_normaliser,
+    FoldExamples,
+    fold_examples,
     front_end_constants,
     normalised_channels,
 )
@@ -24,20 +24,14 @@ from kd_edge.splits import Fold, SplitPart
 
 
 @dataclass(frozen=True, eq=False)
-class FoldWindows:
-    """One fold's windows, normalised by its training part.
+class FoldWindows(FoldExamples):
+    """One fold's windows with the front end that a board needs for them.
 
     Attributes:
-        training: of the training part, as they are.
-        tests: part name -> windows, the most honest first.
         key: digest of everything that they depend on.
     """
 
     fold: Fold
-    training: Examples
-    validation: Examples
-    tests: dict[str, Examples]
-    normaliser: Normaliser
     front_end: FrontEndConstants
     key: str
 
@@ -50,22 +44,12 @@ class FoldWindows:
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     """Cut a dataset's windows into a fold's parts and normalise them by the training part."""
-
-    def of(part: SplitPart) -> Examples:
-        return dataset.examples.take(
-            np.flatnonzero(np.isin(dataset.examples.groups.recording, part.indices))
-        )
-
-    training = of(fold.train)
-    enabled = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
-    normaliser = fit_normaliser(training, enabled)
+    normalised = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
+    parts = fold_examples(dataset.examples, fold, normalised)
     return FoldWindows(
+        **vars(parts),
         fold=fold,
-        training=normaliser.apply(training),
-        validation=normaliser.apply(of(fold.validation)),
-        tests={part.name: normaliser.apply(of(part)) for part in fold.tests},
-        normaliser=normaliser,
-        front_end=front_end_constants(dataset.designs, normaliser, recipe.windows),
+        front_end=front_end_constants(dataset.designs, parts.normaliser, recipe.windows),
         key=key_of(dataset.key, *(indices_sha256(part.indices) for part in fold.parts)),
     )
 

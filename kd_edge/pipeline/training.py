@@ -217,24 +217,17 @@ class FoldTrainer:
         return taught_of(self._stages.arrays(name, key, make))
 
     def _teaching(self, teachers: Sequence[Trained]) -> Teaching:
-        from kd_edge.distill.ensemble import choose, joiner
-        from kd_edge.distill.teaching import Teaching
+        from kd_edge.distill.teachers import teach
 
         recipe, data = self._recipe, self._data
-        task = find_task(recipe.task)
-        networks = [load_keras(self._out / teacher.file) for teacher in teachers]
-        join = None
-        if len(networks) > 1:
-            chosen = choose(
-                [predictor(network)(data.validation) for network in networks],
-                data.validation.truth,
-                task=task,
-                method=recipe.distillation.ensemble,
-                drop=recipe.distillation.drop_teachers,
-            )
-            networks = [networks[index] for index in chosen.kept]
-            join = joiner(recipe.distillation.ensemble, len(networks), chosen.accuracies)
-        return Teaching(networks, join, self._loss().taps().teacher)
+        return teach(
+            [load_keras(self._out / teacher.file) for teacher in teachers],
+            self._loss(),
+            data.validation,
+            task=find_task(recipe.task),
+            ensemble=recipe.distillation.ensemble,
+            drop=recipe.distillation.drop_teachers,
+        )
 
 
 class _Once:
