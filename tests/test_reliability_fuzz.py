@@ -33,6 +33,7 @@ from kd_edge.live.recorder import Recorder
 from kd_edge.pipeline.bundle import MANIFEST_FILE, REPORT_FILE
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import STATE_FILE, Stages
+from kd_edge.pipeline.store import Store
 from kd_edge.recipe import parse_recipe, to_toml
 from kd_edge.report.baseline import compare, print_changes
 from kd_edge.report.json import from_json, to_json
@@ -183,6 +184,32 @@ def test_a_damaged_baseline_is_refused_or_compared():
         except KdEdgeError as error:
             check_told(error, seed)
     assert accepted
+
+
+def test_damaged_cache_entries_are_made_again_and_touch_nothing_else(place):
+    """Damage to an entry's value, to its file, or to both; the work always gives what it gave."""
+    for seed, rng in cases("store"):
+        root = place.fresh()
+        made = []
+        for out in (root / "first", root / "second"):
+            out.mkdir()
+
+            def make(out=out, made=made):
+                made.append(out.name)
+                (out / "a.keras").write_bytes(bytes(range(200)))
+                return {"parameters": 12, "history": {"loss": [0.5, 0.25]}}
+
+            stages = Stages(out, store=Store(root / "cache"))
+            with ends():
+                value = stages.run("train a", "key", ["a.keras"], make)
+            assert value == {"parameters": 12, "history": {"loss": [0.5, 0.25]}}, seed
+            assert (out / "a.keras").read_bytes() == bytes(range(200)), seed
+            (entry,) = (p for p in (root / "cache").iterdir() if p.name != "locks")
+            for file, damage in (("entry.json", mutated_json), ("0.keras", mutated_bytes)):
+                if rng.random() < 0.7:
+                    (entry / file).write_bytes(damage(rng, (entry / file).read_bytes()))
+        assert made[0] == "first", seed
+        place.check()
 
 
 def test_damaged_state_is_made_again_and_deletes_nothing_else(place):

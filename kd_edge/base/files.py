@@ -42,8 +42,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = _temporary_beside(path)
     try:
         yield temporary
+        _sync(temporary, os.O_RDWR)  # Windows syncs nothing that is open to be read only
         os.chmod(temporary, 0o666 & ~_UMASK)
-        _sync(temporary)
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -78,11 +78,11 @@ def sync_folder(folder: Path) -> None:
     # Windows opens no folder, and some network file systems sync none: their names are safe when
     # `os.replace` returns, or there is nothing that we could do.
     with contextlib.suppress(OSError):
-        _sync(folder)
+        _sync(folder, os.O_RDONLY)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:
