@@ -9,6 +9,7 @@ from pathlib import Path
 from firmware_export import c_text
 from firmware_export.aot.engine import engine_files
 from firmware_export.boards.board import Board
+from firmware_export.boards.kinds import UARTS
 from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
 from firmware_export.constants import Ports, PortTensor, read_ports
 from firmware_export.front_end import model_front_end
@@ -162,7 +163,7 @@ def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | Non
 
 def _max_baud(board: Board) -> int:
     """The fastest that the board's UART can go; 0 where there is nothing to change."""
-    if board.uart is not None and board.uart.kind == "cmsdk":
+    if board.uart is not None and UARTS[board.uart.kind].any_baud:
         return board.clock_hz // _UART_OVERSAMPLING
     return 0
 

@@ -12,6 +12,7 @@ from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import how_to_get
 from firmware_export.project import read_manifest
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ def flash_command(
             f"{nearest(tool, tools)}",
             hint=f"one of {', '.join(tools)}",
         )
-    if port is not None and tool not in _TAKE_A_PORT:
+    flasher = FLASH_TOOLS.find(tool)
+    if port is not None and not flasher.takes_port:
         raise KdEdgeError(
             "KD_USAGE",
             f"{tool} finds the board by itself and takes no port",
             hint="leave --port out",
         )
-    arguments, where = _TOOLS[tool](_Asked(folder, tools[tool], port))
-    return FlashCommand(tool, (_program(tool), *arguments), where)
+    arguments, where = flasher.arguments(_Asked(folder, tools[tool], port))
+    return FlashCommand(tool, (_program(flasher), *arguments), where)
 
 
 def check_tool(command: FlashCommand) -> None:
@@ -85,7 +87,7 @@ def check_tool(command: FlashCommand) -> None:
         raise KdEdgeError(
             "KD_MISSING_TOOL",
             f"{command.tool} is not installed",
-            hint=how_to_get(_PACKAGES.get(command.tool, command.tool)),
+            hint=how_to_get(FLASH_TOOLS[command.tool].programs[0]),
         )
 
 
@@ -144,7 +146,7 @@ _FAILURES: tuple[tuple[str, str, str, str], ...] = (
 
 
 def _check_project(folder: Path, manifest: dict, board: Board) -> None:
-    if board.emulated:
+    if board.kind.runs_here:
         raise KdEdgeError(
             "KD_USAGE",
             f"{board.name} is emulated: there is nothing to flash",
@@ -172,15 +174,9 @@ def _tools(board: Board, kind: str) -> dict[str, str]:
     return {"west": board.project.zephyr} if kind == "zephyr" else board.project.tools
 
 
-def _program(tool: str) -> str:
+def _program(tool: FlashTool) -> str:
     """The program's name as it is installed, or its usual one."""
-    names = _PROGRAMS.get(tool, (tool,))
-    return next((name for name in names if shutil.which(name)), names[0])
-
-
-# A tool's program, where it has another name or several.
-_PROGRAMS = {"platformio": ("pio", "platformio"), "esptool": ("esptool", "esptool.py")}
-_PACKAGES = {"platformio": "pio"}
+    return next((name for name in tool.programs if shutil.which(name)), tool.programs[0])
 
 
 def _image(folder: Path, pattern: str, build: str) -> str:
@@ -232,14 +228,33 @@ def _west(asked: _Asked) -> tuple[list[str], Path]:
     return ["flash"], asked.folder
 
 
-# Tool, as in a board.toml -> the arguments and the folder of its call.
-_TOOLS: dict[str, Callable[[_Asked], tuple[list[str], Path]]] = {
-    "platformio": _platformio,
-    "idf.py": _idf,
-    "esptool": _esptool,
-    "pyocd": _pyocd,
-    "picotool": _picotool,
-    "teensy_loader_cli": _teensy,
-    "west": _west,
-}
-_TAKE_A_PORT = ("platformio", "idf.py", "esptool")
+@dataclass(frozen=True)
+class FlashTool:
+    """What writes an image into a board.
+
+    Attributes:
+        name: as in a board.toml.
+        arguments: (what is asked for) -> arguments of its call, and the folder of that.
+        programs: names that it is installed under, the usual one first.
+        takes_port: it can be told the serial port.
+    """
+
+    name: str
+    arguments: Callable[[_Asked], tuple[list[str], Path]]
+    programs: tuple[str, ...]
+    takes_port: bool = False
+
+
+FLASH_TOOLS: Registry[FlashTool] = Registry(
+    "tool",
+    (
+        FlashTool("platformio", _platformio, ("pio", "platformio"), takes_port=True),
+        FlashTool("idf.py", _idf, ("idf.py",), takes_port=True),
+        FlashTool("esptool", _esptool, ("esptool", "esptool.py"), takes_port=True),
+        FlashTool("pyocd", _pyocd, ("pyocd",)),
+        FlashTool("picotool", _picotool, ("picotool",)),
+        FlashTool("teensy_loader_cli", _teensy, ("teensy_loader_cli",)),
+        FlashTool("west", _west, ("west",)),
+    ),
+    home=__name__,
+)

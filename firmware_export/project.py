@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from firmware_export.boards.board import Board
+from firmware_export.boards.kinds import PROJECTS
 from firmware_export.firmware import Firmware
 from firmware_export.projects.layouts import LAYOUTS, ProjectFacts, as_seen_by
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import (
     output_error,
     own_path,
@@ -66,15 +67,10 @@ def project_kind(board: Board, asked: str | None = None) -> str:
     Raises:
         KdEdgeError KD_USAGE: the board has no such project. KD_UNKNOWN_NAME: no such kind.
     """
-    kinds = ("make", "cmake") if board.emulated else (board.project.kind, "zephyr", "cmake")
+    kinds = board.kind.projects(board)
     if asked is None:
         return kinds[0]
-    if asked not in LAYOUTS:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no kind of project is called {asked!r}{nearest(asked, LAYOUTS)}",
-            hint=f"one of {', '.join(LAYOUTS)}",
-        )
+    PROJECTS.find(asked)
     if asked not in kinds:
         raise KdEdgeError(
             "KD_USAGE", f"{board.name} has no {asked} project", hint=f"it has {', '.join(kinds)}"
@@ -89,7 +85,7 @@ def project_files(firmware: Firmware, board: Board, facts: ProjectFacts, *, kind
         firmware: made for `as_seen_by(board, kind)`.
         kind: as `project_kind` gives it.
     """
-    layout = LAYOUTS[kind](firmware, board, facts)
+    layout = LAYOUTS.find(kind)(firmware, board, facts)
     return Project(kind, board.name, facts, dict(sorted(layout.files.items())), layout.yours)
 
 

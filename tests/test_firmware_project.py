@@ -400,7 +400,7 @@ def test_each_board_has_its_own_kinds_of_project():
     assert project_kind(find_board("pico"), "zephyr") == "zephyr"
     with pytest.raises(KdEdgeError, match="host has no platformio project"):
         project_kind(find_board("host"), "platformio")
-    with pytest.raises(KdEdgeError, match=r"called 'zefyr' \(did you mean 'zephyr'\?\)"):
+    with pytest.raises(KdEdgeError, match=r"project 'zefyr' \(did you mean 'zephyr'\?\)"):
         project_kind(find_board("pico"), "zefyr")
 
 

@@ -6,15 +6,21 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from firmware_export.aot.cores import Core, find_core
+from firmware_export.boards.kinds import (
+    INSTRUCTION_SHIFT,
+    KINDS,
+    PROJECTS,
+    TIMERS,
+    UARTS,
+    BoardKind,
+)
 from kd_edge.base.errors import KdEdgeError, nearest
 
-# Emulated boards run with `-icount shift=6`: each instruction takes 2^6 ns of board time.
-INSTRUCTION_SHIFT = 6
 INSTRUCTION_NS = 1 << INSTRUCTION_SHIFT
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -45,7 +51,7 @@ class Uart:
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["cmsdk", "pty"]
+    kind: Annotated[str, AfterValidator(UARTS.known)]
     base: int | None = None
     irq: int | None = None
 
@@ -56,10 +62,16 @@ class Timer:
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["cmsdk", "sse", "posix", "micros"]
+    kind: Annotated[str, AfterValidator(TIMERS.known)]
     hz: int
     base: int | None = None
     irq: int | None = None
+
+
+def _project(name: str) -> str:
+    if not PROJECTS[PROJECTS.known(name)].of_boards:
+        raise ValueError(f"'{name}' is no kind of project that a board's users know best")
+    return name
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ class Project:
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["platformio", "esp-idf"]
+    kind: Annotated[str, AfterValidator(_project)]
     platform: str
     board: str
     framework: str
@@ -130,9 +142,14 @@ class Board:
     project: Project | None = None
 
     @property
+    def kind(self) -> BoardKind:
+        """How it is built and reached."""
+        return next(kind for kind in KINDS.values() if kind.of(self))
+
+    @property
     def counts_instructions(self) -> bool:
         """QEMU counts instructions; a process and a real board do not."""
-        return self.emulator is not None
+        return self.kind.counts_instructions
 
     @property
     def image_bytes(self) -> int:
@@ -208,7 +225,8 @@ def _invalid(path: Path, error: ValidationError) -> KdEdgeError:
         return _bad(path, f"has an unknown key '{key}'{nearest(key, known)}", key)
     if first["type"] == "missing":
         return _bad(path, f"lacks '{key}'", key)
-    return _bad(path, f"'{key}' cannot be {first['input']!r}: {first['msg'].lower()}", key)
+    said = first["msg"].removeprefix("Value error, ").lower()
+    return _bad(path, f"'{key}' cannot be {first['input']!r}: {said}", key)
 
 
 def _check(path: Path, board: Board) -> None:
@@ -223,27 +241,22 @@ def _check(path: Path, board: Board) -> None:
         find_core(board.core)
     except KdEdgeError as error:
         raise _bad(path, error.message, "core", hint=error.hint) from error
-    needed = ("uart", "timer") if board.emulated else ("project",)
-    for key in needed:
-        if getattr(board, key) is None:
-            kind = "emulated" if board.emulated else "real"
-            raise _bad(path, f"describes an {kind} board, but lacks '{key}'", key)
-    if board.emulated:
-        _check_peripherals(path, board)
+    kind = board.kind
+    for key in (*kind.needs, *kind.lacks):
+        if (getattr(board, key) is None) == (key in kind.needs):
+            verb = "lacks" if key in kind.needs else "has"
+            raise _bad(
+                path, f"describes a board of the kind '{kind.name}', but {verb} '{key}'", key
+            )
+    if None in kind.tools(board):
+        raise _bad(path, f"has a core, {board.core}, that nothing here emulates", "core")
+    _check_peripherals(path, board)
 
 
 def _check_peripherals(path: Path, board: Board) -> None:
-    """Each kind of peripheral has what its driver needs."""
-    if (board.core == "host") != (board.emulator is None):
-        raise _bad(path, "needs 'emulator' for each core but host's", "emulator")
-    needed = {
-        "cmsdk": ("base", "irq"),
-        "sse": ("base",),
-        "pty": (),
-        "posix": (),
-    }
-    for name, part in (("uart", board.uart), ("timer", board.timer)):
-        for key in needed[part.kind]:
+    """Each peripheral has what its driver needs."""
+    for name, part, kinds in (("uart", board.uart, UARTS), ("timer", board.timer, TIMERS)):
+        for key in kinds[part.kind].needs if part else ():
             if getattr(part, key) is None:
                 raise _bad(
                     path, f"has a {name} of kind {part.kind}, which needs '{key}'", f"{name}.{key}"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from firmware_export.boards.board import INSTRUCTION_SHIFT, Board
+from firmware_export.boards.board import Board
+from firmware_export.boards.kinds import Start
 from firmware_export.boards.toolchain import find_tool
 from kd_edge.base.errors import KdEdgeError
 
@@ -150,7 +151,7 @@ def start(
         output = stack.enter_context(tempfile.TemporaryFile())
         errors = stack.enter_context(tempfile.TemporaryFile())
         options, url, inherited = [], "", ()
-        if board.emulator:
+        if board.kind.listens:
             # QEMU inherits a socket that listens already: the port cannot be taken in between,
             # and a connection waits until QEMU is up.
             listener = stack.enter_context(_listen(board, port))
@@ -177,7 +178,7 @@ def start(
         )
         emulator = Emulator(board, process, url, output, errors)
         stack.callback(emulator.stop)
-        if board.emulator:
+        if board.kind.listens:
             listener.close()
         else:
             emulator.url = _pseudo_terminal(emulator, output)
@@ -215,27 +216,16 @@ def _command(
     skip_idle: bool = True,
 ) -> list[str]:
     """The command line that runs an image."""
-    if not board.emulated or (count_instructions and not board.counts_instructions):
+    runs = board.kind.runs_here
+    if not runs or (count_instructions and not board.counts_instructions):
         raise KdEdgeError(
             "KD_USAGE",
-            f"{board.name} cannot {'count instructions' if board.emulated else 'be emulated'}",
+            f"{board.name} cannot {'count instructions' if runs else 'be emulated'}",
             hint="QEMU's boards can: `kd-edge board list`",
         )
-    image = str(elf.resolve())
-    if board.emulator is None:
-        return [image]
-    command = [
-        find_tool(board.core_facts.toolchain.emulator),
-        "-M",
-        board.emulator.machine,
-        "-kernel",
-        image,
-    ]
-    command += ["-display", "none", "-monitor", "none", "-nic", "none", *options]
-    command += ["-semihosting-config", "enable=on,target=native"]
-    if count_instructions:
-        command += ["-icount", f"shift={INSTRUCTION_SHIFT},sleep={'off' if skip_idle else 'on'}"]
-    return command
+    start = Start(elf.resolve(), tuple(options), count_instructions, skip_idle)
+    program, *rest = board.kind.command(board, start)
+    return [program if os.path.isabs(program) else find_tool(program), *rest]
 
 
 def _emulator_error(board: Board, complaints: str) -> KdEdgeError:

@@ -13,6 +13,7 @@ import jinja2
 from firmware_export.aot.cores import ARM, toolchains
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
+from firmware_export.boards.kinds import TIMERS, UARTS, compiler_of
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
 
@@ -38,17 +39,6 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "teensy_loader_cli": ("apt install teensy-loader-cli", "brew install teensy_loader_cli"),
 }
 
-# A real board's project -> the program that builds it.
-_BUILDERS = {"platformio": "pio", "esp-idf": "idf.py"}
-_HOST_COMPILER = "cc"
-_HOST_SOURCES = ("kd_board_host.c",)
-_UARTS = {"cmsdk": "kd_board_uart_cmsdk.c"}
-_TIMERS = {"cmsdk": "kd_board_timer_cmsdk.c", "sse": "kd_board_timer_sse.c"}
-
-# The bare metal is started by our own code. Newlib, not newlib-nano: its memcpy and memset are made
-# for speed, and nothing else of it is used.
-QEMU_LINK = ("-nostartfiles", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
-
 
 @dataclass(frozen=True)
 class Image:
@@ -69,9 +59,7 @@ class Image:
 
 def tools_of(board: Board) -> tuple[str, ...]:
     """The programs that building, and for emulated boards running, needs on this machine."""
-    if board.emulator:
-        return (compiler_of(board), board.core_facts.toolchain.emulator)
-    return (compiler_of(board),) if board.project is None else (_BUILDERS[board.project.kind],)
+    return board.kind.tools(board)
 
 
 def how_to_get(tool: str) -> str:
@@ -101,12 +89,8 @@ def find_tool(name: str) -> str:
 
 def board_sources(board: Board) -> tuple[Path, ...]:
     """The C files of an emulated board's layer; their headers stand beside them."""
-    if board.emulator is None:
-        parts = _HOST_SOURCES
-    else:
-        drivers = (_UARTS[board.uart.kind], _TIMERS[board.timer.kind])
-        parts = (*board.core_facts.toolchain.startup, *drivers)
-    return tuple(COMMON / name for name in parts)
+    drivers = (UARTS[board.uart.kind].source, TIMERS[board.timer.kind].source)
+    return tuple(COMMON / name for name in (*board.kind.startup(board), *filter(None, drivers)))
 
 
 def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, str]:
@@ -124,7 +108,7 @@ def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, st
     )
     return {
         name: environment.get_template(f"{name}.j2").render(board=board, stack_bytes=stack_bytes)
-        for name in ("kd_board_config.h", *(("kd_board.ld",) if board.emulator else ()))
+        for name in board.kind.generated
     }
 
 
@@ -172,8 +156,7 @@ def build_image(
     command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command += [*extra_flags, *(str(Path(p).resolve()) for p in (*sources, *board_sources(board)))]
     command += ["-Wl,--gc-sections", f"-Wl,-Map={out / 'image.map'}", "-o", str(elf)]
-    if board.emulator:
-        command += [*QEMU_LINK, f"-T{out / 'kd_board.ld'}"]
+    command += [*board.kind.link, *(f"-T{out / name}" for name in files if name.endswith(".ld"))]
     done = run_program(command, folder=out)
     if done.returncode:
         raise _refused(board, done.stderr)
@@ -181,17 +164,12 @@ def build_image(
 
 
 def _check_emulated(board: Board) -> None:
-    if not board.emulated:
+    if not board.kind.runs_here:
         raise KdEdgeError(
             "KD_USAGE",
             f"no image can be built here for {board.name}, which is no emulated board",
             hint=f"its own tools build it: {board.project.kind}",
         )
-
-
-def compiler_of(board: Board) -> str:
-    """Name of the C compiler that builds for the board."""
-    return board.core_facts.compiler or _HOST_COMPILER
 
 
 def _refused(board: Board, errors: str) -> KdEdgeError:

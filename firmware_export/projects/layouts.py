@@ -11,32 +11,22 @@ import jinja2
 from firmware_export.aot.cores import checked_cores
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
-from firmware_export.boards.board import INSTRUCTION_SHIFT, Board, Timer
+from firmware_export.boards.board import Board, Timer
+from firmware_export.boards.kinds import INSTRUCTION_SHIFT, PROJECTS, compiler_of
 from firmware_export.boards.toolchain import (
     COMMON,
-    QEMU_LINK,
     STACK_BYTES,
     board_files,
     board_sources,
-    compiler_of,
 )
 from firmware_export.firmware import RUNTIME, Firmware
+from kd_edge.base.registry import Registry
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = RUNTIME / "examples"
 
 _STUB, _SENSOR = "kd_sensor_stub.c", "kd_sensor.c"
 _MICROSECONDS = Timer(kind="micros", hz=1_000_000)
-# What a project's README owns up to, where its board has never run.
-_UNPROVED = {
-    "platformio": "Our tests compile the board layer against a stand-in for Arduino's header;\n"
-    "PlatformIO has read `platformio.ini` and `library.json`, but built nothing.",
-    "esp-idf": "The board layer has never been compiled. ESP-IDF's component tool has checked\n"
-    "`idf_component.yml`; nothing has been built by ESP-IDF.",
-    "zephyr": "The board layer has never been compiled. `zephyr/module.yml` has been checked\n"
-    "against Zephyr's schema; nothing has been built by Zephyr.",
-    "cmake": "CMake has built the library for emulated boards and for this machine.",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ class Layout:
 
 def as_seen_by(board: Board, kind: str) -> Board:
     """The board as a kind of project drives it: its clock counts what that kind's glue counts."""
-    if kind in ("zephyr", "cmake", "esp-idf"):
+    if PROJECTS[kind].microseconds:
         return replace(board, timer=_MICROSECONDS, uart=None, emulator=None)
     return board
 
@@ -138,13 +128,18 @@ def _cmake(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
 
 
 # `--project` -> what it is made of.
-LAYOUTS: dict[str, Callable[[Firmware, Board, ProjectFacts], Layout]] = {
-    "make": _make,
-    "platformio": _platformio,
-    "esp-idf": _esp_idf,
-    "zephyr": _zephyr,
-    "cmake": _cmake,
-}
+LAYOUTS: Registry[Callable[[Firmware, Board, ProjectFacts], Layout]] = Registry(
+    "layout of a project",
+    {
+        "make": _make,
+        "platformio": _platformio,
+        "esp-idf": _esp_idf,
+        "zephyr": _zephyr,
+        "cmake": _cmake,
+    },
+    home=__name__,
+    plural="layouts",
+)
 
 
 def _sources(
@@ -210,7 +205,7 @@ def _renderer(
         receive_bytes=firmware.defines["KD_BOARD_RECEIVE_BYTES"],
         core_flags=board.core_facts.flags,
         section_flags=SECTION_FLAGS,
-        link_flags=QEMU_LINK,
+        link_flags=board.kind.link,
         cross=compiler.removesuffix("gcc"),
         image="firmware.elf" if board.emulator else "firmware",
         version=facts.generator.split()[-1],
@@ -219,7 +214,7 @@ def _renderer(
         cycles=board.timer is None,
         wrap_words=f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
         engine_words={"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
-        unproved=_UNPROVED.get(kind, ""),
+        unproved=PROJECTS[kind].unproved,
         core_proof=_core_proof(board),
     )
     environment.globals["f"] = environment.get_template("_facts.j2").make_module()

@@ -84,6 +84,12 @@ class Registry(Mapping[str, Record], Generic[Record]):
             )
         return self._records[name]
 
+    def known(self, name: str) -> str:
+        """The name itself, for validators of settings. Raises ValueError with the nearest names."""
+        if name not in self._records:
+            raise ValueError(self.unknown(name))
+        return name
+
     def unknown(self, name: str) -> str:
         """A sentence about a name that nothing has: "there is no loss 'x' (did you mean 'y'?)"."""
         return f"there is no {self.what} '{name}'{nearest(name, self)}"

@@ -116,7 +116,7 @@ def _print(boards, toolchains, ports) -> None:
 
 def _figures(board) -> tuple[str, str, str]:
     """Clock and memories; a process has no such limits."""
-    if board.core == "host":
+    if not board.kind.has_limits:
         return "-", "-", "-"
     return (
         f"{board.clock_hz / 1e6:g}",

@@ -24,26 +24,13 @@ from pydantic import (
 
 from kd_edge.base.files import sha256_text
 from kd_edge.base.formats import FORMATS, default_formats
-from kd_edge.base.registry import Registry
 from kd_edge.base.settings import Name
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
 from kd_edge.recipe.checks import check_inputs, check_models
 from kd_edge.splits import Split
 
-
-def _named_in(table: Registry) -> AfterValidator:
-    """A name that the table has; another one is told with the nearest."""
-
-    def known(name: str) -> str:
-        if name not in table:
-            raise ValueError(table.unknown(name))
-        return name
-
-    return AfterValidator(known)
-
-
-FormatName = Annotated[str, _named_in(FORMATS)]
+FormatName = Annotated[str, AfterValidator(FORMATS.known)]
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from firmware_export.aot.cores import HOST
 from kd_edge.report import words
 from kd_edge.report.board_tree import BoardSection, Spread
 from kd_edge.report.table import plain_table, plain_text
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MOST_LISTED = 10
-_NOT_A_BOARDS = {"host": "a process of this machine"}
 
 
 def print_board(section: BoardSection, console: Console) -> None:
@@ -79,7 +79,8 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
     if section.front_end:
         rows.append(("filters and quantisation", _spread(section.front_end)))
     clock = f"at {section.clock_hz / 1e6:g} MHz"
-    whole = _NOT_A_BOARDS.get(section.core, "emulated time") if section.emulated else clock
+    not_a_boards = "a process of this machine" if section.core == HOST.name else "emulated time"
+    whole = not_a_boards if section.emulated else clock
     rows.append(("both, by the board's clock", f"{_spread(section.whole_us)} ({whole})"))
     if section.repeats > 1:
         rows.append(("windows whose repetitions differ", words.count(section.unsteady)))

@@ -17,7 +17,6 @@ from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board, fits
 
 SCHEMA_VERSION = 1
-_NO_BOARD = "host"  # a process has no memories to fit into
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def compile_report(
         boards=tuple(
             _board_fit(board, *cores[board.core])
             for board in BOARDS.values()
-            if board.core in cores and board.core != _NO_BOARD
+            if board.core in cores and board.kind.has_limits
         ),
     )
 
@@ -172,11 +171,10 @@ def _for_each_core(
     compiled: Compiled, content: bytes, optimize: str
 ) -> dict[str, tuple[Compiled, CodeSize | None]]:
     """The model for the core asked for, and for each core that a known board has."""
-    names = dict.fromkeys((compiled.core.name, *(board.core for board in BOARDS.values())))
+    limited = (board.core for board in BOARDS.values() if board.kind.has_limits)
+    names = dict.fromkeys((compiled.core.name, *limited))
     found = {}
     for name in names:
-        if name == _NO_BOARD != compiled.core.name:
-            continue
         one = compiled
         if name != compiled.core.name:
             one = compile_model(content, replace(compiled.settings, core=name))
