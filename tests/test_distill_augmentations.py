@@ -206,6 +206,15 @@ def test_an_accelerometer_and_a_gyroscope_of_one_sensor_turn_alike_and_two_senso
     np.testing.assert_array_equal(after["envelope"][:, 0], np.tile([1, 2, 3], (200, 1)))
 
 
+def test_a_model_that_does_not_take_the_turned_input_is_left_alone():
+    """Oracle: the input that went in."""
+    for tables in ({"rotate-ring": 0.5}, {"rotate-axes": 0.5}):
+        augmenter = Augmenter(make_augmentations(tables), {}, 1, CHANNELS)
+        one = "imu" if "rotate-ring" in tables else "emg"
+        after, _ = augmenter({one: inputs()[one]}, np.zeros(N, int), np.ones(N, bool))
+        np.testing.assert_array_equal(after[one], inputs()[one])
+
+
 @pytest.mark.parametrize(
     ("names", "found"),
     [

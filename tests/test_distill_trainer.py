@@ -390,6 +390,15 @@ def test_a_mixed_window_counts_by_the_shares_of_both_its_labels():
     np.testing.assert_allclose(history.loss, [expected.mean()], rtol=1e-5)
 
 
+def test_what_an_augmentation_refuses_inside_the_step_is_told_as_itself():
+    """Oracle: the error's code and place, as outside of a graph."""
+    lost = Augmenting(1, make_augmentations({"shift": 0.1}), {})
+    settings = dataclasses.replace(SETTINGS, augmentation=lost)
+    with pytest.raises(KdEdgeError) as caught:
+        train(student(), windows(6), None, settings, name="s")
+    assert (caught.value.code, caught.value.where) == ("KD_RECIPE_VALUE", "augmentation.shift")
+
+
 def freeze_norms(model):
     """Batch normalisation answers in training as it does outside of it."""
     for layer in model.layers:

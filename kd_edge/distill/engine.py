@@ -77,6 +77,7 @@ class Engine:
         self._epoch = tf.function(
             self._trace_epoch,
             input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)],
+            autograph=False,  # it would hide the errors of losses and augmentations in its own
         )
 
     @property

@@ -31,7 +31,8 @@ class RotateAxes(Augmentation):
     deviation_rad: Annotated[float, Field(ge=0, le=1.6)]
 
     def change(self, inputs, draw: Draw):
-        vectors = {name: vectors_of(draw.channels.get(name, ())) for name in inputs}
+        # Of all inputs, also those that one model does not take.
+        vectors = {name: vectors_of(channels) for name, channels in draw.channels.items()}
         sensors = max((s + 1 for own in vectors.values() for s, _ in own), default=0)
         if sensors == 0:
             raise KdEdgeError(
@@ -42,13 +43,13 @@ class RotateAxes(Augmentation):
             )
         turns = _turns(self.deviation_rad * draw.normal(sensors, 3))
         return {
-            name: self._turned(x, turns, vectors[name], draw.channels.get(name, ()))
+            name: self._turned(x, turns, vectors[name], draw.channels[name])
+            if vectors.get(name)
+            else x
             for name, x in inputs.items()
         }
 
     def _turned(self, x, turns, vectors, channels):
-        if not vectors:
-            return x
         # Row a of vector v is channel vectors[v][1][a] of the input.
         places = np.zeros((len(vectors), 3, len(channels)), np.float32)
         for v, (_, indices) in enumerate(vectors):

@@ -32,7 +32,8 @@ class RotateRing(Augmentation):
     electrodes: Annotated[int, Field(ge=2)] | None = None
 
     def change(self, inputs, draw: Draw):
-        rings = {name: self._rings(name, draw.channels.get(name, ())) for name in inputs}
+        # Of all inputs, also those that one model does not take.
+        rings = {name: self._rings(name, channels) for name, channels in draw.channels.items()}
         most = max(map(len, rings.values()), default=0)
         if most == 0:
             raise KdEdgeError(
@@ -43,7 +44,7 @@ class RotateRing(Augmentation):
             )
         turn = self.largest * draw.uniform(most)
         return {
-            name: self._turned(x, turn, rings[name], draw.channels[name]) if rings[name] else x
+            name: self._turned(x, turn, rings[name], draw.channels[name]) if rings.get(name) else x
             for name, x in inputs.items()
         }
 
