@@ -96,12 +96,14 @@ def _refusal(message: str, tensor: str) -> KdEdgeError:
 
 
 def read_labels(settings: FirmwareSettings, ports: Ports) -> tuple[Label, ...]:
-    """The classes in the output's order.
+    """The classes in the output's order; none for a model that answers parts of an example.
 
     Raises:
         KdEdgeError KD_LABELS: their number is not the output's last dimension.
     """
     n_outputs = ports.output.shape[-1]
+    if ports.output.size != n_outputs and len(settings.labels) == n_outputs:
+        return ()  # the largest of its outputs is no class
     if settings.labels and len(settings.labels) != n_outputs:
         raise KdEdgeError(
             "KD_LABELS",

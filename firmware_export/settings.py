@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kd_edge.base.front_end import FrontEndConstants
 
 ARENA_ALIGNMENT = 16
+NO_LABEL = 0xFFFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +21,20 @@ class Golden:
     Attributes:
         inputs: one int8 array (n, ...) a model input, in the model's order.
         outputs: (n, ...) int8, from the TFLite Micro interpreter.
-        labels: n true classes, as indices into the labels.
+        labels: n true classes, as indices into the labels; NO_LABEL for an example whose parts,
+            such as pixels, have a class each.
     """
 
     inputs: tuple[np.ndarray, ...]
     outputs: np.ndarray
     labels: tuple[int, ...]
+
+    @staticmethod
+    def labels_of(truth: np.ndarray) -> tuple[int, ...]:
+        """Labels of (n,) classes, or of (n, ...) classes of an example's parts."""
+        if truth.ndim > 1:
+            return (NO_LABEL,) * len(truth)
+        return tuple(int(label) for label in truth)
 
 
 @dataclass(frozen=True, eq=False)

@@ -208,6 +208,8 @@ def _why_it_matters(
 
 def _check_classes(recordings: Sequence[RecordingInfo]) -> None:
     labels = {recording.label for recording in recordings}
+    if recordings and labels == {None}:
+        return  # parts of each have a class of their own
     if len(labels) < 2:
         raise KdEdgeError(
             "KD_ONE_CLASS",

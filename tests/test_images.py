@@ -20,7 +20,7 @@ from kd_edge.images import READERS
 from kd_edge.images.decoding import decode_mask, decode_pixels
 from kd_edge.images.fitting import fitted_mask, fitted_pixels, scaled
 
-SMALL = PixelInput("image", 2, 2, "grey", 0.0, 1.0, "stretch")
+SMALL = PixelInput(size=(2, 2), channels="grey", resize="stretch")
 
 
 def read(reader, path, **options):
@@ -129,7 +129,7 @@ def test_golden_pixels_of_resizing():
     """Oracle: by hand. Halving weighs each pixel by its distance from the target's middle, over
     two target pixels: 1 3 3 1 of 8 inside, and without what lies outside at the border."""
     row = np.array([[0, 80, 160, 240]], np.uint8)
-    halved = replace(SMALL, height=1)
+    halved = replace(SMALL, size=(1, 2))
     left = (3 * 0 + 3 * 80 + 1 * 160) / 7
     right = (1 * 80 + 3 * 160 + 3 * 240) / 7
     assert fitted_pixels(row, halved).ravel().tolist() == [round(left), round(right)]
@@ -149,14 +149,12 @@ def test_masks_keep_their_classes_and_padding_has_none(resize, expected):
 
 
 def test_padding_of_an_image_is_black_and_centred():
-    found = fitted_pixels(
-        np.full((2, 6), 90, np.uint8), replace(SMALL, height=6, width=6, resize="pad")
-    )
+    found = fitted_pixels(np.full((2, 6), 90, np.uint8), replace(SMALL, size=(6, 6), resize="pad"))
     assert found[..., 0].max(axis=1).tolist() == [0, 0, 90, 90, 0, 0]
 
 
 def test_the_range_is_a_line_through_black_and_white():
-    found = scaled(np.array([0, 51, 255], np.uint8), replace(SMALL, low=-1.0, high=1.0))
+    found = scaled(np.array([0, 51, 255], np.uint8), replace(SMALL, range=(-1.0, 1.0)))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [-1, -0.6, 1], atol=1e-6)
 
@@ -259,7 +257,7 @@ def test_an_image_without_mask_and_a_mask_without_image_are_named(tmp_path, miss
 
 def test_masks_that_do_not_fit_stop_with_the_images_name(tmp_path):
     found = read("image-masks", mask_folders(tmp_path, 2)).images
-    wanted = replace(SMALL, height=24, width=24)
+    wanted = replace(SMALL, size=(24, 24))
     short = code_of(image_examples, found, wanted, KINDS[:2])
     assert (short.code, short.where) == ("KD_LABELS", found[1].source)
     assert "holds 2" in short.message
@@ -320,7 +318,7 @@ def test_the_bundled_digits_are_scikit_learn_s():
 
 def test_examples_hold_pixels_truth_and_groups(tmp_path):
     found = read("image-folder", class_folders(tmp_path, 6)).images
-    examples = image_examples(found, replace(SMALL, height=24, width=24), ("square", "disc"))
+    examples = image_examples(found, replace(SMALL, size=(24, 24)), ("square", "disc"))
     images, _ = shapes(6)
     grey = np.asarray(PIL.Image.fromarray(images[0]).convert("L"), np.float32) / 255
     np.testing.assert_allclose(examples.inputs["image"][0, ..., 0], grey, atol=1e-7)
@@ -333,7 +331,7 @@ def test_examples_hold_pixels_truth_and_groups(tmp_path):
 def test_examples_with_masks_hold_a_class_a_pixel(tmp_path):
     found = read("image-masks", mask_folders(tmp_path, 3))
     examples = image_examples(
-        found.images, replace(SMALL, height=24, width=24, channels="rgb"), found.class_names
+        found.images, replace(SMALL, size=(24, 24), channels="rgb"), found.class_names
     )
     images, masks = shapes(3)
     np.testing.assert_array_equal(examples.truth, masks)

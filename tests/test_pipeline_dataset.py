@@ -170,7 +170,7 @@ def test_windows_are_neither_taken_nor_kept_without_a_store(folder, tmp_path):
 def test_a_reader_and_its_options_are_looked_up_without_reading(reader, options, words):
     table = recipe().dataset.model_copy(update={"reader": reader, "options": options})
     with pytest.raises(KdEdgeError) as caught:
-        check_reader(table)
+        check_reader(recipe().model_copy(update={"dataset": table}))
     assert words in caught.value.message
 
 

@@ -17,7 +17,7 @@ from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
 from kd_edge.signals.simulate import SignSettings
 
-SHIPPED = ("demo", "isl-alphabet", "seed-multi-expert", "seed-single", "watch")
+SHIPPED = ("demo", "digits", "isl-alphabet", "seed-multi-expert", "seed-single", "watch")
 # The public set that a recipe reads, in the folder of public sets.
 RECORDINGS = {"isl-alphabet": "isl_alphabet_myo"}
 

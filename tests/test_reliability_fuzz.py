@@ -125,7 +125,7 @@ def test_a_damaged_recipe_is_an_error_or_a_recipe_that_reads_back():
             with ends():
                 recipe = parse_recipe(content.decode("utf-8", "replace"))
                 assert parse_recipe(to_toml(recipe)) == recipe, seed
-                check_reader(recipe.dataset)
+                check_reader(recipe)
                 for name, settings in recipe.front_end.items():
                     design_stream(name, settings, channels=("a",), source_rate_hz=1111.11)
             accepted += 1

@@ -110,12 +110,13 @@ def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int
     from kd_edge.live.host import Host
     from kd_edge.live.session import Session
     from kd_edge.pipeline.boards.bundle_image import load_board_bundle
-    from kd_edge.pipeline.live_board import open_live
+    from kd_edge.pipeline.live_board import check_sensors, open_live
     from kd_edge.runtimes.registry import ORACLE
 
     bundle = None if bundle_path is None else load_board_bundle(bundle_path)
     host, known = None, {}
     if bundle is not None:
+        check_sensors(bundle)
         host = Host(bundle.model_path, bundle.manifest.front_end, runtime=runtime or ORACLE)
         known = {
             "classes": bundle.manifest.class_names,

@@ -15,7 +15,7 @@ from kd_edge.frontend import StreamFrontEnd
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Mean and scale of every channel of every input: y = (x - mean) * scale."""
+    """Mean and scale of the channels of inputs: y = (x - mean) * scale; other inputs stay."""
 
     mean: dict[str, tuple[float, ...]]
     scale: dict[str, tuple[float, ...]]
@@ -24,11 +24,13 @@ class Normaliser:
         """The windows, normalised."""
         return replace(
             windows,
-            inputs={
-                name: ((array - np.float32(self.mean[name])) * np.float32(self.scale[name]))
-                for name, array in windows.inputs.items()
-            },
+            inputs={name: self._normalised(name, array) for name, array in windows.inputs.items()},
         )
+
+    def _normalised(self, name: str, array: np.ndarray) -> np.ndarray:
+        if name not in self.mean:
+            return array
+        return (array - np.float32(self.mean[name])) * np.float32(self.scale[name])
 
 
 def fit_normaliser(
@@ -38,10 +40,12 @@ def fit_normaliser(
 
     Args:
         enabled: input -> (channels,) bool; a channel that is not keeps mean 0 and scale 1. None
-            enables every channel.
+            enables every channel. An input that it lacks is not normalised.
     """
     mean, scale = {}, {}
     for name, array in windows.inputs.items():
+        if enabled is not None and name not in enabled:
+            continue
         flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
         centre, deviation = flat.mean(axis=0), flat.std(axis=0)
         # A channel without variation (allowed by the recipe alone) is centred and left unscaled.

@@ -37,7 +37,7 @@ def image_examples(
     """
     inputs = np.empty((len(images), *wanted.shape), np.float32)
     masked = images[0].mask is not None
-    truth_shape = (wanted.height, wanted.width) if masked else ()
+    truth_shape = wanted.size if masked else ()
     truth = np.empty((len(images), *truth_shape), np.int16 if masked else np.int64)
     code = {name: index for index, name in enumerate(class_names)}
     for index, image in enumerate(images):
@@ -51,7 +51,7 @@ def image_examples(
         if progress:
             progress(index + 1)
     return Examples(
-        inputs={wanted.name: inputs},
+        inputs={wanted.input: inputs},
         truth=truth,
         groups=Groups.of(range(len(images)), [image.info() for image in images]),
         class_names=class_names,

@@ -46,8 +46,9 @@ def fitted_mask(mask: np.ndarray, wanted: PixelInput) -> np.ndarray:
 
 def scaled(pixels: np.ndarray, wanted: PixelInput) -> np.ndarray:
     """Pixels 0 to 255 as the numbers that the model sees, float32: low + pixel * step."""
-    step = np.float32((wanted.high - wanted.low) / 255)
-    return np.float32(wanted.low) + pixels.astype(np.float32) * step
+    low, high = wanted.range
+    step = np.float32((high - low) / 255)
+    return np.float32(low) + pixels.astype(np.float32) * step
 
 
 def _resized(picture: PIL.Image.Image, wanted: PixelInput, method, *, around: int):

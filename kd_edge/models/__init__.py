@@ -26,6 +26,8 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "tcn": "kd_edge.models.students:tcn",
         "ds-cnn": "kd_edge.models.students:ds_cnn",
         "conv-teacher": "kd_edge.models.teachers:conv_teacher",
+        "image-cnn": "kd_edge.models.images:image_cnn",
+        "unet": "kd_edge.models.images:unet",
     },
     home=__name__,
 )

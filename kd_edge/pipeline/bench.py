@@ -76,7 +76,7 @@ def bench(
             )
         dataset = recipe.dataset.model_copy(update={"reader": reader, "options": {}})
         recipe = recipe.model_copy(update={"dataset": dataset})
-        check_reader(dataset)
+        check_reader(recipe)
     if data is None:
         return _own_windows(folder, manifest, proof, command, watch)
     dataset = load_dataset(
@@ -146,11 +146,14 @@ def _other_recordings(
         findings=(),
         flash=(),
         samples=sample_windows(windows, manifest.front_end),
+        examples=manifest.examples,
     )
 
 
 def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:
     """The recipe with the channels that the models were built on, by name and in their order."""
+    if manifest.front_end is None:
+        return recipe
     front_end = dict(recipe.front_end)
     for stream in manifest.front_end.streams:
         settings = front_end[stream.name]
@@ -170,6 +173,8 @@ def check_front_end(
     Returns:
         a sentence for each modality whose unit could not be compared.
     """
+    if manifest.front_end is None:
+        return ()
     designs = {design.name: design for design in found_designs}
     unstated = []
     for built in manifest.front_end.streams:

@@ -135,6 +135,7 @@ def _build(context: Context) -> Built:
         flash=firmware.flash,
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
         folds=fold_results(context, students, answers),
+        examples=manifest.examples,
     )
     keep_raw_windows(context, manifest.front_end)
     write_report(out, report)
@@ -199,6 +200,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         versions=versions(),
         files={},
         task=context.recipe.task,
+        pixels=context.data.pixels,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, sha256_file, stays_inside, write_text
 from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.base.untrusted import load_arrays, parse_json, read_regular
 from kd_edge.examples import Examples, Groups, Normaliser
 from kd_edge.frontend import check_constants
@@ -78,7 +79,8 @@ class Manifest:
 
     Attributes:
         product: the student that ships. task: what its answers mean.
-        front_end: with the fitted normaliser.
+        front_end: from samples to windows, with the fitted normaliser; None for images.
+        pixels: how images become the model's input; None for recordings.
         learned: recordings of the training and validation parts.
         files: name below the folder -> SHA-256, for every file but this one.
     """
@@ -91,18 +93,33 @@ class Manifest:
     recipe_sha256: str
     class_names: tuple[str, ...]
     models: tuple[BundledModel, ...]
-    front_end: FrontEndConstants
+    front_end: FrontEndConstants | None
     learned: tuple[Learned, ...]
     versions: dict[str, str]
     files: dict[str, str]
     task: str = "classification"
+    pixels: PixelInput | None = None
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)
 
     @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one example of each input that models may take."""
+        if self.pixels is not None:
+            return {self.pixels.input: self.pixels.shape}
+        return {layout.name: tuple(layout.shape) for layout in self.front_end.inputs}
+
+    @property
+    def examples(self) -> str:
+        """What they are called: 'windows' or 'images'."""
+        return "windows" if self.pixels is None else "images"
+
+    @property
     def normaliser(self) -> Normaliser:
-        """The normaliser per model input, as the front end's streams state it."""
+        """The normaliser per model input, as the front end's streams state it; images have none."""
+        if self.front_end is None:
+            return Normaliser({}, {})
         streams = {stream.name: stream for stream in self.front_end.streams}
         mean, scale = {}, {}
         for layout in self.front_end.inputs:
@@ -218,7 +235,9 @@ def _check(manifest: Manifest) -> None:
     for name in manifest.files:
         if not stays_inside(name):
             raise ValueError(f"it names {name!r}, which is no file of the folder")
-    inputs = {layout.name for layout in manifest.front_end.inputs}
+    if (manifest.front_end is None) == (manifest.pixels is None):
+        raise ValueError("it describes neither or both of a front end and images")
+    inputs = set(manifest.input_shapes)
     for model in manifest.models:
         if not model.inputs or not inputs.issuperset(model.inputs):
             raise ValueError(f"the model {model.name!r} takes inputs that the front end lacks")
@@ -228,7 +247,8 @@ def _check(manifest: Manifest) -> None:
     classes = manifest.class_names
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ValueError("it has fewer than two classes, or two of one name")
-    check_constants(manifest.front_end)
+    if manifest.front_end is not None:
+        check_constants(manifest.front_end)
 
 
 def bundled_file(folder: Path, manifest: Manifest, name: str) -> Path:
@@ -351,12 +371,14 @@ def _groups(kept: dict[str, np.ndarray], index: int, names: list[str]) -> Groups
 def _check_windows(windows: Examples) -> None:
     """Refuse arrays that do not belong to one set of windows."""
     count, groups = len(windows), windows.groups
-    for array, names in (
-        (windows.truth, windows.class_names),
-        (groups.recording, groups.names),
+    # A part of an example, such as a pixel, may have no class.
+    lowest = 0 if windows.truth.ndim == 1 else NO_CLASS
+    for array, shape, low, names in (
+        (windows.truth, windows.truth.shape, lowest, windows.class_names),
+        (groups.recording, (count,), 0, groups.names),
     ):
-        fits = array.shape == (count,) and np.issubdtype(array.dtype, np.integer)
-        if not fits or (count and not 0 <= array.min() <= array.max() < len(names)):
+        fits = array.shape == shape and np.issubdtype(array.dtype, np.integer)
+        if not fits or (array.size and not low <= array.min() <= array.max() < len(names)):
             raise ValueError("an index of its windows names nothing")
     for names in (groups.subject, groups.session, groups.content):
         if names.shape != (count,) or names.dtype.kind != "U":
@@ -371,15 +393,17 @@ def _check_windows(windows: Examples) -> None:
 def _check_answers(stored: StoredWindows) -> None:
     for logits in stored.logits.values():
         for name, windows in stored.parts.items():
-            expected = (len(windows), len(windows.class_names))
+            expected = (*windows.truth.shape, len(windows.class_names))
             if logits[name].shape != expected or logits[name].dtype.kind != "f":
-                raise ValueError("it has not one answer a window and class")
+                raise ValueError("it has not one answer for each truth and class")
 
 
 def _check_fit(stored: StoredWindows, manifest: Manifest) -> None:
     if PARITY_PART not in stored.parts:
         raise ValueError("it has no parity windows")
-    shapes = {layout.name: tuple(layout.shape) for layout in manifest.front_end.inputs}
     for windows in stored.parts.values():
-        if windows.class_names != manifest.class_names or windows.input_shapes != shapes:
+        if (
+            windows.class_names != manifest.class_names
+            or windows.input_shapes != manifest.input_shapes
+        ):
             raise ValueError(f"its windows are not the ones that {MANIFEST_FILE} describes")

@@ -1,4 +1,4 @@
-"""Windows of a dataset, and how the store keeps them: recordings are read and filtered once."""
+"""Examples of a dataset, and how the store keeps them: recordings and images are read once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kd_edge.base.front_end import StreamConstants
+from kd_edge.base.pixels import PixelInput
 from kd_edge.examples import Examples, Groups
 from kd_edge.pipeline.store import Entry, entry_arrays, keep_arrays
 from kd_edge.signals.recording import RecordingInfo
@@ -22,12 +23,14 @@ class Dataset:
         designs: the front end of each modality that a model input takes.
         recordings: `examples.groups.recording` indexes them.
         key: digest of everything that the examples depend on.
+        pixels: how images were fitted; None for recordings.
     """
 
     examples: Examples
     designs: tuple[StreamConstants, ...]
     recordings: tuple[RecordingInfo, ...]
     key: str
+    pixels: PixelInput | None = None
 
 
 def to_entry(dataset: Dataset) -> tuple[Any, Callable[[Path], None]]:
@@ -39,6 +42,7 @@ def to_entry(dataset: Dataset) -> tuple[Any, Callable[[Path], None]]:
         "designs": [asdict(design) for design in dataset.designs],
         "recordings": [asdict(recording) for recording in dataset.recordings],
         "inputs": list(examples.inputs),
+        "pixels": dataset.pixels and asdict(dataset.pixels),
     }
     arrays = {f"input{i}": array for i, array in enumerate(examples.inputs.values())}
     arrays |= {"truth": examples.truth, "owners": examples.groups.recording}
@@ -60,4 +64,5 @@ def from_entry(entry: Entry) -> Dataset:
         class_names=tuple(meta["class_names"]),
         synthetic=any(r.synthetic for r in recordings),
     )
-    return Dataset(examples, designs, recordings, meta["key"])
+    pixels = TypeAdapter(PixelInput | None).validate_python(meta["pixels"])
+    return Dataset(examples, designs, recordings, meta["key"], pixels)

@@ -1,4 +1,4 @@
-"""From a recipe's dataset to windows: read, check, filter, cut, and keep for the next time."""
+"""From a recipe's dataset to examples: read, check, cut or fit, and keep for the next time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file
 from kd_edge.base.sources import code_digest
 from kd_edge.examples import cut_windows, used_modalities
+from kd_edge.examples.pictures import image_examples
+from kd_edge.images import READERS as IMAGE_READERS
+from kd_edge.images import Image
 from kd_edge.pipeline.cache import Dataset, from_entry, to_entry
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.store import Store
-from kd_edge.recipe import Dataset as DatasetTable
 from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
@@ -40,11 +42,11 @@ def load_dataset(
     class_names: tuple[str, ...] | None = None,
     progress: Callable[[str, int | None, int | None], None] | None = None,
 ) -> Dataset:
-    """Windows of the recipe's dataset, from the store where nothing that they depend on changed.
+    """Examples of the recipe's dataset, from the store if nothing that they depend on changed.
 
     Args:
         data: folder or file; None for readers that need none.
-        store: where windows are kept between runs; None: nowhere.
+        store: where examples are kept between runs; None: nowhere.
         class_names: the model's classes, where they are already fixed (a bench on other data).
         progress: called with (what, done, total).
 
@@ -56,15 +58,16 @@ def load_dataset(
         code_digest(__name__),
         _source_digest(recipe, data, tell),
         recipe.dataset.model_dump(mode="json", exclude={"path"}),
-        recipe.model_dump(mode="json", include={"front_end", "windows"}),
+        recipe.model_dump(mode="json", include={"front_end", "windows", "images"}),
         class_names,
     )
-    # Recordings are named by where they lie, which is no part of what they are.
+    # Recordings and images are named by where they lie, which is no part of what they are.
     place = key_of("windows", key, data and str(data.resolve()))
     with (store or Store(None)).at(place, "windows") as slot:
         found = slot.take(from_entry)
         if found is not None:
-            tell("windows from the cache", len(found.examples), len(found.examples))
+            what = "windows" if recipe.images is None else "images"
+            tell(f"{what} from the cache", len(found.examples), len(found.examples))
             return found
         dataset = _make(recipe, data, key, class_names, tell)
         slot.keep(*to_entry(dataset))
@@ -78,9 +81,9 @@ def _make(
     class_names: tuple[str, ...] | None,
     tell: Callable[[str, int | None, int | None], None],
 ) -> Dataset:
-    recordings, names = _of_classes(
-        _read(recipe.dataset, data, tell), recipe.dataset.classes, class_names
-    )
+    if recipe.images is not None:
+        return _of_images(recipe, data, key, class_names, tell)
+    recordings, names = _of_classes(_read(recipe, data, tell), recipe.dataset.classes, class_names)
     checks.check(
         recordings,
         allow_duplicates=recipe.dataset.allow_duplicates,
@@ -97,6 +100,36 @@ def _make(
     return Dataset(windows, designs, tuple(r.info() for r in recordings), key)
 
 
+def _of_images(
+    recipe: Recipe,
+    data: Path | None,
+    key: str,
+    class_names: tuple[str, ...] | None,
+    tell: Callable[[str, int | None, int | None], None],
+) -> Dataset:
+    tell("reading images", None, None)
+    found = _reader(recipe).read(data, **recipe.dataset.options)
+    images, wanted = found.images, recipe.dataset.classes
+    if images[0].mask is None:
+        images, names = _of_classes(images, wanted, class_names)
+    else:
+        names = class_names or wanted or found.class_names
+    if names is None:
+        raise KdEdgeError(
+            "KD_LABELS",
+            "the masks' classes have no names",
+            where="dataset.classes",
+            hint="name them there or in classes.txt: the first is value 0 of the masks",
+        )
+    examples = image_examples(
+        images,
+        recipe.images,
+        names,
+        progress=lambda done: tell("images", done, len(images)),
+    )
+    return Dataset(examples, (), tuple(image.info() for image in images), key, recipe.images)
+
+
 def read_recordings(
     recipe: Recipe,
     data: Path | None,
@@ -109,17 +142,18 @@ def read_recordings(
     Raises:
         KdEdgeError: whatever reading finds.
     """
-    recordings = _read(recipe.dataset, data, progress)
+    recordings = _read(recipe, data, progress)
     return _of_classes(recordings, recipe.dataset.classes, class_names)[0]
 
 
-def check_reader(dataset: DatasetTable) -> None:
+def check_reader(recipe: Recipe) -> None:
     """Look up the reader and its options without reading anything.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY: with the nearest names.
     """
-    read, n_given = _read_function(dataset.reader)
+    dataset = recipe.dataset
+    read, n_given = _read_function(recipe)
     known = [
         name
         for name, parameter in inspect.signature(read).parameters.items()
@@ -135,34 +169,47 @@ def check_reader(dataset: DatasetTable) -> None:
             )
 
 
-def _read_function(name: str) -> tuple[Callable, int]:
+def _read_function(recipe: Recipe) -> tuple[Callable, int]:
     """What takes the options of a reader, and how many arguments stand before them."""
-    if name == "synthetic":
+    if recipe.images is None and recipe.dataset.reader == "synthetic":
         from kd_edge.signals.simulate import SignSettings
 
         return SignSettings, 0
-    return _reader(name).read, 1
+    return _reader(recipe).read, 1
 
 
 def _read(
-    dataset: DatasetTable,
+    recipe: Recipe,
     data: Path | None,
     tell: Callable[[str, int | None, int | None], None],
 ) -> list[Recording]:
-    check_reader(dataset)
+    check_reader(recipe)
+    dataset = recipe.dataset
     if dataset.reader == "synthetic":
         from kd_edge.signals.simulate import SignSettings, simulate
 
         settings = SignSettings(**dataset.options)
         return simulate(settings, progress=lambda d, n: tell("simulating signs", d, n))
     tell("reading recordings", None, None)
-    return _reader(dataset.reader).read(data, **dataset.options)
+    return _reader(recipe).read(data, **dataset.options)
 
 
-def _reader(name: str) -> Reader:
-    if name in READERS:
-        return READERS[name]
-    known = [*READERS, "synthetic"]
+def _reader(recipe: Recipe) -> Reader:
+    name = recipe.dataset.reader
+    mine, others = (IMAGE_READERS, READERS) if recipe.images else (READERS, IMAGE_READERS)
+    if name in mine:
+        return mine[name]
+    known = [*mine] if recipe.images else [*mine, "synthetic"]
+    if name in others or name == "synthetic":
+        what, tables = ("images", "[images]") if others is IMAGE_READERS else (
+            "recordings", "[front_end.*] and [windows]"
+        )  # fmt: skip
+        raise KdEdgeError(
+            "KD_RECIPE_KEY",
+            f"the reader '{name}' reads {what}, for which a recipe has {tables}",
+            where="dataset.reader",
+            hint=f"readers for the tables of this recipe: {', '.join(known)}",
+        )
     raise KdEdgeError(
         "KD_UNKNOWN_NAME",
         f"no reader is called '{name}'{nearest(name, known)}",
@@ -172,8 +219,8 @@ def _reader(name: str) -> Reader:
 
 
 def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
-    """What the recordings depend on: every file's bytes, or the settings of a generator."""
-    if recipe.dataset.reader == "synthetic":
+    """What recordings or images depend on: every file's bytes, or the settings of a generator."""
+    if recipe.images is None and recipe.dataset.reader == "synthetic":
         if data is not None:
             raise KdEdgeError(
                 "KD_USAGE",
@@ -183,13 +230,13 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
             )
         return "synthetic"
     if data is None:
-        data = _installed_data(_reader(recipe.dataset.reader))
+        data = _installed_data(_reader(recipe))
     if not data.exists():
         raise KdEdgeError(
             "KD_NO_FILE",
             f"no such file or folder: {data}",
             where="dataset.path or --data",
-            hint="name the folder of recordings with --data",
+            hint="name the folder of recordings or images with --data",
         )
     tell("reading files", None, None)
     files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
@@ -211,10 +258,10 @@ def _installed_data(reader: Reader) -> Path:
 
 
 def _of_classes(
-    recordings: Sequence[Recording],
+    recordings: Sequence[Recording] | Sequence[Image],
     wanted: tuple[str, ...] | None,
     fixed: tuple[str, ...] | None,
-) -> tuple[list[Recording], tuple[str, ...]]:
+) -> tuple[list, tuple[str, ...]]:
     """The recordings to use and the classes in the model's output order.
 
     `wanted` are the recipe's: others are left out. `fixed` are a bundle's: of what is left,

@@ -66,7 +66,7 @@ def export_firmware(
     folder = own_path(context.out, FIRMWARE_FOLDER)
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
     shutil.rmtree(folder, ignore_errors=True)
-    if not manifest.front_end.causal:
+    if manifest.front_end is not None and not manifest.front_end.causal:
         return Firmware(
             caveats=(
                 "The front end is not causal (causal = false): it cannot run on a board, so no "
@@ -84,7 +84,7 @@ def export_firmware(
         arena_bytes=arena.smallest_bytes or arena.used_bytes,
         arena_how=f"{arena.how} ABI: {arena.abi}.",
         front_end=manifest.front_end,
-        golden=Golden(golden.inputs, golden.outputs, tuple(int(v) for v in golden.labels)),
+        golden=Golden(golden.inputs, golden.outputs, Golden.labels_of(golden.labels)),
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
         golden_count=context.recipe.firmware.golden_vectors,
@@ -134,7 +134,8 @@ def _compared(
 ) -> Firmware:
     read = read_tflite(int8)
     scale = read.tensors[read.outputs[0]].scales[0]
-    expected = settings.golden.outputs.reshape(len(settings.golden.labels), -1)[: len(answers)]
+    expected = settings.golden.outputs[: len(answers)]
+    answers = answers.reshape(expected.shape)
     parity = compare_forms(
         scale * answers.astype(np.float64),
         scale * expected.astype(np.float64),
@@ -144,7 +145,7 @@ def _compared(
         step=scale,
     )
     parity = replace(parity, kind="engines", model=model, note=_HOW)
-    wrong = int((answers != expected).any(axis=1).sum())
+    wrong = int((answers != expected).reshape(len(answers), -1).any(axis=1).sum())
     if wrong == 0:
         return Firmware(parity=(parity,))
     failure = KdEdgeError(

@@ -82,6 +82,21 @@ def _boot(
     return boot(stack, bundle, board, tell=tell, stream=stream, replay=bundle.raw)
 
 
+def check_sensors(bundle: BoardBundle) -> None:
+    """Refuse a bundle of images, which no board streams.
+
+    Raises:
+        KdEdgeError KD_USAGE.
+    """
+    if bundle.manifest.front_end is None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "live shows what sensors stream, and this bundle takes images",
+            where=str(bundle.folder),
+            hint="`kd-edge eval` sends a bundle's images to a board",
+        )
+
+
 def _usual_hop_s(bundle: BoardBundle) -> float:
     samples = raw_samples(bundle.front_end)
     longest = max(samples[s.name] / s.source_rate_hz for s in bundle.front_end.streams)

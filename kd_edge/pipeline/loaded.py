@@ -110,6 +110,13 @@ def load(folder: str | Path) -> LoadedBundle:
     """
     folder = Path(folder)
     manifest = load_manifest(folder)
+    if manifest.front_end is None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "the bundle takes images, and only bundles of recordings answer in Python",
+            where=str(folder),
+            hint="`kd-edge bench` measures it; its .tflite files run in LiteRT",
+        )
     int8 = manifest.model(manifest.product).format(SHIPPED)
     if int8 is None:
         raise KdEdgeError(

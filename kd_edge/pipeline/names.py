@@ -27,7 +27,7 @@ def check_names(recipe: Recipe) -> None:
             KD_RECIPE_VALUE: an option of the loss or of an augmentation is missing or out of range,
             KD_MISSING_PACKAGE: no build extra.
     """
-    check_reader(recipe.dataset)
+    check_reader(recipe)
     check_packages()
     from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
@@ -45,6 +45,13 @@ def check_names(recipe: Recipe) -> None:
     CORES.find(recipe.firmware.core, where="firmware.core")
     for name in recipe.proof.baselines:
         BASELINES.find(name, where="proof.baselines")
+    if recipe.images is not None and recipe.proof.baselines:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            "baselines look at features of sensor windows, and this recipe reads images",
+            where="proof.baselines",
+            hint="leave it out; a second student with distill = false is a yardstick",
+        )
     if recipe.distillation is None:
         return
     _check_loss(recipe.distillation)
@@ -65,12 +72,16 @@ def check_networks(context: Context) -> None:
         [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
         len(windows.class_names),
+        windows.truth.shape[1:],
+        recipe.task,
         [recipe.teachers_of(model) for model in models],
         recipe.distillation and recipe.distillation.model_dump(mode="json"),
     )
 
     def make() -> None:
         networks = {m.name: _build(m, windows.only(recipe.inputs_of(m))) for m in models}
+        for name, network in networks.items():
+            _check_task(recipe, name, network, windows)
         for model in models:
             _check_layers(recipe, model.name, recipe.teachers_of(model), networks)
 
@@ -94,6 +105,16 @@ def _build(model: Model, windows: Examples) -> keras.Model:
             error.message,
             where=f"the model '{model.name}'" + (f", {error.where}" if error.where else ""),
             hint=error.hint,
+        ) from error
+
+
+def _check_task(recipe: Recipe, name: str, network: keras.Model, windows: Examples) -> None:
+    """Make sure that the model's outputs and the data's truth are the task's."""
+    try:
+        find_task(recipe.task).check(network.output_shape, windows.truth, len(windows.class_names))
+    except KdEdgeError as error:
+        raise KdEdgeError(
+            error.code, error.message, where=f"the model '{name}'", hint=error.hint
         ) from error
 
 

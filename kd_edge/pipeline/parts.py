@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.examples import (
     Examples,
     FoldExamples,
@@ -28,29 +29,38 @@ class FoldWindows(FoldExamples):
     """One fold's windows with the front end that a board needs for them.
 
     Attributes:
+        front_end: None for images, which `pixels` describes.
         key: digest of everything that they depend on.
     """
 
     fold: Fold
-    front_end: FrontEndConstants
+    front_end: FrontEndConstants | None
     key: str
+    pixels: PixelInput | None = None
 
     @property
     def input_rates_hz(self) -> dict[str, float]:
-        """Samples a second of each model input."""
+        """Samples a second of each model input that has a time axis."""
+        if self.front_end is None:
+            return {}
         rates = {stream.name: stream.rate_hz for stream in self.front_end.streams}
         return {i.name: rates[i.streams[0]] for i in self.front_end.inputs}
 
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     """Cut a dataset's windows into a fold's parts and normalise them by the training part."""
-    normalised = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
+    normalised, front_end = {}, None  # images are scaled when they are read
+    if dataset.pixels is None:
+        normalised = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
     parts = fold_examples(dataset.examples, fold, normalised)
+    if dataset.pixels is None:
+        front_end = front_end_constants(dataset.designs, parts.normaliser, recipe.windows)
     return FoldWindows(
         **vars(parts),
         fold=fold,
-        front_end=front_end_constants(dataset.designs, parts.normaliser, recipe.windows),
+        front_end=front_end,
         key=key_of(dataset.key, *(indices_sha256(part.indices) for part in fold.parts)),
+        pixels=dataset.pixels,
     )
 
 
@@ -72,6 +82,9 @@ def describe_part(part: SplitPart, windows: Examples, recordings: Sequence[Recor
 
 
 def class_counts(windows: Examples) -> dict[str, int]:
-    """Windows of each class, every class named."""
-    counts = np.bincount(windows.truth, minlength=len(windows.class_names))
+    """Examples of each class, every class named; of masks, examples that hold the class."""
+    n_classes = len(windows.class_names)
+    counts = np.zeros(n_classes, np.int64)
+    for truth in windows.truth:
+        counts[np.unique(truth[truth != NO_CLASS])] += 1
     return {name: int(n) for name, n in zip(windows.class_names, counts, strict=True)}

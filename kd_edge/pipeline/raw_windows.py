@@ -24,12 +24,14 @@ RAW_FILE = "raw.npz"
 _PREFIX = "counts/"
 
 
-def keep_raw_windows(context: Context, front_end: FrontEndConstants) -> None:
+def keep_raw_windows(context: Context, front_end: FrontEndConstants | None) -> None:
     """Write raw.npz: stream -> (n, samples, channels) int16, in the order of the golden vectors.
 
-    Nothing is written where a board could not use it: a front end that is not causal, or a sensor
-    whose units a count are unknown.
+    Nothing is written where a board could not use it: images, a front end that is not causal, or a
+    sensor whose units a count are unknown.
     """
+    if front_end is None:
+        return
     if not front_end.causal or any(stream.lsb is None for stream in front_end.streams):
         return
     wanted = context.recipe.firmware.golden_vectors

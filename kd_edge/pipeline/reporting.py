@@ -67,9 +67,11 @@ def provenance(command: str, recipe_sha256: str) -> Provenance:
 
 
 def sample_windows(
-    windows: Examples, front_end: FrontEndConstants, *, count: int = 3
+    windows: Examples, front_end: FrontEndConstants | None, *, count: int = 3
 ) -> tuple[SampleWindow, ...]:
-    """The first window of each of a few classes, for the eye."""
+    """The first window of each of a few classes, for the eye; images have none."""
+    if front_end is None:
+        return ()
     streams = {stream.name: stream for stream in front_end.streams}
     samples = []
     firsts = {int(label): index for index, label in reversed(list(enumerate(windows.truth)))}

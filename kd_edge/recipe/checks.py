@@ -11,9 +11,33 @@ if TYPE_CHECKING:
     from kd_edge.recipe.tables import Recipe
 
 
+# Keys of recordings, and what says the like of images.
+_OF_IMAGES = {
+    "front_end": "images.channels, images.range",
+    "windows": "images.size, images.input",
+}
+
+
+def check_source(recipe: Recipe) -> None:
+    """A recipe reads recordings, or it reads images."""
+    tables = {"front_end": recipe.front_end, "windows": recipe.windows}
+    for name, table in tables.items():
+        if recipe.images is not None and table:
+            raise MisfitError(
+                name,
+                f"it belongs to recordings, and [images] says that this recipe reads images; the "
+                f"nearest keys are {_OF_IMAGES[name]}",
+            )
+        if recipe.images is None and not table:
+            raise MisfitError(
+                name, "a recipe of recordings needs it; a recipe of images has [images] instead"
+            )
+
+
 def check_inputs(recipe: Recipe) -> None:
     """Inputs take modalities that the front end makes, and models take inputs that there are."""
-    for name, modalities in recipe.windows.inputs.items():
+    windows = {} if recipe.windows is None else recipe.windows.inputs
+    for name, modalities in windows.items():
         for modality in modalities:
             if modality not in recipe.front_end:
                 known = ", ".join(recipe.front_end)
@@ -23,10 +47,11 @@ def check_inputs(recipe: Recipe) -> None:
                 )
     for model in (*recipe.teachers, *recipe.students):
         for name in model.inputs or ():
-            if name not in recipe.windows.inputs:
+            if name not in recipe.inputs:
+                table = "windows.inputs" if recipe.images is None else "images.input"
                 raise ValueError(
-                    f"model '{model.name}' takes input '{name}', but windows.inputs has "
-                    f"{', '.join(recipe.windows.inputs)}{nearest(name, recipe.windows.inputs)}"
+                    f"model '{model.name}' takes input '{name}', but {table} has "
+                    f"{', '.join(recipe.inputs)}{nearest(name, recipe.inputs)}"
                 )
 
 

@@ -24,10 +24,11 @@ from pydantic import (
 
 from kd_edge.base.files import sha256_text
 from kd_edge.base.formats import FORMATS, default_formats
+from kd_edge.base.pixels import PixelInput
 from kd_edge.base.settings import Name
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
-from kd_edge.recipe.checks import check_inputs, check_models
+from kd_edge.recipe.checks import check_inputs, check_models, check_source
 from kd_edge.splits import Split
 
 FormatName = Annotated[str, AfterValidator(FORMATS.known)]
@@ -54,13 +55,15 @@ class _Table(BaseModel):
 
 
 class Dataset(_Table):
-    """Where recordings come from.
+    """Where recordings or images come from.
 
-    reader: a name in `kd_edge.signals.READERS`, or 'synthetic'.
+    reader: a name in `kd_edge.signals.READERS`, or 'synthetic'; with [images] a name in
+        `kd_edge.images.READERS`.
     path: folder or file; `--data` overrides it. Relative to the recipe's folder.
     options: passed to the reader; for 'synthetic' the settings of `SignSettings`.
-    classes: labels to keep, in the model's output order; all, sorted, where absent.
-    allow_duplicates: go on although identical recordings lie on both sides of a split.
+    classes: labels to keep, in the model's output order; all, sorted, where absent. Of images with
+        masks: the names of the masks' values 0, 1, ….
+    allow_duplicates: go on although identical recordings or images lie on both sides of a split.
     allow_stuck: go on although a channel holds one value throughout a recording.
     """
 
@@ -202,6 +205,8 @@ class Firmware(_Table):
 class Recipe(_Table):
     """Everything that `kd-edge build` is asked to do.
 
+    A recipe of recordings has `front_end` and `windows`, a recipe of images has `images`.
+
     form: 'quick' where the recipe's [quick] table has been laid over it; for `load_recipe` to set.
     """
 
@@ -211,8 +216,9 @@ class Recipe(_Table):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     task: str = "classification"
     dataset: Dataset
-    front_end: Annotated[dict[str, StreamFrontEnd], Field(min_length=1)]
-    windows: Windowing
+    front_end: dict[str, StreamFrontEnd] = {}
+    windows: Windowing | None = None
+    images: PixelInput | None = None
     split: Split
     augmentation: Augmentation | None = None
     teachers: tuple[Model, ...] = ()
@@ -224,6 +230,7 @@ class Recipe(_Table):
 
     @model_validator(mode="after")
     def _holds_together(self):
+        check_source(self)
         check_inputs(self)
         check_models(self)
         return self
@@ -243,9 +250,14 @@ class Recipe(_Table):
         dataset = self.dataset.model_copy(update={"path": path})
         return self.model_copy(update={"dataset": dataset})
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every model input that windows or images give."""
+        return tuple(self.windows.inputs) if self.images is None else (self.images.input,)
+
     def inputs_of(self, model: Model) -> tuple[str, ...]:
-        """The window inputs that a model takes, in its order."""
-        return model.inputs or tuple(self.windows.inputs)
+        """The inputs that a model takes, in its order."""
+        return model.inputs or self.inputs
 
     def teachers_of(self, model: Model) -> tuple[str, ...]:
         """Names of the models that a model learns from, () for one that has the labels alone."""

@@ -66,7 +66,8 @@ def sentence(section: BoardSection) -> str:
 def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
     """Name and value of every figure, in the order of interest."""
     rows = [
-        (f"accuracy, {name}", words.accuracy(figure)) for name, figure in section.accuracy.items()
+        (f"{figure.called}, {name}", words.accuracy(figure))
+        for name, figure in section.accuracy.items()
     ]
     rows += [
         (

@@ -229,6 +229,13 @@ def _raw(
 def _check_raw(bundle: BoardBundle, hello: Hello, *, own: bool) -> None:
     if hello.raw_bytes and (bundle.raw or not own):
         return
+    if bundle.manifest.front_end is None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "raw windows are of sensors, and this bundle takes images",
+            where="--windows raw",
+            hint="send --windows int8",
+        )
     what = "the bundle has no raw windows" if hello.raw_bytes else "the board has no front end"
     raise KdEdgeError(
         "KD_COUNTS",

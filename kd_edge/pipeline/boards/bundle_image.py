@@ -13,7 +13,7 @@ from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import Image
 from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
-from firmware_export.settings import FirmwareSettings, Golden
+from firmware_export.settings import NO_LABEL, FirmwareSettings, Golden
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import SHIPPED
 from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
@@ -57,6 +57,8 @@ class BoardBundle:
     def front_end(self) -> FrontEndConstants | None:
         """The front end that a board can run: causal, with known units a count."""
         front_end = self.manifest.front_end
+        if front_end is None:
+            return None
         known = all(stream.lsb is not None for stream in front_end.streams)
         return front_end if front_end.causal and known else None
 
@@ -79,7 +81,7 @@ def load_board_bundle(folder: Path) -> BoardBundle:
         )
     golden = _read(folder / GOLDEN_FILE, lambda path: _golden(load_arrays(path), model, manifest))
     raw = ()
-    if RAW_FILE in manifest.files:
+    if RAW_FILE in manifest.files and manifest.front_end is not None:
         raw = _read(folder / RAW_FILE, lambda path: _raw_windows(path, manifest))
     path = bundled_file(folder, manifest, int8.file)
     return BoardBundle(folder, manifest, path, manifest.files[int8.file], golden, raw)
@@ -96,12 +98,13 @@ def _golden(arrays: dict[str, np.ndarray], model: BundledModel, manifest: Manife
     golden = Golden(
         tuple(arrays[f"int8_inputs/{name}"] for name in model.inputs),
         arrays["int8_outputs"],
-        tuple(int(label) for label in arrays["labels"]),
+        Golden.labels_of(arrays["labels"]),
     )
     rows = (*golden.inputs, golden.outputs)
     if any(a.dtype != np.int8 or len(a) != len(golden.labels) for a in rows):
         raise ValueError("its arrays are not one int8 row a label")
-    if not golden.labels or not all(0 <= i < len(manifest.class_names) for i in golden.labels):
+    classes = range(len(manifest.class_names))
+    if not golden.labels or not all(i in classes or i == NO_LABEL for i in golden.labels):
         raise ValueError("its labels are none of the classes")
     return golden
 

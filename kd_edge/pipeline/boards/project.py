@@ -112,7 +112,9 @@ def _hop_s(bundle: BoardBundle, request: ProjectRequest) -> float:
 
 def _notes(bundle: BoardBundle, request: ProjectRequest, sensors: str) -> tuple[str, ...]:
     notes = []
-    if bundle.front_end is None:
+    if bundle.manifest.front_end is None:
+        notes.append("the board takes int8 images: what fits and quantises them is the sender's")
+    elif bundle.front_end is None:
         notes.append(
             "the board takes int8 windows only: the front end is not causal, or the recordings do "
             "not say what a count of each sensor is"
