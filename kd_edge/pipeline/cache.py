@@ -10,7 +10,7 @@ from typing import Any
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.base.pixels import PixelInput
 from kd_edge.examples import Examples, Groups
-from kd_edge.pipeline.store import Entry, entry_arrays, keep_arrays
+from kd_edge.pipeline.entries import Entry, entry_arrays, keep_arrays
 from kd_edge.signals.recording import RecordingInfo
 
 

@@ -25,7 +25,8 @@ from kd_edge.base.files import (
 )
 from kd_edge.base.sources import code_digest
 from kd_edge.base.untrusted import read_json
-from kd_edge.pipeline.store import Entry, Store, copy_in, entry_arrays, keep_arrays
+from kd_edge.pipeline.entries import Entry, copy_in, entry_arrays, keep_arrays
+from kd_edge.pipeline.store import Store
 
 STATE_FILE = ".stages.json"
 

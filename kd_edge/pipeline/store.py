@@ -13,41 +13,28 @@ the folder is written or deleted, and no link below it is followed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 import re
-import shutil
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import platformdirs
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.files import atomic_path, sha256_text
-from kd_edge.base.untrusted import load_arrays, open_regular, read_json
+from kd_edge.pipeline.entries import Entry, delete_entry, entry_bytes, read_entry, write_entry
 from kd_edge.pipeline.lock import BusyError, ForeignError, held
 
 # Of all entries together, unless the variable says otherwise; docs/cache.md has both.
 MOST_GB = 10.0
 VARIABLE = "KD_EDGE_CACHE_GB"
 
-ENTRY_FILE = "entry.json"
-_ARRAYS = "0.npz"
 _LOCKS = "locks"
 _ROOM = "room"
 _KEY = re.compile(r"[0-9a-f]{64}")
 # An entry's folder, and one that is being written or that a crash has left so.
 _FOLDER = re.compile(r"(\.writing-)?([0-9a-f]{64})")
-_FILE = re.compile(r"[0-9]{1,4}(\.[A-Za-z0-9]{1,16})*|entry\.json")
-# A file takes whole blocks of a disk, and a small entry's are what counts.
-_BLOCK_BYTES = 4096
-_COPIED_BYTES = 1 << 20
 
 T = TypeVar("T")
 
@@ -76,48 +63,6 @@ def most_bytes() -> int:
             hint=f"set it to a number such as 20, or unset it for {MOST_GB:g} GB",
         )
     return round(size * 1e9)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a store, while nobody else can change it.
-
-    Attributes:
-        value: what JSON gave back.
-        files: name below `folder` -> SHA-256 that its content had when it was written.
-    """
-
-    value: Any
-    folder: Path
-    files: Mapping[str, str]
-
-    def path(self, name: str) -> Path:
-        """A file of the entry.
-
-        Raises:
-            OSError, ValueError: its content is not the one that was written.
-        """
-        with open_regular(self.folder / name, follow=False) as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != self.files[name]:
-                raise ValueError(f"{name} was altered")
-        return self.folder / name
-
-    def copy(self, name: str, target: Path) -> None:
-        """Write a file's content to a place of its own, or nothing.
-
-        Raises:
-            OSError, ValueError: the content is not the one that was written.
-            KdEdgeError KD_OUTPUT: the place cannot be written.
-        """
-        digest = hashlib.sha256()
-        source = open_regular(self.folder / name, follow=False)
-        with source, atomic_path(target) as temporary:
-            with open(temporary, "wb") as stream:
-                while piece := source.read(_COPIED_BYTES):
-                    digest.update(piece)
-                    stream.write(piece)
-            if digest.hexdigest() != self.files[name]:
-                raise ValueError(f"{name} was altered")
 
 
 class Store:
@@ -182,21 +127,21 @@ class Store:
         """As `Slot.keep`, for whoever holds the place of `key`."""
         temporary = self._folder / f".writing-{key}"
         try:
-            _delete(temporary)
+            delete_entry(temporary)
             temporary.mkdir()
             try:
                 if fill is not None:
                     fill(temporary)
-                _write_entry(temporary, key, value)
+                write_entry(temporary, key, value)
                 self._move_in(temporary, key)
             finally:
-                _delete(temporary)
+                delete_entry(temporary)
         except (OSError, ForeignError) as error:
             self._say_once(f"cannot keep work in the cache {self._folder}: {_reason(error)}")
 
     def _move_in(self, temporary: Path, key: str) -> None:
         """Make room and move a whole entry into place, one process at a time."""
-        size = _size(temporary)
+        size = entry_bytes(temporary)
         if size > self._most_bytes:
             self._say_once(
                 f"work of {size / 1e9:.1f} GB is not kept: the cache may hold "
@@ -204,7 +149,7 @@ class Store:
             )
             return
         with held(self._folder / _LOCKS / _ROOM, wait=lambda holder: None):
-            _delete(self._folder / key)
+            delete_entry(self._folder / key)
             others = [e for e in self._entries() if e[2].name.removeprefix(".writing-") != key]
             left = sum(other[1] for other in others) + size
             for _, other_size, place in sorted(others):
@@ -221,7 +166,7 @@ class Store:
         for place in self._folder.iterdir():
             if _FOLDER.fullmatch(place.name):
                 with contextlib.suppress(OSError):  # another process deletes as well
-                    found.append((place.lstat().st_mtime_ns, _size(place), place))
+                    found.append((place.lstat().st_mtime_ns, entry_bytes(place), place))
         return found
 
     def _drop(self, place: Path) -> bool:
@@ -229,7 +174,7 @@ class Store:
         key = _FOLDER.fullmatch(place.name)[2]
         try:
             with held(self._folder / _LOCKS / key):
-                _delete(place)
+                delete_entry(place)
         except (OSError, BusyError, ForeignError):
             pass
         return not os.path.lexists(place)
@@ -287,10 +232,10 @@ class Slot(NoSlot):
         if not os.path.lexists(place):
             return None
         try:
-            found = read(_read_entry(place, self._key))
+            found = read(read_entry(place, self._key))
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             with contextlib.suppress(OSError):
-                _delete(place)
+                delete_entry(place)
             return None
         with contextlib.suppress(OSError):
             os.utime(place)  # used now: what was used longest ago is deleted first
@@ -305,85 +250,6 @@ class Slot(NoSlot):
                 suffix, as '0.keras'.
         """
         self._store.keep(self._key, value, fill)
-
-
-def keep_arrays(arrays: Mapping[str, np.ndarray]) -> Callable[[Path], None]:
-    """What `Slot.keep` calls to keep arrays, uncompressed; `entry_arrays` gives them back."""
-
-    def fill(folder: Path) -> None:
-        # An array may have any name, that of an argument of `np.savez` too.
-        with zipfile.ZipFile(folder / _ARRAYS, "w") as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
-
-    return fill
-
-
-def entry_arrays(entry: Entry) -> dict[str, np.ndarray]:
-    """The arrays of an entry. Raises as `Slot.take` allows: it has none."""
-    return load_arrays(entry.path(_ARRAYS), most_bytes=None)
-
-
-def copy_in(source: Path, folder: Path, name: str) -> None:
-    """A file's content as an entry's file, for what `Slot.keep` calls."""
-    shutil.copyfile(source, folder / name)
-
-
-def _write_entry(folder: Path, key: str, value: Any) -> None:
-    files = {}
-    for place in sorted(folder.iterdir()):
-        if not _FILE.fullmatch(place.name):
-            raise ValueError(f"{place.name} is no name for an entry's file")
-        with open_regular(place, follow=False) as stream:
-            files[place.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    # As it will be read back, so that its digest is the same then.
-    entry = json.loads(json.dumps({"key": key, "files": files, "value": value}))
-    text = json.dumps(entry | {"sha256": _digest(entry)})
-    (folder / ENTRY_FILE).write_text(text, encoding="utf-8")
-
-
-def _read_entry(place: Path, key: str) -> Entry:
-    """An entry, without a look into its files. Raises OSError, ValueError, KeyError, TypeError."""
-    if place.is_symlink() or not place.is_dir():
-        raise ValueError(f"{place.name} is not a folder")
-    entry = read_json(place / ENTRY_FILE, follow=False)
-    claimed = isinstance(entry, dict) and entry.pop("sha256")
-    if not claimed or entry["key"] != key or claimed != _digest(entry):
-        raise ValueError(f"{place.name} was altered")
-    names = {found.name for found in place.iterdir()} - {ENTRY_FILE}
-    if names != set(entry["files"]) or not all(map(_FILE.fullmatch, names)):
-        raise ValueError(f"{place.name} holds other files")
-    return Entry(entry["value"], place, entry["files"])
-
-
-def _digest(entry: Mapping[str, Any]) -> str:
-    return sha256_text(json.dumps(entry, sort_keys=True))
-
-
-def _size(place: Path) -> int:
-    """Bytes that an entry takes on the disk; links count as nothing."""
-    if place.is_symlink() or not place.is_dir():
-        return 0
-    sizes = [file.lstat().st_size for file in place.iterdir()]
-    return sum(-(-size // _BLOCK_BYTES) * _BLOCK_BYTES for size in sizes)
-
-
-def _delete(place: Path) -> None:
-    """Delete an entry's folder with what we name so; a link itself, and nothing that it points to.
-
-    Raises:
-        OSError: it holds something else, or may not be deleted.
-    """
-    if place.is_symlink() or place.is_file():
-        place.unlink(missing_ok=True)
-        return
-    if not place.is_dir():
-        return
-    for file in place.iterdir():
-        if _FILE.fullmatch(file.name) and (file.is_symlink() or not file.is_dir()):
-            file.unlink(missing_ok=True)
-    place.rmdir()
 
 
 def _reason(error: Exception) -> str:
