@@ -266,6 +266,50 @@ def test_losses_of_layers_are_means_over_the_teachers_and_train_their_own_parts(
         assert shapes == ([(6, 7), (9, 7)] if name == "crd" else [])
 
 
+IN_A_STEP = {
+    "dkd": {"temperature": 2.0, "target_weight": 1.0, "other_weight": 4.0},
+    "dist": {"temperature": 2.0, "example_weight": 1.0, "class_weight": 1.0},
+    "standardised": {"temperature": {"start": 4.0, "end": 1.0, "epochs": 3}},
+    "attention": {},
+    "rkd": {"distance_weight": 1.0, "angle_weight": 2.0},
+    "crd": {"dimension": 3, "temperature": 0.1},
+    "labels": {"smoothing": 0.1},
+}
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+@pytest.mark.parametrize("name", IN_A_STEP)
+def test_losses_work_in_a_graph_that_does_not_know_how_large_its_batches_are(name, task):
+    """Oracle: the values outside of the graph; gradients are finite."""
+    layers = {"student_layer": "a", "teacher_layer": "b"}
+    takes_layers = name in ("attention", "rkd", "crd")
+    loss = make_loss(name, IN_A_STEP[name] | (layers if takes_layers else {}))
+    parts = loss.parts({"a": (3, 2, 4)}, {"b": (3, 2, 7)})
+    pixels = () if task == "classification" else (3, 2)
+    student, teacher = (RNG.normal(size=(6, *pixels, 5)).astype("f4") for _ in range(2))
+    ours, theirs = (RNG.normal(size=(6, 3, 2, width)).astype("f4") for width in (4, 7))
+    truth = RNG.integers(0, 5, (6, *pixels))
+
+    def values(s, a, t, b, y):
+        return loss.values(batch(s, t, y, 1.5, ({"a": a}, {"b": b}), task=task), parts)
+
+    given = [tf.constant(x) for x in (student, ours, teacher, theirs, truth)]
+    anything = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in given]
+
+    @tf.function(input_signature=anything, autograph=False)
+    def step(s, a, t, b, y):
+        with tf.GradientTape() as tape:
+            tape.watch([s, a])
+            told = values(s, a, t, b, y)
+        return told, tape.gradient(told, a if takes_layers else s)
+
+    told, gradient = step(*given)
+    assert told.shape == (6,)
+    np.testing.assert_allclose(told, values(*given), rtol=1e-4, atol=1e-6)
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from kd_edge.base.registry import Registry
 from kd_edge.distill.batch import Batch, Tensor
 from kd_edge.distill.losses.shapes import per_example
 
@@ -57,11 +58,15 @@ def _hard(batch: Batch, logits: Tensor) -> Tensor:
     return batch.over_truths(lambda truth: batch.task.hard_loss(logits, truth))
 
 
-# name -> function of a batch; no gradient flows through what it gives.
-SAMPLE_WEIGHTS: dict[str, Callable[[Batch], Tensor]] = {
-    "teacher-right": teacher_right,
-    "teacher-wrong": teacher_wrong,
-    "teacher-certainty": teacher_certainty,
-    "teacher-truth": teacher_truth,
-    "student-behind": student_behind,
-}
+# No gradient flows through what a function of these gives.
+SAMPLE_WEIGHTS: Registry[Callable[[Batch], Tensor]] = Registry(
+    "sample weight",
+    {
+        "teacher-right": teacher_right,
+        "teacher-wrong": teacher_wrong,
+        "teacher-certainty": teacher_certainty,
+        "teacher-truth": teacher_truth,
+        "student-behind": student_behind,
+    },
+    home=__name__,
+)

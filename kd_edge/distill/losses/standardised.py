@@ -35,7 +35,7 @@ def standardised_loss(student_logits, teacher_logits, *, temperature):
     T² * -sum_k softmax(z(teacher) / T)_k * log softmax(z(student) / T)_k with
     z(x) = (x - mean(x)) / deviation(x) over the classes; S. Sun, W. Ren, J. Li, R. Wang, X. Cao,
     "Logit Standardization in Knowledge Distillation", CVPR 2024, algorithm 1, with the deviation of
-    a whole population.
+    a whole population. The authors' program takes a sample's, larger by √(classes / (classes - 1)).
 
     Args:
         student_logits, teacher_logits: (batch, ..., classes), unnormalised; no gradient flows into

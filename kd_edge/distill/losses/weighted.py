@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import keras
 from keras import ops
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
 from kd_edge.distill.batch import Batch, Tensor
 from kd_edge.distill.losses.record import Loss, Taps
@@ -27,7 +27,7 @@ class Term(BaseModel):
 
     loss: SerializeAsAny[Loss]
     weight: float | Ramp = 1.0
-    sample_weight: Literal[tuple(SAMPLE_WEIGHTS)] | None = None
+    sample_weight: Annotated[str, AfterValidator(SAMPLE_WEIGHTS.known)] | None = None
 
     @property
     def needs_teacher(self) -> bool:
