@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-
 from kd_edge.base import protocol, wire
+from kd_edge.base.templates import templates
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK_SOURCES = Path(__file__).resolve().parent / "runtime" / "link"
@@ -21,15 +20,8 @@ _END = "<!-- end of messages -->"
 
 def c_header() -> str:
     """The text of kd_protocol.h: versions, types, offsets of fixed fields, codes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("firmware_export"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
-    environment.globals.update(zip=zip, fixed_bytes=wire.fixed_bytes, offsets=wire.offsets)
+    shared = {"zip": zip, "fixed_bytes": wire.fixed_bytes, "offsets": wire.offsets}
+    environment = templates("firmware_export", escape=False, shared=shared)
     return environment.get_template("kd_protocol.h.j2").render(protocol=protocol)
 
 

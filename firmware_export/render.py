@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import jinja2
-
 from firmware_export import c_text
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.flatbuffer import TfliteModel
+from kd_edge.base.templates import templates
 
 # File name -> text.
 Files = dict[str, str]
@@ -22,22 +21,15 @@ def renderer(settings: FirmwareSettings, model: TfliteModel, *, engine: str = "t
     Args:
         engine: what runs the model, 'tflm' or 'aot'.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("firmware_export"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C and Markdown, not HTML
-    )
-    environment.globals.update(
-        name=c_text.comment(settings.name),
-        generator=c_text.comment(settings.generator),
-        synthetic=settings.synthetic,
-        engine=engine,
-        sha256=model.sha256,
-        model_bytes=model.n_bytes,
-    )
+    shared = {
+        "name": c_text.comment(settings.name),
+        "generator": c_text.comment(settings.generator),
+        "synthetic": settings.synthetic,
+        "engine": engine,
+        "sha256": model.sha256,
+        "model_bytes": model.n_bytes,
+    }
+    environment = templates("firmware_export", escape=False, shared=shared)
 
     def render(name: str, **values: object) -> str:
         return environment.get_template(f"{name}.j2").render(**values).lstrip("\n")

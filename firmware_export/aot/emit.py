@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-import jinja2
-
 from firmware_export import c_text
 from firmware_export.aot.constants import C_TYPES, Constants
 from firmware_export.aot.cores import Core
@@ -15,6 +13,7 @@ from firmware_export.aot.program import Call, Scratch, State, StepCalls
 from firmware_export.aot.schedule import Place, Schedule, StatePlace, item_calls
 from firmware_export.aot.settings import CompileSettings
 from kd_edge.base.flatbuffer import Tensor
+from kd_edge.base.templates import templates
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,7 @@ def emit(
         "layers": [c_text.string(f"{call.place} {call.kernel}") for call in item_calls(plan.items)],
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("firmware_export"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
+    environment = templates("firmware_export", escape=False)
     return Emitted(
         header=environment.get_template("aot_model.h.j2").render(**values),
         source=environment.get_template("aot_model.c.j2").render(**values),

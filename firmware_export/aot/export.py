@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from firmware_export import c_text
 from firmware_export.aot.compiler import Compiled
 from firmware_export.aot.constants import C_TYPES
@@ -25,6 +23,7 @@ from kd_edge.base.files import (
     write_text,
 )
 from kd_edge.base.flatbuffer import Tensor
+from kd_edge.base.templates import templates
 from kd_edge.base.untrusted import read_json, read_regular
 
 ENGINE = "aot"
@@ -89,14 +88,7 @@ def build_files(
         "arena_bytes": compiled.schedule.plan.arena_bytes,
         "constant_bytes": compiled.constant_bytes,
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("firmware_export"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, Make and Markdown, not HTML
-    )
+    environment = templates("firmware_export", escape=False)
     written = ("README.md", "Makefile", "CMakeLists.txt")
     return files | {
         name: environment.get_template(f"aot_{name}.j2").render(values) for name in written

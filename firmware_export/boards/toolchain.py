@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from firmware_export.aot.cores import ARM, toolchains
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import TIMERS, UARTS, compiler_of
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
+from kd_edge.base.templates import templates
 
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024
@@ -98,14 +97,7 @@ def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, st
 
     A process has no linker script.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(COMMON),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
+    environment = templates(COMMON, escape=False)
     return {
         name: environment.get_template(f"{name}.j2").render(board=board, stack_bytes=stack_bytes)
         for name in board.kind.generated

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jinja2
-
 from firmware_export.aot.cores import checked_cores
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
@@ -21,6 +19,7 @@ from firmware_export.boards.toolchain import (
 )
 from firmware_export.firmware import RUNTIME, Firmware
 from kd_edge.base.registry import Registry
+from kd_edge.base.templates import templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = RUNTIME / "examples"
@@ -180,43 +179,36 @@ def _renderer(
         files: the sources, path -> text.
         below: folder that the paths of sources are written relative to.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader((TEMPLATES / kind, TEMPLATES / "common")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, Make, YAML and Markdown, not HTML
-    )
     built = [path for path in files if path.startswith(f"{below}/" if below else "")]
     built = [path.removeprefix(f"{below}/") for path in built if not path.startswith("examples/")]
     compiler = compiler_of(board)
-    environment.globals.update(
-        board=board,
-        facts=facts,
-        sources=sorted(path for path in built if path.endswith(".c")),
-        cpp_sources=sorted(path for path in built if path.endswith(".cc")),
-        sensor_file=_sensor_file(files),
-        examples=sorted(path for path in files if path.startswith("examples/")),
-        streams=firmware.front_end.streams if "kd_sensor.h" in firmware.files else (),
-        no_streams="the bundle's front end cannot run on a board, or was left out.",
-        definitions=[f"{name}={value}" for name, value in firmware.defines.items()],
-        defines=[f"-D{name}={value}" for name, value in firmware.defines.items()],
-        receive_bytes=firmware.defines["KD_BOARD_RECEIVE_BYTES"],
-        core_flags=board.core_facts.flags,
-        section_flags=SECTION_FLAGS,
-        link_flags=board.kind.link,
-        cross=compiler.removesuffix("gcc"),
-        image="firmware.elf" if board.emulator else "firmware",
-        version=facts.generator.split()[-1],
-        stack_bytes=STACK_BYTES,
-        instruction_shift=INSTRUCTION_SHIFT,
-        cycles=board.timer is None,
-        wrap_words=f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
-        engine_words={"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
-        unproved=PROJECTS[kind].unproved,
-        core_proof=_core_proof(board),
-    )
+    shared = {
+        "board": board,
+        "facts": facts,
+        "sources": sorted(path for path in built if path.endswith(".c")),
+        "cpp_sources": sorted(path for path in built if path.endswith(".cc")),
+        "sensor_file": _sensor_file(files),
+        "examples": sorted(path for path in files if path.startswith("examples/")),
+        "streams": firmware.front_end.streams if "kd_sensor.h" in firmware.files else (),
+        "no_streams": "the bundle's front end cannot run on a board, or was left out.",
+        "definitions": [f"{name}={value}" for name, value in firmware.defines.items()],
+        "defines": [f"-D{name}={value}" for name, value in firmware.defines.items()],
+        "receive_bytes": firmware.defines["KD_BOARD_RECEIVE_BYTES"],
+        "core_flags": board.core_facts.flags,
+        "section_flags": SECTION_FLAGS,
+        "link_flags": board.kind.link,
+        "cross": compiler.removesuffix("gcc"),
+        "image": "firmware.elf" if board.emulator else "firmware",
+        "version": facts.generator.split()[-1],
+        "stack_bytes": STACK_BYTES,
+        "instruction_shift": INSTRUCTION_SHIFT,
+        "cycles": board.timer is None,
+        "wrap_words": f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
+        "engine_words": {"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
+        "unproved": PROJECTS[kind].unproved,
+        "core_proof": _core_proof(board),
+    }
+    environment = templates(TEMPLATES / kind, TEMPLATES / "common", escape=False, shared=shared)
     environment.globals["f"] = environment.get_template("_facts.j2").make_module()
 
     def render(name: str, **values: object) -> str:

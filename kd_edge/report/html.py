@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kd_edge.base.templates import templates
 from kd_edge.report import board_table, choose, plots, plots_cost, words
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
@@ -157,13 +158,4 @@ def _sample_pictures(
 
 def page_template(name: str, package: str = "kd_edge.report"):
     """A page of a package's `templates/`, to be rendered; it may include the report's."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("kd_edge.report")]),
-        autoescape=True,  # labels, paths and names come from users' files
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return templates(package, "kd_edge.report", escape=True).get_template(name)
