@@ -92,7 +92,7 @@ def rows(cells: Iterable[str], *, indent: int = 4) -> str:
 
 
 def int8_rows(values: np.ndarray, *, indent: int = 4) -> str:
-    """int8 values in decimal, row after row."""
+    """int8 values of any shape in decimal, row after row."""
     return rows((str(value) for value in values.reshape(-1).tolist()), indent=indent)
 
 

@@ -72,7 +72,8 @@ def firmware_sources(
             golden vectors or None. The arena's figures matter to TFLite Micro only.
         engine: 'aot', plain C, or 'tflm', whose library the project brings.
         stream: how the board streams its sensors, or None for none.
-        replay: raw windows that emulated sensors play; () leaves a stub for the user's own sensors.
+        replay: raw windows, each stream (samples, channels) int16, that emulated sensors play; ()
+            leaves a stub for the user's own sensors.
         profile: time every layer on request ('aot' only).
 
     Raises:

@@ -110,7 +110,7 @@ def window_ends(plan: StreamPlan, n_samples: int, window: int) -> int:
 def replay_values(
     front_end: FrontEndConstants, windows: Sequence[Counts], settings: StreamSettings
 ) -> tuple[ReplayStream, ...]:
-    """The windows one after the other, a stream each."""
+    """The windows one after the other, a stream each: (samples, channels) int16 counts of each."""
     streams = []
     for stream in front_end.streams:
         counts = np.concatenate([window[stream.name] for window in windows])

@@ -81,7 +81,7 @@ def sum_members(node: Node) -> dict[str, int]:
 
 
 def sum_values(members: Mapping[str, int], a, b, *, bits: int) -> np.ndarray:
-    """What ADD or SUB gives for quantised operands, before a folded table."""
+    """What ADD or SUB gives for quantised operands of one shape, before a folded table: int64."""
     scaled = [
         requantize(
             (np.asarray(values, np.int64) + members[f"{name}_offset"]) << bits,
@@ -122,7 +122,7 @@ def product_members(node: Node) -> dict[str, int]:
 
 
 def product_values(members: Mapping[str, int], a, b) -> np.ndarray:
-    """What MUL gives for quantised operands, before a folded table."""
+    """What MUL gives for quantised operands of one shape, before a folded table: int64."""
     x = np.asarray(a, np.int64) + members["a_offset"]
     y = np.asarray(b, np.int64) + members["b_offset"]
     raw = requantize(x * y, members["multiplier"], members["shift"]) + members["offset"]
@@ -130,7 +130,7 @@ def product_values(members: Mapping[str, int], a, b) -> np.ndarray:
 
 
 def binary_values(node: Node, a, b) -> np.ndarray:
-    """What an int8 ADD, SUB, MUL, MAXIMUM or MINIMUM gives, before a folded table."""
+    """What an int8 ADD, SUB, MUL, MAXIMUM or MINIMUM of one shape gives, before a folded table."""
     if node.op in ("ADD", "SUB"):
         return sum_values(sum_members(node), a, b, bits=_SUM_BITS["int8"])
     if node.op == "MUL":

@@ -38,7 +38,7 @@ class Constants:
         self.call_bytes: list[int] = []
 
     def array(self, values: np.ndarray) -> str:
-        """The name of a constant array with these values."""
+        """The name of a constant array with these values, of any shape, row after row."""
         content = np.ascontiguousarray(values)
         key = (content.dtype.name, content.tobytes())
         if key not in self._arrays:

@@ -17,13 +17,13 @@ _ONE_Q2 = 1 << 29  # 1.0 with two integer bits
 
 
 def high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
-    """a * b / 2^31 rounded, halves up, saturated where both are the smallest number."""
+    """a * b / 2^31 of any shape, int32 rounded, halves up, saturated if both are the smallest."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     return np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
 
 
 def divide_by_pot(x: np.ndarray, exponent: int) -> np.ndarray:
-    """x / 2**exponent, halves away from zero."""
+    """x / 2**exponent of any shape, int64 rounded, halves away from zero."""
     x = np.asarray(x, np.int64)
     if exponent == 0:
         return x
@@ -31,7 +31,11 @@ def divide_by_pot(x: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def requantize(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
-    """x * multiplier * 2**(shift - 31) rounded twice; int32 overflow before the product wraps."""
+    """x * multiplier * 2**(shift - 31) rounded twice; int32 overflow before the product wraps.
+
+    Args:
+        x: int32 of any shape.
+    """
     left = np.asarray(x, np.int64) << max(shift, 0)
     wrapped = ((left - INT32_MIN) & 0xFFFFFFFF) + INT32_MIN
     return divide_by_pot(high_mul(wrapped, multiplier), max(-shift, 0))
@@ -43,7 +47,7 @@ def input_radius(integer_bits: int, left_shift: int) -> int:
 
 
 def exp_of_negative(a: np.ndarray, integer_bits: int) -> np.ndarray:
-    """exp(a) for a <= 0, without integer bits; 1 is the largest number that there is."""
+    """exp(a) for a <= 0 of any shape, int32 without integer bits; 1 is the largest number."""
     a = np.asarray(a, np.int64)
     fraction_bits = 31 - integer_bits
     quarter = 1 << (fraction_bits - 2)
@@ -89,7 +93,7 @@ def _shift_saturated(x: np.ndarray, left: int) -> np.ndarray:
 
 
 def logistic(a: np.ndarray, integer_bits: int) -> np.ndarray:
-    """1 / (1 + exp(-a)), without integer bits."""
+    """1 / (1 + exp(-a)) of any shape, int32 without integer bits."""
     a = np.asarray(a, np.int64)
     half = _half_sum_with_one(exp_of_negative(-np.abs(a), integer_bits))
     positive = _shift_saturated(_reciprocal_of_half(half), 1)
@@ -97,7 +101,7 @@ def logistic(a: np.ndarray, integer_bits: int) -> np.ndarray:
 
 
 def tanh(a: np.ndarray, integer_bits: int) -> np.ndarray:
-    """tanh(a), without integer bits."""
+    """tanh(a) of any shape, int32 without integer bits."""
     a = np.asarray(a, np.int64)
     # exp(-2|a|): the same number with one integer bit more is twice as much.
     half = _half_sum_with_one(exp_of_negative(-np.abs(a), integer_bits + 1))

@@ -12,7 +12,7 @@ _LEAST_COLUMNS = 4  # kd_dot_packed() always runs one group of columns at least
 
 
 def blocks_of_rows(rows: np.ndarray) -> np.ndarray:
-    """(rows, ...) -> (blocks, 4, ...), filled up with zeros."""
+    """The values of (rows, ...) -> (blocks, 4, ...), filled up with zeros."""
     missing = -len(rows) % BLOCK_ROWS
     filled = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), rows.dtype)])
     return filled.reshape(-1, BLOCK_ROWS, *rows.shape[1:])

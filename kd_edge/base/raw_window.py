@@ -34,7 +34,7 @@ def pack_raw(counts: Counts, front_end: FrontEndConstants) -> bytes:
 
 
 def unpack_raw(content: bytes, front_end: FrontEndConstants) -> dict[str, np.ndarray]:
-    """The counts of a raw window.
+    """The counts of a raw window: stream -> (samples, channels) int16.
 
     Raises:
         KdEdgeError KD_SHAPE: another number of bytes.

@@ -125,7 +125,7 @@ def check_zip(path: Path, *, most_bytes: int) -> None:
 
 
 def load_arrays(path: Path, *, most_bytes: int | None = MOST_ARRAY_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of an NPZ file; never pickled objects.
+    """The arrays of an NPZ file by name, of whatever shape and unit; never pickled objects.
 
     Args:
         most_bytes: of all arrays together; a larger file is refused before it is unpacked. None:

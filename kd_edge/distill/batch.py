@@ -39,7 +39,7 @@ class Taught(NamedTuple):
     teachers: tuple[Outputs, ...]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by a name of its own, for `taught_of`."""
+        """Every array, (n, ...) logits or features, by a name of its own, for `taught_of`."""
         named = {_JOINED: self.logits}
         for at, outputs in enumerate(self.teachers):
             named[f"{at}/logits"] = outputs.logits
@@ -48,7 +48,11 @@ class Taught(NamedTuple):
 
 
 def taught_of(arrays: Mapping[str, np.ndarray]) -> Taught:
-    """What `Taught.arrays` took apart. Raises KeyError: the names are others."""
+    """What `Taught.arrays` took apart: (n, ...) logits and features by those names.
+
+    Raises:
+        KeyError: the names are others.
+    """
     teachers = []
     while f"{len(teachers)}/logits" in arrays:
         at = len(teachers)

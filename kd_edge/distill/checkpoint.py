@@ -21,9 +21,9 @@ class State:
     Attributes:
         key: digest of what is trained on what and how; another one's state is of no use.
         history: name -> one value an epoch that ended.
-        variables: of the model, its dropout generators among them.
-        optimizer: variables of the optimizer.
-        best: the model's weights after its best epoch.
+        variables: of the model, each of its own shape; its dropout generators among them.
+        optimizer: variables of the optimizer, each of its own shape.
+        best: the model's weights after its best epoch, in the shapes of its variables.
     """
 
     key: str

@@ -89,8 +89,8 @@ class Engine:
         """One pass in that order; (mean loss, share decided rightly) while training.
 
         Args:
-            order: a permutation of `Lesson.shown` numbers: number i is example i % n, changed
-                where i >= n.
+            order: (shown,) indices, a permutation of `Lesson.shown` numbers: number i is example
+                i % n, changed where i >= n.
             epoch: counted from 0, for losses that change with it.
         """
         tf = self._tf

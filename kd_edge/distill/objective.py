@@ -47,7 +47,7 @@ class Objective:
         epoch: Tensor,
         mixed: Mixed | None = None,
     ) -> Tensor:
-        """(batch,) of what is minimised."""
+        """(batch,) of what is minimised, in the loss's unit."""
         batch = Batch(self._task, inputs, truth, student, taught, epoch, mixed)
         return self._loss.values(batch, self._parts)
 

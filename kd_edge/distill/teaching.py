@@ -46,7 +46,7 @@ class Teaching:
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """Every teacher's variables: what its answers depend on."""
+        """Every teacher's variables, of any shape and without unit: what its answers depend on."""
         return [
             ops.convert_to_numpy(v) for teacher in self._teachers for v in teacher.model.variables
         ]

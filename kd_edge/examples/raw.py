@@ -28,13 +28,20 @@ from kd_edge.examples.single import single_stream
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
-    """The int16 counts nearest to samples in units; beyond 16 bits the end of the range."""
+    """The int16 counts nearest to samples; beyond 16 bits the end of the range.
+
+    Args:
+        samples: (n, channels), in the stream's unit. lsb: units a count.
+
+    Returns:
+        (n, channels) int16.
+    """
     limits = np.iinfo(np.int16)
     return np.clip(np.rint(samples / lsb), limits.min, limits.max).astype(np.int16)
 
 
 def from_counts(counts: np.ndarray, lsb: float) -> np.ndarray:
-    """Samples in units, float32."""
+    """(n, channels) float32 samples in the stream's unit, of (n, channels) int16 counts."""
     return counts.astype(np.float32) * np.float32(lsb)
 
 
@@ -94,8 +101,12 @@ def quantised_window(
     """The int8 inputs that a raw window becomes: a board's are the same, bit for bit.
 
     Args:
+        counts: stream -> (samples, channels) int16.
         front_end: as `model_front_end` leaves it for these inputs.
         inputs: the model's, in its order.
+
+    Returns:
+        one int8 array a model input, of its layout's shape.
     """
     window = window_from_counts(counts, front_end)
     return tuple(

@@ -61,7 +61,7 @@ class Groups:
         return cls(np.arange(len(names)), subjects, unknown, unknown, tuple(names))
 
     def take(self, indices: np.ndarray) -> Groups:
-        """Those of the examples at `indices`, in that order."""
+        """Those of the examples at `indices`, (m,) int64, in that order."""
         return Groups(
             recording=self.recording[indices],
             subject=self.subject[indices],
@@ -108,7 +108,7 @@ class Examples:
         return {name: array.shape[1:] for name, array in self.inputs.items()}
 
     def take(self, indices: np.ndarray) -> Examples:
-        """The examples at `indices`, in that order."""
+        """The examples at `indices`, (m,) int64, in that order."""
         return replace(
             self,
             inputs={name: array[indices] for name, array in self.inputs.items()},

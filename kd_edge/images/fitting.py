@@ -45,7 +45,14 @@ def fitted_mask(mask: np.ndarray, wanted: PixelInput) -> np.ndarray:
 
 
 def scaled(pixels: np.ndarray, wanted: PixelInput) -> np.ndarray:
-    """Pixels 0 to 255 as the numbers that the model sees, float32: low + pixel * step."""
+    """Pixels as the numbers that the model sees: low + pixel * step.
+
+    Args:
+        pixels: (height, width, channels) uint8.
+
+    Returns:
+        (height, width, channels) float32, from low to high of `wanted.range`.
+    """
     low, high = wanted.range
     step = np.float32((high - low) / 255)
     return np.float32(low) + pixels.astype(np.float32) * step

@@ -90,7 +90,7 @@ def _image(file: Path, mask: Path, stem: str, ignore: int | None, pattern: Subje
 
 
 def without_class(mask: np.ndarray, ignore: int | None) -> np.ndarray:
-    """A mask as int16, where `ignore` has become NO_CLASS."""
+    """A mask, (height, width) classes, as int16, where `ignore` has become NO_CLASS."""
     classes = mask.astype(np.int16)
     return classes if ignore is None else np.where(classes == ignore, np.int16(NO_CLASS), classes)
 

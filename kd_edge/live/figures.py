@@ -247,7 +247,7 @@ def _best(scores: np.ndarray) -> int:
 
 
 def shares(scores: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Scores as shares of 1: those of an int8 softmax as they are, others' softmax."""
+    """Scores, (classes,), as shares of 1: those of an int8 softmax as they are, others' softmax."""
     if (scale, zero_point) == _SOFTMAX:
         return scores / max(float(scores.sum()), scale)
     powers = np.exp(scores - scores.max(), dtype=np.float64)

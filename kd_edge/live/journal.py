@@ -59,7 +59,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """Samples without a gap: (samples, channels) int16 from number `first` on."""
+    """Samples without a gap.
+
+    Attributes:
+        first: number of the first sample.
+        counts: (samples, channels) int16.
+    """
 
     first: int
     counts: np.ndarray

@@ -56,7 +56,11 @@ def _scores(classifier, windows: Examples, rate_hz: dict[str, float] | None) -> 
 
 
 def scores_of(classifier, features: np.ndarray) -> np.ndarray:
-    """(n, trained classes) probabilities, the same to the bit however many cores there are."""
+    """(n, classes trained on) probabilities, the same to the bit on any number of cores.
+
+    Args:
+        features: (n, n_features), as `window_features` gives them.
+    """
     if "n_jobs" in classifier.get_params():
         # A forest adds up its trees' answers in the order in which its threads end.
         classifier.set_params(n_jobs=1)

@@ -299,5 +299,5 @@ def _check_labels(names: Sequence[str], known: Sequence[str], what: str) -> None
 
 
 def indices_sha256(indices: np.ndarray) -> str:
-    """Digest of an index array, for stage keys."""
+    """Digest of (n,) indices, for stage keys."""
     return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").tobytes()).hexdigest()

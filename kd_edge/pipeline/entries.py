@@ -68,7 +68,7 @@ class Entry:
 
 
 def keep_arrays(arrays: Mapping[str, np.ndarray]) -> Callable[[Path], None]:
-    """What `Slot.keep` calls to keep arrays, uncompressed; `entry_arrays` gives them back."""
+    """What `Slot.keep` calls to keep arrays of any shape and unit, for `entry_arrays`."""
 
     def fill(folder: Path) -> None:
         # An array may have any name, that of an argument of `np.savez` too.
@@ -81,7 +81,7 @@ def keep_arrays(arrays: Mapping[str, np.ndarray]) -> Callable[[Path], None]:
 
 
 def entry_arrays(entry: Entry) -> dict[str, np.ndarray]:
-    """The arrays of an entry. Raises as `Slot.take` allows: it has none."""
+    """The arrays of an entry, of any shape and unit. Raises as `Slot.take` allows: it has none."""
     return load_arrays(entry.path(_ARRAYS), most_bytes=None)
 
 

@@ -48,7 +48,11 @@ def _write(context: Context, front_end: FrontEndConstants, wanted: int) -> None:
 
 
 def write_counts(path: Path, windows: Sequence[Counts]) -> None:
-    """Keep windows' counts; `read_counts` gives them back. Raises KD_OUTPUT as `atomic_path`."""
+    """Keep windows' counts, each stream (samples, channels) int16, for `read_counts`.
+
+    Raises:
+        KdEdgeError KD_OUTPUT: as `atomic_path`.
+    """
     arrays = {_PREFIX + n: np.stack([window[n] for window in windows]) for n in windows[0]}
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
@@ -56,6 +60,9 @@ def write_counts(path: Path, windows: Sequence[Counts]) -> None:
 
 def read_counts(path: Path) -> tuple[Counts, ...]:
     """The windows that `write_counts` kept, here or in a bundle of an earlier version.
+
+    Returns:
+        each window as stream -> (samples, channels) int16.
 
     Raises:
         OSError, ValueError, TypeError: the file holds no such windows.
@@ -72,7 +79,7 @@ def window_counts(
     indices: Sequence[int],
     front_end: FrontEndConstants,
 ) -> Iterator[Counts]:
-    """What sensors gave for some windows.
+    """What sensors gave for some windows: stream -> (samples, channels) int16 counts.
 
     Args:
         recordings: that `windows.groups.recording` indexes.

@@ -109,7 +109,7 @@ class Stages:
         """Arrays that only memory needs: the store's, or made now and kept there.
 
         Args:
-            make: as in `run`; gives each array a name.
+            make: as in `run`; gives each array, of any shape and unit, a name.
         """
         key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
         with self._store.at(key, name) as slot:

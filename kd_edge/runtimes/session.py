@@ -58,7 +58,11 @@ class Session(abc.ABC):
         return self.answers()
 
     def load(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> None:
-        """Reset the model's state (an LSTM keeps it between calls) and set its inputs."""
+        """Reset the model's state (an LSTM keeps it between calls) and set its inputs, as in `run`.
+
+        Args:
+            arrays: one a model input, of its shape and type.
+        """
         check_arrays(self.inputs, arrays)
         if not keep_state:
             self.reset()
@@ -78,15 +82,18 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     def answers(self) -> tuple[np.ndarray, ...]:
-        """Copies of the outputs."""
+        """Copies of the outputs, each of its own shape, in raw values of its own type."""
 
     @abc.abstractmethod
     def tensor(self, index: int) -> np.ndarray:
-        """A copy of an inner tensor after `run`; only in a session opened with preserve_tensors."""
+        """A copy of an inner tensor after `run`, of its own shape, in raw values of its own type.
+
+        Only a session opened with preserve_tensors has it.
+        """
 
 
 def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> None:
-    """Raise KD_SHAPE unless there is one array a spec, each of its shape and type."""
+    """Raise KD_SHAPE unless there is one array of values a spec, each of its shape and type."""
     if len(arrays) != len(specs):
         raise KdEdgeError(
             "KD_SHAPE", f"the model has {len(specs)} inputs, {len(arrays)} were given"
@@ -101,7 +108,8 @@ def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> N
 
 
 def model_inputs(session: Session, windows: Examples) -> tuple[np.ndarray, ...]:
-    """Windows as the model takes them: (n_windows, *shape) an input, in its types and order.
+    """Windows as the model takes them: (n_windows, *shape) values an input, in its types and
+    order.
 
     Raises:
         KdEdgeError KD_SHAPE: see `match_inputs`.
@@ -114,7 +122,7 @@ def model_inputs(session: Session, windows: Examples) -> tuple[np.ndarray, ...]:
 
 
 def one_window(arrays: Sequence[np.ndarray], index: int) -> tuple[np.ndarray, ...]:
-    """Window `index` of `model_inputs`, with the batch of 1 in front."""
+    """Window `index` of `model_inputs`, (1, *shape) values an input."""
     return tuple(array[index : index + 1] for array in arrays)
 
 

@@ -71,6 +71,9 @@ def streams_of(
 ) -> tuple[tuple[Stream, ...], tuple[str, ...]]:
     """Streams of signals with their columns of samples, and what is worth saying of them.
 
+    Args:
+        columns: (n_samples,) of each signal, in its unit.
+
     Raises:
         KdEdgeError KD_TRUNCATED (no samples, or a sensor's signals end apart), KD_BAD_FORMAT and
             KD_RATE_MISMATCH (time columns).

@@ -59,7 +59,8 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
     Rows end in LF or CR LF. Only plain decimal numbers count: no text, NaN, infinity or quotes.
 
     Returns:
-        One float64 array a column, correctly rounded; lengths differ only where `layout.ragged`.
+        (n,) float64 a column, correctly rounded, in the file's unit; lengths differ only where
+        `layout.ragged`.
 
     Raises:
         KdEdgeError KD_BAD_CELL: with row, column and what was expected.
@@ -90,7 +91,10 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
 
 
 def counts_rows(values: np.ndarray) -> bool:
-    """Whether a column just numbers the rows, as table libraries write one; true for no rows."""
+    """Whether a column, (n,) values, just numbers the rows, as table libraries write one.
+
+    True for no rows.
+    """
     return bool(np.array_equal(values - values[:1], np.arange(len(values))))
 
 

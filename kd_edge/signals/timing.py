@@ -61,7 +61,7 @@ def says_unit(title: str) -> bool:
 
 
 def is_a_clock(values: np.ndarray) -> bool:
-    """Whether values rise by nearly one step throughout: no signal of a body does."""
+    """Whether (n,) values rise by nearly one step throughout: no signal of a body does."""
     if len(values) < _FEWEST_OF_A_CLOCK:
         return False
     steps = np.diff(values)
@@ -118,7 +118,7 @@ def _time_name(title: str) -> tuple[str, str]:
 
 
 def ticks_s(times: np.ndarray) -> float:
-    """The decimal step that all times are multiples of: 0.001 where they have three decimals.
+    """The decimal step in s that all times, (n,) s, are multiples of: 0.001 for three decimals.
 
     Writers round times so. Evenly spaced samples then seem to be one tick too early or too late.
     0 where there is no such step, or where it is too fine to tell from the last bit.
@@ -217,7 +217,7 @@ def timing(
 
 
 def is_even(times_s: np.ndarray, rate_hz: float) -> bool:
-    """Whether samples at these increasing times are evenly spaced, but for the times' rounding."""
+    """Whether samples at increasing times, (n,) s, are evenly spaced, but for their rounding."""
     period = 1 / rate_hz
     if not _long_or_short(np.diff(times_s), period, 0.0).any():
         return True
@@ -263,7 +263,7 @@ def _roundest(period_s: float, times_s: np.ndarray) -> float:
 
 
 def irregular(times_s: np.ndarray, where: str) -> Timing:
-    """Timing of a device that sends when it likes: the mean rate, and the times themselves.
+    """Timing of a device that sends when it likes: the mean rate, and the times, (n,) s.
 
     Raises:
         KdEdgeError KD_BAD_FORMAT: fewer than two times, times that go back, are all equal, or

@@ -17,7 +17,7 @@ CLASS_AXIS = -1
 
 
 def name_of(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
-    """The name of an example's one class."""
+    """The name of an example's one class, a scalar index."""
     return class_names[int(decided)]
 
 
@@ -37,8 +37,8 @@ class Task:
         decide: (n, ..., classes) array -> (n, ...) int64 classes. Dequantised or integer scores
             give the same answer.
         score: ((n, ..., classes) array, examples) -> the figures of a part, with intervals.
-        told: (one example's decisions or truth, class names) -> the same in words; by default the
-            name of its one class.
+        told: (one example's (...) decisions or truth, class names) -> the same in words; by
+            default the name of its one class.
     """
 
     name: str
@@ -60,7 +60,11 @@ class Task:
         return (right & counted).sum(axis=within) / np.maximum(counted.sum(axis=within), 1)
 
     def share_right(self, logits: np.ndarray, truth: np.ndarray) -> float:
-        """Mean of `shares_right`."""
+        """Mean of `shares_right`, 0 to 1.
+
+        Args:
+            logits: (n, ..., classes). truth: (n, ...).
+        """
         return float(np.mean(self.shares_right(logits, truth)))
 
     def agreement(self, left: np.ndarray, right: np.ndarray) -> float:
@@ -78,7 +82,7 @@ def largest(scores: np.ndarray) -> np.ndarray:
 
 
 def check_classes(truth: np.ndarray, n_classes: int) -> None:
-    """Raise KD_SHAPE unless every value of the truth is a class."""
+    """Raise KD_SHAPE unless every value of the truth, (n, ...), is a class."""
     if truth.size and (truth.min() < 0 or truth.max() >= n_classes):
         raise KdEdgeError(
             "KD_SHAPE", f"labels must be from 0 to {n_classes - 1}, the model's classes"

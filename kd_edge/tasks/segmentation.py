@@ -139,7 +139,11 @@ def _mean_iou(confusion: np.ndarray) -> float:
 
 
 def told(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
-    """The classes of an example and their share of its labelled pixels: 'road 64 %, sky 36 %'."""
+    """The classes of an example and their share of its labelled pixels: 'road 64 %, sky 36 %'.
+
+    Args:
+        decided: (height, width) class of each pixel.
+    """
     values, counts = np.unique(decided[decided != NO_CLASS], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_TOLD]
     shares = (f"{class_names[values[i]]} {100 * counts[i] / counts.sum():.0f} %" for i in order)

@@ -25,7 +25,7 @@ def folded_bias(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
 
 
 def padded(values: np.ndarray, multiple: int) -> np.ndarray:
-    """`values` with zeros behind, to a multiple of `multiple` along the first axis."""
+    """`values`, (n, ...), with zeros behind, to a multiple of `multiple` along the first axis."""
     behind = [(0, -len(values) % multiple)] + [(0, 0)] * (values.ndim - 1)
     return np.pad(values, behind)
 
@@ -54,7 +54,8 @@ def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
 def row_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
     """The stream of kd_conv_s8_row_dsp.c: words of columns in their order.
 
-    Args and returns as `packed_stream`, but columns are padded to a multiple of two.
+    Args and returns as `packed_stream`, int8 (channels, window) -> int32 (words,), but columns are
+    padded to a multiple of two.
     """
     columns = padded(weights.T, 2).T
     pairs = padded(columns, 2).reshape(-1, 2, columns.shape[1] // 2, 2).astype(np.int32)

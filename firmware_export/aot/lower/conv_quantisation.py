@@ -43,7 +43,7 @@ class Narrowing:
         return list(zip(self.multiplier.tolist(), self.shift.tolist(), strict=True))
 
     def select(self, channels: np.ndarray) -> Narrowing:
-        """The same for these channels, in this order."""
+        """The same for the channels at these indices, (n,), in this order."""
         return Narrowing(
             self.multiplier[channels],
             self.shift[channels],

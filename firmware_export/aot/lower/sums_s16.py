@@ -32,6 +32,7 @@ def wide_matrix(
     """`kd_matvec_s16_matrix`.
 
     Args:
+        weights: int8 (rows, columns). bias: (rows,) int64.
         together: rows of the weights that are multiplied with the same values.
 
     The other args and raises as `narrow_members`.

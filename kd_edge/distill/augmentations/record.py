@@ -32,11 +32,11 @@ class Draw:
     seeds: keras.random.SeedGenerator
 
     def normal(self, *shape: int) -> Tensor:
-        """(n, *shape) of deviation 1."""
+        """(n, *shape) float32, of mean 0 and deviation 1."""
         return keras.random.normal((self.n, *shape), seed=self.seeds)
 
     def uniform(self, *shape: int) -> Tensor:
-        """(n, *shape) from -1 to 1."""
+        """(n, *shape) float32, from -1 to 1."""
         return keras.random.uniform((self.n, *shape), -1.0, 1.0, seed=self.seeds)
 
 
@@ -67,13 +67,14 @@ class Augmentation(BaseModel):
         """The inputs, changed.
 
         Args:
-            inputs: name -> (n, [steps,] samples, channels), normalised.
+            inputs: name -> (n, samples, channels) or (n, steps, samples, channels), normalised.
         """
         raise NotImplementedError
 
 
 def per_channel(x: Tensor, random: Callable[..., Tensor]) -> Tensor:
-    """Numbers of `Draw.normal` or `.uniform`, one a channel of an input: (n, 1, ..., channels)."""
+    """Numbers of `Draw.normal` or `.uniform`, one a channel of an input: (n, 1, ..., channels)
+    float32."""
     return random(*(1,) * (len(x.shape) - 2), x.shape[-1])
 
 

@@ -58,5 +58,5 @@ class Loss(BaseModel):
         return {}
 
     def values(self, batch: Batch, parts: Parts) -> Tensor:
-        """(batch,) of the loss, to be made small."""
+        """(batch,) of the loss, to be made small; in nats where it is a cross-entropy."""
         raise NotImplementedError

@@ -20,24 +20,39 @@ def teacher_right(batch: Batch) -> Tensor:
 
     Z. Meng, J. Li, Y. Zhao, Y. Gong, "Conditional Teacher-Student Learning", ICASSP 2019:
     a student learns from its teacher where that is right, and from the label where it is not.
+
+    Returns:
+        (batch,) 0 to 1.
     """
     return batch.over_truths(lambda truth: batch.task.right(batch.taught.logits, truth))
 
 
 def teacher_wrong(batch: Batch) -> Tensor:
-    """1 where the teachers together decide wrongly, else 0; of pixels the share."""
+    """1 where the teachers together decide wrongly, else 0; of pixels the share.
+
+    Returns:
+        (batch,) 0 to 1.
+    """
     return 1 - teacher_right(batch)
 
 
 def teacher_certainty(batch: Batch) -> Tensor:
-    """1 - entropy / log(classes) of the teachers' probabilities: 0 if even, 1 if one is 1."""
+    """1 - entropy / log(classes) of the teachers' probabilities: 0 if even, 1 if one is 1.
+
+    Returns:
+        (batch,) 0 to 1.
+    """
     log_p = ops.log_softmax(batch.taught.logits, axis=-1)
     entropy = -ops.sum(ops.exp(log_p) * log_p, axis=-1)
     return 1 - per_example(entropy) / math.log(batch.taught.logits.shape[-1])
 
 
 def teacher_truth(batch: Batch) -> Tensor:
-    """The probability that the teachers give the truth; of pixels the geometric mean."""
+    """The probability that the teachers give the truth; of pixels the geometric mean.
+
+    Returns:
+        (batch,) 0 to 1.
+    """
     return ops.exp(-_hard(batch, batch.taught.logits))
 
 
@@ -47,6 +62,9 @@ def student_behind(batch: Batch) -> Tensor:
     H. Zhou et al., "Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance Tradeoff
     Perspective", ICLR 2021: an example that the student knows already, and its teacher
     less, teaches little more.
+
+    Returns:
+        (batch,) 0 to 1.
     """
     ratio = _hard(batch, batch.student.logits) / ops.maximum(
         _hard(batch, batch.taught.logits), _SMALLEST

@@ -35,7 +35,7 @@ class Term(BaseModel):
         return self.loss.needs_teacher or self.sample_weight is not None
 
     def values(self, batch: Batch, parts: Mapping[str, keras.Layer]) -> Tensor:
-        """(batch,) of the weighed loss."""
+        """(batch,) of the weighed loss, in the loss's unit."""
         values = value_at(self.weight, batch.epoch) * self.loss.values(batch, parts)
         if self.sample_weight is None:
             return values

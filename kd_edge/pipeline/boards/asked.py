@@ -59,8 +59,9 @@ class Asked:
 
     Attributes:
         parts: name -> the part, with its windows' positions in the order of asking.
-        wire: what goes over the wire, one tuple of arrays a window.
-        int8: the model's inputs, one tuple a window, as Python quantises them.
+        wire: what goes over the wire, a tuple of arrays a window: int8 of each input's shape, or
+            (samples, channels) int16 counts of each stream.
+        int8: the model's inputs, each of its shape, one tuple a window, as Python quantises them.
         notes: what a reader of the figures must know.
     """
 

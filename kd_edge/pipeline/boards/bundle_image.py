@@ -137,7 +137,8 @@ def bundle_firmware(
     """The sources of a bundle's firmware for a board. Raises as `firmware_sources`.
 
     Args:
-        stream, replay: as `firmware_sources`; an image that only answers has none.
+        stream, replay: as `firmware_sources`; each stream of a raw window is (samples, channels)
+            int16. An image that only answers has none.
         golden_count: golden vectors in the image; None: all.
     """
     manifest = bundle.manifest

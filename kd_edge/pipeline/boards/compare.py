@@ -44,6 +44,7 @@ def disagreements(
     give: only other decisions than its are worth a line.
 
     Args:
+        board, host: (n, ..., classes) int8 scores of the same windows.
         described: a window's part, number in it, recording and label.
     """
     steps, mine, theirs = _steps(board, host), task.decide(board), task.decide(host)

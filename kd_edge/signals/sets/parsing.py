@@ -37,7 +37,11 @@ def not_like_the_set(source: str, expected: str) -> KdEdgeError:
 
 
 def as_samples(values) -> np.ndarray:
-    """Numbers as float32; ValueError or TypeError for others, and for what float32 cannot hold."""
+    """Numbers as float32, of the same shape and in the same unit.
+
+    Raises:
+        ValueError, TypeError: no numbers, or some that float32 cannot hold.
+    """
     array = np.asarray(values, dtype=np.float64)
     if not (np.abs(array) <= np.finfo(np.float32).max).all():
         raise ValueError("a sample that is no 32-bit float")

@@ -96,7 +96,7 @@ def tremor(
 
 
 def tremor_draws(draw: np.random.Generator) -> np.ndarray:
-    """What `tremor` needs for one repetition."""
+    """What `tremor` needs for one repetition: (N_JOINTS, 3, 2) of 0 to 1."""
     return draw.random((N_JOINTS, 3, 2))
 
 

@@ -32,7 +32,7 @@ def pick_up(sensor_angle: np.ndarray) -> np.ndarray:
     """How strongly each sensor hears each muscle.
 
     Args:
-        sensor_angle: (repetitions, sensors) radians around the limb.
+        sensor_angle: (repetitions, sensors) rad around the limb.
 
     Returns:
         (repetitions, sensors, N_MUSCLES), 1 for a muscle right below; 0 for one of the other limb.
@@ -44,7 +44,7 @@ def pick_up(sensor_angle: np.ndarray) -> np.ndarray:
 
 
 def spectrum_shape(frequencies_hz: np.ndarray) -> np.ndarray:
-    """Amplitude spectrum of surface EMG, limited to 20 to 450 Hz.
+    """Amplitude spectrum of surface EMG at (n,) Hz, limited to 20 to 450 Hz: (n,), unscaled.
 
     P(f) = f_h⁴ f² / ((f² + f_l²) (f² + f_h²)²) with f_l = 60 Hz and f_h = 120 Hz, Shwedyk,
     Balasubramanian & Scott, IEEE Trans. Biomed. Eng. 24(5), 1977.
