@@ -10,6 +10,8 @@ from firmware_export.render import Files, Renderer
 from firmware_export.settings import MARGIN_WORDS, FirmwareSettings, with_margin
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Tensor, TfliteModel
+from kd_edge.base.product import Product
+from kd_edge.base.tensors import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,21 @@ def read_ports(model: TfliteModel) -> Ports:
     )
 
 
+def product_ports(product: Product) -> Ports:
+    """Inputs and scores of a product, whose every model the firmware can run.
+
+    Raises as `read_ports`.
+    """
+    each = [read_ports(member.model) for member in product.members]
+    if product.composition is None:
+        return each[0]
+    names = c_text.identifiers(spec.name for spec in product.inputs)
+    return Ports(
+        inputs=tuple(_written(s, name) for s, name in zip(product.inputs, names, strict=True)),
+        output=_written(product.outputs[0], "OUTPUT"),
+    )
+
+
 def _port(tensor: Tensor, identifier: str) -> PortTensor:
     if tensor.dtype != "int8" or len(tensor.scales) != 1 or not tensor.scales[0] > 0:
         raise _refusal(
@@ -75,14 +92,20 @@ def _port(tensor: Tensor, identifier: str) -> PortTensor:
             f"{tensor.name!r} has the shape {tensor.shape}; the firmware takes a batch of 1",
             tensor.name,
         )
+    scale, zero_point = tensor.scales[0], int(tensor.zero_points[0])
+    spec = TensorSpec(tensor.name, tuple(tensor.shape), tensor.dtype, scale, zero_point)
+    return _written(spec, identifier)
+
+
+def _written(spec: TensorSpec, identifier: str) -> PortTensor:
     return PortTensor(
         identifier=identifier,
-        name_string=c_text.string(tensor.name),
-        comment=c_text.comment(tensor.name),
-        scale=c_text.float32(tensor.scales[0]),
-        zero_point=int(tensor.zero_points[0]),
-        shape=tuple(tensor.shape),
-        size=prod(tensor.shape),
+        name_string=c_text.string(spec.name),
+        comment=c_text.comment(spec.name),
+        scale=c_text.float32(spec.scale),
+        zero_point=spec.zero_point,
+        shape=spec.shape,
+        size=prod(spec.shape),
     )
 
 
@@ -118,21 +141,33 @@ def read_labels(settings: FirmwareSettings, ports: Ports) -> tuple[Label, ...]:
     )
 
 
-def memory_values(settings: FirmwareSettings) -> dict[str, object]:
-    """What the templates say of the arena."""
+def memory_values(
+    settings: FirmwareSettings, measured_bytes: int | None = None
+) -> dict[str, object]:
+    """What the templates say of the arena, or of that of one of several models."""
+    measured = settings.arena_bytes if measured_bytes is None else measured_bytes
     return {
-        "arena_measured": settings.arena_bytes,
-        "arena_bytes": with_margin(settings.arena_bytes),
+        "arena_measured": measured,
+        "arena_bytes": with_margin(measured),
         "arena_how": c_text.comment(settings.arena_how),
         "margin_words": MARGIN_WORDS,
     }
 
 
 def settings_files(
-    render: Renderer, settings: FirmwareSettings, ports: Ports, labels: tuple[Label, ...]
+    render: Renderer,
+    settings: FirmwareSettings,
+    ports: Ports,
+    labels: tuple[Label, ...],
+    *,
+    models: tuple[str, ...] = (),
 ) -> Files:
-    """kd_settings.h and .c, and the rounding rule in kd_quantize.h and .c."""
-    shared = {"inputs": ports.inputs, "output": ports.output, "labels": labels}
+    """kd_settings.h and .c, and the rounding rule in kd_quantize.h and .c.
+
+    Args:
+        models: C literals of the names of several models that answer as one.
+    """
+    shared = {"inputs": ports.inputs, "output": ports.output, "labels": labels, "models": models}
     return {
         "kd_settings.h": render(
             "kd_settings.h",

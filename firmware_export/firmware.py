@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from firmware_export import c_text
 from firmware_export.aot.engine import engine_files
+from firmware_export.aot.export import compiled_sources
 from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import UARTS
 from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
-from firmware_export.constants import Ports, PortTensor, read_ports
+from firmware_export.constants import Ports, PortTensor, product_ports
 from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes, link_limit
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
 from firmware_export.settings import FirmwareSettings
-from firmware_export.tflm import input_specs, render_files
+from firmware_export.tflm import render_files
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import Counts, FrontEndConstants, lsb_of
+from kd_edge.base.product import Product, as_product
 from kd_edge.base.protocol import DEFAULT_SCORES
 from kd_edge.base.raw_window import raw_bytes
 
@@ -43,7 +45,7 @@ class Firmware:
     Attributes:
         files: name -> text; every `.c` (and `.cc`) is to be compiled.
         defines: macro -> value, for all of them and the board's layer alike.
-        model_sha256: of the `.tflite`, in hexadecimal.
+        model_sha256: of the product: the `.tflite`'s, or that of several models and their rule.
         raw_bytes: of a raw window; 0 where the board takes int8 windows only.
         front_end: the part that the board runs, or None.
     """
@@ -56,7 +58,7 @@ class Firmware:
 
 
 def firmware_sources(
-    model_path: Path,
+    source: Path | Product,
     board: Board,
     settings: FirmwareSettings,
     *,
@@ -65,9 +67,10 @@ def firmware_sources(
     replay: Sequence[Counts] = (),
     profile: bool = True,
 ) -> Firmware:
-    """The sources of a model's firmware for a board.
+    """The sources of a product's firmware for a board.
 
     Args:
+        source: an int8 `.tflite`, or a product of one or several.
         settings: with the front end that the board is to run, or None for int8 windows alone, and
             golden vectors or None. The arena's figures matter to TFLite Micro only.
         engine: 'aot', plain C, or 'tflm', whose library the project brings.
@@ -84,25 +87,26 @@ def firmware_sources(
         KdEdgeError KD_USAGE: no such engine; a stream without a front end.
     """
     _check(settings, engine, stream)
-    model = read_tflite(Path(model_path))
-    ports = read_ports(model)
+    product = as_product(source)
+    ports = product_ports(product)
     front_end = None
     if settings.front_end is not None:
-        front_end = model_front_end(settings.front_end, input_specs(model))
+        front_end = model_front_end(settings.front_end, product.inputs)
         for each in front_end.streams:
             lsb_of(each)
-    render = renderer(settings, model, engine=engine)
+    render = renderer(settings, product, engine=engine)
     layers = 0
     if engine == "aot":
-        compiled, beside = engine_files(model_path, board.core, settings)
-        files, layers = {**compiled.files, **beside}, len(compiled.layers)
+        compiled, beside = engine_files(product, board.core, settings)
+        files = {**compiled_sources(compiled), **beside}
+        layers = sum(len(each.layers) for each in compiled)
     else:
-        files = render_files(Path(model_path).read_bytes(), model, settings)
+        files = render_files(product, settings)
         del files["README.md"]
     facts = HelloFacts(
         board=board,
         engine=engine,
-        model=model,
+        product=product,
         max_baud=_max_baud(board),
         golden_count=min(settings.golden_count, len(settings.golden.labels))
         if settings.golden
@@ -115,16 +119,19 @@ def firmware_sources(
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
+    output_bytes = sum(prod(spec.shape) for spec in product.outputs)
     defines = {
         "KD_BOARD_RECEIVE_BYTES": f"{RECEIVE_BYTES}u",
-        "KD_LINK_SCORES_BYTES": f"{_scores_bytes(ports.output)}u",
+        "KD_LINK_SCORES_BYTES": f"{_scores_bytes(output_bytes)}u",
     }
+    if product.composition is not None:
+        defines["KD_LINK_BESIDE_BYTES"] = f"{output_bytes - ports.output.size}u"
     if facts.layer_count:
         defines["KD_MODEL_PROFILE"] = 1
     return Firmware(
         files=dict(sorted(files.items())),
         defines=defines,
-        model_sha256=model.sha256,
+        model_sha256=product.sha256,
         raw_bytes=raw_bytes(front_end) if front_end else 0,
         front_end=front_end,
     )
@@ -198,9 +205,9 @@ def _config_files(
     return {name: render(name, **values) for name in names}
 
 
-def _scores_bytes(output: PortTensor) -> int:
+def _scores_bytes(output_bytes: int) -> int:
     """Of one answer: larger outputs go in several, so that the answers kept stay small."""
-    return min(max(output.size, _LEAST_SCORES), DEFAULT_SCORES)
+    return min(max(output_bytes, _LEAST_SCORES), DEFAULT_SCORES)
 
 
 def _score_nano(output: PortTensor) -> int:

@@ -16,10 +16,11 @@ SIZE = "arm-none-eabi-size"
 
 # What a row of the table holds; TFLite Micro itself and kd_run.cc are not in it.
 PARTS: dict[str, str] = {
-    "model array": "kd_model.c",
+    "model array": "kd_model*.c",
     "settings and labels": "kd_settings.c",
     "front-end constants": "kd_front_end.c",
     "front-end code": "kd_signal.c",
+    "rule of several models": "kd_rule.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",
 }
@@ -65,10 +66,13 @@ def measure_flash(folder: Path, *, core: str = M4.name) -> tuple[FlashBytes, ...
     with tempfile.TemporaryDirectory() as scratch:
         return tuple(
             FlashBytes(
-                name, _flash(Path(folder) / source, facts, Path(scratch)), compiler, facts.cpu
+                name,
+                sum(_flash(path, facts, Path(scratch)) for path in sources),
+                compiler,
+                facts.cpu,
             )
-            for name, source in PARTS.items()
-            if (Path(folder) / source).exists()
+            for name, pattern in PARTS.items()
+            if (sources := sorted(Path(folder).glob(pattern)))
         )
 
 

@@ -30,13 +30,17 @@ def golden_files(render: Renderer, golden: Golden, ports: Ports, *, limit: int) 
         for array, port in zip(golden.inputs, ports.inputs, strict=True)
     ]
     outputs = _vectors(golden.outputs, ports.output, len(golden.labels))[:count]
+    answered = ""
+    if golden.answered is not None:
+        answered = c_text.rows(str(int(place)) for place in golden.answered[:count])
     return {
-        "kd_golden.h": render("kd_golden.h", count=count),
+        "kd_golden.h": render("kd_golden.h", count=count, answered_rows=answered),
         "kd_golden.c": render(
             "kd_golden.c",
             inputs=[{"size": array.shape[1], "rows": c_text.int8_rows(array)} for array in inputs],
             outputs=[c_text.int8_rows(row, indent=8) for row in outputs],
             label_rows=c_text.rows(str(int(label)) for label in golden.labels[:count]),
+            answered_rows=answered,
         ),
     }
 

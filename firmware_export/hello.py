@@ -7,10 +7,11 @@ from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import Tensor, TfliteModel
 from kd_edge.base.front_end import FrontEndConstants, raw_samples
+from kd_edge.base.product import Product
 from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS
 from kd_edge.base.raw_window import raw_bytes
+from kd_edge.base.tensors import TensorSpec
 from kd_edge.base.version import __version__
 from kd_edge.base.wire import WireError, encode, fixed_bytes
 
@@ -20,14 +21,14 @@ class HelloFacts:
     """One firmware.
 
     Attributes:
-        max_baud: 0 if the speed is fixed.
+        product: what the firmware runs. max_baud: 0 if the speed is fixed.
         layer_count: that PROFILE tells.
         front_end: as `model_front_end` leaves it, or None.
     """
 
     board: Board
     engine: str
-    model: TfliteModel
+    product: Product
     max_baud: int
     golden_count: int
     layer_count: int
@@ -40,17 +41,16 @@ def hello_bytes(facts: HelloFacts) -> bytes:
     Raises:
         KdEdgeError KD_LINK_LIMIT: more, or larger, than the link can tell.
     """
-    model, front_end = facts.model, facts.front_end
-    tensors = [[model.tensors[index] for index in group] for group in (model.inputs, model.outputs)]
+    product, front_end = facts.product, facts.front_end
     sizes = {
-        "int8_bytes": sum(prod(tensor.shape) for tensor in tensors[0]),
+        "int8_bytes": sum(prod(spec.shape) for spec in product.inputs),
         "raw_bytes": raw_bytes(front_end) if front_end else 0,
-        "output_bytes": sum(prod(tensor.shape) for tensor in tensors[1]),
+        "output_bytes": sum(prod(spec.shape) for spec in product.outputs),
     }
     _check(sizes, front_end)
     kind, per_thousand = _ticks(facts.board)
     try:
-        block = encode("FACTS_BLOCK", _block(facts, *tensors))
+        block = encode("FACTS_BLOCK", _block(facts))
         return encode(
             "HELLO_ANSWER",
             {
@@ -65,7 +65,7 @@ def hello_bytes(facts: HelloFacts) -> bytes:
                 "layer_count": facts.layer_count,
                 **sizes,
                 "facts_bytes": len(block),
-                "model_sha256": bytes.fromhex(model.sha256),
+                "model_sha256": bytes.fromhex(product.sha256),
                 "facts": block,
             },
         )
@@ -101,15 +101,15 @@ def _check(sizes: dict[str, int], front_end: FrontEndConstants | None) -> None:
             )
 
 
-def _block(facts: HelloFacts, inputs: list[Tensor], outputs: list[Tensor]) -> dict[str, object]:
-    front_end = facts.front_end
+def _block(facts: HelloFacts) -> dict[str, object]:
+    front_end, product = facts.front_end, facts.product
     samples = raw_samples(front_end) if front_end else {}
     return {
         "board": facts.board.name,
         "core": facts.board.core,
         "engine": facts.engine,
-        "inputs": [_tensor(tensor) for tensor in inputs],
-        "outputs": [_tensor(tensor) for tensor in outputs],
+        "inputs": [_tensor(spec) for spec in product.inputs],
+        "outputs": [_tensor(spec) for spec in product.outputs],
         "streams": [
             {
                 "name": _printable(stream.name),
@@ -118,6 +118,25 @@ def _block(facts: HelloFacts, inputs: list[Tensor], outputs: list[Tensor]) -> di
                 "samples": samples[stream.name],
             }
             for stream in (front_end.streams if front_end else ())
+        ],
+        **_models(product),
+    }
+
+
+def _models(product: Product) -> dict[str, object]:
+    """The models behind a rule; nothing of one model, of which the other facts tell all."""
+    if product.composition is None:
+        return {}
+    return {
+        "rule": product.composition.rule,
+        "models": [
+            {
+                "name": _printable(member.name),
+                "model_sha256": bytes.fromhex(member.model.sha256),
+                "inputs": [_tensor(spec) for spec in member.inputs],
+                "outputs": [_tensor(spec) for spec in member.outputs],
+            }
+            for member in product.members
         ],
     }
 
@@ -141,10 +160,10 @@ def _version() -> tuple[int, int, int]:
     return major, minor, patch
 
 
-def _tensor(tensor: Tensor) -> dict[str, object]:
+def _tensor(spec: TensorSpec) -> dict[str, object]:
     return {
-        "name": _printable(tensor.name),
-        "scale": tensor.scales[0],
-        "zero_point": int(tensor.zero_points[0]),
-        "shape": list(tensor.shape),
+        "name": _printable(spec.name),
+        "scale": spec.scale,
+        "zero_point": spec.zero_point,
+        "shape": list(spec.shape),
     }

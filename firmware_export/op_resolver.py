@@ -12,14 +12,19 @@ CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "WHILE"})
 _RESOLVER_HEADER = "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 
 
-def resolver_files(render: Renderer, model: TfliteModel) -> Files:
-    """kd_op_resolver.h, and kd_run.h and .cc that run the model with it.
+def resolver_files(render: Renderer, *models: TfliteModel) -> Files:
+    """kd_op_resolver.h with the operators of one or several models.
 
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: TFLite Micro has no such operator.
     """
-    names = operator_names(model)
-    int8 = tuple(name for name in names if runs_in_int8(model, name))
+    used = {model: operator_names(model) for model in models}
+    names = tuple(sorted({name for each in used.values() for name in each}))
+    int8 = tuple(
+        name
+        for name in names
+        if all(runs_in_int8(model, name) for model, own in used.items() if name in own)
+    )
     # The resolver's header first: unidirectional_sequence_lstm.h does not stand alone.
     headers = [_RESOLVER_HEADER, *sorted({INT8_KERNELS[name].header for name in int8})]
     return {
@@ -29,8 +34,6 @@ def resolver_files(render: Renderer, model: TfliteModel) -> Files:
             calls=[_call(name, int8=name in int8) for name in names],
             has_int8=bool(int8),
         ),
-        "kd_run.h": render("kd_run.h"),
-        "kd_run.cc": render("kd_run.cc"),
     }
 
 

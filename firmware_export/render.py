@@ -7,6 +7,7 @@ from collections.abc import Callable
 from firmware_export import c_text
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.flatbuffer import TfliteModel
+from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 
 # File name -> text.
@@ -15,7 +16,9 @@ Files = dict[str, str]
 Renderer = Callable[..., str]
 
 
-def renderer(settings: FirmwareSettings, model: TfliteModel, *, engine: str = "tflm") -> Renderer:
+def renderer(
+    settings: FirmwareSettings, model: TfliteModel | Product, *, engine: str = "tflm"
+) -> Renderer:
     """A function that fills one template; the same arguments give the same text.
 
     Args:

@@ -23,11 +23,13 @@ class Golden:
         outputs: (n, ...) int8, from the TFLite Micro interpreter.
         labels: n true classes, as indices into the labels; NO_LABEL for an example whose parts,
             such as pixels, have a class each.
+        answered: of a composition: (n,) int8 which model answered; None of one model.
     """
 
     inputs: tuple[np.ndarray, ...]
     outputs: np.ndarray
     labels: tuple[int, ...]
+    answered: np.ndarray | None = None
 
     @staticmethod
     def labels_of(truth: np.ndarray) -> tuple[int, ...]:
@@ -45,6 +47,7 @@ class FirmwareSettings:
         name: of the model, for people.
         labels: the classes in the output's order; () for a model whose outputs are not classes.
         arena_bytes: as measured, without a margin: `with_margin` adds it.
+        arenas: the same of each of several models, in the product's order; () of one model.
         arena_how: one sentence on the measurement, with the ABI it was made on.
         front_end: coefficients from samples to windows, or None where the model takes raw arrays.
         golden: vectors to ship, or None.
@@ -62,6 +65,7 @@ class FirmwareSettings:
     synthetic: bool
     generator: str
     golden_count: int = 8
+    arenas: tuple[int, ...] = ()
 
 
 # A quarter and 1 KiB: an interpreter measured on x86-64 with reference kernels keeps no scratch

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from firmware_export.c_array import model_files
-from firmware_export.constants import memory_values, read_labels, read_ports, settings_files
+from firmware_export.composed import answering, composed_run_files, prefixes
+from firmware_export.constants import memory_values, product_ports, read_labels, settings_files
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
 from firmware_export.op_resolver import operator_names, resolver_files
-from firmware_export.render import Files, renderer
+from firmware_export.render import Files, Renderer, renderer
 from firmware_export.settings import FirmwareSettings, Golden, with_margin
 from kd_edge.base.files import sha256_text, write_text
-from kd_edge.base.flatbuffer import TfliteModel, read_tflite
-from kd_edge.base.tensors import TensorSpec
+from kd_edge.base.product import Product, as_product
 
 __all__ = ["FirmwareSettings", "Golden", "export_tflm", "render_files"]
 
@@ -37,6 +38,8 @@ ROLES = {
     "kd_front_end_run.c": "the same as code",
     "kd_golden.h": "inputs with the answers that a board must give",
     "kd_golden.c": "the same as data; leave it out of a product",
+    "kd_rule.h": "how several models answer as one",
+    "kd_rule.c": "the same as code",
     "kd_op_resolver.h": "exactly the operators used (C++)",
     "kd_run.h": "set up and run, callable from C",
     "kd_run.cc": "the interpreter behind it (C++)",
@@ -44,11 +47,13 @@ ROLES = {
 }
 
 
-def export_tflm(model_path: Path, out_dir: Path, settings: FirmwareSettings) -> tuple[Path, ...]:
+def export_tflm(
+    source: Path | Product, out_dir: Path, settings: FirmwareSettings
+) -> tuple[Path, ...]:
     """Write the sources, a README and a manifest; the same arguments give the same bytes.
 
     Args:
-        model_path: an int8 `.tflite` with batch 1 and one output.
+        source: an int8 `.tflite` with batch 1 and one output, or a product of one or several.
         out_dir: made where absent; an earlier export in it is replaced.
 
     Returns:
@@ -61,71 +66,96 @@ def export_tflm(model_path: Path, out_dir: Path, settings: FirmwareSettings) -> 
             fit the model or a board.
         KdEdgeError KD_OUTPUT: the folder cannot be written.
     """
-    model = read_tflite(Path(model_path))
-    content = Path(model_path).read_bytes()
-    files = render_files(content, model, settings)
-    files[MANIFEST] = _manifest(model, settings, files)
+    product = as_product(Path(source) if not isinstance(source, Product) else source)
+    files = render_files(product, settings)
+    files[MANIFEST] = _manifest(product, settings, files)
     for name in sorted(files):
         write_text(Path(out_dir) / name, files[name])
     # An earlier export's golden vectors or front end beside this model would be wrong answers.
-    for name in ROLES.keys() - files.keys():
-        (Path(out_dir) / name).unlink(missing_ok=True)
+    for path in Path(out_dir).glob("kd_*"):
+        if path.name not in files and role_of(path.name) is not None:
+            path.unlink()
     return tuple(Path(out_dir) / name for name in sorted(files))
 
 
-def render_files(content: bytes, model: TfliteModel, settings: FirmwareSettings) -> Files:
+def render_files(product: Product, settings: FirmwareSettings) -> Files:
     """Every file but the manifest, as text. Raises as `export_tflm`."""
-    render = renderer(settings, model)
-    ports = read_ports(model)
+    render = renderer(settings, product)
+    ports = product_ports(product)
     labels = read_labels(settings, ports)
-    files = model_files(render, content)
-    files |= settings_files(render, settings, ports, labels)
-    files |= resolver_files(render, model)
+    models = [member.model for member in product.members]
+    names = answering(product)
+    files = _model_files(render, product, settings)
+    files |= settings_files(render, settings, ports, labels, models=names)
+    files |= resolver_files(render, *models)
+    files |= _run_files(render, product)
     if settings.front_end is not None:
-        files |= front_end_files(render, settings.front_end, input_specs(model))
+        files |= front_end_files(render, settings.front_end, product.inputs)
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     files["README.md"] = render(
         "README.md",
-        files=[(name, ROLES[name]) for name in sorted(files)],
+        files=[(name, role_of(name)) for name in sorted(files)],
         inputs=ports.inputs,
         output=ports.output,
         labels=labels,
-        operators=operator_names(model),
+        operators=_operators(product),
         golden_count=min(settings.golden_count, len(settings.golden.labels))
         if settings.golden
         else 0,
+        rule=product.composition.rule if product.composition else "",
         **memory_values(settings),
     )
     return files
 
 
-def input_specs(model: TfliteModel) -> tuple[TensorSpec, ...]:
-    """The inputs as the runtimes describe them, so that windows are matched by the same rule."""
-    tensors = [model.tensors[index] for index in model.inputs]
-    return tuple(
-        TensorSpec(t.name, t.shape, t.dtype, t.scales[0], t.zero_points[0]) for t in tensors
-    )
+def role_of(name: str) -> str | None:
+    """What a file of the export is; None for a file of somebody else."""
+    model = re.fullmatch(r"kd_model_[a-z0-9_]+(\.[ch])", name)
+    return ROLES[f"kd_model{model[1]}"] if model else ROLES.get(name)
 
 
-def _manifest(model: TfliteModel, settings: FirmwareSettings, files: Files) -> str:
+def _model_files(render: Renderer, product: Product, settings: FirmwareSettings) -> Files:
+    arenas = [memory_values(settings, n_bytes) for n_bytes in settings.arenas]
+    files: Files = {}
+    for position, (member, prefix) in enumerate(
+        zip(product.members, prefixes(product), strict=True)
+    ):
+        arena = arenas[position] if product.composition else None
+        files |= model_files(render, member.path.read_bytes(), symbol=prefix, arena=arena)
+    return files
+
+
+def _run_files(render: Renderer, product: Product) -> Files:
+    if product.composition is None:
+        return {"kd_run.h": render("kd_run.h", models=()), "kd_run.cc": render("kd_run.cc")}
+    return composed_run_files(render, product, "kd_run_composed.cc", "kd_run.cc")
+
+
+def _operators(product: Product) -> tuple[str, ...]:
+    """Of all models, each once, sorted."""
+    return tuple(sorted({n for member in product.members for n in operator_names(member.model)}))
+
+
+def _manifest(product: Product, settings: FirmwareSettings, files: Files) -> str:
     """What was written, with digests, as JSON."""
     content = {
         "manifest_version": MANIFEST_VERSION,
         "generator": settings.generator,
         "engine": "tflm",
         "synthetic": settings.synthetic,
-        "model": {"name": settings.name, "sha256": model.sha256, "bytes": model.n_bytes},
+        "model": {"name": settings.name, "sha256": product.sha256, "bytes": product.n_bytes},
+        **_models(product),
         "arena": {
             "measured_bytes": settings.arena_bytes,
             "reserved_bytes": with_margin(settings.arena_bytes),
             "how": settings.arena_how,
         },
-        "operators": list(operator_names(model)),
+        "operators": list(_operators(product)),
         "files": [
             {
                 "path": name,
-                "role": ROLES[name],
+                "role": role_of(name),
                 "bytes": len(text.encode("utf-8")),
                 "sha256": sha256_text(text),
             }
@@ -133,3 +163,13 @@ def _manifest(model: TfliteModel, settings: FirmwareSettings, files: Files) -> s
         ],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _models(product: Product) -> dict[str, object]:
+    if product.composition is None:
+        return {}
+    models = [
+        {"name": member.name, "sha256": member.model.sha256, "bytes": member.model.n_bytes}
+        for member in product.members
+    ]
+    return {"rule": product.composition.rule, "models": models}

@@ -62,7 +62,8 @@ def hello_values(**changes):
 def hello_payload(values) -> bytes:
     """The payload with all facts, as firmware has it."""
     facts = {field.name for field in FORMATS["FACTS_BLOCK"].fields}
-    block = wire.encode("FACTS_BLOCK", {name: values[name] for name in facts})
+    told = {name: values[name] for name in facts if name in values}
+    block = wire.encode("FACTS_BLOCK", told)
     fixed = {name: value for name, value in values.items() if name not in facts}
     return wire.encode("HELLO_ANSWER", {**fixed, "facts_bytes": len(block), "facts": block})
 

@@ -15,7 +15,7 @@ from firmware_samples import STRICT, T, settings_for, two_input_model, write_mod
 from firmware_export.aot.engine import HOST_COMPILERS, engine_files, export_engine, run_golden_here
 from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.tflm import render_files
-from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.product import read_product
 from kd_edge.pipeline.firmware import prove_plain_c
 from kd_edge.runtimes.registry import open_session
 from kd_edge.tasks.classification import CLASSIFICATION
@@ -87,7 +87,7 @@ def test_the_readme_shows_the_shared_functions_and_its_example_builds(model, tmp
 def test_both_engines_have_the_same_functions_and_settings(model):
     """Oracle: the TFLite Micro export of the same model."""
     settings = with_answers(model)
-    tflm = render_files(model.read_bytes(), read_tflite(model), settings)
+    tflm = render_files(read_product({"m": model}), settings)
     _, files = engine_files(model, "host", settings)
     same = ("kd_run.h", "kd_settings.c", "kd_quantize.c", "kd_quantize.h", "kd_golden.c")
     assert all(files[name] == tflm[name] for name in same)

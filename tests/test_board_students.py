@@ -23,7 +23,7 @@ from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 from kd_edge.recipe import load_recipe, to_toml
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.composed import open_product
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 CORTEX_M = [name for name, board in BOARDS.items() if board.emulator]
@@ -98,7 +98,7 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
     """Golden vectors in the image, int8 and raw windows over the wire."""
     board = BOARDS[board_name]
     image = bundle_image(bundle, board, folder, golden_count=N_IN_IMAGE)
-    session = open_session("tflm", bundle.model_path)
+    session = open_product(bundle.product, "tflm")
     front_end = model_front_end(bundle.front_end, session.inputs)
     with (
         start(board, image.elf) as emulator,

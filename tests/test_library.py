@@ -34,7 +34,7 @@ def test_a_bundle_answers_the_windows_that_it_keeps_for_boards(bundle, recording
     equal bit for bit; every one of them is a window of one of the recordings."""
     product = kd_edge.load(bundle)
     kept = load_board_bundle(bundle)
-    host = Host(kept.model_path, kept.front_end)
+    host = Host(kept.product, kept.front_end)
     order = [stream.name for stream in host.front_end.streams]
     expected = {bytes(host.answer([counts[name] for name in order])) for counts in kept.raw}
     said = [product.predict(recording) for recording in recordings]

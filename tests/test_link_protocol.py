@@ -123,6 +123,26 @@ def test_a_payload_that_ends_within_a_field_names_it():
             wire.decode("FACTS_BLOCK", payload[:-cut])
 
 
+def test_a_board_of_one_model_sends_the_bytes_that_it_always_sent():
+    """Oracle: bytes by hand; the fields that came later end the block, all of them or none."""
+    one = facts(board="b")
+    assert wire.encode("FACTS_BLOCK", one) == b"\1\0b" + bytes(7)
+    decoded = wire.decode("FACTS_BLOCK", wire.encode("FACTS_BLOCK", one))
+    assert (decoded.rule, decoded.models) == ("", ())
+    tensor = {"name": "t", "scale": 1.0, "zero_point": 0, "shape": [1, 2]}
+    model = {"name": "m", "model_sha256": bytes(32), "inputs": [tensor], "outputs": [tensor] * 2}
+    payload = wire.encode("FACTS_BLOCK", {**one, "rule": "average", "models": [model] * 2})
+    assert payload.startswith(wire.encode("FACTS_BLOCK", one))
+    decoded = wire.decode("FACTS_BLOCK", payload)
+    assert [(m.name, len(m.outputs), m.inputs[0].shape) for m in decoded.models] == [
+        ("m", 2, (1, 2))
+    ] * 2
+    with pytest.raises(wire.WireError, match="has the fields"):
+        wire.encode("FACTS_BLOCK", {**one, "rule": "average"})
+    with pytest.raises(wire.WireError, match="ends within"):
+        wire.decode("FACTS_BLOCK", payload[:-3])
+
+
 def test_text_that_is_not_utf_8_and_half_a_value_are_refused_by_field():
     with pytest.raises(wire.WireError, match="text is not UTF-8"):
         wire.decode("ERROR", bytes(5) + b"\xff")

@@ -304,3 +304,70 @@ def test_a_recipe_without_an_end_is_refused_unread():
     with pytest.raises(KdEdgeError, match="larger than 1,000,000 bytes") as caught:
         load_recipe(Path("/dev/zero"))
     assert caught.value.code == "KD_NO_FILE"
+
+
+TWO = (
+    MINIMAL
+    + """
+[[students]]
+name = "large"
+model = "tcn"
+epochs = 3
+distill = false
+"""
+)
+
+
+def test_the_first_student_ships_unless_the_recipe_says_otherwise():
+    assert parse_recipe(TWO).product_name == "student"
+    assert parse_recipe(TWO + '[product]\nmodels = ["large"]').product_name == "large"
+    both = '[product]\nname = "both"\nmodels = ["student", "large"]\n'
+    recipe = parse_recipe(both.join([TWO, 'rule = "cascade"\nmargin = 1.5']))
+    assert (recipe.product_name, recipe.product.margins) == ("both", (1.5,))
+    assert parse_recipe(to_toml(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "told"),
+    [
+        ('models = ["larg"]', "product.models.0", "did you mean 'large'"),
+        ('models = ["large", "large"]\nname = "b"\nrule = "average"', "product.models", "once"),
+        ('models = ["student", "large"]\nrule = "average"', "product.name", "name is missing"),
+        ('models = ["student", "large"]\nname = "b"', "product.rule", "rule is missing"),
+        ('models = ["large"]\nrule = "average"', "product.rule", "leave rule out"),
+        ('models = ["student", "large"]\nname = "b"\nrule = "vote"', "product.rule", "cascade"),
+        (
+            'models = ["student", "large"]\nname = "large"\nrule = "average"',
+            "product.name",
+            "otherwise",
+        ),
+        ('models = ["student", "large"]\nname = "b"\nrule = "cascade"', "product.margin", "needs"),
+        (
+            'models = ["student", "large"]\nname = "b"\nrule = "average"\nmargin = 1',
+            "product.margin",
+            "only a cascade",
+        ),
+        (
+            'models = ["student", "large"]\nname = "b"\nrule = "cascade"\nmargin = [1, 2]',
+            "product.margin",
+            "or 1 for 2 models",
+        ),
+        (
+            'models = ["student", "large"]\nname = "b"\nrule = "cascade"\nmargin = -1',
+            "product.margin.0",
+            "greater than or equal to 0",
+        ),
+    ],
+)
+def test_a_product_that_does_not_fit_is_told_by_its_key(text, key, told):
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(f"{TWO}[product]\n{text}")
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert key in caught.value.where
+    assert told in caught.value.message
+
+
+def test_an_unknown_key_of_the_product_is_named_with_the_nearest():
+    with pytest.raises(KdEdgeError, match="did you mean 'margin'") as caught:
+        parse_recipe(f'{TWO}[product]\nmodels = ["large"]\nmargn = 1')
+    assert caught.value.code == "KD_RECIPE_KEY"

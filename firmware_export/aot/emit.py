@@ -81,7 +81,10 @@ def emit(
         "calls": calls,
         "step_calls": step_calls,
         "steps": stepped.steps if stepped else 0,
-        "layers": [c_text.string(f"{call.place} {call.kernel}") for call in item_calls(plan.items)],
+        "layers": [
+            c_text.string(f"{settings.label}{call.place} {call.kernel}")
+            for call in item_calls(plan.items)
+        ],
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],
     }
     environment = templates("firmware_export", escape=False)

@@ -4,68 +4,110 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.cores import HOST
-from firmware_export.aot.export import Exported, build_files, write_export
-from firmware_export.constants import read_labels, read_ports, settings_files
+from firmware_export.aot.export import (
+    Exported,
+    build_composed_files,
+    build_files,
+    compiled_sources,
+    write_export,
+)
+from firmware_export.composed import answering, composed_run_files, prefixes
+from firmware_export.constants import Ports, product_ports, read_labels, settings_files
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
-from firmware_export.render import Files, renderer
+from firmware_export.render import Files, Renderer, renderer
 from firmware_export.settings import FirmwareSettings
-from firmware_export.tflm import input_specs
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.processes import run_program
+from kd_edge.base.product import Product, as_product
 
 HOST_COMPILERS = ("gcc", "cc", "clang")
 
 
-def engine_files(model_path: Path, core: str, settings: FirmwareSettings) -> tuple[Compiled, Files]:
-    """The compiled model, and `kd_run`, settings, quantiser, front end and golden vectors with it.
+def engine_files(
+    source: Path | Product, core: str, settings: FirmwareSettings
+) -> tuple[tuple[Compiled, ...], Files]:
+    """The compiled models, and `kd_run`, settings, quantiser, front end and golden vectors beside.
 
     Raises as `compile_model` and `export_tflm`.
     """
-    compiled = compile_model(
-        model_path,
-        # `kd_run` resets the state itself, and lets those who ask keep it.
-        CompileSettings(core=core, carry_state=True, generator=settings.generator),
-    )
-    model = read_tflite(model_path)
-    ports = read_ports(model)
-    render = renderer(settings, model, engine="aot")
+    product = as_product(source)
+    compiled = _compile(product, core, settings)
+    ports = product_ports(product)
+    render = renderer(settings, product, engine="aot")
     files = {
-        "kd_run.h": render("kd_run.h"),
-        "kd_run.c": render("kd_run.c", inputs=ports.inputs),
-        **settings_files(render, settings, ports, read_labels(settings, ports)),
+        **_run_files(render, product, compiled, ports),
+        **settings_files(
+            render, settings, ports, read_labels(settings, ports), models=answering(product)
+        ),
     }
     if settings.front_end is not None:
-        files |= front_end_files(render, settings.front_end, input_specs(model))
+        files |= front_end_files(render, settings.front_end, product.inputs)
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     return compiled, files
 
 
+def _compile(product: Product, core: str, settings: FirmwareSettings) -> tuple[Compiled, ...]:
+    compiled: list[Compiled] = []
+    for member, prefix in zip(product.members, prefixes(product), strict=True):
+        compiled.append(
+            compile_model(
+                member.path,
+                # `kd_run` resets the state itself, and lets those who ask keep it.
+                CompileSettings(
+                    core=core,
+                    carry_state=True,
+                    generator=settings.generator,
+                    prefix=prefix,
+                    first_layer=sum(len(each.layers) for each in compiled),
+                    label=f"{member.name}: " if product.composition else "",
+                ),
+            )
+        )
+    return tuple(compiled)
+
+
+def _run_files(
+    render: Renderer, product: Product, compiled: Sequence[Compiled], ports: Ports
+) -> Files:
+    if product.composition is None:
+        source = render("kd_run.c", inputs=ports.inputs)
+        return {"kd_run.h": render("kd_run.h", models=()), "kd_run.c": source}
+    layers = sum(len(each.layers) for each in compiled)
+    return composed_run_files(render, product, "kd_run_composed.c", "kd_run.c", layers=layers)
+
+
 def export_engine(
-    model_path: Path, out: Path, core: str, settings: FirmwareSettings
-) -> tuple[Compiled, Exported]:
+    source: Path | Product, out: Path, core: str, settings: FirmwareSettings
+) -> tuple[tuple[Compiled, ...], Exported]:
     """Write the engine's folder: everything that `kd_run.h` promises, for one core.
 
     Raises as `engine_files` and `write_export`.
     """
-    compiled, beside = engine_files(model_path, core, settings)
-    files = build_files(compiled, optimize="size", beside=beside, title=settings.name)
+    product = as_product(source)
+    compiled, beside = engine_files(product, core, settings)
+    more = {"optimize": "size", "beside": beside, "title": settings.name}
+    if product.composition is None:
+        files = build_files(compiled[0], **more)
+    else:
+        files = build_composed_files(product, compiled, **more)
     return compiled, write_export(out, compiled, files, optimize="size")
 
 
-def run_golden_here(model_path: Path, settings: FirmwareSettings) -> np.ndarray | None:
+def run_golden_here(source: Path | Product, settings: FirmwareSettings) -> np.ndarray | None:
     """Outputs of the portable sources for the golden vectors, compiled and run on this machine.
 
     Returns:
-        (n, outputs) int8; None where no compiler is installed.
+        (n, outputs) int8, of a composition with which model answered behind the scores; None where
+        no compiler is installed.
 
     Raises:
         KdEdgeError KD_COMPILE: the compiler refuses the sources, or the program fails.
@@ -73,8 +115,8 @@ def run_golden_here(model_path: Path, settings: FirmwareSettings) -> np.ndarray 
     compiler = next((name for name in HOST_COMPILERS if shutil.which(name)), None)
     if compiler is None:
         return None
-    compiled, beside = engine_files(model_path, HOST.name, settings)
-    files = {**compiled.files, **beside, "main.c": _MAIN}
+    compiled, beside = engine_files(source, HOST.name, settings)
+    files = {**compiled_sources(compiled), **beside, "main.c": _MAIN}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
@@ -117,6 +159,12 @@ int main(void)
             fwrite(output, 1, KD_OUTPUT_SIZE, stdout) != KD_OUTPUT_SIZE) {
             return 2;
         }
+#ifdef KD_MODEL_COUNT
+        const int8_t answered = (int8_t)kd_answered();
+        if (fwrite(&answered, 1, 1, stdout) != 1) {
+            return 2;
+        }
+#endif
     }
     return 0;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from kd_edge.base.files import (
     write_text,
 )
 from kd_edge.base.flatbuffer import Tensor
+from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 from kd_edge.base.untrusted import read_json, read_regular
 
@@ -95,8 +96,61 @@ def build_files(
     }
 
 
+def compiled_sources(compiled: Sequence[Compiled]) -> dict[str, str]:
+    """The models' files, and each kernel that any of them calls once; name -> text."""
+    return {name: text for each in compiled for name, text in each.files.items()}
+
+
+def build_composed_files(
+    product: Product,
+    compiled: Sequence[Compiled],
+    *,
+    optimize: str,
+    beside: Mapping[str, str],
+    title: str,
+) -> dict[str, str]:
+    """`build_files` of several models that answer as one."""
+    files = {**compiled_sources(compiled), **beside}
+    first = compiled[0]
+    scores, _ = product.outputs
+    values = {
+        "title": c_text.comment(title),
+        "prefix": "kd_product",
+        "generator": c_text.comment(first.settings.generator),
+        "sha256": product.sha256,
+        "core": first.core,
+        "optimize": optimize,
+        "flags": (*first.core.flags, OPTIMIZE[optimize], *SECTION_FLAGS),
+        "sources": sorted(name for name in files if name.endswith(".c")),
+        "rule": product.composition.rule,
+        "models": [
+            {
+                "name": c_text.comment(member.name),
+                "prefix": each.settings.prefix,
+                "arena_bytes": each.schedule.plan.arena_bytes,
+                "constant_bytes": each.constant_bytes,
+            }
+            for member, each in zip(product.members, compiled, strict=True)
+        ],
+        "inputs": [c_text.comment(spec.name) for spec in product.inputs],
+        "output_scale": c_text.float32(scores.scale),
+        "output_zero": scores.zero_point,
+    }
+    written = {"README.md": "aot_composed_README.md"}
+    written |= {name: f"aot_{name}" for name in ("Makefile", "CMakeLists.txt")}
+    environment = templates("firmware_export", escape=False)
+    return files | {
+        name: environment.get_template(f"{template}.j2").render(values)
+        for name, template in written.items()
+    }
+
+
 def write_export(
-    out: Path, compiled: Compiled, files: Mapping[str, str], *, optimize: str
+    out: Path,
+    compiled: Compiled | Sequence[Compiled],
+    files: Mapping[str, str],
+    *,
+    optimize: str,
 ) -> Exported:
     """Write the files and their manifest; what an earlier export left and this one lacks goes.
 
@@ -111,7 +165,8 @@ def write_export(
     """
     earlier = _earlier_files(out)
     _keep_foreign(out, files.keys() - earlier.keys())
-    whole = {**files, MANIFEST: _manifest(compiled, files, optimize)}
+    models = (compiled,) if isinstance(compiled, Compiled) else tuple(compiled)
+    whole = {**files, MANIFEST: _manifest(models, files, optimize)}
     for name in sorted(whole):
         write_text(out / name, whole[name])
     for name in sorted(earlier.keys() - files.keys()):
@@ -185,22 +240,19 @@ def _foreign(out: Path, what: str, name: str = MANIFEST) -> KdEdgeError:
     )
 
 
-def _manifest(compiled: Compiled, files: Mapping[str, str], optimize: str) -> str:
-    settings = compiled.settings
+def _manifest(compiled: Sequence[Compiled], files: Mapping[str, str], optimize: str) -> str:
+    """Of one model its facts at the top; of several the same facts of each, in `models`."""
+    settings = compiled[0].settings
+    facts = [_facts(each) for each in compiled]
+    one = len(facts) == 1
     content = {
         "manifest_version": MANIFEST_VERSION,
         "generator": settings.generator,
         "engine": ENGINE,
-        "model": {"sha256": compiled.model.sha256, "bytes": compiled.model.n_bytes},
-        "core": compiled.core.name,
+        **({"model": facts[0].pop("model")} if one else {}),
+        "core": compiled[0].core.name,
         "optimize": optimize,
-        "prefix": settings.prefix,
-        "carry_state": settings.carry_state,
-        "keep_inputs": settings.keep_inputs,
-        "stream": settings.stream,
-        "arena_bytes": compiled.schedule.plan.arena_bytes,
-        "constant_bytes": compiled.constant_bytes,
-        "kernels": [f"{name} ({variant})" for name, variant in _kernels(compiled)],
+        **(facts[0] if one else {"models": facts}),
         "files": [
             {
                 "path": name,
@@ -211,3 +263,17 @@ def _manifest(compiled: Compiled, files: Mapping[str, str], optimize: str) -> st
         ],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _facts(compiled: Compiled) -> dict[str, object]:
+    settings = compiled.settings
+    return {
+        "model": {"sha256": compiled.model.sha256, "bytes": compiled.model.n_bytes},
+        "prefix": settings.prefix,
+        "carry_state": settings.carry_state,
+        "keep_inputs": settings.keep_inputs,
+        "stream": settings.stream,
+        "arena_bytes": compiled.schedule.plan.arena_bytes,
+        "constant_bytes": compiled.constant_bytes,
+        "kernels": [f"{name} ({variant})" for name, variant in _kernels(compiled)],
+    }

@@ -26,6 +26,8 @@ class CompileSettings:
         keep_inputs: the inputs are still there after the model has run.
         stream: the window arrives step by step, and the inputs hold one step.
         generator: name and version in the banner.
+        first_layer: number of its first layer where several models are timed together.
+        label: before its layers' names there.
     """
 
     core: str = HOST.name
@@ -34,6 +36,8 @@ class CompileSettings:
     keep_inputs: bool = False
     stream: bool = False
     generator: str = "kd-edge"
+    first_layer: int = 0
+    label: str = ""
 
 
 def check_prefix(prefix: str) -> None:

@@ -49,6 +49,8 @@ class Field:
         unit: of the number, where it has one.
         count: how many of a scalar stand in a row.
         items: fields of one entry of a list.
+        later: a block may end before it, and it is then empty: it came after the first firmwares,
+            and tells what theirs do not have.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Field:
     unit: str = ""
     count: int = 1
     items: tuple[Field, ...] = ()
+    later: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -168,6 +171,12 @@ _TENSOR = (
 _SCORES = Field("scores", "i8*", "of every output, in order: the first part, or all of them")
 _FROM = Field("offset", "u32", "of the first byte wanted", "byte")
 _END = (Field("end", "u32", "number of the sample after the window's last, modulo 2^32"),)
+_MODEL = (
+    Field("name", "str", "the model's name"),
+    Field("model_sha256", "u8", "of its .tflite", count=32),
+    Field("inputs", "list", "its inputs", items=_TENSOR),
+    Field("outputs", "list", "its outputs, on its own scale", items=_TENSOR),
+)
 _STREAM = (
     Field("name", "str", "the sensor's name"),
     Field("channels", "u8", "values per sample"),
@@ -443,6 +452,8 @@ BLOCKS = (
             Field("inputs", "list", "the model's inputs", items=_TENSOR),
             Field("outputs", "list", "the model's outputs", items=_TENSOR),
             Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
+            Field("rule", "str", "how several models answer as one; empty: one model", later=True),
+            Field("models", "list", "those models, a selector last", items=_MODEL, later=True),
         ),
     ),
 )

@@ -17,6 +17,7 @@ class TensorSpec:
         shape: with the batch of 1 in front.
         dtype: NumPy's name: 'int8', 'int16', 'float32'.
         scale, zero_point: `real = (q - zero_point) * scale`; None for float tensors.
+        window: the window input that feeds it, where that is not its name; else ''.
     """
 
     name: str
@@ -24,6 +25,7 @@ class TensorSpec:
     dtype: str
     scale: float | None
     zero_point: int | None
+    window: str = ""
 
     @property
     def is_quantised(self) -> bool:
@@ -44,8 +46,8 @@ def match_inputs(
     Raises:
         KdEdgeError KD_SHAPE: a shape differs, or names are unknown and shapes ambiguous.
     """
-    if all(spec.name in shapes for spec in specs):
-        names = tuple(spec.name for spec in specs)
+    if all((spec.window or spec.name) in shapes for spec in specs):
+        names = tuple(spec.window or spec.name for spec in specs)
     else:
         fitting = [[n for n, shape in shapes.items() if shape == s.shape[1:]] for s in specs]
         names = tuple(names[0] for names in fitting if len(names) == 1)

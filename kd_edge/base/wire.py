@@ -23,15 +23,18 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
     Args:
         name: as in protocol.MESSAGES or protocol.BLOCKS.
         values: field name to value; lists hold mappings, or bare values where
-            an entry has one field.
+            an entry has one field. Fields that came later may be left out, all of them.
 
     Raises:
         WireError: a field is missing, unknown or does not fit.
     """
     message = FORMATS[name]
-    if set(values) != {field.name for field in message.fields}:
+    later = [field.name for field in message.fields if field.later]
+    wanted = {field.name for field in message.fields}
+    # All of the later ones or none: the first that is left out ends the bytes.
+    if set(values) not in (wanted, wanted.difference(later)):
         raise WireError(f"{name} has the fields {[field.name for field in message.fields]}")
-    return _encode_all(message.fields, values)
+    return _encode_all([field for field in message.fields if field.name in values], values)
 
 
 def decode(name: str, payload: bytes):
@@ -72,7 +75,7 @@ def _record(name: str, fields: tuple[Field, ...]) -> type:
     return dataclasses.make_dataclass(title, [field.name for field in fields], frozen=True)
 
 
-def _encode_all(fields: tuple[Field, ...], values: Mapping[str, Any]) -> bytes:
+def _encode_all(fields: Iterable[Field], values: Mapping[str, Any]) -> bytes:
     return b"".join(_encode_one(field, values[field.name]) for field in fields)
 
 
@@ -106,6 +109,9 @@ def _encode_entry(field: Field, entry: Any) -> bytes:
 def _decode_all(fields: tuple[Field, ...], payload: bytes, at: int) -> tuple[list, int]:
     values = []
     for field in fields:
+        if field.later and at == len(payload):
+            values.append("" if field.type == "str" else ())
+            continue
         value, at = _decode_one(field, payload, at)
         values.append(value)
     return values, at

@@ -117,7 +117,7 @@ def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int
     host, known = None, {}
     if bundle is not None:
         check_sensors(bundle)
-        host = Host(bundle.model_path, bundle.manifest.front_end, runtime=runtime or ORACLE)
+        host = Host(bundle.product, bundle.manifest.front_end, runtime=runtime or ORACLE)
         known = {
             "classes": bundle.manifest.class_names,
             "front_end": host.front_end,

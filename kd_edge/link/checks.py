@@ -15,7 +15,7 @@ from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import LEAST_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS, Message
 from kd_edge.link.framing import encoded_bytes
-from kd_edge.link.messages import Hello
+from kd_edge.link.messages import Hello, Tensor
 
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
 _INT8 = (-128, 127)
@@ -73,17 +73,10 @@ def _require(where: str, conditions: Conditions) -> None:
 
 
 def _hello(hello: Hello) -> Conditions:
-    for name in (hello.board, hello.core, hello.engine):
+    for name in (hello.board, hello.core, hello.engine, hello.rule):
         yield f"the name {name[:60]!r}", name.isprintable()
-    for group in (hello.inputs, hello.outputs):
-        yield "a model without inputs or outputs", bool(group)
-        for tensor in group:
-            name = f"tensor {tensor.name[:60]!r}"
-            yield name, tensor.name.isprintable()
-            yield f"{name} has the scale {tensor.scale:g}", 0 < tensor.scale < math.inf
-            zero_point = tensor.zero_point
-            yield f"{name} has the zero point {zero_point}", _INT8[0] <= zero_point <= _INT8[1]
-            yield f"{name} has the shape {tensor.shape}", 0 not in tensor.shape
+    yield from _tensors(hello.inputs, hello.outputs)
+    yield from _models(hello)
     names = [stream.name for stream in hello.streams]
     yield "two sensors of one name", len(set(names)) == len(names)
     for stream in hello.streams:
@@ -96,6 +89,29 @@ def _hello(hello: Hello) -> Conditions:
     yield from _size("an int8 window", hello.int8_bytes, sum(t.n_bytes for t in hello.inputs))
     yield from _size("the scores", hello.output_bytes, sum(t.n_bytes for t in hello.outputs))
     yield from _size("a raw window", hello.raw_bytes, raw)
+
+
+def _models(hello: Hello) -> Conditions:
+    n_models = len(hello.models)
+    yield f"{n_models} models and the rule {hello.rule[:60]!r}", bool(hello.rule) == (n_models > 1)
+    if hello.models:
+        yield "models that do not say which of them answered", len(hello.outputs) == 2
+        yield "an answer of more than one model at once", hello.outputs[-1].n_bytes == 1
+    for model in hello.models:
+        yield f"the model {model.name[:60]!r}", model.name.isprintable()
+        yield from _tensors(model.inputs, model.outputs)
+
+
+def _tensors(*groups: tuple[Tensor, ...]) -> Conditions:
+    for group in groups:
+        yield "a model without inputs or outputs", bool(group)
+        for tensor in group:
+            name = f"tensor {tensor.name[:60]!r}"
+            yield name, tensor.name.isprintable()
+            yield f"{name} has the scale {tensor.scale:g}", 0 < tensor.scale < math.inf
+            zero_point = tensor.zero_point
+            yield f"{name} has the zero point {zero_point}", _INT8[0] <= zero_point <= _INT8[1]
+            yield f"{name} has the shape {tensor.shape}", 0 not in tensor.shape
 
 
 def _size(what: str, said: int, counted: int) -> Conditions:

@@ -37,6 +37,16 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class BoardModel:
+    """One of several models on a board; its tensors are int8, on scales of its own."""
+
+    name: str
+    sha256: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class Hello:
     """What a board said of itself.
 
@@ -44,8 +54,11 @@ class Hello:
         board, core, engine: names.
         firmware: version, as "1.2.3".
         boot: differs after each start, as far as the board can tell.
-        model_sha256: of the .tflite, in hexadecimal.
-        inputs, outputs: of the model, int8.
+        model_sha256: of the .tflite, in hexadecimal; of several models, of all and their rule.
+        inputs, outputs: of the model, int8. Of several models the outputs are the scores on their
+            common scale, and which model answered.
+        rule, models: how several models answer as one, and these, a selector last; '' and () where
+            there is one.
         streams: sensors in the order of a raw window; empty: no front end on the board.
         ticks_kind: what ticks count: "cycles", "instructions" or "microseconds".
         ticks_per_thousand: timer ticks in a thousand of these.
@@ -81,6 +94,8 @@ class Hello:
     raw_bytes: int
     output_bytes: int
     scores_bytes: int
+    rule: str = ""
+    models: tuple[BoardModel, ...] = ()
 
     def count(self, ticks: int) -> int:
         """Timer ticks as a number of what `ticks_kind` says, rounded."""
@@ -198,10 +213,6 @@ _SAME_IN_HELLO = (
 
 def hello_of(message: Any, facts: Any) -> Hello:
     """A decoded HELLO_ANSWER and a decoded FACTS_BLOCK."""
-    tensors = [
-        tuple(Tensor(t.name, t.scale, t.zero_point, t.shape) for t in group)
-        for group in (facts.inputs, facts.outputs)
-    ]
     names = {number: name.lower() for name, number in TICKS.items()}
     return Hello(
         board=facts.board,
@@ -210,11 +221,20 @@ def hello_of(message: Any, facts: Any) -> Hello:
         **{name: getattr(message, name) for name in _SAME_IN_HELLO},
         firmware=".".join(str(part) for part in message.firmware),
         model_sha256=bytes(message.model_sha256).hex(),
-        inputs=tensors[0],
-        outputs=tensors[1],
+        inputs=_tensors(facts.inputs),
+        outputs=_tensors(facts.outputs),
         streams=tuple(Stream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
         ticks_kind=names[message.ticks_kind],
+        rule=facts.rule,
+        models=tuple(
+            BoardModel(m.name, bytes(m.model_sha256).hex(), _tensors(m.inputs), _tensors(m.outputs))
+            for m in facts.models
+        ),
     )
+
+
+def _tensors(group: Any) -> tuple[Tensor, ...]:
+    return tuple(Tensor(t.name, t.scale, t.zero_point, t.shape) for t in group)
 
 
 def answer_of(message: Any, scores: bytes, hello: Hello, *, index: int, sends: int = 1) -> Answer:

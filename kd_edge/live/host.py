@@ -9,15 +9,17 @@ import numpy as np
 
 from firmware_export.front_end import model_front_end
 from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.product import Product, as_product
 from kd_edge.examples.raw import quantised_window
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, open_session
+from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES
 
 
 class Host:
     """A bundle's model and front end in this process.
 
     Args:
-        model: an int8 `.tflite`.
+        model: an int8 `.tflite`, or a product of one or several.
         front_end: the bundle's.
         runtime: a key of `RUNTIMES`; TFLite Micro answers bit for bit as a board does.
 
@@ -30,8 +32,10 @@ class Host:
         KdEdgeError: as `open_session` and `model_front_end`.
     """
 
-    def __init__(self, model: Path, front_end: FrontEndConstants, *, runtime: str = ORACLE):
-        self._session = open_session(runtime, model)
+    def __init__(
+        self, model: Path | Product, front_end: FrontEndConstants, *, runtime: str = ORACLE
+    ):
+        self._session = open_product(as_product(model), runtime)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._session.inputs)
         self.output = self._session.outputs[0]

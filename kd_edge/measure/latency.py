@@ -12,7 +12,7 @@ from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.measure.results import Latency
 from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import model_inputs, one_window
+from kd_edge.runtimes.session import Session, model_inputs, one_window
 
 _HISTOGRAM_BINS = 24
 
@@ -26,21 +26,42 @@ def measure_latency(
     n_warmup: int = 20,
     threads: int = 1,
 ) -> Latency:
+    """Time `n_runs` inferences of the model at `path`; see `time_session`.
+
+    Raises as `open_session` and `time_session`.
+    """
+    session = open_session(runtime, path, threads=threads)
+    return time_session(
+        session, runtime, windows, n_runs=n_runs, n_warmup=n_warmup, threads=threads
+    )
+
+
+def time_session(
+    session: Session,
+    runtime: str,
+    windows: Examples,
+    *,
+    n_runs: int,
+    n_warmup: int = 20,
+    threads: int = 1,
+) -> Latency:
     """Time `n_runs` inferences, over the windows in turn.
 
     Timed is the runtime's invocation alone; resetting the state and copying the inputs come before
     the clock starts, reading the outputs after it stops. Do not infer a board's speed from it.
 
+    Args:
+        runtime, threads: that the session was opened with.
+
     Raises:
         KdEdgeError KD_USAGE: n_runs < 1.
         KdEdgeError KD_EMPTY_PART: no windows.
-        KdEdgeError: as `open_session` and `match_inputs`.
+        KdEdgeError: as `match_inputs`.
     """
     if n_runs < 1:
         raise KdEdgeError("KD_USAGE", f"latency needs at least one run, not {n_runs}")
     if len(windows) == 0:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to time the model on")
-    session = open_session(runtime, path, threads=threads)
     arrays = model_inputs(session, windows.take(np.arange(min(len(windows), n_runs))))
     times_us = np.empty(n_warmup + n_runs)
     for run in range(n_warmup + n_runs):

@@ -47,6 +47,7 @@ from kd_edge.pipeline.reporting import (
     what_is_reproducible,
     write_report,
 )
+from kd_edge.pipeline.shipped import ask_for
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import WORK_FOLDER, FoldTrainer
 from kd_edge.pipeline.watch import Watch
@@ -187,7 +188,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         schema_version=SCHEMA_VERSION,
         kd_edge=__version__,
         title=context.recipe.name,
-        product=context.recipe.students[0].name,
+        product=context.recipe.product_name,
         synthetic=context.dataset.examples.synthetic,
         recipe_sha256=context.recipe.sha256,
         class_names=context.dataset.examples.class_names,
@@ -201,6 +202,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         files={},
         task=context.recipe.task,
         pixels=context.data.pixels,
+        composition=ask_for(context.recipe, context.out, models),
     )
 
 
@@ -238,7 +240,7 @@ def _gates(context: Context, manifest: Manifest, answers: Answers, proven: Prove
 
 
 def _evidence(context: Context, manifest: Manifest) -> list:
-    """What every figure rests on: the files, the windows with Keras's answers, the runtimes."""
+    """What every figure rests on: files, windows with Keras's answers, runtimes, composition."""
     return [
         [
             [asdict(model), [sha256_file(context.out / f.file) for f in model.formats]]
@@ -246,6 +248,7 @@ def _evidence(context: Context, manifest: Manifest) -> list:
         ],
         sha256_file(context.out / WINDOWS_FILE),
         {name: version(name) for name in RUNTIMES},
+        manifest.composition and [manifest.product, asdict(manifest.composition)],
     ]
 
 

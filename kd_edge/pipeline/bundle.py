@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from kd_edge.base.composition import Composition
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, sha256_file, stays_inside, write_text
 from kd_edge.base.front_end import FrontEndConstants
@@ -49,7 +50,10 @@ class BundledFormat:
 
 @dataclass(frozen=True)
 class BundledModel:
-    """A trained model and its formats; see `Trained` for the fields."""
+    """A trained model and its formats; see `Trained` for the fields.
+
+    A selector's role is 'selector': its classes are models, and it has no accuracy of its own.
+    """
 
     name: str
     role: str
@@ -78,7 +82,8 @@ class Manifest:
     """bundle.json: what the folder holds and what made it.
 
     Attributes:
-        product: the student that ships. task: what its answers mean.
+        product: what ships: a student, or the name of the composition. task: what its answers mean.
+        composition: the models that ship together, and their rule; None: one student ships.
         front_end: from samples to windows, with the fitted normaliser; None for images.
         pixels: how images become the model's input; None for recordings.
         learned: recordings of the training and validation parts.
@@ -99,6 +104,7 @@ class Manifest:
     files: dict[str, str]
     task: str = "classification"
     pixels: PixelInput | None = None
+    composition: Composition | None = None
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)
@@ -114,6 +120,17 @@ class Manifest:
     def examples(self) -> str:
         """What they are called: 'windows' or 'images'."""
         return "windows" if self.pixels is None else "images"
+
+    @property
+    def members(self) -> tuple[BundledModel, ...]:
+        """The models that ship: the product alone, or those of the composition, in its order."""
+        names = self.composition.members if self.composition else (self.product,)
+        return tuple(self.model(name) for name in names)
+
+    @property
+    def product_inputs(self) -> tuple[str, ...]:
+        """The window inputs that the product takes, in order."""
+        return tuple(dict.fromkeys(name for model in self.members for name in model.inputs))
 
     @property
     def normaliser(self) -> Normaliser:
@@ -241,14 +258,25 @@ def _check(manifest: Manifest) -> None:
     for model in manifest.models:
         if not model.inputs or not inputs.issuperset(model.inputs):
             raise ValueError(f"the model {model.name!r} takes inputs that the front end lacks")
-    names = [model.name for model in manifest.models]
-    if manifest.product not in names or len(set(names)) < len(names):
-        raise ValueError("its product is none of its models, or two models have one name")
+    _check_product(manifest)
     classes = manifest.class_names
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ValueError("it has fewer than two classes, or two of one name")
     if manifest.front_end is not None:
         check_constants(manifest.front_end)
+
+
+def _check_product(manifest: Manifest) -> None:
+    names = [model.name for model in manifest.models]
+    if len(set(names)) < len(names):
+        raise ValueError("two models have one name")
+    composition = manifest.composition
+    if composition is None and manifest.product not in names:
+        raise ValueError(f"its product {manifest.product!r} is not among its models")
+    if composition is not None:
+        missing = set(composition.members) - set(names)
+        if missing or manifest.product in names:
+            raise ValueError("its composition joins models that it lacks, or is called like one")
 
 
 def bundled_file(folder: Path, manifest: Manifest, name: str) -> Path:
@@ -328,7 +356,7 @@ def load_windows(path: Path, manifest: Manifest | None = None) -> StoredWindows:
         stored = _stored(load_arrays(path))
         for windows in stored.parts.values():
             _check_windows(windows)
-        _check_answers(stored)
+        _check_answers(stored, manifest)
         if manifest is not None:
             _check_fit(stored, manifest)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -390,10 +418,15 @@ def _check_windows(windows: Examples) -> None:
             raise ValueError("its windows are not one finite float32 array an input")
 
 
-def _check_answers(stored: StoredWindows) -> None:
-    for logits in stored.logits.values():
+def _check_answers(stored: StoredWindows, manifest: Manifest | None) -> None:
+    """A score a class, and of a selector a score a model."""
+    models = manifest.models if manifest else ()
+    selectors = {model.name for model in models if model.role == "selector"}
+    for model, logits in stored.logits.items():
         for name, windows in stored.parts.items():
-            expected = (*windows.truth.shape, len(windows.class_names))
+            n_scores = logits[name].shape[-1] if model in selectors else len(windows.class_names)
+            of = windows.truth.shape[:1] if model in selectors else windows.truth.shape
+            expected = (*of, n_scores)
             if logits[name].shape != expected or logits[name].dtype.kind != "f":
                 raise ValueError("it has not one answer for each truth and class")
 

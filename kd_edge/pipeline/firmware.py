@@ -13,12 +13,13 @@ from firmware_export.flash import measure_flash
 from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path
-from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.formats import SHIPPED
+from kd_edge.base.product import Product, as_product
 from kd_edge.base.version import __version__
 from kd_edge.pipeline.bundle import Manifest, StoredWindows
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.proof import Proven
+from kd_edge.pipeline.shipped import arena_of, arenas_of, needed_bytes, shipped
 from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms
@@ -58,10 +59,10 @@ def export_firmware(
     A front end that is not causal cannot run on a board: then no firmware is written, and a caveat
     says so; likewise no plain C of a model that the engine refuses.
     """
-    model = manifest.model(manifest.product)
-    int8 = context.out / model.format(SHIPPED).file
-    windows = next(iter(context.data.tests.values())).only(model.inputs)
-    golden = make_golden(int8, windows, context.recipe.firmware.golden_vectors, context.recipe.seed)
+    product = shipped(context.out, manifest, built=False)
+    windows = next(iter(context.data.tests.values())).only(manifest.product_inputs)
+    count, seed = context.recipe.firmware.golden_vectors, context.recipe.seed
+    golden = make_golden(product, windows, count, seed)
     _write_golden(context, windows.take(golden.window_indices).inputs, golden)
     folder = own_path(context.out, FIRMWARE_FOLDER)
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
@@ -73,29 +74,31 @@ def export_firmware(
                 "firmware/ is written.",
             )
         )
-    arena = next(
-        r.arena
-        for r in proven.rows
-        if r.model == model.name and r.format == SHIPPED and r.runtime == ORACLE
-    )
+    arena = arena_of(manifest.product, proven.rows)
     settings = FirmwareSettings(
         name=manifest.title,
         labels=manifest.class_names,
-        arena_bytes=arena.smallest_bytes or arena.used_bytes,
+        arena_bytes=needed_bytes(arena),
         arena_how=f"{arena.how} ABI: {arena.abi}.",
+        arenas=arenas_of(product, proven.rows),
         front_end=manifest.front_end,
-        golden=Golden(golden.inputs, golden.outputs, Golden.labels_of(golden.labels)),
+        golden=Golden(
+            golden.inputs,
+            golden.outputs,
+            Golden.labels_of(golden.labels),
+            golden.answered,
+        ),
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
-        golden_count=context.recipe.firmware.golden_vectors,
+        golden_count=count,
     )
-    export_tflm(int8, folder, settings)
+    export_tflm(product, folder, settings)
     plain_c = prove_plain_c(
-        int8,
+        product,
         folder / PLAIN_C_FOLDER,
         context.recipe.firmware.core,
         settings,
-        model.name,
+        manifest.product,
         find_task(manifest.task),
     )
     flash = tuple(FlashSection(f.name, f.bytes, f.compiler, f.core) for f in measure_flash(folder))
@@ -103,22 +106,28 @@ def export_firmware(
 
 
 def prove_plain_c(
-    int8: Path, folder: Path, core: str, settings: FirmwareSettings, model: str, task: Task
+    source: Path | Product,
+    folder: Path,
+    core: str,
+    settings: FirmwareSettings,
+    model: str,
+    task: Task,
 ) -> Firmware:
     """Write the plain-C engine and hold its answers, on this machine, against the golden ones.
 
     Args:
-        int8: the model. folder: of the engine's sources. core: a key of `CORES`.
+        source: the model, or several. folder: of the engine's sources. core: a key of `CORES`.
         model: its name, for people. task: what its answers mean.
     """
+    product = as_product(source)
     try:
-        export_engine(int8, folder, core, settings)
+        export_engine(product, folder, core, settings)
     except KdEdgeError as error:
         if error.code != "KD_UNSUPPORTED_OP":
             raise
         where = f" at {error.where}" if error.where else ""
         return Firmware(caveats=(f"No plain C of '{model}': {error.message}{where}.",))
-    answers = run_golden_here(int8, settings)
+    answers = run_golden_here(product, settings)
     if answers is None:
         return Firmware(
             caveats=(
@@ -126,26 +135,28 @@ def prove_plain_c(
                 f"{', '.join(HOST_COMPILERS)} is installed.",
             )
         )
-    return _compared(answers, int8, settings, model, task)
+    return _compared(answers, product, settings, model, task)
 
 
 def _compared(
-    answers: np.ndarray, int8: Path, settings: FirmwareSettings, model: str, task: Task
+    answers: np.ndarray, product: Product, settings: FirmwareSettings, model: str, task: Task
 ) -> Firmware:
-    read = read_tflite(int8)
-    scale = read.tensors[read.outputs[0]].scales[0]
-    expected = settings.golden.outputs[: len(answers)]
-    answers = answers.reshape(expected.shape)
+    scale, golden = product.outputs[0].scale, settings.golden
+    scores = golden.outputs[: len(answers)]
+    expected = scores.reshape(len(scores), -1)
+    n_scores = expected.shape[1]
+    if golden.answered is not None:
+        expected = np.column_stack([expected, golden.answered[: len(answers)]])
     parity = compare_forms(
-        scale * answers.astype(np.float64),
-        scale * expected.astype(np.float64),
+        scale * answers[:, :n_scores].reshape(scores.shape).astype(np.float64),
+        scale * scores.astype(np.float64),
         _PLAIN_C,
         _ORACLE,
         task=task,
         step=scale,
     )
     parity = replace(parity, kind="engines", model=model, note=_HOW)
-    wrong = int((answers != expected).reshape(len(answers), -1).any(axis=1).sum())
+    wrong = int((answers != expected).any(axis=1).sum())
     if wrong == 0:
         return Firmware(parity=(parity,))
     failure = KdEdgeError(
@@ -164,5 +175,7 @@ def _write_golden(context: Context, inputs: dict[str, np.ndarray], golden) -> No
         f"int8_inputs/{name}": array
         for name, array in zip(golden.input_names, golden.inputs, strict=True)
     }
+    if golden.answered is not None:
+        arrays["int8_answered"] = golden.answered
     with atomic_path(context.out / GOLDEN_FILE) as temporary:
         np.savez(temporary, int8_outputs=golden.outputs, labels=golden.labels, **arrays)

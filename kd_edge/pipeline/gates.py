@@ -6,7 +6,7 @@ what chance alone may have done fails no build.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from kd_edge.base.formats import REFERENCE, SHIPPED
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.examples import spread_evenly
 from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
+from kd_edge.pipeline.composed_proof import real_scores, runtimes_of
+from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
 from kd_edge.report.tree import Finding, Gate
+from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_session
 from kd_edge.runtimes.results import KERAS, Parity, Side
-from kd_edge.runtimes.session import run_windows
+from kd_edge.runtimes.session import Session, run_windows
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import difference_interval, exact_interval
@@ -76,24 +79,35 @@ def check_gates(
 ) -> Gates:
     """Hold every student against the recipe's limits; only the product's failures end a build.
 
+    A composition is held like a student, and its models' lints are its own.
+
     Args:
         held_out: windows of the validation and test parts, with Keras's answers on them.
     """
     gates: list[Gate] = []
     findings: list[Finding] = []
     failures: list[KdEdgeError] = []
+
+    def judge(held: _Held, lints: list[Finding], *, is_product: bool) -> None:
+        judged = [*held.accuracy(), *held.agreement(parity)]
+        if is_product:
+            judged += held.size()
+            failures.extend(f.error for f in judged if f.error and f.gate.verdict == "failed")
+        gates.extend(found.gate for found in judged)
+        findings.extend([*lints, *(_as_finding(found) for found in judged if found.error)])
+
     for model in manifest.models:
         if model.role != "student":
             continue
-        held = _Held(recipe, model, folder, held_out)
+        held = _Held(recipe, _model(model, folder, held_out), held_out)
         lints = held.lints()
-        judged = [*held.accuracy(), *held.agreement(parity)]
-        if model.name == manifest.product:
-            judged += held.size()
+        if model in manifest.members:
             failures += [_as_error(finding) for finding in lints if finding.severity == "error"]
-            failures += [f.error for f in judged if f.error and f.gate.verdict == "failed"]
-        gates += [found.gate for found in judged]
-        findings += [*lints, *(_as_finding(found) for found in judged if found.error)]
+        judge(held, lints, is_product=model.name == manifest.product)
+    if manifest.composition is not None:
+        judge(
+            _Held(recipe, _composition(manifest, folder, held_out), held_out), [], is_product=True
+        )
     return Gates(tuple(gates), tuple(findings), tuple(failures))
 
 
@@ -128,33 +142,76 @@ class _Judged:
     error: KdEdgeError | None
 
 
-class _Held:
-    """One student held against the limits."""
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """What is held: a student, or the composition.
 
-    def __init__(self, recipe: Recipe, model: BundledModel, folder: Path, held_out: StoredWindows):
+    Attributes:
+        inputs: window inputs that it takes. runtimes: those that run it in int8, installed.
+        open: runtime -> session. float_logits: part -> Keras's.
+        files: its int8 files.
+        reference: the float file of one model, to tell which tensors lose; None of several.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    open: Callable[[str], Session]
+    float_logits: dict[str, np.ndarray]
+    files: tuple[Path, ...]
+    reference: Path | None
+
+
+def _model(model: BundledModel, folder: Path, held_out: StoredWindows) -> _Form:
+    int8 = model.format(SHIPPED)
+    path = folder / int8.file
+    return _Form(
+        name=model.name,
+        inputs=model.inputs,
+        runtimes=tuple(r for r in RUNTIMES if r in int8.runtimes and available(r)),
+        open=lambda runtime: open_session(runtime, path),
+        float_logits=held_out.logits[model.name],
+        files=(path,),
+        reference=folder / model.format(REFERENCE).file,
+    )
+
+
+def _composition(manifest: Manifest, folder: Path, held_out: StoredWindows) -> _Form:
+    product = shipped(folder, manifest, built=False)
+    return _Form(
+        name=manifest.product,
+        inputs=manifest.product_inputs,
+        runtimes=runtimes_of(manifest),
+        open=lambda runtime: open_product(product, runtime),
+        float_logits={name: both[0] for name, both in real_scores(product, held_out).items()},
+        files=tuple(member.path for member in product.members),
+        reference=None,
+    )
+
+
+class _Held:
+    """One student, or the composition, held against the limits."""
+
+    def __init__(self, recipe: Recipe, form: _Form, held_out: StoredWindows):
         self._recipe = recipe
         self._task = find_task(recipe.task)
-        self._model = model
-        self._folder = folder
-        self._int8 = folder / model.format(SHIPPED).file
-        parts = {name: part.only(model.inputs) for name, part in held_out.parts.items()}
+        self._form = form
+        parts = {name: part.only(form.inputs) for name, part in held_out.parts.items()}
         self._parts = parts
         self._recordings = np.concatenate([part.groups.recording for part in parts.values()])
         # Side -> how far it has each held-out example right.
-        self._right = {_FLOAT: self._are_right(held_out.logits[model.name])}
-        for runtime in RUNTIMES:
-            if runtime in model.format(SHIPPED).runtimes and available(runtime):
-                session = open_session(runtime, self._int8)
-                answers = {name: run_windows(session, p).logits for name, p in parts.items()}
-                self._right[Side(SHIPPED, runtime)] = self._are_right(answers)
+        self._right = {_FLOAT: self._are_right(form.float_logits)}
+        for runtime in form.runtimes:
+            session = form.open(runtime)
+            answers = {name: run_windows(session, part).logits for name, part in parts.items()}
+            self._right[Side(SHIPPED, runtime)] = self._are_right(answers)
 
     def lints(self) -> list[Finding]:
         """What the int8 file's lints find."""
+        (int8,) = self._form.files
         return [
-            Finding(f.code, f.severity, f.message, f"{self._int8.name}: {f.where}", f.hint)
-            for f in lint(
-                self._int8, activations=collect_activations(self._int8, self._some_windows())
-            )
+            Finding(f.code, f.severity, f.message, f"{int8.name}: {f.where}", f.hint)
+            for f in lint(int8, activations=collect_activations(int8, self._some_windows()))
         ]
 
     def accuracy(self) -> Iterator[_Judged]:
@@ -169,14 +226,14 @@ class _Held:
     def agreement(self, parity: Sequence[Parity]) -> Iterator[_Judged]:
         """How often an int8 runtime gives TFLite Micro's class, and the accuracy it costs."""
         for found in parity:
-            mine = (found.kind, found.model, found.right) == ("runtimes", self._model.name, _BOARD)
+            mine = (found.kind, found.model, found.right) == ("runtimes", self._form.name, _BOARD)
             if not mine or found.left.format != SHIPPED:
                 continue
             limit = self._recipe.proof.min_agreement
             same = found.n_windows - found.n_differing
             bounds = exact_interval(same, found.n_windows)
             gate = Gate(
-                "KD_GATE_PARITY", self._model.name, found.left, found.right,
+                "KD_GATE_PARITY", self._form.name, found.left, found.right,
                 value=100 * found.class_agreement,
                 interval=_scaled(bounds, 100),
                 limit=100 * limit,
@@ -193,17 +250,19 @@ class _Held:
 
     def size(self) -> Iterator[_Judged]:
         """Bytes of the int8 file."""
-        limit, n_bytes = self._recipe.conversion.max_int8_bytes, self._int8.stat().st_size
+        limit = self._recipe.conversion.max_int8_bytes
+        n_bytes = sum(path.stat().st_size for path in self._form.files)
         if limit is None:
             return
         held = n_bytes <= limit
         gate = Gate(
-            "KD_GATE_SIZE", self._model.name, _BOARD, None, value=n_bytes, interval=None,
+            "KD_GATE_SIZE", self._form.name, _BOARD, None, value=n_bytes, interval=None,
             limit=limit, unit="B", n_windows=None, verdict=_verdict(held, not held),
         )  # fmt: skip
+        one = len(self._form.files) == 1
         error = KdEdgeError(
             "KD_GATE_SIZE",
-            f"{self._int8.name} has {n_bytes:,} bytes, more than {limit:,}",
+            f"{self._names()} {'has' if one else 'have'} {n_bytes:,} bytes, more than {limit:,}",
             where="conversion.max_int8_bytes",
             hint="choose a narrower student in [[students]] options",
         )
@@ -228,22 +287,30 @@ class _Held:
         points = 100 * float(np.mean(left) - np.mean(right))
         verdict = "stated" if limit is None else _verdict(points <= limit, bounds.low > limit)
         return Gate(
-            "KD_GATE_ACCURACY", self._model.name, tested, against, value=points, interval=bounds,
+            "KD_GATE_ACCURACY", self._form.name, tested, against, value=points, interval=bounds,
             limit=limit, unit="points", n_windows=len(left), verdict=verdict,
         )  # fmt: skip
 
     def _accuracy_error(self, gate: Gate) -> KdEdgeError:
-        reference = self._folder / self._model.format(REFERENCE).file
-        worst = attribute_loss(reference, self._int8, self._some_windows())
-        tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
         left, right = (100 * float(np.mean(self._right[s])) for s in (_FLOAT, gate.tested))
         return KdEdgeError(
             "KD_GATE_ACCURACY",
-            f"{self._model.name} loses {gate.value:.2f} points in {words.side(gate.tested)}, more "
+            f"{self._form.name} loses {gate.value:.2f} points in {words.side(gate.tested)}, more "
             f"than {gate.limit:g} ({left:.2f} % to {right:.2f} %){_uncertainty(gate)}",
-            where=f"tensors with the most quantisation noise: {tensors}",
+            where=self._noisiest(),
             hint="calibrate on more windows, or raise conversion.max_drop_points and say so",
         )
+
+    def _names(self) -> str:
+        return " + ".join(path.name for path in self._form.files)
+
+    def _noisiest(self) -> str:
+        """Where the loss comes from."""
+        if self._form.reference is None:
+            return "the gates of its models say which of them loses"
+        worst = attribute_loss(self._form.reference, self._form.files[0], self._some_windows())
+        tensors = "; ".join(f"{t.name} ({t.sqnr_db:.1f} dB)" for t in worst[:4])
+        return f"tensors with the most quantisation noise: {tensors}"
 
     def _parity_error(self, gate: Gate, parity: Parity, loss: Gate | None) -> KdEdgeError:
         lost = "" if loss is None else (
@@ -256,7 +323,7 @@ class _Held:
             f"{parity.n_differing} of {words.plural(parity.n_windows, 'window')}: "
             f"{words.percent(parity.class_agreement)} agree, and proof.min_agreement asks for "
             f"{gate.limit:g} %{_uncertainty(gate)}.{lost}",
-            where=f"{self._int8.name}: {_first_difference(parity)}",
+            where=f"{self._names()}: {_first_difference(parity)}",
             hint="TFLite Micro is the oracle for a board. A device that runs the file in "
             f"{RUNTIMES[parity.left.runtime].title} gives its answers; see the lints of this file",
         )

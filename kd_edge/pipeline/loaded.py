@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from kd_edge.base.composition import ALL
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.formats import SHIPPED
 from kd_edge.base.front_end import Counts, lsb_of
 from kd_edge.base.quantisation import dequantize
 from kd_edge.examples.raw import cut_counts
@@ -18,6 +19,7 @@ from kd_edge.examples.selecting import Selection
 from kd_edge.live.host import Host
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
+from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Recipe, load_recipe
 from kd_edge.signals.recording import Recording
 from kd_edge.tasks import find_task
@@ -33,6 +35,8 @@ class Predictions:
         scores: (n, classes) float32, the same dequantised.
         decided: (n,) int64 index into `class_names`.
         class_names: in the model's output order.
+        answered: (n,) the model that answered each window, by name; None of one model, and of an
+            average, where all answer.
     """
 
     start_s: np.ndarray
@@ -40,6 +44,7 @@ class Predictions:
     scores: np.ndarray
     decided: np.ndarray
     class_names: tuple[str, ...]
+    answered: tuple[str, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,15 +76,23 @@ class LoadedBundle:
         """
         starts_s, windows = zip(*self._windows(recording), strict=True)
         order = [stream.name for stream in self._host.front_end.streams]
-        raw = np.stack([self._host.answer([counts[n] for n in order]) for counts in windows])
+        said = np.stack([self._host.answer([counts[n] for n in order]) for counts in windows])
         output = self._host.output
+        raw = said[:, : prod(output.shape)]
         return Predictions(
             start_s=np.array(starts_s),
             raw=raw,
             scores=dequantize(raw, output.scale, output.zero_point),
             decided=find_task(self.manifest.task).decide(raw),
             class_names=self.manifest.class_names,
+            answered=self._answered(said[:, -1]),
         )
+
+    def _answered(self, places: np.ndarray) -> tuple[str, ...] | None:
+        composition = self.manifest.composition
+        if composition is None or ALL in places:
+            return None
+        return tuple(composition.models[place] for place in places)
 
     def _windows(self, recording: Recording) -> Iterator[tuple[float, Counts]]:
         """Start in seconds and counts of each window."""
@@ -117,15 +130,7 @@ def load(folder: str | Path) -> LoadedBundle:
             where=str(folder),
             hint="`kd-edge bench` measures it; its .tflite files run in LiteRT",
         )
-    int8 = manifest.model(manifest.product).format(SHIPPED)
-    if int8 is None:
-        raise KdEdgeError(
-            "KD_NO_FILE",
-            f"the bundle has no int8 model of '{manifest.product}'",
-            where=str(folder),
-            hint="build it again; boards run int8",
-        )
-    host = Host(folder / int8.file, manifest.front_end)
+    host = Host(shipped(folder, manifest), manifest.front_end)
     for stream in host.front_end.streams:
         lsb_of(stream)
     return LoadedBundle(manifest, as_built(load_recipe(folder / RECIPE_FILE), manifest), host)

@@ -21,6 +21,7 @@ from kd_edge.pipeline.bundle import (
     Manifest,
     StoredWindows,
 )
+from kd_edge.pipeline.composed_proof import Composed
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes
@@ -87,8 +88,18 @@ class Prover:
             what = f"{model.name} {fmt.format if fmt else KERAS} on {runtime}"
             self._tell(what, done, len(jobs))
             rows.append(self._row(model, fmt, runtime) if fmt else self._keras_row(model))
+        composed = self._composed(tuple(rows))
+        if composed:
+            self._tell(self._manifest.product, len(jobs), len(jobs))
+            rows += composed.rows(self._settings)
         self._tell("parity", len(jobs), len(jobs))
-        return Proven(tuple(rows), tuple(self._parity()))
+        parity = [*self._parity(), *(composed.parity() if composed else ())]
+        return Proven(tuple(rows), tuple(parity))
+
+    def _composed(self, rows: tuple[Row, ...]) -> Composed | None:
+        if self._manifest.composition is None:
+            return None
+        return Composed(self._folder, self._manifest, self._stored, rows=rows)
 
     def _jobs(self) -> Iterator[tuple[BundledModel, BundledFormat | None, str]]:
         for model in self._manifest.models:
@@ -109,7 +120,7 @@ class Prover:
             runtime=KERAS,
             parameters=model.parameters,
             size=None,
-            accuracy={n: self._task.score(logits[n], w) for n, w in self._tests.items()},
+            accuracy=self._accuracy(model, {name: logits[name] for name in self._tests}),
             latency=None,
             arena=None,
         )
@@ -118,11 +129,9 @@ class Prover:
         path = self._folder / fmt.file
         session = open_session(runtime, path)
         windows = self._windows(model)
-        accuracy = {
-            name: self._task.score(run_windows(session, part).logits, part)
-            for name, part in windows.items()
-            if name != PARITY_PART
-        }
+        accuracy = self._accuracy(
+            model, {name: run_windows(session, windows[name]).logits for name in self._tests}
+        )
         if fmt.format in _COMPARED and model.role == "student":
             answers = run_windows(session, windows[PARITY_PART])
             self._answers[model.name, Side(fmt.format, runtime)] = _Kept(
@@ -143,6 +152,12 @@ class Prover:
             arena=measure_arena(path) if RUNTIMES[runtime].has_arena else None,
             notes=fmt.notes,
         )
+
+    def _accuracy(self, model: BundledModel, logits: dict[str, np.ndarray]) -> dict:
+        """Part -> figure. A selector's classes are models: it has none of its own."""
+        if model.role == "selector":
+            return {}
+        return {name: self._task.score(each, self._tests[name]) for name, each in logits.items()}
 
     def _windows(self, model: BundledModel) -> dict[str, Examples]:
         return {name: part.only(model.inputs) for name, part in self._stored.parts.items()}

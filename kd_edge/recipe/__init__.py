@@ -1,5 +1,6 @@
 """Recipes: one TOML file that says what is built, validated before any work starts."""
 
+from kd_edge.recipe.product import Product
 from kd_edge.recipe.tables import (
     Augmentation,
     Conversion,
@@ -20,6 +21,7 @@ __all__ = [
     "Distillation",
     "Firmware",
     "Model",
+    "Product",
     "Proof",
     "Recipe",
     "Student",

@@ -93,3 +93,14 @@ def _check_teachers(recipe: Recipe) -> None:
             above.append(model.name)
     if not recipe.teachers and any(s.distill and s.teachers is None for s in recipe.students):
         raise ValueError("students are distilled, but there are no [[teachers]]")
+
+
+def check_product(recipe: Recipe) -> None:
+    """What ships are students of the recipe, and a rule that fits them."""
+    if recipe.product is None:
+        return
+    teachers, students = ([m.name for m in models] for models in (recipe.teachers, recipe.students))
+    try:
+        recipe.product.check(students, teachers)
+    except MisfitError as error:
+        raise MisfitError(f"product.{error.key}", str(error)) from error

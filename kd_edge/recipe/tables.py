@@ -28,7 +28,8 @@ from kd_edge.base.pixels import PixelInput
 from kd_edge.base.settings import Name
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
-from kd_edge.recipe.checks import check_inputs, check_models, check_source
+from kd_edge.recipe.checks import check_inputs, check_models, check_product, check_source
+from kd_edge.recipe.product import Product
 from kd_edge.splits import Split
 
 FormatName = Annotated[str, AfterValidator(FORMATS.known)]
@@ -156,7 +157,7 @@ class Conversion(_Table):
     teacher_formats: of teachers.
     max_drop_points: accuracy that int8 may lose against float, in percentage points, over the
         validation and test parts together.
-    max_int8_bytes: of the shipped student's `.tflite`.
+    max_int8_bytes: of the product's `.tflite`, of all its models together.
     """
 
     formats: tuple[FormatName, ...] = Field(default_factory=lambda: default_formats("student"))
@@ -223,6 +224,7 @@ class Recipe(_Table):
     augmentation: Augmentation | None = None
     teachers: tuple[Model, ...] = ()
     students: Annotated[tuple[Student, ...], Field(min_length=1)]
+    product: Product | None = None
     distillation: Distillation | None = None
     conversion: Conversion = Field(default_factory=Conversion)
     proof: Proof = Proof()
@@ -233,6 +235,7 @@ class Recipe(_Table):
         check_source(self)
         check_inputs(self)
         check_models(self)
+        check_product(self)
         return self
 
     def to_json(self) -> str:
@@ -254,6 +257,13 @@ class Recipe(_Table):
     def inputs(self) -> tuple[str, ...]:
         """Every model input that windows or images give."""
         return tuple(self.windows.inputs) if self.images is None else (self.images.input,)
+
+    @property
+    def product_name(self) -> str:
+        """What ships: the first student, or what [product] says."""
+        if self.product is None:
+            return self.students[0].name
+        return self.product.name or self.product.models[0]
 
     def inputs_of(self, model: Model) -> tuple[str, ...]:
         """The inputs that a model takes, in its order."""

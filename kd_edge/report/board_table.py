@@ -76,6 +76,8 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
         )
         for a in section.agreement
     ]
+    if section.answered:
+        rows.append(("windows that each model answered", words.answered(section.answered)))
     rows.append(("inference", _spread(section.inference)))
     if section.front_end:
         rows.append(("filters and quantisation", _spread(section.front_end)))

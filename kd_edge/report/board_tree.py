@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kd_edge.tasks.figures import Figure
 
@@ -110,6 +110,7 @@ class BoardSection:
         whole_us: both together by the board's clock.
         seconds: from the first request to the last answer, on this host.
         golden_passed, golden_count: the self-test, of several boards the worst one's.
+        answered: of a composition: model -> windows that it answered; empty where all answer.
     """
 
     board: str
@@ -137,3 +138,4 @@ class BoardSection:
     golden_passed: int | None
     golden_count: int
     notes: tuple[str, ...] = ()
+    answered: dict[str, int] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from kd_edge.runtimes.registry import runtimes_by_choice
 from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN, Parity
 from kd_edge.tasks.figures import Accuracy, Figure
 
-ROLES = ("student", "teacher", "ensemble", "baseline")
+ROLES = ("composition", "student", "selector", "teacher", "ensemble", "baseline")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def print_table(report: Report, console: Console) -> None:
     for table in (*_accuracy_tables(report, console.width), *_fold_tables(report)):
         console.print()
         console.print(table)
+    for line in answered_lines(report):
+        console.print(Text(line, style="dim"))
     console.print()
     console.print(_cost_table(report))
     console.print(Text("– not measured", style="dim"))
@@ -86,6 +88,16 @@ def _accuracy_table(rows: list[Row], parts: tuple[ShownPart, ...], title: str) -
         who = f"{row.model} ({row.role})"
         table.add_row(*map(plain_text, (who, row.format, row.runtime, *cells)))
     return table
+
+
+def answered_lines(report: Report) -> Iterable[str]:
+    """Which of a composition's models answered, part by part."""
+    for row in rows_in_order(report):
+        for part, counts in row.answered.items():
+            yield (
+                f"{row.model} {row.format}, {words.runtime_name(row.runtime)}, windows of {part} "
+                f"answered by {words.answered(counts)}"
+            )
 
 
 def _fold_tables(report: Report) -> Iterable[Table]:

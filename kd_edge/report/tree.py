@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.board_tree import BoardSection
@@ -65,13 +65,15 @@ class Row:
 
     Attributes:
         model: name in the recipe.
-        role: 'teacher', 'ensemble', 'student' or 'baseline'.
-        architecture: name in the model registry, or the baseline's.
+        role: 'teacher', 'ensemble', 'student', 'selector', 'composition' or 'baseline'.
+        architecture: name in the model registry, the baseline's, or a composition's rule.
         format: a key of `FORMATS`, or 'keras'; '' for baselines.
         runtime: a key of `RUNTIMES`, 'keras' or 'scikit-learn'.
         parameters: trainable and not; None for baselines.
         accuracy: part name -> figure, the honest part first; empty where not measured.
         notes: e.g. 'runs in TFLite Micro only'.
+        answered: of a composition: part name -> model -> windows that it answered; empty of one
+            model, and of an average, which all answer.
     """
 
     model: str
@@ -85,6 +87,7 @@ class Row:
     latency: Latency | None
     arena: Arena | None
     notes: tuple[str, ...] = ()
+    answered: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,7 +199,7 @@ class Report:
 
     Attributes:
         title: the recipe's name.
-        product: name of the student that ships (the recipe's first).
+        product: name of what ships: a student, or a composition of several.
         synthetic: any data behind the figures was made by a generator.
         caveats: sentences that belong beside the figures.
         boards: what boards answered, one entry an evaluation.

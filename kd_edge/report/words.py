@@ -124,6 +124,12 @@ def plural(number: int, noun: str, many: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
+def answered(counts: dict[str, int]) -> str:
+    """Which share of windows each model of a composition answered."""
+    total = sum(counts.values())
+    return ", ".join(f"{model} {percent(n / total)}" for model, n in counts.items())
+
+
 def beside(part: Part | None) -> str:
     """What stands beside a part's name: '', 'leaky: same subjects …' or 'the same subject …'."""
     if part is None or part.leak is None:

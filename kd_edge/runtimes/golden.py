@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.product import Product, as_product
 from kd_edge.base.tensors import match_inputs
 from kd_edge.examples import Examples, spread_evenly
-from kd_edge.runtimes.registry import ORACLE, open_session
+from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.registry import ORACLE
 from kd_edge.runtimes.session import model_inputs, one_window
 
 
@@ -20,10 +22,11 @@ class GoldenVectors:
 
     Attributes:
         window_indices: (n,) which windows.
-        input_names: the window inputs that feed the model, in the model's order.
+        input_names: of the model's inputs, in its order: the window inputs that feed them.
         inputs: one array a model input, in the model's order: (n, *shape) in the model's type.
         outputs: (n, classes) in the model's type.
         labels: (n,) true class indices; a board may well answer otherwise.
+        answered: of a composition: (n,) int8 which model answered; None of one model.
     """
 
     window_indices: np.ndarray
@@ -31,9 +34,10 @@ class GoldenVectors:
     inputs: tuple[np.ndarray, ...]
     outputs: np.ndarray
     labels: np.ndarray
+    answered: np.ndarray | None = None
 
 
-def make_golden(path: Path, windows: Examples, n: int, seed: int) -> GoldenVectors:
+def make_golden(source: Path | Product, windows: Examples, n: int, seed: int) -> GoldenVectors:
     """Golden vectors of `n` windows (fewer where there are fewer), as even over classes as they go.
 
     Raises:
@@ -43,13 +47,18 @@ def make_golden(path: Path, windows: Examples, n: int, seed: int) -> GoldenVecto
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
     indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
-    session = open_session(ORACLE, path)
+    product = as_product(source)
+    session = open_product(product, ORACLE)
     arrays = model_inputs(session, windows.take(indices))
-    outputs = [session.run(one_window(arrays, i))[0] for i in range(len(indices))]
+    outputs = [session.run(one_window(arrays, i)) for i in range(len(indices))]
+    composed = product.composition is not None
+    names = match_inputs(session.inputs, windows.input_shapes)
     return GoldenVectors(
         indices,
-        match_inputs(session.inputs, windows.input_shapes),
+        # Two inputs of a composition may be fed by one window input.
+        tuple(spec.name for spec in session.inputs) if composed else names,
         arrays,
-        np.concatenate(outputs),
+        np.concatenate([each[0] for each in outputs]),
         windows.truth[indices],
+        np.concatenate([each[1].reshape(1) for each in outputs]) if composed else None,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kd_edge.base.composition import ANSWERED
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.base.tensors import TensorSpec, match_inputs
@@ -21,10 +22,13 @@ class Answers:
     Attributes:
         raw: (n_windows, classes) in the model's own type.
         logits: (n_windows, classes) float32, dequantised.
+        answered: of a composition: (n_windows,) which of its models answered, or
+            `kd_edge.base.composition.ALL`; None of one model.
     """
 
     raw: np.ndarray
     logits: np.ndarray
+    answered: np.ndarray | None = None
 
 
 class Session(abc.ABC):
@@ -142,8 +146,12 @@ def run_windows(session: Session, windows: Examples) -> Answers:
     if len(windows) == 0:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to run the model on")
     arrays = model_inputs(session, windows)
-    raw = np.concatenate([session.run(one_window(arrays, i))[0] for i in range(len(windows))])
+    outputs = [session.run(one_window(arrays, i)) for i in range(len(windows))]
+    raw = np.concatenate([each[0] for each in outputs])
     spec = session.outputs[0]
     if not spec.is_quantised:
         return Answers(raw, raw.astype(np.float32))
-    return Answers(raw, dequantize(raw, spec.scale, spec.zero_point))
+    answered = None
+    if [other.name for other in session.outputs[1:]] == [ANSWERED]:
+        answered = np.array([int(each[1].item()) for each in outputs])
+    return Answers(raw, dequantize(raw, spec.scale, spec.zero_point), answered)

@@ -38,6 +38,12 @@ extern "C" {
 #error "KD_LINK_SCORES_BYTES does not fit into KD_LINK_MAX_PAYLOAD"
 #endif
 
+/* Bytes at the end of the scores that are none, such as which model answered: text commands leave them
+ * out. */
+#ifndef KD_LINK_BESIDE_BYTES
+#define KD_LINK_BESIDE_BYTES 0u
+#endif
+
 /* Silence after which bytes that end in a text command are no frame, in microseconds. */
 #ifndef KD_LINK_SILENCE_US
 #define KD_LINK_SILENCE_US 250000u

@@ -93,7 +93,7 @@ static void say_results(kd_link *link)
 {
     const kd_link_device *device = link->device;
     say(link, "m-results-[");
-    for (uint32_t i = 0; link->scores != NULL && i < device->output_bytes; i++) {
+    for (uint32_t i = 0; link->scores != NULL && i < device->output_bytes - KD_LINK_BESIDE_BYTES; i++) {
         const int32_t steps = (int32_t)link->scores[i] - device->score_zero;
         const uint64_t nano = (uint32_t)(steps < 0 ? -steps : steps) * device->score_nano;
         const uint64_t micro = (nano + 500u) / 1000u;

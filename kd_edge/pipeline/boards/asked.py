@@ -140,11 +140,14 @@ def asked_windows(
 
 
 def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings) -> Asked:
-    model = bundle.manifest.model(bundle.manifest.product)
     stored = load_windows(
         bundled_file(bundle.folder, bundle.manifest, WINDOWS_FILE), bundle.manifest
     ).parts
-    parts = {n: w.only(model.inputs) for n, w in stored.items() if n != PARITY_PART and len(w)}
+    parts = {
+        n: w.only(bundle.manifest.product_inputs)
+        for n, w in stored.items()
+        if n != PARITY_PART and len(w)
+    }
     if not parts:
         raise KdEdgeError("KD_EMPTY_PART", "the bundle has no test windows", where=WINDOWS_FILE)
     keep = _spread_over(sum(len(part) for part in parts.values()), settings.limit)
@@ -194,7 +197,7 @@ def _other_recordings(
     )
     notes = check_front_end(dataset.designs, manifest, settings.data)
     windows = manifest.normaliser.apply(dataset.examples)
-    windows = windows.only(manifest.model(manifest.product).inputs)
+    windows = windows.only(manifest.product_inputs)
     keep = _spread_over(len(windows), settings.limit)
     taken = windows.take(keep)
     parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}

@@ -15,20 +15,19 @@ from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import NO_LABEL, FirmwareSettings, Golden
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.formats import SHIPPED
 from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
+from kd_edge.base.product import Product
 from kd_edge.base.untrusted import load_arrays
 from kd_edge.base.version import __version__
 from kd_edge.pipeline.bundle import (
     REPORT_FILE,
-    BundledModel,
     Manifest,
     altered,
     built_report,
-    bundled_file,
     load_manifest,
 )
 from kd_edge.pipeline.raw_windows import RAW_FILE, read_counts
+from kd_edge.pipeline.shipped import arena_of, arenas_of, needed_bytes, shipped
 
 GOLDEN_FILE = "golden.npz"
 _MOST_ARENA_BYTES = 2**31
@@ -40,7 +39,7 @@ class BoardBundle:
     """What boards need of a bundle.
 
     Attributes:
-        model_path: the product's int8 file.
+        product: its int8 model, or several and their rule.
         golden: its golden vectors.
         raw: counts of the golden windows, one mapping each; () where the sensors' units a count
             are unknown.
@@ -48,10 +47,14 @@ class BoardBundle:
 
     folder: Path
     manifest: Manifest
-    model_path: Path
-    model_sha256: str
+    product: Product
     golden: Golden
     raw: tuple[Counts, ...]
+
+    @property
+    def model_sha256(self) -> str:
+        """As a board tells it."""
+        return self.product.sha256
 
     @property
     def front_end(self) -> FrontEndConstants | None:
@@ -70,21 +73,19 @@ def load_board_bundle(folder: Path) -> BoardBundle:
         KdEdgeError KD_NO_FILE, KD_BUNDLE_VERSION, KD_BUNDLE_ALTERED: as `load_manifest`.
     """
     manifest = load_manifest(folder)
-    model = manifest.model(manifest.product)
-    int8 = model.format(SHIPPED)
-    if int8 is None or GOLDEN_FILE not in manifest.files:
+    product = shipped(folder, manifest)
+    if GOLDEN_FILE not in manifest.files:
         raise KdEdgeError(
             "KD_NO_FILE",
-            f"the bundle has no int8 model of '{model.name}' with golden vectors",
+            f"the bundle has no golden vectors of '{manifest.product}'",
             where=str(folder),
             hint="build it again; boards run int8",
         )
-    golden = _read(folder / GOLDEN_FILE, lambda path: _golden(load_arrays(path), model, manifest))
+    golden = _read(folder / GOLDEN_FILE, lambda path: _golden(load_arrays(path), product, manifest))
     raw = ()
     if RAW_FILE in manifest.files and manifest.front_end is not None:
         raw = _read(folder / RAW_FILE, lambda path: _raw_windows(path, manifest))
-    path = bundled_file(folder, manifest, int8.file)
-    return BoardBundle(folder, manifest, path, manifest.files[int8.file], golden, raw)
+    return BoardBundle(folder, manifest, product, golden, raw)
 
 
 def _read(path: Path, make: Callable[[Path], T]) -> T:
@@ -94,13 +95,16 @@ def _read(path: Path, make: Callable[[Path], T]) -> T:
         raise altered(path, f"{type(error).__name__}: {error}") from error
 
 
-def _golden(arrays: dict[str, np.ndarray], model: BundledModel, manifest: Manifest) -> Golden:
+def _golden(arrays: dict[str, np.ndarray], product: Product, manifest: Manifest) -> Golden:
+    composed = product.composition is not None
+    names = [spec.name for spec in product.inputs] if composed else manifest.product_inputs
     golden = Golden(
-        tuple(arrays[f"int8_inputs/{name}"] for name in model.inputs),
+        tuple(arrays[f"int8_inputs/{name}"] for name in names),
         arrays["int8_outputs"],
         Golden.labels_of(arrays["labels"]),
+        arrays["int8_answered"] if composed else None,
     )
-    rows = (*golden.inputs, golden.outputs)
+    rows = (*golden.inputs, golden.outputs, *((golden.answered,) if composed else ()))
     if any(a.dtype != np.int8 or len(a) != len(golden.labels) for a in rows):
         raise ValueError("its arrays are not one int8 row a label")
     classes = range(len(manifest.class_names))
@@ -143,13 +147,8 @@ def bundle_firmware(
     """
     manifest = bundle.manifest
     report = built_report(bundle.folder, manifest)
-    arenas = (
-        row.arena
-        for row in report.rows
-        if row.model == manifest.product and row.format == SHIPPED and row.arena
-    )
-    arena = next(arenas, None)
-    arena_bytes = arena and (arena.smallest_bytes or arena.used_bytes)
+    arena = arena_of(manifest.product, report.rows)
+    arena_bytes = arena and needed_bytes(arena)
     if not arena_bytes or not 0 < arena_bytes < _MOST_ARENA_BYTES:
         raise altered(bundle.folder / REPORT_FILE, "it has no arena of the int8 product")
     settings = FirmwareSettings(
@@ -157,6 +156,7 @@ def bundle_firmware(
         labels=manifest.class_names,
         arena_bytes=arena_bytes,
         arena_how=f"{arena.how} ABI: {arena.abi}.",
+        arenas=arenas_of(bundle.product, report.rows),
         front_end=bundle.front_end,
         golden=bundle.golden,
         synthetic=manifest.synthetic,
@@ -164,7 +164,7 @@ def bundle_firmware(
         golden_count=golden_count or len(bundle.golden.labels),
     )
     return firmware_sources(
-        bundle.model_path, board, settings, engine=engine, stream=stream, replay=replay
+        bundle.product, board, settings, engine=engine, stream=stream, replay=replay
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -13,13 +14,24 @@ from kd_edge.tasks import Task
 _BINS = 24
 
 
-def agreement(runtime: str, board: np.ndarray, host: np.ndarray, *, task: Task) -> Agreement:
-    """How often the scores are the same.
+def agreement(
+    runtime: str,
+    board: np.ndarray,
+    host: np.ndarray,
+    *,
+    task: Task,
+    shape: tuple[int, ...] | None = None,
+) -> Agreement:
+    """How often the answers are the same.
 
     Args:
-        board, host: (n, ..., classes) int8 scores of the same windows. task: what they mean.
+        board, host: (n, ..., classes) int8 scores of the same windows, or whole answers.
+        task: what they mean.
+        shape: (..., classes) of the scores in whole answers, (n, bytes): behind them a composition
+            says which model answered.
     """
     steps = _steps(board, host)
+    board, host = (_scores(answers, shape) for answers in (board, host))
     return Agreement(
         runtime=runtime,
         n_windows=len(board),
@@ -37,6 +49,7 @@ def disagreements(
     class_names: Sequence[str],
     *,
     task: Task,
+    shape: tuple[int, ...] | None = None,
 ) -> tuple[Disagreement, ...]:
     """Every window that the host decides otherwise, or where it is the oracle scores otherwise.
 
@@ -46,8 +59,10 @@ def disagreements(
     Args:
         board, host: (n, ..., classes) int8 scores of the same windows.
         described: a window's part, number in it, recording and label.
+        shape: as for `agreement`.
     """
-    steps, mine, theirs = _steps(board, host), task.decide(board), task.decide(host)
+    steps = _steps(board, host)
+    mine, theirs = (task.decide(_scores(answers, shape)) for answers in (board, host))
     alike = _alike(mine, theirs)
     return tuple(
         Disagreement(
@@ -83,6 +98,10 @@ def spread(values: Sequence[float], unit: str) -> Spread | None:
             for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
         ),
     )
+
+
+def _scores(answers: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
+    return answers if shape is None else answers[:, : prod(shape)].reshape(-1, *shape)
 
 
 def _steps(board: np.ndarray, host: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from math import prod
 
 import numpy as np
 
@@ -23,8 +24,10 @@ from kd_edge.pipeline.boards.closing import Closing, ask_closing
 from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
 from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Done, Job, share_out
+from kd_edge.pipeline.composed_proof import count_answers
 from kd_edge.report.board_tree import Agreement, BoardMemory, BoardSection, Disagreement, LinkCounts
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_session
+from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available
 from kd_edge.runtimes.session import Session
 from kd_edge.tasks import find_task
 
@@ -49,7 +52,7 @@ def evaluate(
         KdEdgeError KD_EMPTY_PART: the bundle has no such windows.
         KdEdgeError KD_BOARD_MODEL: a board takes or gives something else than the bundle's model.
     """
-    session = open_session(ORACLE, bundle.model_path)
+    session = open_product(bundle.product, ORACLE)
     for target in targets:
         check_board(bundle, session, target.device.hello, raw=settings.windows == "raw")
     windows = asked_windows(bundle, session, settings, targets[0].device.hello, progress)
@@ -201,18 +204,19 @@ def _with_host_answers(
         return section
     spec, task = session.outputs[0], find_task(bundle.manifest.task)
     shape = spec.shape[1:]
-    board = np.stack([scores[i].reshape(shape) for i in order])
+    board = np.stack([scores[i].reshape(-1) for i in order])
     described = windows.described(task)
     agreements: list[Agreement] = []
     differing: list[Disagreement] = []
     for runtime in _beside():
-        host = session if runtime == ORACLE else open_session(runtime, bundle.model_path)
+        host = session if runtime == ORACLE else open_product(bundle.product, runtime)
         answers = []
         for n, i in enumerate(order, start=1):
-            answers.append(host.run(windows.int8[i])[0].reshape(shape))
+            outputs = host.run(windows.int8[i])
+            answers.append(np.concatenate([output.reshape(-1) for output in outputs]))
             progress(f"the same windows on {runtime}", n, len(order))
         theirs = np.stack(answers)
-        agreements.append(agreement(runtime, board, theirs, task=task))
+        agreements.append(agreement(runtime, board, theirs, task=task, shape=shape))
         differing += disagreements(
             runtime,
             board,
@@ -220,10 +224,12 @@ def _with_host_answers(
             [described[i] for i in order],
             bundle.manifest.class_names,
             task=task,
+            shape=shape,
         )
     accuracy = {}
     position = {window: row for row, window in enumerate(order)}
-    logits = dequantize(board, spec.scale, spec.zero_point)
+    told = board[:, : prod(shape)].reshape(-1, *shape)
+    logits = dequantize(told, spec.scale, spec.zero_point)
     for name, (part, numbers) in windows.parts.items():
         own = [i for i in numbers if i in position]
         if own:
@@ -234,6 +240,7 @@ def _with_host_answers(
         accuracy=accuracy,
         agreement=tuple(agreements),
         disagreements=tuple(differing),
+        answered=count_answers(bundle.product, board[:, -1]) if bundle.product.composition else {},
     )
 
 
