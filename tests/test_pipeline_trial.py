@@ -1,6 +1,6 @@
 """Trials share what they have in common. Oracle: which models the watch is told to be trained.
 
-One small recipe with a teacher of an epoch; every figure is real.
+One recipe of small dense models, trained for an epoch; every figure is real.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from build_samples import RECIPE
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.reproducible import one_order_of_sums
+from kd_edge.models import MODELS
 from kd_edge.pipeline.context import prepare
 from kd_edge.pipeline.parts import fold_windows
 from kd_edge.pipeline.store import user_store
@@ -25,17 +26,27 @@ pytest.importorskip("tensorflow")
 TEACHER = RECIPE[RECIPE.index("[[teachers]]") : RECIPE.index('[[teachers]]\nname = "imu')]
 SMALL = (
     RECIPE[: RECIPE.index("[[teachers]]")].replace('["S3"]', '"each"')
-    + TEACHER.replace("epochs = 4", "epochs = 1")
-    + '[[students]]\nname = "student"\nmodel = "tcn"\nepochs = 1\nbatch_size = 16\n'
+    + TEACHER.replace("epochs = 4", "epochs = 1").replace("conv-teacher", "dense")
+    + '[[students]]\nname = "student"\nmodel = "dense"\nepochs = 1\nbatch_size = 16\n'
     + RECIPE[RECIPE.index("[distillation]") : RECIPE.index("ensemble")]
     + RECIPE[RECIPE.index("[conversion]") :]
 )
 
 ALONE = parse_recipe(
-    SMALL.replace(TEACHER.replace("epochs = 4", "epochs = 1"), "")
+    SMALL.replace(SMALL[SMALL.index("[[teachers]]") : SMALL.index("[[students]]")], "")
     .replace("[distillation]", "distill = false\n[distillation]")
     .replace(RECIPE[RECIPE.index("[distillation]") : RECIPE.index("ensemble")], "")
 )
+
+
+def dense(input_shapes, n_classes):
+    """A model that is traced and trained in a moment."""
+    import keras
+
+    windows = [keras.Input(shape, name=name) for name, shape in input_shapes.items()]
+    flat = [keras.layers.Flatten()(window) for window in windows]
+    joined = keras.layers.Concatenate()(flat) if len(flat) > 1 else flat[0]
+    return keras.Model(windows, keras.layers.Dense(n_classes, name="logits")(joined))
 
 
 class Told(Watch):
@@ -70,8 +81,10 @@ def first(tmp_path_factory):
     """The first trial, which everything is made for; the cache is this file's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        MODELS.add(dense, name="dense")
         told = Told()
         yield kd_edge.train_and_score(recipe(), watch=told), told
+        MODELS.remove("dense")
 
 
 def again(asked: Recipe, **settings):
@@ -90,7 +103,7 @@ def test_a_trial_gives_the_figures_of_every_model_on_every_test_part(first):
     assert (student.name, teacher.name) == ("student", "emg-expert")
     for model in (student, teacher):
         assert list(model.figures) == ["unseen person", "random split"]
-        assert model.float32_bytes == 4 * model.parameters > 1000
+        assert model.float32_bytes == 4 * model.parameters > 0
         figure = model.figures["unseen person"]
         assert figure.n_recordings == 30
         assert figure.interval.low <= figure.value <= figure.interval.high

@@ -72,7 +72,8 @@ def train_and_score(
     """Train the teachers and students of a recipe, and score them on its test parts.
 
     Nothing is converted, measured or written, but to the user's cache: trials share the windows,
-    teachers and teachers' outputs that they have in common with each other and with builds.
+    teachers and teachers' outputs that they have in common with each other and with builds. Ctrl-C
+    loses the model that is being trained; a build would lose an epoch of it.
 
     Args:
         data: folder or file of recordings; None for a reader that needs none.
