@@ -15,7 +15,7 @@ from tflite_samples import options_of
 
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
-from firmware_export.aot.type_table import TYPES
+from firmware_export.aot.operator_table import OPERATORS
 from kd_edge.base.errors import KdEdgeError
 
 BINARY = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")
@@ -161,7 +161,7 @@ def conversions_model(rng, *, pairs_each=3) -> bytes:
     """QUANTIZE and DEQUANTIZE between all types of the table, with any scales and zero points."""
     model = OperatorModel()
     for op in ("QUANTIZE", "DEQUANTIZE"):
-        for row in TYPES[op].computed * pairs_each:
+        for row in OPERATORS[op].types.computed * pairs_each:
             tensors = []
             types = row.split(" -> ") * (1 if "->" in row else 2)
             for make, dtype in zip((model.input, model.output), types, strict=True):

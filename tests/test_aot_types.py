@@ -14,7 +14,7 @@ from tflite_samples import GraphBuilder
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower import LOWERINGS
-from firmware_export.aot.type_table import TYPES
+from firmware_export.aot.operator_table import OPERATORS
 from kd_edge.base.errors import KdEdgeError
 
 _CHILD = Path(__file__).resolve().parent / "aot_type_models.py"
@@ -32,12 +32,14 @@ _REFUSED = {
     "TRANSPOSE_CONV": ("int4 int8 int32 -> int8", "uint8 uint8 int32 -> uint8"),
     "SVDF": ("int16 int8 int16 int32 int16 -> int16", "int8 int4 int8 int32 int8 -> int8"),
 }
-_ROWS = [(op, row) for op, types in TYPES.items() for row in types.computed if op in FORMS]
+_ROWS = [
+    (op, row) for op, facts in OPERATORS.items() for row in facts.types.computed if op in FORMS
+]
 
 
 def signatures(op: str) -> list[str]:
     """What the interpreter is asked about: all rows, and what might be one."""
-    asked = list(TYPES[op].tflm)
+    asked = list(OPERATORS[op].types.tflm)
     if op in FORMS and not any(given[0] == WEIGHTS for given in _typed(op)):
         asked += _ALL
     if op in _CHANGES_TYPE:
@@ -50,7 +52,7 @@ def _typed(op: str) -> list[tuple]:
 
 
 def test_tflite_micro_takes_every_type_of_the_table_and_no_other():
-    asked = [(op, signature) for op in TYPES for signature in signatures(op)]
+    asked = [(op, signature) for op in OPERATORS for signature in signatures(op)]
     lines = "".join(f"{op} {signature}\n" for op, signature in asked)
     done = subprocess.run(
         [sys.executable, _CHILD],
@@ -63,11 +65,11 @@ def test_tflite_micro_takes_every_type_of_the_table_and_no_other():
     answers = done.stdout.split()
     assert len(answers) == len(asked), f"it ended at {asked[len(answers)]}: {done.stderr[-500:]}"
     taken = {one for one, answer in zip(asked, answers, strict=True) if answer == "1"}
-    assert taken == {(op, row) for op in TYPES for row in TYPES[op].tflm}
+    assert taken == {(op, row) for op in OPERATORS for row in OPERATORS[op].types.tflm}
 
 
 def test_the_table_has_every_operator_of_the_engine():
-    assert set(TYPES) == set(LOWERINGS)
+    assert set(OPERATORS) == set(LOWERINGS)
     assert set(LOWERINGS) - set(FORMS) == {"UNIDIRECTIONAL_SEQUENCE_LSTM"}  # built elsewhere
 
 

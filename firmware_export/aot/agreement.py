@@ -1,14 +1,12 @@
 """Options and constants that say again what shapes say: both must say the same.
 
 TFLite Micro follows the one here and the other there, so a file in which they differ has an answer
-that depends on the runtime, or memory that nothing writes.
+that depends on the runtime, or memory that nothing writes. Each function raises KD_UNSUPPORTED_OP
+that names the option, its value and what the shapes say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from firmware_export.aot.checks import constant_of, require_types
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import scale_of
 
@@ -16,17 +14,8 @@ from firmware_export.aot.numbers import scale_of
 _BIAS_TOLERANCE = 0.02
 
 
-def check_agreement(node: Node) -> None:
-    """Refuse an operator whose options say something else than its shapes.
-
-    Raises:
-        KdEdgeError KD_UNSUPPORTED_OP: naming the option, its value and what the shapes say.
-    """
-    if node.op in _CHECKS:
-        _CHECKS[node.op](node)
-
-
-def _depth_multiplier(node: Node) -> None:
+def depth_multiplier(node: Node) -> None:
+    """A depthwise convolution has so many filters a channel."""
     channels, filters = node.inputs[0].shape[3], node.inputs[1].shape[3]
     stated = int(node.options["depth_multiplier"])
     if stated < 1 or stated * channels != filters:
@@ -34,7 +23,8 @@ def _depth_multiplier(node: Node) -> None:
         raise _differ(node, f"depth_multiplier is {stated}, but {shapes}")
 
 
-def _bias_scale(node: Node) -> None:
+def bias_scale(node: Node) -> None:
+    """Biases are added to products, so they have their scale."""
     source, weights, bias = (*node.inputs, None)[:3]
     result = node.outputs[0]
     if bias is None or any(len(t.scales) != 1 for t in (source, weights, result)):
@@ -45,26 +35,30 @@ def _bias_scale(node: Node) -> None:
         raise _differ(node, f"its biases have the scale {stated:g}, its products {product:g}")
 
 
-def _values_count(node: Node) -> None:
+def values_count(node: Node) -> None:
+    """So many inputs are packed."""
     stated = int(node.options["values_count"])
     if stated != len(node.inputs):
         raise _differ(node, f"values_count is {stated}, but it has {len(node.inputs)} inputs")
 
 
-def _num(node: Node) -> None:
+def num(node: Node) -> None:
+    """So many outputs are unpacked."""
     stated = int(node.options["num"])
     if stated != len(node.outputs):
         raise _differ(node, f"num is {stated}, but it has {len(node.outputs)} outputs")
 
 
-def _even_parts(node: Node) -> None:
+def even_parts(node: Node) -> None:
+    """Every part has one shape."""
     # TFLite Micro takes the size of every part from the first.
     shapes = dict.fromkeys(tensor.shape for tensor in node.outputs)
     if len(shapes) > 1:
         raise _differ(node, f"its parts have the shapes {' and '.join(map(str, shapes))}")
 
 
-def _squeeze_dims(node: Node) -> None:
+def squeeze_dims(node: Node) -> None:
+    """The axes that are dropped are of size 1, and no others are."""
     source, result = node.inputs[0].shape, node.outputs[0].shape
     stated = node.options.get("squeeze_dims") or ()
     dropped = {int(axis) + len(source) * (int(axis) < 0) for axis in stated}
@@ -76,7 +70,11 @@ def _squeeze_dims(node: Node) -> None:
         raise _differ(node, f"squeeze_dims is {stated}, but it makes {result} of {source}")
 
 
-def _new_axis(node: Node) -> None:
+def new_axis(node: Node) -> None:
+    """The axis that is added is of size 1."""
+    # Not at the top: the table of types, which this looks into, names this function.
+    from firmware_export.aot.checks import constant_of, require_types
+
     source, result = node.inputs[0], node.outputs[0]
     require_types(node)
     values = constant_of(node, 1, "axis")
@@ -84,17 +82,6 @@ def _new_axis(node: Node) -> None:
     grown = source.shape[: max(axis, 0)] + (1,) + source.shape[max(axis, 0) :]
     if not 0 <= axis <= len(source.shape) or result.shape != grown:
         raise _differ(node, f"its axis is {values}, but it makes {result.shape} of {source.shape}")
-
-
-_CHECKS: Mapping[str, Callable[[Node], None]] = {
-    "DEPTHWISE_CONV_2D": _depth_multiplier,
-    "FULLY_CONNECTED": _bias_scale,
-    "PACK": _values_count,
-    "UNPACK": _num,
-    "SPLIT": _even_parts,
-    "SQUEEZE": _squeeze_dims,
-    "EXPAND_DIMS": _new_axis,
-}
 
 
 def _differ(node: Node, reason: str) -> Exception:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from firmware_export.aot.graph import Node, refuse
-from firmware_export.aot.type_table import TYPES, matches, named, signature_of
+from firmware_export.aot.operator_table import facts_of
+from firmware_export.aot.operator_types import matches, named, signature_of
 from kd_edge.base.flatbuffer import Tensor
 
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
@@ -23,8 +24,8 @@ def require_types(node: Node) -> None:
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: with what the plain-C engine and TFLite Micro have it for.
     """
-    types = TYPES[node.op]
-    given = signature_of(node.op, node.inputs, (*node.outputs, node.computed))
+    types = facts_of(node.op).types
+    given = signature_of(types, node.inputs, (*node.outputs, node.computed))
     if any(matches(row, *given) for row in types.computed):
         return
     taken = any(matches(row, *given) for row in types.tflm_alone)

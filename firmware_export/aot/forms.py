@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -20,6 +19,8 @@ _MOST_AXES = 6
 @dataclass(frozen=True)
 class Form:
     """What TFLite Micro asks of an operator before it looks into it.
+
+    Without arguments: one input, and no option that it could not do without.
 
     Attributes:
         inputs: how many of the first inputs must be there.
@@ -42,70 +43,23 @@ class Form:
     kind: str = ""
 
 
-_WINDOW = ("padding", "stride_h", "stride_w")
-_POOL = Form(ranks=(4,), options=(*_WINDOW, "filter_height", "filter_width"), kind="Pool2DOptions")
-_REDUCER = Form(2, 2, kind="ReducerOptions")
-_STRIDED = tuple(f"{name}_mask" for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis"))
-
 # Products and ratios of two scales below it stay within float32.
 _MOST_SCALE = 2.0**60
 
-# An operator that is not here has one input and no option that it could not do without.
-FORMS: Mapping[str, Form] = {
-    "CONV_2D": Form(2, 3, ranks=(4, 4), options=_WINDOW, kind="Conv2DOptions"),
-    "DEPTHWISE_CONV_2D": Form(
-        2,
-        3,
-        ranks=(4, 4),
-        options=(*_WINDOW, "depth_multiplier"),
-        kind="DepthwiseConv2DOptions",
-    ),
-    "TRANSPOSE_CONV": Form(3, 4, ranks=(1, 4, 4), options=_WINDOW, kind="TransposeConvOptions"),
-    "FULLY_CONNECTED": Form(2, 3, ranks=(None, 2), kind="FullyConnectedOptions"),
-    "AVERAGE_POOL_2D": _POOL,
-    "MAX_POOL_2D": _POOL,
-    "SVDF": Form(5, 5, ranks=(2, 2, 2, 1, 2), options=("rank",), kind="SVDFOptions"),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": Form(
-        1,
-        24,
-        ranks=(3,),
-        options=("fused_activation_function",),
-        kind="UnidirectionalSequenceLSTMOptions",
-    ),
-    **{name: Form(2, 2, kind=f"{name.title()}Options") for name in ("ADD", "SUB", "MUL")},
-    **dict.fromkeys(("MAXIMUM", "MINIMUM"), Form(2, 2)),
-    **dict.fromkeys(("MEAN", "SUM"), _REDUCER),
-    "ARG_MAX": Form(2, 2),
-    "TRANSPOSE": Form(2, 2, most_axes=5),
-    "PAD": Form(2, 3, most_axes=5),
-    "PADV2": Form(3, 3, most_axes=5),
-    "RESIZE_NEAREST_NEIGHBOR": Form(2, 2, ranks=(4, 1), kind="ResizeNearestNeighborOptions"),
-    "RESIZE_BILINEAR": Form(2, 2, ranks=(4, 1), kind="ResizeBilinearOptions"),
-    "LEAKY_RELU": Form(options=("alpha",), kind="LeakyReluOptions"),
-    "SOFTMAX": Form(options=("beta",), kind="SoftmaxOptions"),
-    "CONCATENATION": Form(1, 10, options=("axis",), kind="ConcatenationOptions"),
-    "PACK": Form(1, None, options=("axis", "values_count"), kind="PackOptions"),
-    "UNPACK": Form(outputs=None, options=("axis", "num"), kind="UnpackOptions"),
-    "SPLIT": Form(2, 2, outputs=None),
-    "SPLIT_V": Form(3, 3, outputs=None),
-    "SLICE": Form(3, 3, most_axes=5),
-    "STRIDED_SLICE": Form(4, 4, most_axes=4, options=_STRIDED, kind="StridedSliceOptions"),
-    "RESHAPE": Form(1, 2),
-    "SQUEEZE": Form(kind="SqueezeOptions"),
-    "EXPAND_DIMS": Form(2, 2),
-}
+
+ONE_INPUT = Form()
 
 
-def check_form(node: Node, options_kind: str) -> None:
+def check_form(node: Node, form: Form, options_kind: str) -> None:
     """Refuse an operator that lacks what its kind always has, or has what its kind never has.
 
     Args:
+        form: of the operator.
         options_kind: the schema's name of the table that its options stand in, '' without one.
 
     Raises:
         KdEdgeError KD_BAD_TFLITE: naming what is missing or too many, and where.
     """
-    form = FORMS.get(node.op, Form())
     given = node.inputs[: form.inputs]
     if len(given) < form.inputs or any(tensor is None for tensor in given):
         raise _bad(node, f"it has not its {form.inputs} inputs")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from firmware_export.aot.agreement import check_agreement
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
+from firmware_export.aot.operator_table import facts_of
 from firmware_export.aot.states import check_states
-from firmware_export.aot.type_table import INT4_WEIGHTS
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel
 
@@ -64,10 +63,10 @@ def place_of(operator: Operator) -> str:
 
 
 def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> Node:
-    place = place_of(operator)
+    place, facts = place_of(operator), facts_of(operator.name)
     for position, index in enumerate((*operator.inputs, *operator.outputs)):
         if index >= 0:
-            packed = position == 1 and operator.name in INT4_WEIGHTS
+            packed = position == 1 and facts.takes_int4
             _check_readable(tensors[index], place, packed=packed)
     for index in operator.inputs:
         if index >= 0 and index not in known and tensors[index].shape != (0,):
@@ -83,8 +82,9 @@ def _node(operator: Operator, tensors: tuple[Tensor, ...], known: set[int]) -> N
         outputs=tuple(tensors[i] for i in operator.outputs),
         options=operator.options,
     )
-    check_form(node, operator.options_kind)
-    check_agreement(node)
+    check_form(node, facts.form, operator.options_kind)
+    if facts.agrees:
+        facts.agrees(node)
     return node
 
 

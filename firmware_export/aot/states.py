@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from firmware_export.aot.graph import Node
+from firmware_export.aot.operator_table import facts_of
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Tensor
-
-# Operator -> the positions among its inputs of the tensors that it keeps from run to run. They lie
-# in memory of its own, which nothing else can read or write.
-STATE_INPUTS: Mapping[str, tuple[int, ...]] = {
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19),
-    "SVDF": (4,),
-}
 
 
 def check_states(nodes: Iterable[Node], ports: Iterable[Tensor]) -> None:
@@ -33,7 +27,7 @@ def check_states(nodes: Iterable[Node], ports: Iterable[Tensor]) -> None:
         for position, tensor in enumerate(node.inputs):
             if tensor is None or not tensor.is_variable:
                 continue
-            if position not in STATE_INPUTS.get(node.op, ()):
+            if position not in facts_of(node.op).states:
                 raise _refusal(tensor, f"is read as an ordinary input of {node.op}", node.place)
             if tensor.data is not None:
                 raise _refusal(tensor, "is a constant too", node.place)

@@ -12,7 +12,7 @@ import numpy as np
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Loop, Node, View, tensor_bytes
 from firmware_export.aot.marks import Marks
-from firmware_export.aot.states import STATE_INPUTS
+from firmware_export.aot.operator_table import facts_of
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Tensor
 
@@ -94,7 +94,7 @@ class _Verifier:
 
     def _check_node(self, node: Node) -> None:
         try:
-            check_form(node, "")
+            check_form(node, facts_of(node.op).form, "")
         except KdEdgeError as error:
             self._fault(node.place, error.message)
         if (node.table is None) != (node.before_table is None):
@@ -112,7 +112,7 @@ class _Verifier:
             for position, tensor in enumerate(node.inputs):
                 if tensor is None or not tensor.is_variable:
                     continue
-                if position not in STATE_INPUTS.get(node.op, ()):
+                if position not in facts_of(node.op).states:
                     self._fault(node.place, f"its input {position} is a state", tensor)
                 if owners.setdefault(tensor.index, node.place) != node.place:
                     self._fault(node.place, f"{owners[tensor.index]} has its state too", tensor)

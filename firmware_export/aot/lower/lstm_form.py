@@ -9,13 +9,13 @@ import numpy as np
 from firmware_export.aot.checks import CONVERT_AGAIN, elements, require_symmetric
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
+from firmware_export.aot.operator_table import OPERATORS
 from firmware_export.aot.sigmoid_table import sigmoid_table
-from firmware_export.aot.states import STATE_INPUTS
 from kd_edge.base.flatbuffer import Tensor
 
 # Positions among the operator's 24 inputs; gates in the order input, forget, cell, output.
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES = slice(1, 5), slice(5, 9), slice(12, 16)
-HIDDEN, CELL = STATE_INPUTS["UNIDIRECTIONAL_SEQUENCE_LSTM"]
+HIDDEN, CELL = OPERATORS["UNIDIRECTIONAL_SEQUENCE_LSTM"].states
 _VARIANTS = {
     "peephole connections": slice(9, 12),
     "a projection": slice(16, 18),
