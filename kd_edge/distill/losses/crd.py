@@ -27,8 +27,8 @@ class Crd(LayerLoss):
     Options:
         student_layer, teacher_layer: names of layers, of any two shapes.
         dimension: numbers that each layer is projected to, trained with the student; 128 in the
-            paper.
-        temperature: above 0; 0.1 in the paper.
+            authors' program.
+        temperature: above 0; 0.07 there.
     """
 
     dimension: PositiveInt

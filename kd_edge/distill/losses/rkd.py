@@ -18,8 +18,8 @@ class Rkd(LayerLoss):
 
     Options:
         student_layer, teacher_layer: names of layers, of any two shapes.
-        distance_weight: 0 or more; 25 in the paper's classification.
-        angle_weight: 0 or more; 50 there.
+        distance_weight: 0 or more.
+        angle_weight: 0 or more, twice the other in the paper.
     """
 
     distance_weight: NonNegativeFloat
@@ -56,7 +56,8 @@ def distance_loss(student_features, teacher_features):
 def angle_loss(student_features, teacher_features):
     """Huber's difference of the cosines of the angles at an example between two others.
 
-    mean_{i ≠ k} h(a_s(i, j, k) - a_t(i, j, k)), a = the cosine between f_i - f_j and f_k - f_j;
+    mean_{i ≠ k} h(a_s(i, j, k) - a_t(i, j, k)), a = the cosine between f_i - f_j and f_k - f_j, of
+    all batch³ triplets at once;
     Park et al. 2019, section 3.2.2, h as in `distance_loss`.
 
     Args:
