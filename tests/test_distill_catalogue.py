@@ -67,4 +67,4 @@ def test_the_layers_that_the_example_names_are_at_one_resolution():
         return Tapped(model, layers, role).shapes
 
     taps = hint.taps()
-    assert hint.parts(shapes("students", taps.student), shapes("teachers", taps.teacher))
+    assert hint.layers(shapes("students", taps.student), shapes("teachers", taps.teacher))

@@ -164,10 +164,10 @@ def test_attention_compares_maps_of_length_one():
 def test_attention_needs_places_that_agree():
     """Oracle: the error's code."""
     loss = make_loss("attention", {"student_layer": "a", "teacher_layer": "b"})
-    assert loss.parts({"a": (1, 4, 3)}, {"b": (1, 4, 5)}) == {}
+    assert loss.layers({"a": (1, 4, 3)}, {"b": (1, 4, 5)}) == {}
     for shapes in ({"a": (1, 4, 3)}, {"b": (1, 2, 3)}), ({"a": (3,)}, {"b": (5,)}):
         with pytest.raises(KdEdgeError) as caught:
-            loss.parts(*shapes)
+            loss.layers(*shapes)
         assert caught.value.code == "KD_SHAPE"
 
 
@@ -247,22 +247,22 @@ def test_crd_of_pixels_tells_all_other_examples_apart():
 
 def test_losses_of_layers_are_means_over_the_teachers_and_train_their_own_parts():
     """Oracle: each teacher alone; the projections' shapes."""
-    layers = {"student_layer": "a", "teacher_layer": "b"}
+    taps = {"student_layer": "a", "teacher_layer": "b"}
     features = ({"a": RNG.normal(size=(6, 2, 3)).astype("f4")}, {"b": THEIRS})
     second = {"b": RNG.normal(size=(6, 9)).astype("f4")}
     for name, options in (
         ("rkd", {"distance_weight": 25.0, "angle_weight": 50.0}),
         ("crd", {"dimension": 7, "temperature": 0.1}),
     ):
-        loss = make_loss(name, options | layers)
-        parts = loss.parts({"a": (2, 3)}, {"b": (9,)})
+        loss = make_loss(name, options | taps)
+        layers = loss.layers({"a": (2, 3)}, {"b": (9,)})
         told = batch(STUDENT, TEACHER, features=features, others=(second,))
         alone = [
-            loss.values(batch(STUDENT, TEACHER, features=(features[0], theirs)), parts)
+            loss.values(batch(STUDENT, TEACHER, features=(features[0], theirs)), layers)
             for theirs in (features[1], second)
         ]
-        np.testing.assert_allclose(loss.values(told, parts), np.mean(alone, axis=0), rtol=1e-5)
-        shapes = [part.kernel.shape for part in parts.values()]
+        np.testing.assert_allclose(loss.values(told, layers), np.mean(alone, axis=0), rtol=1e-5)
+        shapes = [layer.kernel.shape for layer in layers.values()]
         assert shapes == ([(6, 7), (9, 7)] if name == "crd" else [])
 
 
@@ -281,17 +281,17 @@ IN_A_STEP = {
 @pytest.mark.parametrize("name", IN_A_STEP)
 def test_losses_work_in_a_graph_that_does_not_know_how_large_its_batches_are(name, task):
     """Oracle: the values outside of the graph; gradients are finite."""
-    layers = {"student_layer": "a", "teacher_layer": "b"}
+    taps = {"student_layer": "a", "teacher_layer": "b"}
     takes_layers = name in ("attention", "rkd", "crd")
-    loss = make_loss(name, IN_A_STEP[name] | (layers if takes_layers else {}))
-    parts = loss.parts({"a": (3, 2, 4)}, {"b": (3, 2, 7)})
+    loss = make_loss(name, IN_A_STEP[name] | (taps if takes_layers else {}))
+    layers = loss.layers({"a": (3, 2, 4)}, {"b": (3, 2, 7)})
     pixels = () if task == "classification" else (3, 2)
     student, teacher = (RNG.normal(size=(6, *pixels, 5)).astype("f4") for _ in range(2))
     ours, theirs = (RNG.normal(size=(6, 3, 2, width)).astype("f4") for width in (4, 7))
     truth = RNG.integers(0, 5, (6, *pixels))
 
     def values(s, a, t, b, y):
-        return loss.values(batch(s, t, y, 1.5, ({"a": a}, {"b": b}), task=task), parts)
+        return loss.values(batch(s, t, y, 1.5, ({"a": a}, {"b": b}), task=task), layers)
 
     given = [tf.constant(x) for x in (student, ours, teacher, theirs, truth)]
     anything = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in given]

@@ -171,16 +171,16 @@ def test_weights_of_a_sum_move_with_the_epoch(epoch, weight):
 def test_a_hint_is_the_distance_behind_its_regressor():
     """Oracle: NumPy, with the regressor's own weights; the regressor can be trained."""
     loss = make_loss("fitnets", {"student_layer": "a", "teacher_layer": "b"})
-    parts = loss.parts({"a": (1, 4, 3)}, {"b": (1, 4, 5)})
+    layers = loss.layers({"a": (1, 4, 3)}, {"b": (1, 4, 5)})
     ours, theirs = RNG.normal(size=(6, 1, 4, 3)), RNG.normal(size=(6, 1, 4, 5))
     told = batch(STUDENT, TEACHER, features=({"a": ours.astype("f4")}, {"b": theirs.astype("f4")}))
-    ((kernel, bias),) = (part.get_weights() for part in parts.values())
+    ((kernel, bias),) = (part.get_weights() for part in layers.values())
     expected = ((ours @ kernel + bias - theirs) ** 2).mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(loss.values(told, parts), expected, rtol=1e-4)
-    assert len([v for part in parts.values() for v in part.trainable_variables]) == 2
+    np.testing.assert_allclose(loss.values(told, layers), expected, rtol=1e-4)
+    assert len([v for part in layers.values() for v in part.trainable_variables]) == 2
     assert (loss.taps().student, loss.taps().teacher) == (("a",), ("b",))
     with pytest.raises(KdEdgeError) as caught:
-        loss.parts({"a": (1, 4, 3)}, {"b": (1, 2, 5)})
+        loss.layers({"a": (1, 4, 3)}, {"b": (1, 2, 5)})
     assert caught.value.code == "KD_SHAPE"
 
 
@@ -191,13 +191,13 @@ def test_parts_of_a_sum_are_handed_to_their_own_term():
         {"loss": "fitnets", "student_layer": "a", "teacher_layer": "c", "weight": 3.0},
     ]
     loss = make_loss("sum", {"terms": terms})
-    parts = loss.parts({"a": (3,)}, {"b": (5,), "c": (2,)})
+    layers = loss.layers({"a": (3,)}, {"b": (5,), "c": (2,)})
     features = {"a": RNG.normal(size=(6, 3)).astype("f4")}
     taught = {n: RNG.normal(size=(6, w)).astype("f4") for n, w in (("b", 5), ("c", 2))}
-    ours = loss.values(batch(STUDENT, TEACHER, features=(features, taught)), parts)
+    ours = loss.values(batch(STUDENT, TEACHER, features=(features, taught)), layers)
     each = [
         ((features["a"] @ p.get_weights()[0] + p.get_weights()[1] - taught[n]) ** 2).mean(axis=1)
-        for p, n in zip(parts.values(), ("b", "c"), strict=True)
+        for p, n in zip(layers.values(), ("b", "c"), strict=True)
     ]
     np.testing.assert_allclose(ours, each[0] + 3 * each[1], rtol=1e-4)
     assert loss.taps().teacher == ("b", "c")

@@ -13,8 +13,8 @@ from waiting import joined
 from kd_edge.link.device import Device
 from kd_edge.live.feed import Feed
 from kd_edge.live.figures import HostAnswer
+from kd_edge.live.loop import Limits, LiveLoop, Summary
 from kd_edge.live.server import PageServer
-from kd_edge.live.session import Limits, Session, Summary
 
 # Colours that are on a canvas, transparent aside: how many pixels have any.
 PAINTED = """(id) => {
@@ -56,7 +56,7 @@ def served():
 class Streaming:
     """A session in a thread of its own."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: LiveLoop):
         self._stop = threading.Event()
         self._session = session
         self._thread = threading.Thread(target=self._run)
@@ -93,7 +93,7 @@ def test_signals_prediction_agreement_and_losses_are_shown_while_a_board_streams
         feed = Feed(facts)
         server = PageServer(feed, facts)
         views = [feed]
-        session = Session(device, facts, host=host, views=views)
+        session = LiveLoop(device, facts, host=host, views=views)
         with Streaming(session) as streaming:
             views.append(streaming)
             page.open(server.url)
@@ -117,7 +117,7 @@ def test_signals_prediction_agreement_and_losses_are_shown_while_a_board_streams
         assert streaming.summary.error is None
         assert streaming.summary.figures.lost_frames == 0
     page.wait_for("document.getElementById('status').textContent === 'ended'")
-    assert page.text("ended") == "The session has ended with Ctrl-C."
+    assert page.text("ended") == "The live run has ended with Ctrl-C."
     assert page.complaints == []
 
 

@@ -14,8 +14,8 @@ from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.feed import Feed
+from kd_edge.live.loop import Summary
 from kd_edge.live.server import PageServer
-from kd_edge.live.session import Summary
 
 
 @pytest.fixture

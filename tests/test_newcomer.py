@@ -81,7 +81,7 @@ class Angle(Loss):
 
     weight: float = 1.0
 
-    def values(self, batch, parts):
+    def values(self, batch, layers):
         from keras import ops
 
         ours, theirs = (_unit(x) for x in (batch.student.logits, batch.taught.logits))

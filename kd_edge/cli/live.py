@@ -78,7 +78,7 @@ def live(
     bundle, port, board, baud, reset, hop_s, runtime, windows, seconds, recover, **asked
 ) -> int:
     """Show what a board streams: signals, predictions, the host's answers, losses, latency."""
-    from kd_edge.live.session import Limits
+    from kd_edge.live.loop import Limits
     from kd_edge.pipeline.live_board import LiveReach
 
     if recover is not None:
@@ -108,7 +108,7 @@ def _check(options: Asked) -> None:
 def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int:
     from kd_edge.live.facts import facts_of
     from kd_edge.live.host import Host
-    from kd_edge.live.session import Session
+    from kd_edge.live.loop import LiveLoop
     from kd_edge.pipeline.boards.bundle_image import load_board_bundle
     from kd_edge.pipeline.live_board import check_sensors, open_live
     from kd_edge.runtimes.registry import ORACLE
@@ -131,11 +131,11 @@ def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int
             if recorder is not None:
                 facts = replace(facts, recording=str(recorder.target))
             with _views(options, facts) as views:
-                session = Session(
+                loop = LiveLoop(
                     device, facts, host=host, recorder=recorder, views=views,
                     keep_state=options.keep_state,
                 )  # fmt: skip
-                summary = session.run(limits)
+                summary = loop.run(limits)
     if not options.as_json:
         _print_summary(summary, facts)
     if summary.error is not None:
@@ -166,7 +166,7 @@ def _recording(options: Asked, facts) -> Iterator:
 
 @contextlib.contextmanager
 def _views(options: Asked, facts) -> Iterator[list]:
-    """What shows the session, for as long as the block lasts."""
+    """What shows the live run, for as long as the block lasts."""
     from kd_edge.cli.printing import console
     from kd_edge.live.plain import JsonLines, Lines, Picture
 

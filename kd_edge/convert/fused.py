@@ -12,7 +12,7 @@ from kd_edge.base.errors import KdEdgeError
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Pieces:
     """The inputs of a concatenation that the Dense layer behind it takes one by one."""
 
     values: tuple
@@ -73,17 +73,17 @@ def _substitute(operation, split: frozenset[int]):
     if isinstance(operation, keras.Model):
         return lambda *inputs, **_: run(operation, keras.tree.flatten(inputs))
     if id(operation) in split:
-        return lambda values, **_: _Parts(tuple(values))
+        return lambda values, **_: _Pieces(tuple(values))
     if isinstance(operation, keras.layers.Dense):
-        return _dense_of_parts(operation)
+        return _dense_of_pieces(operation)
     if isinstance(operation, keras.layers.Dropout):
         return lambda values, **_: values
     return operation
 
 
-def _dense_of_parts(layer):
+def _dense_of_pieces(layer):
     def call(values, **kwargs):
-        if not isinstance(values, _Parts):
+        if not isinstance(values, _Pieces):
             return layer(values, **kwargs)
         import tensorflow as tf
 

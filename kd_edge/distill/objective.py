@@ -26,17 +26,17 @@ class Objective:
     ):
         self._loss = loss
         self._task = task
-        self._parts = dict(loss.parts(student.shapes, teacher_shapes))
+        self._layers = dict(loss.layers(student.shapes, teacher_shapes))
 
     @property
     def variables(self) -> list:
         """Of the loss's own layers."""
-        return [v for part in self._parts.values() for v in part.variables]
+        return [v for layer in self._layers.values() for v in layer.variables]
 
     @property
     def trainable_variables(self) -> list:
         """Those of them that are trained with the student."""
-        return [v for part in self._parts.values() for v in part.trainable_variables]
+        return [v for layer in self._layers.values() for v in layer.trainable_variables]
 
     def values(
         self,
@@ -49,7 +49,7 @@ class Objective:
     ) -> Tensor:
         """(batch,) of what is minimised, in the loss's unit."""
         batch = Batch(self._task, inputs, truth, student, taught, epoch, mixed)
-        return self._loss.values(batch, self._parts)
+        return self._loss.values(batch, self._layers)
 
     def right(self, truth: Tensor, student: Outputs) -> Tensor:
         """(batch,) share of each example that the student decides rightly."""

@@ -147,12 +147,12 @@ def train(
     _check_settings(settings, has_validation=validation is not None)
     lesson = _lesson(model, train, settings, teacher, weights)
     _check(model, train, task, settings.loss, lesson)
-    session = _Session(model, lesson, validation, settings, name, task, teacher, checkpoint)
-    while session.goes_on:
-        done = session.run_epoch()
+    training = _Training(model, lesson, validation, settings, name, task, teacher, checkpoint)
+    while training.goes_on:
+        done = training.run_epoch()
         if progress is not None:
             progress(done)
-    return session.finish()
+    return training.finish()
 
 
 def predict_logits(model: keras.Model, windows: Examples, batch_size: int = 256) -> np.ndarray:
@@ -192,7 +192,7 @@ class Predictor:
         return np.concatenate(parts).astype(np.float32)
 
 
-class _Session:
+class _Training:
     """One call of `train`: the model, its optimizer, and what is known after each epoch."""
 
     def __init__(self, model, lesson, validation, settings, name, task, teacher, checkpoint):

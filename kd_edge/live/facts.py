@@ -37,7 +37,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Facts:
-    """A live session's constants.
+    """A live run's constants.
 
     Attributes:
         port: how the board is reached.

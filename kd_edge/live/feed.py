@@ -14,7 +14,7 @@ from typing import Any
 from kd_edge.link.messages import Samples
 from kd_edge.live.facts import Facts
 from kd_edge.live.figures import Figures, Seen
-from kd_edge.live.session import Summary
+from kd_edge.live.loop import Summary
 from kd_edge.live.trace import Stretch, Trace
 
 KEPT_S = 12.0  # of signals, for a page that comes later
@@ -63,12 +63,12 @@ class Feed:
     """A view whose watchers come and go; its methods may be called from any thread."""
 
     def __init__(self, facts: Facts):
-        self._session = secrets.token_hex(4)  # pages clear their picture when it changes
+        self._run = secrets.token_hex(4)  # pages clear their picture when it changes
         self._traces = tuple(
             Trace(sensor.rate_hz, len(sensor.channels), seconds=KEPT_S) for sensor in facts.sensors
         )
         self._start = facts.to_json() | {
-            "session": self._session,
+            "run": self._run,
             "points_s": [
                 trace.size / sensor.rate_hz
                 for trace, sensor in zip(self._traces, facts.sensors, strict=True)

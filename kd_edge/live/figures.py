@@ -1,4 +1,4 @@
-"""Counts of a live session: agreement with the host, losses, latency."""
+"""Counts of a live run: agreement with the host, losses, latency."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Lateness:
 
 @dataclass
 class Tally:
-    """Counters while a session runs; `figures` gives them as they stand."""
+    """Counters while a live run lasts; `figures` gives them as they stand."""
 
     n_sensors: int
     windows: int = 0

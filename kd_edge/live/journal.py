@@ -169,7 +169,7 @@ def read_journal(folder: Path) -> tuple[Plan, tuple[tuple[Run, ...], ...]]:
     if folder.is_symlink() or not named:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
-            f"{folder.name} is not a folder that a session has made, by its name",
+            f"{folder.name} is not a folder that a live run has made, by its name",
             where=str(folder),
             hint=f"name the folder itself, not a link to it; it ends in {RECORDING}{SUFFIX}",
         )
@@ -205,7 +205,7 @@ def unfinished(folder: Path) -> KdEdgeError:
     """The error for a place where a recording was begun and not finished."""
     return KdEdgeError(
         "KD_OUTPUT",
-        f"{folder.name} is there already: another session writes it, or one did not end well",
+        f"{folder.name} is there already: another live run writes it, or one did not end well",
         where=str(folder),
         hint=f"kd-edge live --recover {folder} finishes it",
     )

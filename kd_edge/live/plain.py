@@ -1,4 +1,4 @@
-"""A live session in the terminal: a moving picture, a line a window, or JSON."""
+"""A live run in the terminal: a moving picture, a line a window, or JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from kd_edge.link.messages import Samples
 from kd_edge.live.facts import Facts, Sensor
 from kd_edge.live.figures import Figures, Seen
-from kd_edge.live.session import Summary
+from kd_edge.live.loop import Summary
 from kd_edge.live.trace import Stretch, Trace
 from kd_edge.report.table import plain_text
 from kd_edge.report.words import microseconds, percent

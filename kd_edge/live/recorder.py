@@ -1,4 +1,4 @@
-"""A live session as a recording that the readers read back."""
+"""A live run as a recording that the readers read back."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Recorded:
 
 
 class Recorder:
-    """Takes a session's samples down; `finish` makes the recording of them.
+    """Takes a live run's samples down; `finish` makes the recording of them.
 
     Args:
         place: a name that ends in .npz, or a folder, which gets a file and rows in its labels.csv.
@@ -108,7 +108,7 @@ class Recorder:
 
 
 def recover(folder: Path) -> Recorded:
-    """Makes the recording of a journal, also of one whose session has crashed.
+    """Makes the recording of a journal, also of one whose live run has crashed.
 
     Args:
         folder: `NAME.npz.part`; removed once the recording is there.
@@ -233,7 +233,7 @@ def _there(target: Path) -> KdEdgeError:
         "KD_OUTPUT",
         f"{target.name} is there already, and a recording is never overwritten",
         where=str(target),
-        hint="name another file, or a folder: each session gets its own file there; before "
+        hint="name another file, or a folder: each live run gets its own file there; before "
         "--recover, move the earlier one away",
     )
 

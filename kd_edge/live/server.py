@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.NOT_FOUND)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the terminal shows the session."""
+        """Nothing: the terminal shows the live run."""
 
     def _wanted(self) -> str | None:
         asked = self.path.partition("?")[0].encode()

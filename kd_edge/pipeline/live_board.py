@@ -1,4 +1,4 @@
-"""The board of a live session: booted here from a bundle, or behind a port."""
+"""The board of a live run: booted here from a bundle, or behind a port."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _check_layers(
     student = Tapped(networks[name], taps.student, f"'{name}'")
     for teacher in teachers:
         tapped = Tapped(networks[teacher], taps.teacher, f"the teacher '{teacher}'")
-        loss.parts(student.shapes, tapped.shapes)
+        loss.layers(student.shapes, tapped.shapes)
 
 
 def _check_loss(distillation: Distillation) -> None:

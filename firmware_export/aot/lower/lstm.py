@@ -28,7 +28,7 @@ from kd_edge.base.flatbuffer import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _Side:
     """What the four gates take from the input, or from the hidden state.
 
     Attributes:
@@ -62,16 +62,16 @@ def _narrow_call(node: Node, core: Core) -> Call:
     """kd_lstm_s8 or kd_lstm_packed_s8."""
     source, hidden = node.inputs[0], node.inputs[HIDDEN]
     units, n_input = elements(hidden), elements(source)
-    parts = (
-        _part(node, source, node.inputs[INPUT_WEIGHTS], node.inputs[BIASES]),
-        _part(node, hidden, node.inputs[RECURRENT_WEIGHTS], (None,) * 4),
+    sides = (
+        _side(node, source, node.inputs[INPUT_WEIGHTS], node.inputs[BIASES]),
+        _side(node, hidden, node.inputs[RECURRENT_WEIGHTS], (None,) * 4),
     )
     cell = cell_members(node)
     dsp = core.dsp and not core.mve
-    packed = dsp and cell["hidden_shift"] < 0 and all(_packs(part) for part in parts)
+    packed = dsp and cell["hidden_shift"] < 0 and all(_packs(side) for side in sides)
     params = {
-        **(_packed_arrays(parts) if packed else _plain_arrays(parts)),
-        "scales": np.concatenate([part.scales for part in parts]).astype(np.int32),
+        **(_packed_arrays(sides) if packed else _plain_arrays(sides)),
+        "scales": np.concatenate([side.scales for side in sides]).astype(np.int32),
         "zero_point": zero_point_of(hidden),
         **cell,
     }
@@ -121,12 +121,12 @@ def _by_unit(weights: np.ndarray) -> np.ndarray:
     return weights.transpose(1, 0, 2).reshape(weights.shape[1], -1)
 
 
-def _part(
+def _side(
     node: Node,
     source: Tensor,
     weights: tuple[Tensor, ...],
     biases: tuple[Tensor | None, ...],
-) -> _Part:
+) -> _Side:
     zero_point = zero_point_of(source)
     rows, folded, least, most, scales = [], [], [], [], []
     for tensor, bias in zip(weights, biases, strict=True):
@@ -140,7 +140,7 @@ def _part(
         least.append(low + own)
         most.append(high + own)
         scales.append((multiplier, shift))
-    return _Part(*(np.stack(v) for v in (rows, folded, least, most)), np.array(scales, np.int64))
+    return _Side(*(np.stack(v) for v in (rows, folded, least, most)), np.array(scales, np.int64))
 
 
 def _check_range(node: Node, sums: np.ndarray, shift: int) -> None:
@@ -152,23 +152,23 @@ def _check_range(node: Node, sums: np.ndarray, shift: int) -> None:
         )
 
 
-def _packs(part: _Part) -> bool:
+def _packs(side: _Side) -> bool:
     """Whether kd_lstm_packed_s8 is exact: sums of 24 bits, within 2^30 when shifted left."""
-    left = np.maximum(part.scales[:, 1], 0)
-    if left.max() > 7 or not packs(part.weights, part.least, part.most):
+    left = np.maximum(side.scales[:, 1], 0)
+    if left.max() > 7 or not packs(side.weights, side.least, side.most):
         return False
-    largest = np.maximum(-part.least, part.most + 1).max(axis=1)
+    largest = np.maximum(-side.least, side.most + 1).max(axis=1)
     return bool((largest << left).max() <= 1 << 30)
 
 
-def _plain_arrays(parts: tuple[_Part, ...]) -> dict[str, np.ndarray]:
+def _plain_arrays(sides: tuple[_Side, ...]) -> dict[str, np.ndarray]:
     """For each unit its four gates' rows, for the input and then for the hidden state."""
-    by_unit = [_by_unit(part.weights) for part in parts]
-    bias = np.stack([part.bias for part in parts]).transpose(2, 0, 1)  # (units, 2, 4)
+    by_unit = [_by_unit(side.weights) for side in sides]
+    bias = np.stack([side.bias for side in sides]).transpose(2, 0, 1)  # (units, 2, 4)
     return {"weights": np.concatenate(by_unit, axis=1), "bias": bias.astype(np.int32)}
 
 
-def _packed_arrays(parts: tuple[_Part, ...]) -> dict[str, np.ndarray]:
+def _packed_arrays(sides: tuple[_Side, ...]) -> dict[str, np.ndarray]:
     """The same with the biases among the weights, packed."""
-    rows = [pack_rows(part.weights.transpose(1, 0, 2), part.bias.T) for part in parts]
+    rows = [pack_rows(side.weights.transpose(1, 0, 2), side.bias.T) for side in sides]
     return {"weights": np.concatenate(rows, axis=1)}

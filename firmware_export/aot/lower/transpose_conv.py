@@ -40,7 +40,7 @@ def lower_transpose_conv(node: Node, core: Core) -> tuple[Call, ...]:
         raise refuse(node, "a stride is not positive", "export it again")
     padding = str(node.options["padding"])
     rows, columns = (
-        _parts(result.shape[i], weights.shape[i], strides[i - 1], padding) for i in (1, 2)
+        _phases(result.shape[i], weights.shape[i], strides[i - 1], padding) for i in (1, 2)
     )
     if len(rows) * len(columns) > _MOST_PARTS:
         what = f"its strides {strides} make {len(rows) * len(columns)} convolutions of it"
@@ -49,14 +49,14 @@ def lower_transpose_conv(node: Node, core: Core) -> tuple[Call, ...]:
         source, result, _unit(source.shape), weights.data, narrowing, note=node.place
     )
     return tuple(
-        convolution_call(node, _part(whole, row, column, strides), core)
+        convolution_call(node, _of_pair(whole, row, column, strides), core)
         for row in rows
         for column in columns
     )
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Phase:
     """One direction of a set of output pixels.
 
     Attributes:
@@ -72,23 +72,25 @@ class _Part:
     pad: int
 
 
-def _parts(size: int, kernel: int, stride: int, padding: str) -> tuple[_Part, ...]:
+def _phases(size: int, kernel: int, stride: int, padding: str) -> tuple[_Phase, ...]:
     before = padding_before(padding, size, kernel, stride)
-    parts = []
+    phases = []
     for first in range(min(stride, size)):
         # Input pixel i reaches output pixel i * stride - before + tap.
         at, rest = divmod(first + before, stride)
         taps = tuple(range(rest, kernel, stride))[::-1]
         count = -(-(size - first) // stride)
-        parts.append(_Part(first, count, taps, len(taps) - 1 - at))
-    return tuple(parts)
+        phases.append(_Phase(first, count, taps, len(taps) - 1 - at))
+    return tuple(phases)
 
 
 def _unit(shape: tuple[int, ...]) -> Geometry:
     return Geometry(1, *shape[1:], 1, 1, 1, 1, 1, 1, 0, 0, *shape[1:3])
 
 
-def _part(whole: Convolution, row: _Part, column: _Part, strides: tuple[int, int]) -> Convolution:
+def _of_pair(
+    whole: Convolution, row: _Phase, column: _Phase, strides: tuple[int, int]
+) -> Convolution:
     out_columns, channels = whole.result.shape[2:]
     weights = whole.weights[:, row.taps][:, :, column.taps]
     if not weights.size:

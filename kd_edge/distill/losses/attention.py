@@ -19,7 +19,7 @@ class Attention(LayerLoss):
         student_layer, teacher_layer: names of layers whose outputs agree in all but channels.
     """
 
-    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
+    def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
         self.refuse_other_places(student, teacher)
         shape = student[self.student_layer]
         if len(shape) < 2:
@@ -31,8 +31,8 @@ class Attention(LayerLoss):
             )
         return {}
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         return self.over_teachers(batch, attention_loss)
 
 

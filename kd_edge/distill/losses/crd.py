@@ -34,7 +34,7 @@ class Crd(LayerLoss):
     dimension: PositiveInt
     temperature: Temperature
 
-    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
+    def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
         return {
             "student": self._projection(student[self.student_layer]),
             "teacher": self._projection(teacher[self.teacher_layer]),
@@ -45,13 +45,13 @@ class Crd(LayerLoss):
         layer.build((None, int(np.prod(shape))))
         return layer
 
-    def values(self, batch: Batch, parts):
+    def values(self, batch: Batch, layers):
         temperature = value_at(self.temperature, batch.epoch)
         return self.over_teachers(
             batch,
             lambda ours, theirs: contrastive_loss(
-                parts["student"](rows(ours)),
-                parts["teacher"](rows(theirs)),
+                layers["student"](rows(ours)),
+                layers["teacher"](rows(theirs)),
                 batch.truth,
                 temperature=temperature,
             ),

@@ -26,8 +26,8 @@ class Dist(Loss):
     example_weight: NonNegativeFloat
     class_weight: NonNegativeFloat
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         return dist_loss(
             batch.student.logits,
             batch.taught.logits,

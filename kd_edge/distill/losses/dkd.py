@@ -28,8 +28,8 @@ class Dkd(Loss):
     target_weight: NonNegativeFloat
     other_weight: NonNegativeFloat
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         temperature = value_at(self.temperature, batch.epoch)
         return batch.over_truths(
             lambda truth: dkd_loss(

@@ -25,14 +25,14 @@ class FitNets(LayerLoss):
         student_layer, teacher_layer: names of layers whose outputs agree in all but channels.
     """
 
-    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
+    def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
         self.refuse_other_places(student, teacher)
         regressor = keras.layers.Dense(teacher[self.teacher_layer][-1], name=_REGRESSOR)
         regressor.build((None, *student[self.student_layer]))
         return {_REGRESSOR: regressor}
 
-    def values(self, batch: Batch, parts):
-        regressor = parts[_REGRESSOR]
+    def values(self, batch: Batch, layers):
+        regressor = layers[_REGRESSOR]
         return self.over_teachers(
             batch, lambda ours, theirs: per_example(ops.square(regressor(ours) - theirs))
         )

@@ -20,8 +20,8 @@ class Hinton(Loss):
 
     temperature: Temperature
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         temperature = value_at(self.temperature, batch.epoch)
         return hinton_loss(batch.student.logits, batch.taught.logits, temperature=temperature)
 

@@ -28,8 +28,8 @@ class Labels(Loss):
     def needs_teacher(self) -> bool:
         return False
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         logits = batch.student.logits
         hard = batch.over_truths(lambda truth: batch.task.hard_loss(logits, truth))
         if self.smoothing == 0:

@@ -13,8 +13,8 @@ from kd_edge.distill.losses.shapes import per_example
 class LogitMse(Loss):
     """Mean squared difference to the teachers' logits."""
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         return logit_mse_loss(batch.student.logits, batch.taught.logits)
 
 

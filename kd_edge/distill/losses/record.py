@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 # What a loss trains beside the student: a name of its own choice -> a layer.
-Parts = Mapping[str, "keras.Layer"]
+Layers = Mapping[str, "keras.Layer"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Loss(BaseModel):
         """Layers that it reads beside the logits."""
         return Taps()
 
-    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]) -> Parts:
+    def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]) -> Layers:
         """Layers that are trained with the student and thrown away after it, such as regressors.
 
         Args:
@@ -57,6 +57,6 @@ class Loss(BaseModel):
         del student, teacher
         return {}
 
-    def values(self, batch: Batch, parts: Parts) -> Tensor:
+    def values(self, batch: Batch, layers: Layers) -> Tensor:
         """(batch,) of the loss, to be made small; in nats where it is a cross-entropy."""
         raise NotImplementedError

@@ -25,8 +25,8 @@ class Rkd(LayerLoss):
     distance_weight: NonNegativeFloat
     angle_weight: NonNegativeFloat
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         return self.over_teachers(
             batch,
             lambda ours, theirs: (

@@ -23,8 +23,8 @@ class Standardised(Loss):
 
     temperature: Temperature
 
-    def values(self, batch: Batch, parts):
-        del parts
+    def values(self, batch: Batch, layers):
+        del layers
         temperature = value_at(self.temperature, batch.epoch)
         return standardised_loss(batch.student.logits, batch.taught.logits, temperature=temperature)
 

@@ -34,9 +34,9 @@ class Term(BaseModel):
         """Whether the loss or the weight reads what teachers say."""
         return self.loss.needs_teacher or self.sample_weight is not None
 
-    def values(self, batch: Batch, parts: Mapping[str, keras.Layer]) -> Tensor:
+    def values(self, batch: Batch, layers: Mapping[str, keras.Layer]) -> Tensor:
         """(batch,) of the weighed loss, in the loss's unit."""
-        values = value_at(self.weight, batch.epoch) * self.loss.values(batch, parts)
+        values = value_at(self.weight, batch.epoch) * self.loss.values(batch, layers)
         if self.sample_weight is None:
             return values
         return values * ops.stop_gradient(SAMPLE_WEIGHTS[self.sample_weight](batch))
@@ -63,17 +63,17 @@ class WeightedSum(Loss):
     def taps(self) -> Taps:
         return sum((term.loss.taps() for term in self.terms), Taps())
 
-    def parts(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
+    def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
         return {
             _part(index, name): layer
             for index, term in enumerate(self.terms)
-            for name, layer in term.loss.parts(student, teacher).items()
+            for name, layer in term.loss.layers(student, teacher).items()
         }
 
-    def values(self, batch: Batch, parts):
+    def values(self, batch: Batch, layers):
         total = 0.0
         for index, term in enumerate(self.terms):
-            total = total + term.values(batch, _own(index, parts))
+            total = total + term.values(batch, _own(index, layers))
         return total
 
 
@@ -100,6 +100,6 @@ def _part(index: int, name: str) -> str:
     return f"{index}.{name}"
 
 
-def _own(index: int, parts: Mapping[str, keras.Layer]) -> dict[str, keras.Layer]:
+def _own(index: int, layers: Mapping[str, keras.Layer]) -> dict[str, keras.Layer]:
     start = _part(index, "")
-    return {name[len(start) :]: part for name, part in parts.items() if name.startswith(start)}
+    return {name[len(start) :]: layer for name, layer in layers.items() if name.startswith(start)}

@@ -30,8 +30,8 @@ from kd_edge.cli import run as run_command
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of
+from kd_edge.live.loop import Limits, LiveLoop, Summary
 from kd_edge.live.recorder import Recorder
-from kd_edge.live.session import Limits, Session, Summary
 from kd_edge.signals import read
 
 
@@ -93,7 +93,7 @@ def session_over(transport, *, host=None, recorder_at=None, patience=PATIENT):
         facts = facts_of(device.hello, "pipe", host="the oracle" if host else None)
         recorder = Recorder(recorder_at, facts) if recorder_at else None
         view = Memory()
-        yield Session(device, facts, host=host, recorder=recorder, views=[view]), view, recorder
+        yield LiveLoop(device, facts, host=host, recorder=recorder, views=[view]), view, recorder
 
 
 def test_every_window_is_compared_with_the_host(program):
@@ -273,7 +273,7 @@ def test_a_real_image_streams_what_the_host_says(tmp_path):
         facts = facts_of(
             device.hello, url, classes=CLASSES, front_end=host.front_end, host=host.name
         )
-        summary = Session(device, facts, host=host).run(Limits(windows=20))
+        summary = LiveLoop(device, facts, host=host).run(Limits(windows=20))
     figures = summary.figures
     assert summary.error is None
     assert figures.compared == figures.windows == 20

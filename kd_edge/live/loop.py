@@ -1,4 +1,4 @@
-"""The loop of a live session: from the board's stream to recorder, host and views."""
+"""The loop of a live run: from the board's stream to recorder, host and views."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OUT_OF_STEP = "a window before it was lost, and with it the model's state"
 
 
 class View(Protocol):
-    """Something that shows a session while it runs."""
+    """Something that shows a live run while it lasts."""
 
     def samples(self, samples: Samples) -> None:
         """Samples of one sensor have come."""
@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a session ended: `why`, or the error that ended it, and its figures."""
+    """How a live run ended: `why`, or the error that ended it, and its figures."""
 
     why: str
     error: KdEdgeError | None
@@ -56,11 +56,11 @@ class Summary:
         return {"why": self.why, "error": error, "figures": self.figures.to_json()}
 
 
-class Session:
+class LiveLoop:
     """One stream of one board.
 
     Args:
-        device: with an open session.
+        device: with an open link.
         facts: as `facts_of` gives them.
         host: answers every window too; None: nothing is compared.
         recorder: takes the samples down; None: nothing is recorded.
