@@ -25,8 +25,8 @@ from aot_window_models import keyword_spotter
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.cycles import estimate_cycles
-from firmware_export.aot.on_board import measure_size, run_on_board
 from firmware_export.boards import find_board
+from firmware_export.boards.on_board import measure_size, run_on_board
 
 KEYWORDS = "keyword spotting"
 BOARDS = {"m4": "qemu-an386", "m55": "qemu-an547"}

@@ -31,7 +31,8 @@ from firmware_export.aot.figures import LayerFigure
 from firmware_export.boards import find_board
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import run_image
-from firmware_export.boards.toolchain import build_image, find_tool
+from firmware_export.boards.toolchain import build_image
+from firmware_export.boards.tools import find_tool
 
 # Core whose kernels are measured -> the board that runs it.
 BOARDS = {"m3": "qemu-an385", "m4": "qemu-an386", "m55": "qemu-an547"}

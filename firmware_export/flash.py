@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.aot.cores import ARM, M4, Core, find_core
+from firmware_export.aot.cores import M4, find_core
+from firmware_export.boards.compiling import CompilerError, can_measure, measure_objects
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.processes import run_program
-
-COMPILER = ARM.compiler
-SIZE = "arm-none-eabi-size"
 
 # What a row of the table holds; TFLite Micro itself and kd_run.cc are not in it.
 PARTS: dict[str, str] = {
@@ -24,9 +20,6 @@ PARTS: dict[str, str] = {
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",
 }
-
-# Sections that stand in flash; .data does too, as its first values.
-_FLASH_PREFIXES = (".text", ".rodata", ".data")
 
 
 @dataclass(frozen=True)
@@ -60,41 +53,22 @@ def measure_flash(folder: Path, *, core: str = M4.name) -> tuple[FlashBytes, ...
         KdEdgeError KD_UNKNOWN_NAME: no such core. KD_MISSING_TOOL: the compiler cannot compile.
     """
     facts = find_core(core)
-    if not shutil.which(COMPILER) or not shutil.which(SIZE):
+    if not can_measure(facts):
         return ()
-    compiler = f"{COMPILER} {_run(COMPILER, '-dumpfullversion').strip()} -Os"
-    with tempfile.TemporaryDirectory() as scratch:
-        return tuple(
-            FlashBytes(
-                name,
-                sum(_flash(path, facts, Path(scratch)) for path in sources),
-                compiler,
-                facts.cpu,
-            )
-            for name, pattern in PARTS.items()
-            if (sources := sorted(Path(folder).glob(pattern)))
-        )
-
-
-def _flash(source: Path, core: Core, scratch: Path) -> int:
-    """Bytes of one source's sections that stand in flash."""
-    target = scratch / f"{source.stem}.o"
-    _run(COMPILER, "-std=c11", "-Os", *core.flags, "-c", str(source.resolve()), "-o", str(target))
-    total = 0
-    for line in _run(SIZE, "-A", str(target)).splitlines():
-        cells = line.split()
-        if len(cells) == 3 and cells[0].startswith(_FLASH_PREFIXES):
-            total += int(cells[1])
-    return total
-
-
-def _run(*command: str) -> str:
-    done = run_program(command)
-    if done.returncode:
+    files = {path.name: path.read_text(encoding="utf-8") for path in Path(folder).glob("*.[ch]")}
+    there = {name: fnmatch.filter(files, pattern) for name, pattern in PARTS.items()}
+    sources = {source for of_part in there.values() for source in of_part}
+    try:
+        measured = measure_objects(files, facts, ("-std=c11", "-Os"), sources=sources)
+    except CompilerError as error:
         raise KdEdgeError(
             "KD_MISSING_TOOL",
-            f"{command[0]} failed",
-            where=done.stderr.strip().splitlines()[0] if done.stderr.strip() else None,
+            f"{facts.compiler} failed",
+            where=error.where,
             hint="Debian's gcc-arm-none-eabi 12.2 with libnewlib-arm-none-eabi is known to work",
-        )
-    return done.stdout
+        ) from error
+    return tuple(
+        FlashBytes(name, measured.of(*of_part).flash_bytes, measured.how, facts.cpu)
+        for name, of_part in there.items()
+        if of_part
+    )

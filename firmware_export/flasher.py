@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.boards.board import Board
-from firmware_export.boards.toolchain import how_to_get
+from firmware_export.boards.tools import how_to_get
 from firmware_export.project import read_manifest
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.registry import Registry

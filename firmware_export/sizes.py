@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.aot.cores import Core
-from firmware_export.boards.toolchain import find_tool
+from firmware_export.aot.export import SECTION_FLAGS
+from firmware_export.boards.compiling import Measured, measure_objects
 from firmware_export.firmware import RUNTIME, Firmware
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.processes import run_program
 
 # Part -> its sources in a firmware.
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -20,6 +18,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "quantisation": ("kd_quantize.c",),
 }
 _BUFFERS = ("bytes in, as far as a frame", "bytes out", "answers kept", "front end's work")
+_PROBE_FILE = "probe.c"
 _PROBE = """
 #include "kd_front_end.h"
 #include "kd_link.h"
@@ -73,21 +72,24 @@ def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> S
     Raises:
         KdEdgeError KD_MISSING_TOOL, KD_COMPILE.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, text in firmware.files.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        (folder / "probe.c").write_text(_PROBE, encoding="utf-8")
-        symbols = tuple(
-            symbol
-            for part, sources in PARTS.items()
-            for source in sources
-            for symbol in _symbols(part, _compiled(folder, source, firmware, core, optimize), core)
-        )
-        probe = {
-            s.name: s.bytes
-            for s in _symbols("", _compiled(folder, "probe.c", firmware, core, optimize), core)
-        }
+    files = {**firmware.files, _PROBE_FILE: _PROBE}
+    options = ("-std=c99", optimize, *SECTION_FLAGS, "-fno-common")
+    defines = (f"-D{name}={value}" for name, value in firmware.defines.items())
+    sources = [source for of_part in PARTS.values() for source in of_part]
+    measured = measure_objects(
+        files,
+        core,
+        (*options, *defines),
+        sources=[*sources, _PROBE_FILE],
+        what="the firmware's sources",
+    )
+    symbols = tuple(
+        symbol
+        for part, of_part in PARTS.items()
+        for source in of_part
+        for symbol in _symbols(part, source, measured)
+    )
+    probe = {s.name: s.bytes for s in _symbols("", _PROBE_FILE, measured)}
     buffers = dict(zip(_BUFFERS, (probe[n] for n in ("in", "out", "kept", "work")), strict=True))
     state = sum(s.bytes for s in symbols if not s.flash) - probe["work"] + probe["state"]
     return Sizes(
@@ -98,42 +100,18 @@ def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> S
     )
 
 
-def _compiled(folder: Path, source: str, firmware: Firmware, core: Core, optimize: str) -> Path:
-    target = (folder / source).with_suffix(".o")
-    defines = [f"-D{name}={value}" for name, value in firmware.defines.items()]
-    command = [find_tool(core.compiler or "cc"), "-std=c99", optimize, *core.flags, *defines]
-    command += ["-ffunction-sections", "-fdata-sections", "-fno-common"]
-    command += ["-c", str(folder / source), "-o", str(target)]
-    done = run_program(command, folder=folder)
-    if done.returncode:
-        raise KdEdgeError(
-            "KD_COMPILE",
-            f"{core.compiler} refuses {source}",
-            where=done.stderr.strip(),
-            hint="this is a defect of the sources",
-        )
-    return target
-
-
-def _symbols(part: str, target: Path, core: Core) -> list[SymbolSize]:
-    """Each section of the object file: with -ffunction-sections it is one symbol, or strings."""
-    size = find_tool((core.compiler or "cc").removesuffix("gcc").removesuffix("cc") + "size")
-    listing = run_program([size, "-A", target.name], folder=target.parent)
-    listing.check_returncode()
+def _symbols(part: str, source: str, measured: Measured) -> list[SymbolSize]:
+    """Each section of an object file: with -ffunction-sections it is one symbol, or strings."""
     found: dict[tuple[str, bool], int] = {}
-    for line in listing.stdout.splitlines():
-        cells = line.split()
-        if len(cells) != 3 or not cells[1].isdigit() or cells[1] == "0":
-            continue
-        kind, _, symbol = cells[0].removeprefix(".").partition(".")
+    for section in measured.of(source).sections:
+        kind, _, symbol = section.name.removeprefix(".").partition(".")
         if kind not in ("text", "rodata", "data", "bss"):
             continue
         strings = not symbol or "str1" in symbol or "cst" in symbol
-        name = (
-            f"strings of {target.stem}" if strings else symbol.partition(".")[0]
-        )  # without what the optimiser adds
+        # Without what the optimiser adds.
+        name = f"strings of {Path(source).stem}" if strings else symbol.partition(".")[0]
         key = (name, kind in ("text", "rodata"))
-        found[key] = found.get(key, 0) + int(cells[1])
+        found[key] = found.get(key, 0) + section.n_bytes
     return [SymbolSize(part, name, n_bytes, flash) for (name, flash), n_bytes in found.items()]
 
 

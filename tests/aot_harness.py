@@ -17,8 +17,8 @@ from programs import need
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.constants import C_TYPES
-from firmware_export.aot.on_board import run_on_board
 from firmware_export.boards import BOARDS
+from firmware_export.boards.on_board import run_on_board
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_session
 

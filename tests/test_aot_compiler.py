@@ -10,7 +10,6 @@ from aot_fuzz import STEPS, UNITS, image_model, lstm_model
 from programs import need
 from tflite_samples import GraphBuilder, options_of
 
-from firmware_export.aot.code_size import measure_code
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import estimate_cycles
@@ -18,6 +17,7 @@ from firmware_export.aot.kernels import KERNELS
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.memory_map import memory_map
 from firmware_export.aot.rates import RATES
+from firmware_export.boards.compiling import measure_code
 
 
 def compiled(content: bytes, **settings):

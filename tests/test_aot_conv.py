@@ -16,9 +16,9 @@ from tflite_samples import options_of
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower.conv_layout import packed_stream, quad_stream, row_stream
 from firmware_export.aot.lower.conv_quantisation import Narrowing, fits_packed, sum_bounds
-from firmware_export.aot.on_board import run_on_board
 from firmware_export.aot.schedule import item_calls
 from firmware_export.boards import find_board
+from firmware_export.boards.on_board import run_on_board
 from kd_edge.base.errors import KdEdgeError
 
 _SETTINGS = settings(max_examples=3, deadline=None, derandomize=True)

@@ -12,7 +12,8 @@ import pytest
 from aot_fuzz import lstm_model as step_model
 from firmware_samples import STRICT, T, settings_for, two_input_model, write_model
 
-from firmware_export.aot.engine import HOST_COMPILERS, engine_files, export_engine, run_golden_here
+from firmware_export.aot.engine import engine_files, export_engine
+from firmware_export.golden_here import HOST_COMPILERS, run_golden_here
 from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.tflm import render_files
 from kd_edge.base.product import read_product

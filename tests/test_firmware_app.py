@@ -206,7 +206,9 @@ def test_memory_is_told(device, built):
     assert memory.overruns == memory.bad_crc == 0
     if built.board.emulator:
         assert 200 < memory.stack_used < memory.stack_size == 16384
-        variables = sum(built.image.sections[name] for name in (".data", ".bss"))
+        variables = sum(
+            section.n_bytes for section in built.image.sections if section.name in (".data", ".bss")
+        )
         assert memory.static_bytes == variables
 
 

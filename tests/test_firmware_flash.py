@@ -7,7 +7,7 @@ from firmware_samples import settings_for, two_input_model
 from programs import need
 
 from firmware_export.aot.cores import find_core
-from firmware_export.flash import COMPILER, SIZE, measure_flash
+from firmware_export.flash import measure_flash
 from firmware_export.tflm import export_tflm
 from kd_edge.base.errors import KdEdgeError
 
@@ -22,7 +22,7 @@ def exported(tmp_path):
 @pytest.mark.gcc_arm
 @pytest.mark.parametrize("core", ["m0plus", "m4", "m55"])
 def test_the_model_array_takes_the_bytes_of_the_file_and_the_code_little(exported, core):
-    need(COMPILER, SIZE)
+    need("arm-none-eabi-gcc", "arm-none-eabi-size")
     path, folder = exported
     parts = {part.name: part for part in measure_flash(folder, core=core)}
     assert parts["model array"].bytes == path.stat().st_size
@@ -35,7 +35,7 @@ def test_the_model_array_takes_the_bytes_of_the_file_and_the_code_little(exporte
 
 @pytest.mark.gcc_arm
 def test_a_part_that_was_not_exported_is_not_in_the_table(exported):
-    need(COMPILER, SIZE)
+    need("arm-none-eabi-gcc", "arm-none-eabi-size")
     path, folder = exported
     export_tflm(path, folder, settings_for(path, golden=None, front_end=None))
     assert [part.name for part in measure_flash(folder)] == [

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
-from firmware_export.aot.cores import HOST
 from firmware_export.aot.export import (
     Exported,
     build_composed_files,
     build_files,
-    compiled_sources,
     write_export,
 )
 from firmware_export.composed import answering, composed_run_files, prefixes
@@ -24,11 +18,7 @@ from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.settings import FirmwareSettings
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.processes import run_program
 from kd_edge.base.product import Product, as_product
-
-HOST_COMPILERS = ("gcc", "cc", "clang")
 
 
 def engine_files(
@@ -100,72 +90,3 @@ def export_engine(
     else:
         files = build_composed_files(product, compiled, **more)
     return compiled, write_export(out, compiled, files, optimize="size")
-
-
-def run_golden_here(source: Path | Product, settings: FirmwareSettings) -> np.ndarray | None:
-    """Outputs of the portable sources for the golden vectors, compiled and run on this machine.
-
-    Returns:
-        (n, outputs) int8, of a composition with which model answered behind the scores; None where
-        no compiler is installed.
-
-    Raises:
-        KdEdgeError KD_COMPILE: the compiler refuses the sources, or the program fails.
-    """
-    compiler = next((name for name in HOST_COMPILERS if shutil.which(name)), None)
-    if compiler is None:
-        return None
-    compiled, beside = engine_files(source, HOST.name, settings)
-    files = {**compiled_sources(compiled), **beside, "main.c": _MAIN}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        sources = sorted(name for name in files if name.endswith(".c"))
-        _run(folder, compiler, "-std=c99", "-O1", "-I.", *sources, "-o", "golden")
-        said = _run(folder, str(Path(folder, "golden")))
-    count = min(settings.golden_count, len(settings.golden.labels))
-    return np.frombuffer(said, np.int8).reshape(count, -1)
-
-
-def _run(folder: str, *command: str) -> bytes:
-    done = run_program(command, folder=Path(folder), as_text=False)
-    if done.returncode:
-        raise KdEdgeError(
-            "KD_COMPILE",
-            f"{command[0]} fails on the plain-C sources, with status {done.returncode}",
-            where=done.stderr.decode("utf-8", "replace").strip()[:800] or None,
-            hint="this is a defect of the sources; report it with the model's operators",
-        )
-    return done.stdout
-
-
-_MAIN = """#include <stdio.h>
-
-#include "kd_golden.h"
-#include "kd_run.h"
-
-int main(void)
-{
-    static int8_t output[KD_OUTPUT_SIZE];
-    if (kd_init() != KD_RUN_OK) {
-        return 1;
-    }
-    for (uint32_t window = 0; window < KD_GOLDEN_COUNT; window++) {
-        const int8_t *inputs[KD_INPUT_COUNT];
-        for (uint32_t i = 0; i < KD_INPUT_COUNT; i++) {
-            inputs[i] = kd_golden_inputs[i] + window * kd_inputs[i].size;
-        }
-        if (kd_run(inputs, output) != KD_RUN_OK ||
-            fwrite(output, 1, KD_OUTPUT_SIZE, stdout) != KD_OUTPUT_SIZE) {
-            return 2;
-        }
-#ifdef KD_MODEL_COUNT
-        const int8_t answered = (int8_t)kd_answered();
-        if (fwrite(&answered, 1, 1, stdout) != 1) {
-            return 2;
-        }
-#endif
-    }
-    return 0;
-}
-"""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.aot.cores import Core, find_core
-from firmware_export.boards.toolchain import find_tool
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.processes import run_program
+from firmware_export.boards.compiling import run_compiler
+from firmware_export.boards.tools import find_tool
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 
@@ -76,12 +75,5 @@ def _compile(compiler: str, options: list[str], files: list[Path], core: str) ->
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             command = [compiler, *options, "-c", str(file), "-o", f"{folder}/object.o"]
-            done = run_program(command, folder=Path(folder))
-            if done.returncode:
-                lines = [line for line in done.stderr.splitlines() if ": error: " in line]
-                raise KdEdgeError(
-                    "KD_COMPILE",
-                    f"{file.name} does not compile for {core}",
-                    where="\n         ".join((lines or done.stderr.splitlines())[:8]),
-                    hint=f"by {compiler} with {' '.join(options)}",
-                )
+            hint = f"by {compiler} with {' '.join(options)}"
+            run_compiler(command, Path(folder), what=f"{file.name} for {core}", hint=hint)

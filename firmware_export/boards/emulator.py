@@ -16,7 +16,7 @@ from typing import IO
 
 from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import Start
-from firmware_export.boards.toolchain import find_tool
+from firmware_export.boards.tools import find_tool
 from kd_edge.base.errors import KdEdgeError
 
 # The first line of a host image's output.

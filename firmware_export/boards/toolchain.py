@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.aot.cores import ARM, toolchains
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.board import Board
+from firmware_export.boards.compiling import (
+    CompilerError,
+    Section,
+    flash_bytes,
+    ram_bytes,
+    read_sections,
+    run_compiler,
+)
 from firmware_export.boards.kinds import TIMERS, UARTS, compiler_of
+from firmware_export.boards.tools import find_tool
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.processes import run_program
 from kd_edge.base.templates import templates
 
 COMMON = Path(__file__).parent / "common"
 STACK_BYTES = 16 * 1024
-
-_XCODE = "xcode-select --install"
-
-# Tool -> how to get it on Debian and Ubuntu, and on macOS. Compilers stand in cores' toolchains.
-PACKAGES: dict[str, tuple[str, str]] = {
-    "arm-none-eabi-g++": (f"{ARM.debian} libstdc++-arm-none-eabi-newlib", ARM.macos),
-    "arm-none-eabi-size": (ARM.debian, ARM.macos),
-    "cc": ("apt install gcc", _XCODE),
-    "clang": ("apt install clang", _XCODE),
-    "size": ("apt install binutils", _XCODE),
-    "qemu-system-arm": ("apt install qemu-system-arm", "brew install qemu"),
-    "pio": ("pip install platformio", "pip install platformio"),
-    "idf.py": ("ESP-IDF's install.sh", "ESP-IDF's install.sh"),
-    "west": ("pip install west", "pip install west"),
-    "esptool": ("pip install esptool", "pip install esptool"),
-    "pyocd": ("pip install pyocd", "pip install pyocd"),
-    "picotool": ("github.com/raspberrypi/picotool, releases", "brew install picotool"),
-    "teensy_loader_cli": ("apt install teensy-loader-cli", "brew install teensy_loader_cli"),
-}
 
 
 @dataclass(frozen=True)
@@ -47,43 +33,18 @@ class Image:
         elf: its file.
         flash_bytes: code, constants and first values of variables.
         ram_bytes: variables and stack.
-        sections: name -> bytes, as linked.
+        sections: as linked.
     """
 
     elf: Path
     flash_bytes: int
     ram_bytes: int
-    sections: Mapping[str, int]
+    sections: tuple[Section, ...]
 
 
 def tools_of(board: Board) -> tuple[str, ...]:
     """The programs that building, and for emulated boards running, needs on this machine."""
     return board.kind.tools(board)
-
-
-def how_to_get(tool: str) -> str:
-    """Where a compiler or emulator comes from, in words."""
-    compilers = {each.compiler: (each.debian, each.macos) for each in toolchains()}
-    debian, brew = {**compilers, **PACKAGES}[tool]
-    if debian == brew:
-        return debian
-    return f"Debian and Ubuntu: {debian}; macOS: {brew}"
-
-
-def find_tool(name: str) -> str:
-    """Path of a compiler or emulator.
-
-    Raises:
-        KdEdgeError KD_MISSING_TOOL: it is not installed; the hint names the package.
-    """
-    path = shutil.which(name)
-    if path is None:
-        raise KdEdgeError(
-            "KD_MISSING_TOOL",
-            f"{name} is not installed",
-            hint=how_to_get(name),
-        )
-    return os.path.abspath(path)
 
 
 def board_sources(board: Board) -> tuple[Path, ...]:
@@ -149,10 +110,12 @@ def build_image(
     command += [*extra_flags, *(str(Path(p).resolve()) for p in (*sources, *board_sources(board)))]
     command += ["-Wl,--gc-sections", f"-Wl,-Map={out / 'image.map'}", "-o", str(elf)]
     command += [*board.kind.link, *(f"-T{out / name}" for name in files if name.endswith(".ld"))]
-    done = run_program(command, folder=out)
-    if done.returncode:
-        raise _refused(board, done.stderr)
-    return _image(board, elf)
+    try:
+        run_compiler(command, out, what="the sources")
+    except CompilerError as error:
+        raise _too_large(board, error) or error from None
+    sections = read_sections(compiler_of(board), elf)
+    return Image(elf, flash_bytes(sections), ram_bytes(sections), sections)
 
 
 def _check_emulated(board: Board) -> None:
@@ -164,39 +127,13 @@ def _check_emulated(board: Board) -> None:
         )
 
 
-def _refused(board: Board, errors: str) -> KdEdgeError:
-    lines = errors.strip().splitlines()
-    full = [line for line in lines if "overflowed" in line]
-    if full:
-        return KdEdgeError(
-            "KD_BOARD_FULL",
-            f"the image does not fit {board.name}",
-            where=full[0].split("ld: ")[-1],
-            hint=f"it has {board.image_bytes} bytes of flash and {board.ram.bytes} of RAM",
-        )
-    telling = [line for line in lines if "error" in line or "undefined" in line] or lines
+def _too_large(board: Board, error: CompilerError) -> KdEdgeError | None:
+    full = [line for line in error.said if "overflowed" in line]
+    if not full:
+        return None
     return KdEdgeError(
-        "KD_COMPILE",
-        f"{compiler_of(board)} refuses the sources",
-        where="\n         ".join(telling[:8]),
-        hint="this is a defect of the sources or of the options",
+        "KD_BOARD_FULL",
+        f"the image does not fit {board.name}",
+        where=full[0].split("ld: ")[-1],
+        hint=f"it has {board.image_bytes} bytes of flash and {board.ram.bytes} of RAM",
     )
-
-
-def _image(board: Board, elf: Path) -> Image:
-    size = find_tool(compiler_of(board).removesuffix("gcc").removesuffix("cc") + "size")
-    listing = run_program([size, "-A", elf.name], folder=elf.parent)
-    listing.check_returncode()
-    sections, flash, ram = {}, 0, 0
-    for line in listing.stdout.splitlines():
-        cells = line.split()
-        # Debugging information and comments have no address of their own.
-        if len(cells) != 3 or not cells[0].startswith(_LOADED):
-            continue
-        n_bytes = sections[cells[0]] = int(cells[1])
-        flash += n_bytes if cells[0] not in (".bss", ".stack") else 0
-        ram += n_bytes if cells[0] in (".data", ".bss", ".stack") else 0
-    return Image(elf, flash, ram, sections)
-
-
-_LOADED = (".vectors", ".text", ".rodata", ".ARM.exidx", ".data", ".bss", ".stack")

@@ -49,7 +49,8 @@ def list_boards(as_json: bool) -> None:
 
 
 def _toolchain(board) -> Toolchain:
-    from firmware_export.boards.toolchain import how_to_get, tools_of
+    from firmware_export.boards.toolchain import tools_of
+    from firmware_export.boards.tools import how_to_get
 
     tools = tools_of(board)
     missing = tuple(tool for tool in tools if shutil.which(tool) is None)

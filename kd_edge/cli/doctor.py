@@ -117,7 +117,7 @@ def _compilers() -> dict[str, str]:
 
 
 def _tool(name: str, needed_for: str) -> Check:
-    from firmware_export.boards.toolchain import how_to_get
+    from firmware_export.boards.tools import how_to_get
 
     found = None
     if path := shutil.which(name):

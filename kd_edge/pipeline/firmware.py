@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.aot.engine import HOST_COMPILERS, export_engine, run_golden_here
+from firmware_export.aot.engine import export_engine
 from firmware_export.flash import measure_flash
+from firmware_export.golden_here import HOST_COMPILERS, run_golden_here
 from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path

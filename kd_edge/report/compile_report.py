@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-from firmware_export.aot.code_size import CodeSize, measure_code
 from firmware_export.aot.compiler import Compiled, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import CycleEstimate, estimate_cycles
@@ -15,6 +14,7 @@ from firmware_export.aot.figures import LayerFigure
 from firmware_export.aot.memory_map import MapEntry, memory_map
 from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board, fits
+from firmware_export.boards.compiling import Measured, measure_code
 
 SCHEMA_VERSION = 1
 
@@ -169,7 +169,7 @@ def _port(tensor) -> str:
 
 def _for_each_core(
     compiled: Compiled, content: bytes, optimize: str
-) -> dict[str, tuple[Compiled, CodeSize | None]]:
+) -> dict[str, tuple[Compiled, Measured | None]]:
     """The model for the core asked for, and for each core that a known board has."""
     limited = (board.core for board in BOARDS.values() if board.kind.has_limits)
     names = dict.fromkeys((compiled.core.name, *limited))
@@ -182,7 +182,7 @@ def _for_each_core(
     return found
 
 
-def _board_fit(board: Board, compiled: Compiled, code: CodeSize | None) -> BoardFit:
+def _board_fit(board: Board, compiled: Compiled, code: Measured | None) -> BoardFit:
     flash = code.flash_bytes if code else None
     ram = code.ram_bytes if code else compiled.schedule.plan.arena_bytes
     # What is certain without a compiler: constants are the least that flash must hold.
