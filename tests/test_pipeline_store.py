@@ -5,6 +5,7 @@ Oracle: what the work itself wrote, and how often it was done.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -191,10 +192,13 @@ def test_a_folder_that_cannot_be_used_costs_nothing_but_time(work, where):
     else:
         cache.mkdir()
         (cache / "locks").symlink_to(elsewhere)
+    (elsewhere / ("1" * 64)).write_text("12\n")  # as a lock's file looks
     work.run("a")
     assert work.run("b") == 2
     assert len(work.notes) == 1
-    assert not list(elsewhere.iterdir())
+    with contextlib.suppress(KdEdgeError):
+        assert work.store.clear() == 0
+    assert len(list(elsewhere.iterdir())) == 1
 
 
 def test_a_store_of_nothing_touches_no_folder(work, monkeypatch):
@@ -213,12 +217,14 @@ def test_clearing_deletes_entries_and_nothing_else(work):
     crash = work.root / "cache" / f".writing-{'0' * 64}"
     crash.mkdir()
     (crash / "0.npz").write_bytes(b"half")
+    (work.root / "cache" / "locks" / ("1" * 64)).write_text("12\n")
     (work.root / "cache" / "notes").mkdir()
     (work.root / "cache" / "readme.txt").write_text("mine")
     with work.store.at(held.name, "train"):
         assert work.store.clear() == 2 * 2 * BLOCK + BLOCK
     names = {entry.name for entry in work.entries()}
     assert names == {held.name, "notes", "readme.txt"}
+    assert not list((work.root / "cache" / "locks").iterdir())
     assert work.store.size() == 2 * BLOCK
 
 
@@ -226,6 +232,10 @@ def test_the_bound_is_the_users(monkeypatch):
     assert most_bytes() == MOST_GB * 1e9
     monkeypatch.setenv("KD_EDGE_CACHE_GB", "0.5")
     assert most_bytes() == 500_000_000
+    monkeypatch.setenv("KD_EDGE_CACHE_GB", "0")
+    with user_store().at(key_of("a"), "a") as slot:
+        slot.keep("value")
+        assert slot.take(lambda entry: entry.value) is None
     for text in ("much", "-1", "nan", "inf"):
         monkeypatch.setenv("KD_EDGE_CACHE_GB", text)
         with pytest.raises(KdEdgeError) as caught:

@@ -138,9 +138,9 @@ def _keras_settings() -> Check:
 
 
 def _clear() -> None:
-    from kd_edge.pipeline.store import user_store
+    from kd_edge.pipeline.store import Store, cache_folder
 
-    store = user_store()
+    store = Store(cache_folder())
     freed = store.clear()
     kept = f"; {_bytes(left)} stay, which a build uses" if (left := store.size()) else ""
     say(f"cache: {_bytes(freed)} deleted{kept}", err=True)
@@ -153,9 +153,9 @@ def _bytes(size: int) -> str:
 
 
 def _cache() -> Check:
-    from kd_edge.pipeline.store import VARIABLE, cache_folder, most_bytes, user_store
+    from kd_edge.pipeline.store import VARIABLE, Store, cache_folder, most_bytes
 
-    used, bound = _bytes(user_store().size()), most_bytes() / 1e9
+    used, bound = _bytes(Store(cache_folder()).size()), most_bytes() / 1e9
     found = f"{cache_folder()} ({used} of {bound:g} GB; {VARIABLE} sets the bound)"
     return Check("cache", found, "windows, models, conversions: made once", "", False)
 

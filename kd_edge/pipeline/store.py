@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.files import output_error
 from kd_edge.pipeline.entries import Entry, delete_entry, entry_bytes, read_entry, write_entry
 from kd_edge.pipeline.lock import BusyError, ForeignError, held
 
@@ -113,14 +114,23 @@ class Store:
             yield Slot(self, key) if usable else NoSlot()
 
     def size(self) -> int:
-        """Bytes of all entries."""
+        """Bytes that all entries take on the disk."""
         return sum(size for _, size, _ in self._entries())
 
     def clear(self) -> int:
         """Delete every entry that no process holds, and give back their bytes."""
+        if self._folder is None or not self._folder.is_dir():
+            return 0
+        try:
+            self._make_folders()
+        except OSError as error:
+            raise output_error(self._folder, error) from error
         freed = 0
         for _, size, place in self._entries():
             freed += size * self._drop(place)
+        for lock in (self._folder / _LOCKS).iterdir():
+            if _KEY.fullmatch(lock.name):
+                self._drop(self._folder / lock.name)  # a killed process has left it
         return freed
 
     def keep(self, key: str, value: Any, fill: Callable[[Path], None] | None) -> None:
@@ -196,12 +206,13 @@ class Store:
 
 
 def user_store(use: bool = True, *, note: Callable[[str], None] | None = None) -> Store:
-    """The store that all builds of the user share, or one that keeps nothing.
+    """The store that all builds of the user share, or one that keeps nothing, as of 0 GB.
 
     Raises:
         KdEdgeError KD_USAGE: as `most_bytes`.
     """
-    return Store(cache_folder(), most_bytes=most_bytes(), note=note) if use else Store(None)
+    most = most_bytes() if use else 0
+    return Store(cache_folder(), most_bytes=most, note=note) if most else Store(None)
 
 
 class NoSlot:
