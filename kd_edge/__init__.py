@@ -40,9 +40,11 @@ _GIVES = {
     ".measure.arena": ("measure_arena",),
     ".measure.latency": ("measure_latency",),
     ".measure.size": ("measure_size",),
+    ".base.composition": ("Composition",),
     ".recipe": ("load_recipe",),
     ".pipeline.build": ("build",),
     ".pipeline.bench": ("bench",),
+    ".pipeline.compose": ("compose",),
     ".pipeline.trial": ("Trial", "train_and_score"),
     ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),
 }

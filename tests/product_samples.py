@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,16 @@ def dense(path: Path, inputs: dict, n_scores: int, output: tuple[float, int], *,
     """A dense layer over each input, and their sum; the weights are random.
 
     Args:
-        inputs: name -> (values, scale, zero point). output: scale and zero point.
+        inputs: name -> (values, or shape of one window; scale, zero point).
+        output: scale and zero point.
     """
     rng = np.random.default_rng(seed)
     graph = GraphBuilder()
     entries, sums = [], []
-    for name, (size, scale, zero_point) in inputs.items():
-        entry = graph.tensor(name, (1, size), "int8", scale=scale, zero_point=zero_point)
+    for name, (shape, scale, zero_point) in inputs.items():
+        window = (shape,) if isinstance(shape, int) else shape
+        size = prod(window)
+        entry = graph.tensor(name, (1, *window), "int8", scale=scale, zero_point=zero_point)
         weights = graph.constant(
             "w", rng.integers(-127, 128, (n_scores, size), dtype=np.int8), scale=0.01
         )

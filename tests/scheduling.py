@@ -20,6 +20,7 @@ OF_THE_BUNDLE = (
 LONG = (
     *OF_THE_BUNDLE,
     "test_recipes_shipped",
+    "test_products_built",
     "test_board_students",
     "test_link_fuzz",
     "test_aot_random_graphs",

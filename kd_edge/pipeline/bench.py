@@ -216,6 +216,8 @@ def _keras_answers(
 
     logits = {}
     for model in manifest.models:
+        if model.keras_file is None:
+            continue
         answer = predictor(load_keras(bundled_file(folder, manifest, model.keras_file)))
         logits[model.name] = {n: answer(p.only(model.inputs)) for n, p in parts.items()}
     return logits, ()

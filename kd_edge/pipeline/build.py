@@ -115,7 +115,8 @@ def _build(context: Context) -> Built:
     manifest = _manifest(context, models)
     proven = _prove(context, manifest, answers)
     gates = _gates(context, manifest, answers, proven)
-    firmware = export_firmware(context, manifest, answers.stored, proven)
+    windows = next(iter(context.data.tests.values()))
+    firmware = export_firmware(out, recipe, manifest, windows, proven)
     report = Report(
         schema_version=REPORT_SCHEMA_VERSION,
         title=recipe.name,

@@ -52,15 +52,16 @@ class BundledFormat:
 class BundledModel:
     """A trained model and its formats; see `Trained` for the fields.
 
-    A selector's role is 'selector': its classes are models, and it has no accuracy of its own.
+    A selector's role is 'selector': its classes are models, and it has no accuracy of its own. Of a
+    model that came as a `.tflite` file, neither its parameters nor a Keras file are known.
     """
 
     name: str
     role: str
     architecture: str
-    parameters: int
+    parameters: int | None
     inputs: tuple[str, ...]
-    keras_file: str
+    keras_file: str | None
     formats: tuple[BundledFormat, ...]
 
     def format(self, name: str) -> BundledFormat | None:

@@ -94,13 +94,14 @@ class Composed:
 
     def _row(self, form: str, runtime: str, scores: dict[str, np.ndarray]) -> Row:
         composition = self._manifest.composition
+        counted = [model.parameters for model in self._manifest.members]
         return Row(
             model=self._manifest.product,
             role="composition",
             architecture=f"{composition.rule} of {', '.join(composition.models)}",
             format=form,
             runtime=runtime,
-            parameters=sum(model.parameters for model in self._manifest.members),
+            parameters=None if None in counted else sum(counted),
             size=None,
             accuracy={
                 name: self._task.score(scores[name], part)

@@ -17,10 +17,11 @@ from kd_edge.base.files import atomic_path, own_path
 from kd_edge.base.formats import SHIPPED
 from kd_edge.base.product import Product, as_product
 from kd_edge.base.version import __version__
-from kd_edge.pipeline.bundle import Manifest, StoredWindows
-from kd_edge.pipeline.context import Context
+from kd_edge.examples import Examples
+from kd_edge.pipeline.bundle import Manifest
 from kd_edge.pipeline.proof import Proven
 from kd_edge.pipeline.shipped import arena_of, arenas_of, needed_bytes, shipped
+from kd_edge.recipe import Recipe
 from kd_edge.report.tree import FlashSection
 from kd_edge.runtimes.golden import make_golden
 from kd_edge.runtimes.parity import compare_forms
@@ -53,19 +54,22 @@ class Firmware:
 
 
 def export_firmware(
-    context: Context, manifest: Manifest, stored: StoredWindows, proven: Proven
+    out: Path, recipe: Recipe, manifest: Manifest, windows: Examples, proven: Proven
 ) -> Firmware:
     """Write golden.npz, firmware/ for TFLite Micro and firmware/aot/ as plain C for the product.
 
     A front end that is not causal cannot run on a board: then no firmware is written, and a caveat
     says so; likewise no plain C of a model that the engine refuses.
+
+    Args:
+        out: the bundle's folder. windows: of a test part; golden vectors are some of them.
     """
-    product = shipped(context.out, manifest, built=False)
-    windows = next(iter(context.data.tests.values())).only(manifest.product_inputs)
-    count, seed = context.recipe.firmware.golden_vectors, context.recipe.seed
-    golden = make_golden(product, windows, count, seed)
-    _write_golden(context, windows.take(golden.window_indices).inputs, golden)
-    folder = own_path(context.out, FIRMWARE_FOLDER)
+    product = shipped(out, manifest, built=False)
+    windows = windows.only(manifest.product_inputs)
+    count = recipe.firmware.golden_vectors
+    golden = make_golden(product, windows, count, recipe.seed)
+    _write_golden(out, windows.take(golden.window_indices).inputs, golden)
+    folder = own_path(out, FIRMWARE_FOLDER)
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
     shutil.rmtree(folder, ignore_errors=True)
     if manifest.front_end is not None and not manifest.front_end.causal:
@@ -97,7 +101,7 @@ def export_firmware(
     plain_c = prove_plain_c(
         product,
         folder / PLAIN_C_FOLDER,
-        context.recipe.firmware.core,
+        recipe.firmware.core,
         settings,
         manifest.product,
         find_task(manifest.task),
@@ -170,7 +174,7 @@ def _compared(
     return Firmware(parity=(parity,), failures=(failure,))
 
 
-def _write_golden(context: Context, inputs: dict[str, np.ndarray], golden) -> None:
+def _write_golden(out: Path, inputs: dict[str, np.ndarray], golden) -> None:
     arrays = {f"windows/{name}": array for name, array in inputs.items()}
     arrays |= {
         f"int8_inputs/{name}": array
@@ -178,5 +182,5 @@ def _write_golden(context: Context, inputs: dict[str, np.ndarray], golden) -> No
     }
     if golden.answered is not None:
         arrays["int8_answered"] = golden.answered
-    with atomic_path(context.out / GOLDEN_FILE) as temporary:
+    with atomic_path(out / GOLDEN_FILE) as temporary:
         np.savez(temporary, int8_outputs=golden.outputs, labels=golden.labels, **arrays)
