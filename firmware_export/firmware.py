@@ -115,7 +115,7 @@ def firmware_sources(
         front_end=front_end,
     )
     files |= _config_files(render, settings, ports, facts, stream)
-    files |= _runtime_files(stream, replay, profile=facts.layer_count > 0)
+    files |= _runtime_files(stream, replay, learns=bool(front_end and front_end.learns))
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
@@ -223,10 +223,12 @@ def _ascii(text: str) -> str:
 
 
 def _runtime_files(
-    stream: StreamSettings | None, replay: Sequence[Counts], *, profile: bool
+    stream: StreamSettings | None, replay: Sequence[Counts], *, learns: bool
 ) -> Files:
     """Link and main program, with the parts that this image uses."""
     left_out = set(_SENSORS.values())
+    if not learns:
+        left_out |= {"kd_normaliser.c", "kd_normaliser.h"}
     if stream is None:
         left_out |= {"kd_stream.c", "kd_stream.h", "kd_ring.c", "kd_ring.h", "kd_sensor.h"}
     else:

@@ -16,6 +16,8 @@ PARTS: dict[str, str] = {
     "settings and labels": "kd_settings.c",
     "front-end constants": "kd_front_end.c",
     "front-end code": "kd_signal.c",
+    "logarithm": "kd_log.c",
+    "running normaliser": "kd_running.c",
     "rule of several models": "kd_rule.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",

@@ -24,7 +24,7 @@ SIGNAL_BLOCK = 32  # KD_SIGNAL_BLOCK of kd_signal.h
 def front_end_files(
     render: Renderer, constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> Files:
-    """kd_front_end.h and .c with the streams that the model uses, and the code that runs them.
+    """kd_front_end.h and .c with the streams that the model uses, and the code that they need.
 
     Args:
         inputs: the model's, in its order; the layouts are written in the same order.
@@ -53,10 +53,15 @@ def front_end_files(
             for layout in used.inputs
         ],
         "raw_values": sum(samples[name] * channels[name] for name in names),
-        "work_floats": max(map(_work_floats, used.streams)),
+        "work_floats": max(_work_floats(stream, used) for stream in used.streams),
+        "running_channels": used.learns and sum(layout.shape[-1] for layout in used.inputs),
     }
     files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
-    return files | {path.name: path.read_text(encoding="utf-8") for path in SOURCES.glob("*.[ch]")}
+    unused = set() if used.learns else {"kd_running.c"}
+    if not any(stream.log_floor for stream in used.streams):
+        unused |= {"kd_log.h", "kd_log.c"}
+    taken = (path for path in SOURCES.glob("*.[ch]") if path.name not in unused)
+    return files | {path.name: path.read_text(encoding="utf-8") for path in taken}
 
 
 def model_front_end(
@@ -102,7 +107,9 @@ def _check_lengths(stream: StreamConstants) -> None:
     n_taps = len(stream.fir)
     # Every phase starts in the first half of the taps, of which the second is the mirror image.
     taps_fit = not n_taps or (n_taps % 2 == 1 and n_taps // 2 >= stream.up - 1)
-    if len(stream.mean) == len(stream.scale) == channels and stream.up > 0 and taps_fit:
+    floors_fit = len(stream.log_floor) in (0, channels) and all(f > 0 for f in stream.log_floor)
+    normalisers_fit = len(stream.mean) == len(stream.scale) == channels and floors_fit
+    if normalisers_fit and stream.up > 0 and taps_fit:
         return
     raise KdEdgeError(
         "KD_SHAPE",
@@ -171,6 +178,8 @@ def _stream(
         "tap_rows": c_text.float_rows(stream.fir[: len(stream.fir) // 2 + 1]),
         "mean_rows": c_text.float_rows(stream.mean),
         "scale_rows": c_text.float_rows(stream.scale),
+        "log_floor_rows": c_text.float_rows(stream.log_floor) if stream.log_floor else None,
+        "running": _running(stream),
     }
 
 
@@ -185,8 +194,21 @@ def _cascade(sections: Biquads) -> dict[str, object]:
     }
 
 
-def _work_floats(stream: StreamConstants) -> int:
+def _running(stream: StreamConstants) -> str | None:
+    """The fields of kd_running."""
+    if stream.running is None:
+        return None
+    floor = np.float32(stream.running.floor)
+    return (
+        f"{stream.running.weight_windows}, {stream.running.memory_windows}, "
+        f"{c_text.float32(float(floor * floor))}"
+    )
+
+
+def _work_floats(stream: StreamConstants, used: FrontEndConstants) -> int:
     """KD_SIGNAL_WORK_FLOATS of kd_signal.h."""
     sections = len(stream.sos) + len(stream.envelope_sos)
     past = (len(stream.fir) - 1) // stream.up if stream.fir else 0
-    return 2 * sections + past + SIGNAL_BLOCK
+    windows = [layout_samples(layout) for layout in used.inputs if stream.name in layout.streams]
+    kept = max(windows) if stream.running else 0
+    return 2 * sections + past + SIGNAL_BLOCK + kept

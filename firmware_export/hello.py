@@ -9,7 +9,14 @@ from firmware_export.boards.board import INSTRUCTION_NS, Board
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, raw_samples
 from kd_edge.base.product import Product
-from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS
+from kd_edge.base.protocol import (
+    BY_NAME,
+    DEFAULT_PAYLOAD,
+    MOST_BYTES,
+    MOST_RATE_HZ,
+    STATE_BYTES,
+    TICKS,
+)
 from kd_edge.base.raw_window import raw_bytes
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.base.version import __version__
@@ -47,7 +54,7 @@ def hello_bytes(facts: HelloFacts) -> bytes:
         "raw_bytes": raw_bytes(front_end) if front_end else 0,
         "output_bytes": sum(prod(spec.shape) for spec in product.outputs),
     }
-    _check(sizes, front_end)
+    check_link(sizes, front_end)
     kind, per_thousand = _ticks(facts.board)
     try:
         block = encode("FACTS_BLOCK", _block(facts))
@@ -84,12 +91,17 @@ def link_limit(what: str, limit: str) -> KdEdgeError:
     )
 
 
-def _check(sizes: dict[str, int], front_end: FrontEndConstants | None) -> None:
+def check_link(sizes: dict[str, int], front_end: FrontEndConstants | None) -> None:
     """What would not show in the encoding."""
     for name, n_bytes in sizes.items():
         if n_bytes > MOST_BYTES:
             raise link_limit(f"{name} is {n_bytes:,}", f"{MOST_BYTES:,} bytes at most")
     streams = front_end.streams if front_end else ()
+    if front_end and front_end.learns:
+        channels = sum(layout.shape[-1] for layout in front_end.inputs)
+        most = (DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["NORMALISER_ANSWER"])) // STATE_BYTES
+        if channels > most:
+            raise link_limit(f"its normaliser has {channels} channels", f"{most} at most")
     room = DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["PREDICTION"]) - 2
     if 4 * len(streams) > room:
         raise link_limit(f"it has {len(streams)} streams", f"{room // 4} at most")

@@ -14,7 +14,13 @@ from firmware_export.firmware import RUNTIME, Firmware
 # Part -> its sources in a firmware.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "link": tuple(sorted(path.name for path in (RUNTIME / "link").glob("*.c"))),
-    "front end": ("kd_front_end.c", "kd_front_end_run.c", "kd_signal.c"),
+    "front end": (
+        "kd_front_end.c",
+        "kd_front_end_run.c",
+        "kd_log.c",
+        "kd_running.c",
+        "kd_signal.c",
+    ),
     "quantisation": ("kd_quantize.c",),
 }
 _BUFFERS = ("bytes in, as far as a frame", "bytes out", "answers kept", "front end's work")

@@ -26,8 +26,8 @@ _GIVES = {
     ".frontend": ("StreamFrontEnd", "apply_stream", "design_stream"),
     ".splits": ("Fold", "HoldOut", "Split", "SplitPart", "check_duplicates", "make_folds"),
     ".examples": (
-        *("Examples", "FoldExamples", "Groups", "Windowing"),
-        *("cut_windows", "fold_examples", "front_end_constants"),
+        *("Examples", "FoldExamples", "Groups", "Sensing", "Windowing"),
+        *("cut_windows", "fold_examples"),
     ),
     ".tasks": ("Task", "find_task"),
     ".models": ("build_model",),

@@ -1,7 +1,8 @@
 """The front end: from a sensor's samples to what windows are cut from, stated once as numbers.
 
 `design_stream` turns settings into `StreamConstants`; `apply_stream` runs them here. A
-board runs the same: biquads, rectifier, biquads, polyphase filter, then (x - mean) * scale.
+board runs the same: biquads, rectifier, biquads, polyphase filter. Then come logarithm and
+normalisers, whose numbers `examples.normalising` fits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 from scipy import signal
 
 from kd_edge.base.errors import KdEdgeError
@@ -23,6 +24,25 @@ LARGEST_RATIO_TERM = 64
 # More than any recipe's front end has; a file that asks for more is damaged.
 LARGEST_WINDOW_VALUES = 50_000_000
 _MOST_SECTIONS = 64
+_MOST_WINDOWS = 1_000_000
+
+
+@settings
+class Adapt:
+    """A running normaliser: the wearer's own mean and deviation take the training part's place.
+
+    Attributes:
+        weight_windows: windows that the training part's statistics count for.
+        memory_windows: windows of a wearer that count in full; older ones fade.
+        floor: the least deviation of a wearer, as a part of the training part's.
+        starts: training shows each person's recordings in their order, from so many moments at
+            which the sensors could have been put on.
+    """
+
+    weight_windows: Annotated[int, Field(ge=1, le=10_000)] = 6
+    memory_windows: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    floor: Annotated[float, Field(gt=0, le=1)] = 0.125
+    starts: Annotated[int, Field(ge=1, le=64)] = 3
 
 
 @settings
@@ -39,9 +59,13 @@ class StreamFrontEnd:
         envelope_hz: rectify, then low-pass at this frequency in Hz (second-order Butterworth).
         rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the
             source's.
+        log: take the logarithm of the envelope.
+        log_floor: what is added before it, as a part of the envelope's median over the training
+            part.
         lsb: size of one sensor count, in the stream's unit, if the recordings do not say it. Boards
             that take 16-bit samples need it.
         normalise: subtract the training part's mean and divide by its deviation, per channel.
+        adapt: then follow the wearer by a running normaliser; a table of `Adapt`, or true.
         causal: False filters forwards and backwards; such a front end cannot be exported.
     """
 
@@ -53,9 +77,25 @@ class StreamFrontEnd:
     notch_q: PositiveFloat = 30.0
     envelope_hz: PositiveFloat | None = None
     rate_hz: PositiveFloat | None = None
+    log: bool = False
+    log_floor: Annotated[float, Field(gt=0, le=1)] = 0.1
     lsb: PositiveFloat | None = None
     normalise: bool = True
+    adapt: Adapt | None = None
     causal: bool = True
+
+    @field_validator("adapt", mode="before")
+    @classmethod
+    def _defaults(cls, value):
+        return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if self.log and self.envelope_hz is None:
+            raise ValueError("log is for an envelope: give envelope_hz as well")
+        if self.adapt and not self.normalise:
+            raise ValueError("adapt begins with the training part's statistics: leave normalise on")
+        return self
 
     @model_validator(mode="after")
     def _one_edge(self):
@@ -94,10 +134,9 @@ def check_constants(constants: FrontEndConstants) -> None:
 
 def _wrong_in(stream: StreamConstants) -> str:
     """What is wrong with a stream's constants, or the empty string."""
-    n_channels = len(stream.channels)
     rates = (stream.source_rate_hz, stream.rate_hz, 1.0 if stream.lsb is None else stream.lsb)
-    if not (n_channels and len(stream.mean) == len(stream.scale) == n_channels):
-        return "not one mean and one scale a channel"
+    if wrong := _wrong_in_normaliser(stream):
+        return wrong
     if min(rates) <= 0:
         return "a rate or a count's size that is not above 0"
     terms = (stream.up, stream.down)
@@ -110,6 +149,21 @@ def _wrong_in(stream: StreamConstants) -> str:
     filters = ((stream.sos, stream.sos_zi), (stream.envelope_sos, stream.envelope_zi))
     if not all(_stable(sections, states) for sections, states in filters):
         return "a filter that is not one of stable biquads with two states each"
+    return ""
+
+
+def _wrong_in_normaliser(stream: StreamConstants) -> str:
+    n_channels, running = len(stream.channels), stream.running
+    if not n_channels or not len(stream.mean) == len(stream.scale) == n_channels:
+        return "not one mean and one scale a channel"
+    if len(stream.log_floor) not in (0, n_channels) or not all(f > 0 for f in stream.log_floor):
+        return "not one floor of its logarithm a channel, above 0"
+    if running and not (
+        1 <= running.weight_windows <= _MOST_WINDOWS
+        and 1 <= running.memory_windows <= _MOST_WINDOWS
+        and 0 < running.floor <= 1
+    ):
+        return "a running normaliser that cannot run"
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -328,16 +327,9 @@ def _take_last(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:
         groups[recordings[index].label, recordings[index].subject].append(index)
     taken = []
     for group in groups.values():
-        in_time = sorted(group, key=lambda i: _moment(recordings[i]))
+        in_time = sorted(group, key=lambda i: recordings[i].moment)
         taken += in_time[-part.repetitions :]
     return np.array(sorted(taken), dtype=np.int64)
-
-
-def _moment(recording: RecordingInfo) -> tuple[str, tuple[tuple[int, str], ...], int]:
-    """Orders recordings in time: by their start, else by session ('day 2' before 'day 10')."""
-    pieces = re.split(r"(\d+)", recording.session)
-    session = tuple((int(p), "") if p.isdigit() else (0, p) for p in pieces)
-    return recording.started or "", session, recording.trial
 
 
 def _take_random(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:

@@ -11,9 +11,8 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.examples import (
     Windowing,
     cut_windows,
-    fit_normaliser,
-    front_end_constants,
-    normalised_channels,
+    fit_front_end,
+    normalise,
 )
 from kd_edge.frontend import StreamFrontEnd
 from kd_edge.signals.recording import Recording, Stream
@@ -111,8 +110,7 @@ def test_recordings_at_different_rates_are_refused():
 
 def test_normalised_training_windows_have_mean_zero_and_deviation_one():
     windows, designs = cut([recording(), recording("r1", label="b")], settings(hop_s=0.5))
-    enabled = normalised_channels(settings(), PLAIN, designs)
-    normal = fit_normaliser(windows, enabled).apply(windows)
+    normal = normalise(windows, fit_front_end(windows, designs, PLAIN, settings()))
     assert set(normal.inputs) == {"fast", "slow"}
     for array in normal.inputs.values():
         flat = array.reshape(-1, array.shape[-1])
@@ -123,18 +121,17 @@ def test_normalised_training_windows_have_mean_zero_and_deviation_one():
 def test_a_channel_that_is_not_normalised_is_left_as_it_is():
     front_end = {"emg": StreamFrontEnd(normalise=False), "acc": StreamFrontEnd()}
     windows, designs = cut([recording()], settings(), front_end)
-    normal = fit_normaliser(windows, normalised_channels(settings(), front_end, designs))
-    np.testing.assert_array_equal(normal.apply(windows).inputs["fast"], windows.inputs["fast"])
+    normal = normalise(windows, fit_front_end(windows, designs, front_end, settings()))
+    np.testing.assert_array_equal(normal.inputs["fast"], windows.inputs["fast"])
 
 
 def test_the_boards_constants_hold_the_fitted_normaliser():
     windows, designs = cut([recording()], settings())
-    normaliser = fit_normaliser(windows, normalised_channels(settings(), PLAIN, designs))
-    constants = front_end_constants(designs, normaliser, settings())
+    constants = fit_front_end(windows, designs, PLAIN, settings())
     emg = constants.streams[0]
     expected = (windows.inputs["fast"][0] - np.array(emg.mean)) * np.array(emg.scale)
     np.testing.assert_allclose(
-        normaliser.apply(windows).inputs["fast"][0], expected, rtol=1e-5, atol=1e-6
+        normalise(windows, constants).inputs["fast"][0], expected, rtol=1e-5, atol=1e-6
     )
     assert [i.shape for i in constants.inputs] == [(200, 2), (100, 1)]
 

@@ -22,14 +22,16 @@ from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.quantisation import quantize
 from kd_edge.base.raw_window import pack_raw, raw_bytes, unpack_raw
+from kd_edge.base.running import RunningConstants
 from kd_edge.base.tensors import TensorSpec
-from kd_edge.examples.raw import cut_counts, from_counts, quantised_window, to_counts
+from kd_edge.examples.raw import Wearer, cut_counts, from_counts, quantised_window, to_counts
 from kd_edge.frontend import StreamFrontEnd, apply_stream, design_stream
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMG_HZ = 1e6 / 900
 IMU_HZ = 1e6 / 6750
 PLAIN = StreamFrontEnd()
+RUNNING = RunningConstants(weight_windows=4, memory_windows=5, floor=0.125)
 
 # name -> streams (name, settings, rate, units a count, channels), inputs (name, streams, samples).
 DESIGNS = {
@@ -93,6 +95,21 @@ DESIGNS = {
         ],
         [("x", ("a",), 20), ("y", ("b",), 37), ("z", ("b", "b"), 37)],
     ),
+    "logarithm of an envelope, running; a stream twice; one as it is": (
+        [
+            ("emg", StreamFrontEnd(envelope_hz=5.0, rate_hz=50.0), 200.0, 0.25, 4),
+            ("acc", PLAIN, 50.0, 2.0**-11, 3),
+            ("gyr", PLAIN, 50.0, 0.0625, 3),
+        ],
+        [("a", ("emg", "acc"), 100), ("b", ("gyr", "emg"), 100)],
+    ),
+}
+# Design -> stream -> what is not a step of `design_stream`: fitted on the training part.
+FITTED = {
+    "logarithm of an envelope, running; a stream twice; one as it is": {
+        "emg": {"log_floor": (30.0, 1.0, 0.02, 300.0), "running": RUNNING},
+        "acc": {"running": replace(RUNNING, weight_windows=1, memory_windows=1)},
+    },
 }
 
 HOST = r"""
@@ -120,7 +137,7 @@ int main(void)
 """
 
 
-def constants_of(streams, inputs) -> FrontEndConstants:
+def constants_of(streams, inputs, fitted) -> FrontEndConstants:
     """The design, normalised by what noise of full scale becomes."""
     rng = np.random.default_rng(2)
     designed = []
@@ -133,7 +150,10 @@ def constants_of(streams, inputs) -> FrontEndConstants:
             unit="mV",
             lsb=lsb,
         )
+        stream = replace(stream, **fitted.get(name, {}))
         y = apply_stream(from_counts(noise(rng, 4000, channels), lsb), stream)
+        if stream.log_floor:
+            y = np.log(np.maximum(y, 0) + stream.log_floor)
         mean, scale = y.mean(axis=0), 1 / y.std(axis=0)
         designed.append(
             replace(stream, mean=tuple(map(float, mean)), scale=tuple(map(float, scale)))
@@ -174,7 +194,7 @@ def windows_of(constants, rng) -> list[dict[str, np.ndarray]]:
 def built(request, tmp_path_factory):
     """(front end, model inputs, folder with sources) of one design."""
     folder = tmp_path_factory.mktemp("front_end")
-    constants = constants_of(*DESIGNS[request.param])
+    constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
     n = len(constants.inputs)
     tensors = [
         T(layout.name, (1, *layout.shape), scale=0.021 + 0.01 * i, zero_point=-5 + 9 * i)
@@ -197,8 +217,18 @@ SOURCES = (
     "host.c", "kd_front_end.c", "kd_front_end_run.c", "kd_signal.c", "kd_quantize.c",
     "kd_settings.c",
 )  # fmt: skip
+# Of a logarithm and of a running normaliser.
+OPTIONAL = ("kd_log.c", "kd_running.c")
+
+
+def sources_in(folder) -> list[str]:
+    """The front end's, without the test's own."""
+    return [*SOURCES[1:], *(name for name in OPTIONAL if (folder / name).exists())]
+
+
 HEADERS = (
-    "kd_front_end.h", "kd_front_end_run.h", "kd_signal.h", "kd_quantize.h", "kd_settings.h",
+    "kd_front_end.h", "kd_front_end_run.h", "kd_running.h", "kd_signal.h", "kd_quantize.h",
+    "kd_settings.h",
 )  # fmt: skip
 
 
@@ -209,12 +239,13 @@ def test_c_and_python_give_the_same_values(built, tmp_path, compiler):
     constants, specs, folder = built
     run(
         compiler, "-std=c99", *STRICT, *SANITIZED, "-I", folder,
-        *(folder / name for name in SOURCES), "-o", tmp_path / "host",
+        *(folder / name for name in ("host.c", *sources_in(folder))), "-o", tmp_path / "host",
     )  # fmt: skip
     front_end = model_front_end(constants, specs)
-    windows = windows_of(front_end, np.random.default_rng(4))
+    windows = 2 * windows_of(front_end, np.random.default_rng(4))
     out = run(tmp_path / "host", stdin=b"".join(pack_raw(w, front_end) for w in windows))
-    expected = [a for w in windows for a in quantised_window(w, front_end, specs)]
+    wearer = Wearer(front_end)
+    expected = [a for w in windows for a in quantised_window(w, front_end, specs, wearer)]
     np.testing.assert_array_equal(
         np.frombuffer(out, np.int8), np.concatenate([array.ravel() for array in expected])
     )
@@ -240,12 +271,25 @@ def test_a_boards_arithmetic_is_within_one_step_of_trainings(built):
 
 def trained_window(samples, layout, streams) -> np.ndarray:
     """What training has of a recording's start: filtered whole, then cut and normalised."""
-    joined = [
-        (apply_stream(samples[m], streams[m])[: layout.shape[0]] - np.float32(streams[m].mean))
-        * np.float32(streams[m].scale)
-        for m in layout.streams
-    ]
+    joined = []
+    for stream in (streams[m] for m in layout.streams):
+        x = apply_stream(samples[stream.name], stream)[: layout.shape[0]]
+        if stream.log_floor:
+            x = np.log(np.maximum(x, 0) + stream.log_floor)
+        z = (x - np.float32(stream.mean)) * np.float32(stream.scale)
+        joined.append(z if stream.running is None else for_a_first_window(z, samples, stream))
     return np.concatenate(joined, axis=1)
+
+
+def for_a_first_window(z, samples, stream) -> np.ndarray:
+    """The running normaliser's formulas in float64, for one who has just put the sensors on."""
+    counts = np.rint(samples[stream.name] / stream.lsb)
+    usable = (counts.min(0) > -32768) & (counts.max(0) < 32767) & (np.ptp(counts, axis=0) > 0)
+    total = stream.running.weight_windows + 1.0
+    mean = np.where(usable, z.mean(axis=0) / total, 0.0)
+    square = np.where(usable, 1 + ((z * z).mean(axis=0) - 1) / total, 1.0)
+    deviation = np.sqrt(np.maximum(square - mean**2, stream.running.floor**2))
+    return ((z - mean) / deviation).astype(np.float32)
 
 
 ON_BOARD = r"""
@@ -292,7 +336,8 @@ def test_a_board_and_python_give_the_same_values(built, tmp_path, name):
     path = folder.parent / "m.tflite"
     render = renderer(settings_for(path, golden=None, front_end=constants), read_tflite(path))
     replay = replay_values(front_end, [counts], StreamSettings(hop_s=1.0))
-    sources = {source: (folder / source).read_text() for source in (*SOURCES[1:], *HEADERS)}
+    headers = [*HEADERS, *(["kd_log.h"] if (folder / "kd_log.h").exists() else [])]
+    sources = {name: (folder / name).read_text() for name in (*sources_in(folder), *headers)}
     sources |= {n: render(n, replay=replay) for n in ("kd_replay.h", "kd_replay.c")}
     board = find_board(name)
     image = build_image(board, {**sources, "main.c": ON_BOARD}, out=tmp_path)
@@ -307,7 +352,7 @@ def test_a_board_and_python_give_the_same_values(built, tmp_path, name):
 def test_the_code_compiles_for_every_core_without_libm(built, tmp_path, core):
     need("arm-none-eabi-gcc", "arm-none-eabi-nm")
     folder = built[2]
-    for source in SOURCES[1:]:
+    for source in sources_in(folder):
         run(
             "arm-none-eabi-gcc", "-std=c99", "-Os", "-ffreestanding", *CORES[core].flags, *STRICT,
             "-Wdouble-promotion", "-c", folder / source, "-o", tmp_path / f"{source}.o",

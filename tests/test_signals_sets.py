@@ -8,6 +8,7 @@ import json
 import lzma
 import pickle
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ import pytest
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import checks, find_reader, read
-from kd_edge.signals.sets import isl_alphabet_myo, myo_cotallard, myo_longterm, threedc, watch
+from kd_edge.signals.sets import (
+    isl_alphabet_myo,
+    myo_cotallard,
+    myo_longterm,
+    myo_pjm,
+    threedc,
+    watch,
+)
 
 
 def pack(path: Path, members: dict[str, bytes]) -> Path:
@@ -92,6 +100,19 @@ def test_the_myo_sets_have_their_subjects_and_sessions(shared_data):
     assert {r.streams[0].samples.shape for r in days} == {(300, 8)}
     assert len({r.session for r in days}) == 5
     checks.check(days)
+
+
+def test_the_polish_signs_have_their_signers_and_words(shared_data):
+    """Oracle: the data's README: 15 signers, 18 words, at most 13 repetitions, 200 and 50 Hz."""
+    recordings = read(shared_data("myo_pjm"))
+    assert len({r.subject for r in recordings}) == 15
+    assert {r.label for r in recordings} == {f"word {n}" for n in range(1, 19)}
+    repetitions = Counter((r.subject, r.label) for r in recordings)
+    assert max(repetitions.values()) == 13
+    gravity = [np.linalg.norm(r.streams[1].samples, axis=1).mean() for r in recordings]
+    assert 0.95 < np.median(gravity) < 1.15
+    assert all(1.9 < s.duration_s < 2.1 for r in recordings for s in r.streams)
+    checks.check(recordings)
 
 
 # --- small archives of the same kind --------------------------------------------------------------
@@ -183,6 +204,39 @@ def test_the_seventh_file_of_a_myo_session_is_the_first_gesture_again(tmp_path):
     assert found == [("gesture 0", 0, 8), ("gesture 0", 1, 15), ("gesture 5", 1, 20)]
     path = pack(tmp_path / "EvaluationDataset_x.tar.xz", {stem.format(0): b"\0" * 15})
     assert refused(myo_cotallard.read, path).code == "KD_BAD_FORMAT"
+
+
+def test_two_kinds_of_rows_become_streams_of_their_own_rates(tmp_path):
+    """Oracle: 2048 counts a g, 16 a degree a second, 16384 a unit, in the data's README."""
+    emg = b'"2018-03-22T17:16:32.872551","emg","0","3","-1","-1","2","-2","-7","5","2018"\n'
+    imu = (
+        b'"2018-03-22T17:16:32.867102","acc","2048","0","-1024","gyro","16","0","-8",'
+        b'"quat","16384","0","0","0"\n'
+    )
+    name = "raw_data/person7/[12]2018-03-22 17:16:31025030_{}.csv"
+    members = {name.format(16): imu + emg + emg, name.format(2): emg + imu}
+    path = pack(tmp_path / "raw_2_signers.tar.xz", members)
+    found = {r.label: r for r in myo_pjm.read(path)}
+    assert set(found) == {"word 16", "word 2"}
+    recording = found["word 16"]
+    assert (recording.subject, recording.session) == ("person 7", "2018-03-22")
+    streams = {s.modality: s for s in recording.streams}
+    assert [(s.rate_hz, s.samples.shape) for s in streams.values()] == [
+        (200.0, (2, 8)), (50.0, (1, 3)), (50.0, (1, 3)), (50.0, (1, 4)),
+    ]  # fmt: skip
+    assert streams["emg"].samples[1].tolist() == [0, 3, -1, -1, 2, -2, -7, 5]
+    assert streams["acc"].samples[0].tolist() == [1, 0, -0.5]
+    assert streams["gyr"].samples[0].tolist() == [1, 0, -0.5]
+    assert streams["quat"].samples[0].tolist() == [1, 0, 0, 0]
+    for broken in (
+        emg, imu, b"", imu + emg.replace(b'"5","2018"', b""), emg + imu.replace(b"gyro", b"gyrus"),
+        emg + imu + b"\n", imu.replace(b"2018-03-22T", b"yesterday ") + emg, b"\xff" + emg + imu,
+        imu + emg.replace(b'"-7"', b'"1e99"'),
+    ):  # fmt: skip
+        path = pack(tmp_path / "raw_1_signers.tar.xz", {name.format(1): broken})
+        error = refused(myo_pjm.read, path)
+        assert error.code == "KD_BAD_FORMAT"
+        assert "[12]" in error.where
 
 
 def test_days_motions_and_trials_come_from_the_file_names(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.running import RunningConstants
 
 Biquads = tuple[tuple[float, ...], ...]
 
@@ -26,6 +27,10 @@ class StreamConstants:
         envelope_sos, envelope_zi: the same, after rectification; empty where there is no envelope.
         up, down, fir: polyphase resampling, taps at `up` times the source rate; 1, 1, () for none.
         mean, scale: per channel, y = (x - mean) * scale; fitted on the training part.
+        log_floor: per channel; before the normaliser comes x = ln(max(x, 0) + log_floor). Empty
+            where there is no logarithm.
+        running: how the wearer's own mean and deviation take the training part's place, after
+            the normaliser; None where they do not.
         causal: False for a front end that cannot be exported.
     """
 
@@ -45,6 +50,8 @@ class StreamConstants:
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     causal: bool
+    log_floor: tuple[float, ...] = ()
+    running: RunningConstants | None = None
 
     @property
     def rectify(self) -> bool:
@@ -102,6 +109,11 @@ class FrontEndConstants:
     @property
     def causal(self) -> bool:
         return all(stream.causal for stream in self.streams)
+
+    @property
+    def learns(self) -> bool:
+        """Whether a running normaliser learns from window to window."""
+        return any(stream.running for stream in self.streams)
 
 
 # What counts of one window are: stream name -> (samples, channels) int16.

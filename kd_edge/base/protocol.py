@@ -150,12 +150,20 @@ STATUSES = (
 
 # Names of the values that some fields take, for both ends.
 KINDS = MappingProxyType({"INT8": 0, "RAW": 1})
-FLAGS = MappingProxyType({"KEEP_STATE": 1})
+FLAGS = MappingProxyType({"KEEP_STATE": 1, "KEEP_WEARER": 2})
 TICKS = MappingProxyType({"CYCLES": 0, "INSTRUCTIONS": 1, "MICROSECONDS": 2})
-CHOICES = MappingProxyType({"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS})
+ACTIONS = MappingProxyType({"TELL": 0, "RESET": 1, "FREEZE": 2, "THAW": 3, "SET": 4})
+CHOICES = MappingProxyType({"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS, "ACTION": ACTIONS})
+# One channel's state of the running normaliser: mean f32, mean square f32, windows u32.
+STATE_BYTES = 12
 
 _KIND = Field("kind", "u8", "INT8: quantised inputs, in HELLO's order; RAW: sensor samples")
-_FLAGS = Field("flags", "u8", "KEEP_STATE: do not reset the model before this window")
+_FLAGS = Field(
+    "flags",
+    "u8",
+    "KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running "
+    "normaliser",
+)
 _OFFSET = Field("offset", "u32", "where in the window the data belong", "byte")
 _TICKS = (
     Field("ticks", "u64", "engine; HELLO's ticks_kind and ticks_per_thousand say what"),
@@ -390,6 +398,35 @@ MESSAGES = (
         (
             Field("offset", "u32", "the request's", "byte"),
             Field("facts", "i8*", "from there on, as many as fit"),
+        ),
+    ),
+    Message(
+        "NORMALISER",
+        0x0D,
+        "host",
+        "Asks what the running normaliser knows of its wearer, once it has done this.",
+        (
+            Field(
+                "action",
+                "u8",
+                "TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they "
+                "do again. SET: go on from `states`",
+            ),
+            Field("states", "i8*", "with SET: as an answer gave them"),
+        ),
+    ),
+    Message(
+        "NORMALISER_ANSWER",
+        0x8D,
+        "board",
+        "What it knows.",
+        (
+            Field("frozen", "u8", "1: windows move nothing"),
+            Field(
+                "states",
+                "i8*",
+                "of each channel of each input, in order: mean f32, mean square f32, windows u32",
+            ),
         ),
     ),
     Message(

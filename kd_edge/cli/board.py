@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import common
+from kd_edge.cli.options import common, path_option
 
 EPILOG = """
 \b
 Examples:
   kd-edge board list
   kd-edge board list --json
+"""
+
+NORMALISER_EPILOG = """
+\b
+Examples:
+  kd-edge board normaliser --port /dev/ttyACM0                      what it knows of its wearer
+  kd-edge board normaliser reset --port /dev/ttyACM0                put on by somebody else
+  kd-edge board normaliser freeze --port /dev/ttyACM0               windows move it no more
+  kd-edge board normaliser thaw --port /dev/ttyACM0
+  kd-edge board normaliser save --file ann.json --port /dev/ttyACM0
+  kd-edge board normaliser restore --file ann.json --port /dev/ttyACM0
 """
 
 
@@ -46,6 +58,58 @@ def list_boards(as_json: bool) -> None:
         click.echo(json.dumps({"boards": boards, "ports": ports}, indent=1))
     else:
         _print(BOARDS, toolchains, ports)
+
+
+@board.command("normaliser", epilog=NORMALISER_EPILOG)
+@click.argument(
+    "action",
+    type=click.Choice(["tell", "reset", "freeze", "thaw", "save", "restore"]),
+    default="tell",
+)
+@click.option("--port", required=True, help="The board's serial port or URL.")
+@click.option("--baud", type=click.IntRange(min=1), help="Its speed; the usual ones are tried.")
+@path_option("--file", help="Where `save` keeps the state, and `restore` takes it from.")
+@common
+def normaliser(action: str, port: str, baud: int | None, file: Path | None, as_json: bool) -> None:
+    """See, keep or change what a board's running normaliser knows of its wearer."""
+    from kd_edge.link.device import Device
+    from kd_edge.pipeline.wearer import keep_state, kept_state, worn_tree
+
+    if (file is not None) != (action in ("save", "restore")):
+        raise click.UsageError("--file goes with save and restore, and with nothing else")
+    asked = {"save": "tell", "restore": "set"}.get(action, action)
+    with Device.open(port, baud=baud) as device:
+        sha256 = device.hello.model_sha256
+        state = kept_state(file, sha256) if action == "restore" else None
+        worn = device.normaliser(asked, state)
+    tree = worn_tree(worn, sha256)
+    if action == "save":
+        keep_state(file, tree)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(tree, indent=1))
+    else:
+        _print_worn(tree)
+
+
+def _print_worn(tree: dict) -> None:
+    from rich.table import Table
+
+    from kd_edge.cli.printing import printing
+
+    table = Table("channel", "windows", "mean", "deviation", box=None)
+    for number, channel in enumerate(tree["channels"]):
+        table.add_row(
+            str(number),
+            str(channel["windows"]),
+            f"{channel['mean']:.3f}",
+            f"{channel['deviation']:.3f}",
+        )
+    moves = "frozen: windows move nothing" if tree["frozen"] else "windows move it"
+    with printing() as console:
+        console.print(table)
+        console.print(f"in the training part's units; {moves}")
 
 
 def _toolchain(board) -> Toolchain:

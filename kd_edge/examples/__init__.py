@@ -1,26 +1,26 @@
 """Examples: the fixed-shape arrays that a model takes, the truth, and what each came from."""
 
 from kd_edge.examples.cutting import Windowing, cut_windows, used_modalities
-from kd_edge.examples.folds import FoldExamples, fold_examples
-from kd_edge.examples.normalising import (
-    Normaliser,
-    fit_normaliser,
-    front_end_constants,
-    normalised_channels,
-)
-from kd_edge.examples.sets import Examples, Groups, spread_evenly
+from kd_edge.examples.folds import FoldExamples, Sensing, fold_examples
+from kd_edge.examples.normalising import fit_front_end, normalise, wear
+from kd_edge.examples.sets import Examples, Groups, join, spread_evenly
+from kd_edge.examples.wearing import as_worn, from_other_starts, in_order
 
 __all__ = [
     "Examples",
     "FoldExamples",
     "Groups",
-    "Normaliser",
+    "Sensing",
     "Windowing",
+    "as_worn",
     "cut_windows",
-    "fit_normaliser",
+    "fit_front_end",
     "fold_examples",
-    "front_end_constants",
-    "normalised_channels",
+    "from_other_starts",
+    "in_order",
+    "join",
+    "normalise",
     "spread_evenly",
     "used_modalities",
+    "wear",
 ]

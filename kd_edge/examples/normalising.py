@@ -1,87 +1,152 @@
-"""The normaliser: fitted on the training part, stated in the front end's constants."""
+"""From cut windows to a model's values: logarithm, training's normaliser, the wearer's own.
+
+The numbers are fitted on the training part and stated in the front end's constants, so that a
+board runs the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from kd_edge.base.front_end import FrontEndConstants, StreamConstants
+from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants
+from kd_edge.base.logarithm import log_float32
+from kd_edge.base.running import RunningConstants, first_state, moved, normalised
 from kd_edge.examples.cutting import Windowing, layouts_of
 from kd_edge.examples.sets import Examples
 from kd_edge.frontend import StreamFrontEnd
 
-
-@dataclass(frozen=True)
-class Normaliser:
-    """Mean and scale of the channels of inputs: y = (x - mean) * scale; other inputs stay."""
-
-    mean: dict[str, tuple[float, ...]]
-    scale: dict[str, tuple[float, ...]]
-
-    def apply(self, windows: Examples) -> Examples:
-        """The windows, normalised."""
-        return replace(
-            windows,
-            inputs={name: self._normalised(name, array) for name, array in windows.inputs.items()},
-        )
-
-    def _normalised(self, name: str, array: np.ndarray) -> np.ndarray:
-        if name not in self.mean:
-            return array
-        return (array - np.float32(self.mean[name])) * np.float32(self.scale[name])
+# A channel that is silent has this floor: the least of any sensor.
+_LEAST_FLOOR = 1e-12
 
 
-def fit_normaliser(
-    windows: Examples, enabled: Mapping[str, np.ndarray] | None = None
-) -> Normaliser:
-    """Per-channel mean and 1 / deviation over the windows given (the training part).
+def fit_front_end(
+    training: Examples,
+    designs: Sequence[StreamConstants],
+    settings: Mapping[str, StreamFrontEnd],
+    windowing: Windowing,
+) -> FrontEndConstants:
+    """The front end with what the training part tells: floors of logarithms, means, deviations.
+
+    A floor is `log_floor` times the median of the channel's envelope, clamped at 0.
 
     Args:
-        enabled: input -> (channels,) bool; a channel that is not keeps mean 0 and scale 1. None
-            enables every channel. An input that it lacks is not normalised.
+        training: as `cut_windows` leaves it. designs: that it was cut with, in any order.
+        settings: modality -> its front end.
     """
-    mean, scale = {}, {}
-    for name, array in windows.inputs.items():
-        if enabled is not None and name not in enabled:
-            continue
-        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
-        centre, deviation = flat.mean(axis=0), flat.std(axis=0)
-        # A channel without variation (allowed by the recipe alone) is centred and left unscaled.
-        deviation = np.where(deviation > 1e-12 * (1 + np.abs(centre)), deviation, 1.0)
-        fitted = True if enabled is None else enabled[name]
-        mean[name] = tuple(float(v) for v in np.where(fitted, centre, 0.0))
-        scale[name] = tuple(float(v) for v in np.where(fitted, 1 / deviation, 1.0))
-    return Normaliser(mean, scale)
-
-
-def normalised_channels(
-    settings: Windowing, front_end: dict[str, StreamFrontEnd], designs: Sequence[StreamConstants]
-) -> dict[str, np.ndarray]:
-    """Which channels of each input the recipe normalises: input -> (channels,) bool."""
-    width = {design.name: len(design.channels) for design in designs}
-    return {
-        name: np.concatenate([np.full(width[m], front_end[m].normalise) for m in modalities])
-        for name, modalities in settings.inputs.items()
-    }
-
-
-def front_end_constants(
-    designs: Sequence[StreamConstants], normaliser: Normaliser, settings: Windowing
-) -> FrontEndConstants:
-    """The front end with the fitted normaliser: the numbers that a board runs."""
     by_name = {design.name: design for design in designs}
-    layouts = layouts_of(settings, by_name)
+    layouts = layouts_of(windowing, by_name)
     fitted = {}
     for layout in layouts:
-        offset = 0
-        for modality in layout.streams:
-            span = slice(offset, offset + len(by_name[modality].channels))
-            fitted[modality] = replace(
-                by_name[modality],
-                mean=normaliser.mean[layout.name][span],
-                scale=normaliser.scale[layout.name][span],
-            )
-            offset = span.stop
+        values = training.inputs[layout.name].reshape(-1, layout.shape[-1])
+        for name, span in _spans(layout, by_name):
+            fitted[name] = _fitted(by_name[name], settings[name], values[:, span])
     return FrontEndConstants(tuple(fitted.values()), tuple(layouts))
+
+
+def _fitted(
+    design: StreamConstants, settings: StreamFrontEnd, values: np.ndarray
+) -> StreamConstants:
+    """Args: values: (samples, channels) of all training windows."""
+    if settings.log:
+        median = np.median(np.maximum(values, 0).astype(np.float64), axis=0)
+        floors = np.maximum(settings.log_floor * median, _LEAST_FLOOR)
+        design = replace(design, log_floor=tuple(map(float, floors)))
+    flat = _compressed(values, design).astype(np.float64)
+    mean, deviation = flat.mean(axis=0), flat.std(axis=0)
+    # A channel without variation (allowed by the recipe alone) is centred and left unscaled.
+    deviation = np.where(deviation > 1e-12 * (1 + np.abs(mean)), deviation, 1.0)
+    adapt = settings.adapt
+    if not settings.normalise:
+        mean, deviation = np.zeros_like(mean), np.ones_like(deviation)
+    return replace(
+        design,
+        mean=tuple(map(float, mean)),
+        scale=tuple(map(float, 1 / deviation)),
+        running=adapt and RunningConstants(adapt.weight_windows, adapt.memory_windows, adapt.floor),
+    )
+
+
+def _compressed(values: np.ndarray, design: StreamConstants) -> np.ndarray:
+    """(samples, channels) float32, its logarithm where the stream has one."""
+    if not design.log_floor:
+        return values
+    return log_float32(np.maximum(values, np.float32(0)) + np.float32(design.log_floor))
+
+
+def normalise(windows: Examples, constants: FrontEndConstants) -> Examples:
+    """Windows as `cut_windows` leaves them, normalised by the training part.
+
+    x' = (ln(max(x, 0) + floor) - mean) * scale, without logarithm where a stream has none.
+    """
+    streams = {stream.name: stream for stream in constants.streams}
+
+    def of(layout: InputLayout) -> np.ndarray:
+        array = windows.inputs[layout.name]
+        parts = [
+            (_compressed(array[..., span], streams[name]) - np.float32(streams[name].mean))
+            * np.float32(streams[name].scale)
+            for name, span in _spans(layout, streams)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    return replace(windows, inputs={layout.name: of(layout) for layout in constants.inputs})
+
+
+def wear(
+    windows: Examples,
+    constants: FrontEndConstants,
+    order: Sequence[Sequence[int]],
+) -> Examples:
+    """Normalised windows as running normalisers leave them, which see them in an order.
+
+    Args:
+        windows: of `normalise`.
+        order: for each time that somebody put the sensors on, indices of windows as they came. A
+            window of no order comes out as the first after putting on.
+    """
+    if not constants.learns:
+        return windows
+    inputs = {}
+    channels = {layout.name: list(_running(layout, constants)) for layout in constants.inputs}
+    for name, array in windows.inputs.items():
+        inputs[name] = array.copy()
+        for span, running in channels.get(name, ()):
+            taken = array[..., span]
+            z = taken.reshape(len(array), -1, taken.shape[-1])
+            for indices in (*order, *([i] for i in set(range(len(array))).difference(*order))):
+                worn = _worn(z, indices, running)
+                inputs[name][..., span][indices] = worn.reshape(-1, *taken.shape[1:])
+    return replace(windows, inputs=inputs)
+
+
+def _worn(z: np.ndarray, indices: Sequence[int], running: RunningConstants) -> np.ndarray:
+    """(len(indices), samples, channels) of the windows at `indices`, one after the other."""
+    state, usable = first_state(z.shape[-1]), np.ones(z.shape[-1], bool)
+    worn = np.empty((len(indices), *z.shape[1:]), np.float32)
+    for place, index in enumerate(indices):
+        state = moved(z[index], state, running, usable)
+        worn[place] = normalised(z[index], state, running)
+    return worn
+
+
+def _spans(
+    layout: InputLayout, streams: Mapping[str, StreamConstants]
+) -> Iterator[tuple[str, slice]]:
+    """The channels of an input that each of its streams gives."""
+    first = 0
+    for name in layout.streams:
+        last = first + len(streams[name].channels)
+        yield name, slice(first, last)
+        first = last
+
+
+def _running(
+    layout: InputLayout, constants: FrontEndConstants
+) -> Iterator[tuple[slice, RunningConstants]]:
+    streams = {stream.name: stream for stream in constants.streams}
+    for name, span in _spans(layout, streams):
+        if streams[name].running is not None:
+            yield span, streams[name].running

@@ -10,7 +10,9 @@ what its filters remember.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import fields
 
 import numpy as np
 
@@ -23,8 +25,9 @@ from kd_edge.base.front_end import (
     raw_samples,
 )
 from kd_edge.base.quantisation import quantize
+from kd_edge.base.running import RunningState, first_state, is_possible
 from kd_edge.base.tensors import TensorSpec
-from kd_edge.examples.single import single_stream
+from kd_edge.examples.single import for_wearer, single_stream
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
@@ -74,8 +77,87 @@ def cut_counts(
     return counts
 
 
-def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str, np.ndarray]:
+class Wearer:
+    """What running normalisers know of whoever wears the sensors, from window to window.
+
+    A front end without running normalisers has one as well, which knows nothing.
+
+    Args:
+        constants: the front end's.
+
+    Attributes:
+        frozen: windows are normalised by what is known, and add nothing to it.
+    """
+
+    def __init__(self, constants: FrontEndConstants):
+        self._constants = constants
+        self.frozen = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the wearer: the sensors were put on again, or on somebody else."""
+        channels = {stream.name: len(stream.channels) for stream in self._constants.streams}
+        self._states = [
+            [first_state(channels[name]) for name in layout.streams]
+            for layout in self._constants.inputs
+        ]
+
+    @property
+    def state(self) -> RunningState:
+        """Of every channel of every input, in order; those of no running normaliser never move."""
+        states = [state for states in self._states for state in states]
+        return RunningState(
+            *(np.concatenate([getattr(s, f.name) for s in states]) for f in fields(RunningState))
+        )
+
+    def restore(self, state: RunningState) -> None:
+        """Go on from a `state` that was kept.
+
+        Raises:
+            KdEdgeError KD_SHAPE: it is another front end's. KD_RECIPE_VALUE: no windows lead to it.
+        """
+        sizes = [len(s.mean) for states in self._states for s in states]
+        if any(getattr(state, f.name).shape != (sum(sizes),) for f in fields(RunningState)):
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"a normaliser's state has {len(state.mean)} channels, not {sum(sizes)}",
+                hint="it belongs to another bundle",
+            )
+        if not is_possible(state):
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                "no windows lead to this state of a normaliser",
+                hint="take one that a board or a Wearer gave",
+            )
+        at = iter(np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]))
+        self._states = [
+            [
+                RunningState(*(getattr(state, f.name)[i] for f in fields(RunningState)))
+                for i in itertools.islice(at, len(states))
+            ]
+            for states in self._states
+        ]
+
+    def normalise(self, z: np.ndarray, counts: np.ndarray, where: tuple[int, int]) -> np.ndarray:
+        """The values of the stream at a place (input, position), normalised for the wearer."""
+        layout = self._constants.inputs[where[0]]
+        streams = {stream.name: stream for stream in self._constants.streams}
+        stream = streams[layout.streams[where[1]]]
+        if stream.running is None:
+            return z
+        states = self._states[where[0]]
+        z, states[where[1]] = for_wearer(z, counts, stream, states[where[1]], frozen=self.frozen)
+        return z
+
+
+def window_from_counts(
+    counts: Counts, constants: FrontEndConstants, wearer: Wearer | None = None
+) -> dict[str, np.ndarray]:
     """Filter, resample and normalise one window from rest, as a board does, bit for bit.
+
+    Args:
+        wearer: who learns from the window, if the front end has a running normaliser; None: one
+            who has just put the sensors on.
 
     Returns:
         input name -> its layout's shape, float32; not yet quantised.
@@ -84,19 +166,27 @@ def window_from_counts(counts: Counts, constants: FrontEndConstants) -> dict[str
         KdEdgeError KD_COUNTS: a stream's units a count are unknown.
     """
     streams = {stream.name: stream for stream in constants.streams}
+    wearer = wearer or Wearer(constants)
     inputs = {}
-    for layout in constants.inputs:
+    for index, layout in enumerate(constants.inputs):
         n = layout_samples(layout)
         joined = [
-            single_stream(counts[name], streams[name], lsb_of(streams[name]), n)
-            for name in layout.streams
+            wearer.normalise(
+                single_stream(counts[name], streams[name], lsb_of(streams[name]), n),
+                counts[name],
+                (index, position),
+            )
+            for position, name in enumerate(layout.streams)
         ]
         inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
     return inputs
 
 
 def quantised_window(
-    counts: Counts, front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
+    counts: Counts,
+    front_end: FrontEndConstants,
+    inputs: tuple[TensorSpec, ...],
+    wearer: Wearer | None = None,
 ) -> tuple[np.ndarray, ...]:
     """The int8 inputs that a raw window becomes: a board's are the same, bit for bit.
 
@@ -104,11 +194,12 @@ def quantised_window(
         counts: stream -> (samples, channels) int16.
         front_end: as `model_front_end` leaves it for these inputs.
         inputs: the model's, in its order.
+        wearer: as `window_from_counts` takes it.
 
     Returns:
         one int8 array a model input, of its layout's shape.
     """
-    window = window_from_counts(counts, front_end)
+    window = window_from_counts(counts, front_end, wearer)
     return tuple(
         quantize(window[layout.name], spec.scale, spec.zero_point)
         for layout, spec in zip(front_end.inputs, inputs, strict=True)

@@ -121,6 +121,23 @@ class Examples:
         return replace(self, inputs={name: self.inputs[name] for name in names})
 
 
+def join(sets: Sequence[Examples]) -> Examples:
+    """Parts of one dataset, one behind the other."""
+    first = sets[0]
+    return replace(
+        first,
+        inputs={n: np.concatenate([each.inputs[n] for each in sets]) for n in first.inputs},
+        truth=np.concatenate([each.truth for each in sets]),
+        groups=Groups(
+            *(
+                np.concatenate([getattr(each.groups, field) for each in sets])
+                for field in ("recording", "subject", "session", "content")
+            ),
+            names=first.groups.names,
+        ),
+    )
+
+
 def spread_evenly(labels: np.ndarray, subjects: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Examples chosen as even over classes as they go, and over subjects within each class.
 

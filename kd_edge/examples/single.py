@@ -10,10 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from kd_edge.base.front_end import Biquads, StreamConstants, dc_gain
+from kd_edge.base.logarithm import log_float32
+from kd_edge.base.running import RunningState, moved, normalised
 
 
-def single_stream(counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int):
-    """Filter, rectify, filter, resample and normalise one window from rest.
+def single_stream(
+    counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int
+) -> np.ndarray:
+    """Filter, rectify, filter, resample and normalise one window from rest, by the training part.
 
     Args:
         counts: (samples, channels) int16.
@@ -31,7 +35,28 @@ def single_stream(counts: np.ndarray, stream: StreamConstants, lsb: float, n_out
     if stream.rectify:
         x = _cascade(np.abs(x), stream.envelope_sos, np.abs(first))
     x = _resample(x, stream, n_out) if stream.fir else x[:n_out]
-    return (x * np.float32(lsb) - np.float32(stream.mean)) * np.float32(stream.scale)
+    x = x * np.float32(lsb)
+    if stream.log_floor:
+        x = log_float32(np.where(x > 0, x, np.float32(0)) + np.float32(stream.log_floor))
+    return (x - np.float32(stream.mean)) * np.float32(stream.scale)
+
+
+def for_wearer(
+    z: np.ndarray, counts: np.ndarray, stream: StreamConstants, state: RunningState, *, frozen: bool
+) -> tuple[np.ndarray, RunningState]:
+    """A window of `single_stream`, normalised for its wearer, and the state after it.
+
+    Args:
+        z: (samples, channels) float32. counts: (samples, channels) int16, what it came from.
+        state: before it.
+        frozen: the state stays as it is.
+    """
+    if not frozen:
+        limits = np.iinfo(np.int16)
+        clipped = ((counts == limits.min) | (counts == limits.max)).any(axis=0)
+        flat = (counts == counts[0]).all(axis=0)
+        state = moved(z, state, stream.running, ~(clipped | flat))
+    return normalised(z, state, stream.running), state
 
 
 def _gain(sections: Biquads) -> np.float32:

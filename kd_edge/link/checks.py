@@ -13,7 +13,15 @@ from typing import Any
 
 from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.protocol import LEAST_PAYLOAD, MOST_BYTES, MOST_RATE_HZ, TICKS, Message
+from kd_edge.base.protocol import (
+    LEAST_PAYLOAD,
+    MOST_BYTES,
+    MOST_RATE_HZ,
+    STATE_BYTES,
+    TICKS,
+    Message,
+)
+from kd_edge.base.running import is_possible, unpack_state
 from kd_edge.link.framing import encoded_bytes
 from kd_edge.link.messages import Hello, Tensor
 
@@ -177,6 +185,14 @@ def _speed_answer(answer: Any, asked: Mapping[str, Any], hello: Hello) -> Condit
     yield f"a speed of {answer.baud} baud", answer.baud == asked["baud"]
 
 
+def _normaliser_answer(answer: Any, asked: Mapping[str, Any], hello: Hello) -> Conditions:
+    yield f"a normaliser that is frozen {answer.frozen} times", answer.frozen in (0, 1)
+    n_bytes = len(answer.states)
+    whole = n_bytes > 0 and n_bytes % STATE_BYTES == 0
+    yield f"{n_bytes} bytes of a normaliser's states", whole
+    yield "states that no windows lead to", whole and is_possible(unpack_state(answer.states))
+
+
 def _samples(samples: Any, asked: Mapping[str, Any], hello: Hello) -> Conditions:
     yield f"samples of sensor {samples.stream}", samples.stream < len(hello.streams)
     sample_bytes = 2 * hello.streams[samples.stream].channels
@@ -210,6 +226,7 @@ _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any], Any], Conditions]] = Map
         "PROFILE_ANSWER": _profile_answer,
         "MEMORY_ANSWER": _memory_answer,
         "SPEED_ANSWER": _speed_answer,
+        "NORMALISER_ANSWER": _normaliser_answer,
         "SAMPLES": _samples,
         "PREDICTION": _prediction,
         "PREDICTION_PART": _prediction_part,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.protocol import FLAGS
+from kd_edge.base.protocol import ACTIONS, FLAGS
+from kd_edge.base.running import RunningState, pack_state, unpack_state
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Patience
 from kd_edge.link.checks import impossible
 from kd_edge.link.handshake import FIRST_SPEED, USUAL_SPEEDS, say_hello
@@ -22,6 +23,7 @@ from kd_edge.link.messages import (
     Prediction,
     Samples,
     SelfTest,
+    Worn,
 )
 from kd_edge.link.runs import Runs, refusal_error
 from kd_edge.link.statistics import Statistics
@@ -133,6 +135,7 @@ class Device:
         *,
         kind: str = "int8",
         keep_state: bool = False,
+        begins: Callable[[int], bool] | None = None,
         depth: int | None = None,
     ) -> Iterator[Answer]:
         """Answers to many windows in their order, several of them on their way at once.
@@ -142,6 +145,8 @@ class Device:
                 sensor (int16, samples x channels); taken as fast as the board answers.
             kind: "int8" or "raw".
             keep_state: do not reset the model's state before each window.
+            begins: whether somebody has just put the sensors on before a raw window of that index,
+                so that a running normaliser begins anew; None: before every one.
             depth: windows on their way at most; None: as many as the board allows.
 
         Yields:
@@ -150,7 +155,8 @@ class Device:
         Raises:
             KdEdgeError KD_PORT_CLOSED: unplugged.
             KdEdgeError KD_BOARD_TIMEOUT, KD_BOARD_SPEED: no answer, after all repetitions.
-            KdEdgeError KD_BOARD_RESET: it began anew too often, or with keep_state at all.
+            KdEdgeError KD_BOARD_RESET: it began anew too often, or with keep_state or begins at
+                all.
             KdEdgeError KD_BOARD_REFUSED: it cannot run them.
             KdEdgeError KD_SHAPE: a window is not what the board takes.
         """
@@ -161,6 +167,7 @@ class Device:
             windows,
             kind=kind,
             keep_state=keep_state,
+            begins=begins,
             depth=depth,
             rejoin=self._rejoin,
             heed=self._heed,
@@ -171,6 +178,19 @@ class Device:
             raise self._no_answer() from error
         finally:
             self._settle()
+
+    def normaliser(self, action: str = "tell", state: RunningState | None = None) -> Worn:
+        """What the board's running normaliser knows of its wearer, once it has done something.
+
+        Args:
+            action: "tell", "reset", "freeze", "thaw", or "set", which takes a `state`.
+
+        Raises:
+            KdEdgeError KD_BOARD_REFUSED: its front end has none, or the state is another's.
+        """
+        states = b"" if state is None else pack_state(state)
+        answer = self._ask("NORMALISER", action=ACTIONS[action.upper()], states=states)
+        return Worn(unpack_state(answer.states), bool(answer.frozen))
 
     def selftest(self) -> SelfTest:
         """Runs every golden vector of the image on the board; resets the model's state."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import KINDS, TICKS
+from kd_edge.base.running import RunningState
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,19 @@ class Memory:
     bad_length: int
     gaps: int
     repeats: int
+
+
+@dataclass(frozen=True, eq=False)
+class Worn:
+    """What a board's running normaliser knows.
+
+    Attributes:
+        state: of every channel of every input, in order.
+        frozen: windows move nothing.
+    """
+
+    state: RunningState
+    frozen: bool
 
 
 @dataclass(frozen=True)

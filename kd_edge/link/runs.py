@@ -66,6 +66,8 @@ class Runs:
         windows: as `window_content` takes them; taken only as fast as the board answers.
         kind: "int8" or "raw".
         keep_state: the model's state is not reset before each window.
+        begins: whether a running normaliser begins anew before a window of that index; None: before
+            every one.
         depth: windows on their way at most; None: as many as the board keeps answers.
         rejoin: opens a new session after the board began anew, and returns its HELLO.
         heed: told how many seconds the board needed for each answer, before it is handed on.
@@ -79,6 +81,7 @@ class Runs:
         *,
         kind: str,
         keep_state: bool,
+        begins: Callable[[int], bool] | None,
         depth: int | None,
         rejoin: Callable[[], Hello],
         heed: Callable[[float], None],
@@ -88,6 +91,7 @@ class Runs:
         self._windows = enumerate(windows)
         self._kind = kind
         self._keep_state = keep_state
+        self._begins = begins
         self._depth = depth or hello.depth
         self._rejoin = rejoin
         self._heed = heed
@@ -151,7 +155,7 @@ class Runs:
                 return False
             values = {
                 "kind": KINDS[self._kind.upper()],
-                "flags": FLAGS["KEEP_STATE"] if self._keep_state else 0,
+                "flags": self._flags(job),
                 "offset": job.posted,
                 "data": chunk,
             }
@@ -161,6 +165,15 @@ class Runs:
             else:
                 job.last = self._channel.post("RUN", values)
         return True
+
+    def _flags(self, job: _Job) -> int:
+        goes_on = self._begins is not None and not self._begins(job.index)
+        return FLAGS["KEEP_STATE"] * self._keep_state | FLAGS["KEEP_WEARER"] * goes_on
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether an answer depends on the windows before it."""
+        return self._keep_state or self._begins is not None
 
     def _post_scores(self, job: _Job) -> bool:
         """Asks for what the RUN's answer has no room for; the next window overwrites it."""
@@ -181,7 +194,7 @@ class Runs:
         if refusal is None:
             return job.answered
         # A text command or a second program got between its parts, or between its scores.
-        again = refusal.status == "ORDER" or (refusal.status == "GONE" and not self._keep_state)
+        again = refusal.status == "ORDER" or (refusal.status == "GONE" and not self._remembers)
         if not again or job.repeats >= _MOST_REPEATS:
             raise self._refused(job, refusal)
         job.repeats += 1
@@ -204,14 +217,14 @@ class Runs:
         """A new session; windows without answer are posted again."""
         self._restarts += 1
         at = self._jobs[0].index if self._jobs else 0
-        if self._keep_state or self._restarts > _MOST_RESTARTS:
+        if self._remembers or self._restarts > _MOST_RESTARTS:
             raise KdEdgeError(
                 "KD_BOARD_RESET",
                 f"{self._hello.board} began anew in the middle of a run"
-                + ("" if self._keep_state else f", {self._restarts} times"),
+                + ("" if self._remembers else f", {self._restarts} times"),
                 where=f"window {at} was the first without answer",
                 hint="a fault in the firmware, or its power sags; the windows' state is lost"
-                if self._keep_state
+                if self._remembers
                 else "a fault in the firmware, its watchdog, or its power sags",
             )
         self._hello = self._rejoin()

@@ -10,7 +10,7 @@ import numpy as np
 from firmware_export.front_end import model_front_end
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.product import Product, as_product
-from kd_edge.examples.raw import quantised_window
+from kd_edge.examples.raw import Wearer, quantised_window
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES
 
@@ -26,6 +26,7 @@ class Host:
     Attributes:
         name: the runtime's title.
         front_end: the part that feeds the model, streams in the board's order.
+        wearer: what running normalisers know; every answer teaches them.
         output: of the first answer, its scale and zero point.
 
     Raises:
@@ -38,6 +39,7 @@ class Host:
         self._session = open_product(as_product(model), runtime)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._session.inputs)
+        self.wearer = Wearer(self.front_end)
         self.output = self._session.outputs[0]
 
     def answer(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> np.ndarray:
@@ -51,7 +53,7 @@ class Host:
             stream.name: array for stream, array in zip(self.front_end.streams, arrays, strict=True)
         }
         specs = self._session.inputs
-        windows = quantised_window(counts, self.front_end, specs)
+        windows = quantised_window(counts, self.front_end, specs, self.wearer)
         # The batch of 1 in front.
         inputs = [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
         outputs = self._session.run(inputs, keep_state=keep_state)

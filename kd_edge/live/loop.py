@@ -19,7 +19,7 @@ from kd_edge.live.recorder import Recorder
 
 _INTERRUPTED = "ended with Ctrl-C"
 _LOST = "samples of the window were lost"
-_OUT_OF_STEP = "a window before it was lost, and with it the model's state"
+_OUT_OF_STEP = "a window before it was lost, and with it the state that it left"
 
 
 class View(Protocol):
@@ -84,7 +84,9 @@ class LiveLoop:
         self._recorder = recorder
         self._views = views
         self._keep_state = keep_state
-        self._in_step = True  # the host's model has seen every window that the board's has
+        # The host has seen every window that the board has, which matters where it remembers any.
+        self._in_step = True
+        self._remembers = keep_state or (host is not None and host.front_end.learns)
         self._assembler = WindowAssembler(device.hello)
         self._tally = Tally(len(facts.sensors))
         self._lateness = Lateness()
@@ -111,6 +113,8 @@ class LiveLoop:
 
     def _follow(self, limits: Limits) -> str:
         """Follows the stream; returns why it ended."""
+        if self._host is not None and self._host.front_end.learns:
+            self._wear(self._host)
         self._begun_s = time.monotonic()
         events = self._device.stream(windows=limits.windows or 0, keep_state=self._keep_state)
         # Closing the iterator stops the board.
@@ -127,6 +131,12 @@ class LiveLoop:
             where=f"{self._tally.windows} windows had come",
             hint="its sensors or its model failed: `kd-edge selftest` tells which",
         )
+
+    def _wear(self, host: Host) -> None:
+        """The host goes on from what the board knows of its wearer."""
+        worn = self._device.normaliser()
+        host.wearer.restore(worn.state)
+        host.wearer.frozen = worn.frozen
 
     def _take(self, event: Samples | Prediction) -> None:
         # The window first: the recorder and the views may take their time.
@@ -174,7 +184,7 @@ class LiveLoop:
             self._in_step = False
         if window.arrays is None:
             return None, _LOST
-        if self._keep_state and not self._in_step:
+        if self._remembers and not self._in_step:
             return None, _OUT_OF_STEP
         carry = self._keep_state and self._tally.windows > 0
         return self._host.answer(window.arrays, keep_state=carry), ""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from kd_edge.examples import Examples, spread_evenly
+from kd_edge.examples import Examples, join, spread_evenly
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -80,15 +78,13 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
 
 def _parity_windows(context: Context) -> Examples:
     """Test windows, topped up from validation and training where they are too few."""
-    windows, fold = context.dataset.examples, context.folds[0]
-    chosen: list[np.ndarray] = []
+    fold = context.folds[0]
+    chosen: list[Examples] = []
     for part in (*fold.tests, fold.validation, fold.train):
         left = context.recipe.proof.parity_windows - sum(map(len, chosen))
         if left <= 0:
             break
-        owned = np.flatnonzero(np.isin(windows.groups.recording, part.indices))
-        picked = spread_evenly(
-            windows.strata[owned], windows.groups.subject[owned], left, context.recipe.seed
-        )
-        chosen.append(owned[picked])
-    return context.data.normaliser.apply(windows.take(np.concatenate(chosen)))
+        windows = context.data.of(part)
+        picked = spread_evenly(windows.strata, windows.groups.subject, left, context.recipe.seed)
+        chosen.append(windows.take(picked))
+    return join(chosen)

@@ -10,7 +10,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
-from kd_edge.examples import Examples, spread_evenly
+from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import (
     PARITY_PART,
@@ -121,7 +121,7 @@ def _other_recordings(
     watch: Watch,
 ) -> Report:
     unstated = check_front_end(dataset.designs, manifest, data)
-    windows = manifest.normaliser.apply(dataset.examples)
+    windows = as_worn(dataset.examples, manifest.front_end, dataset.recordings)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
     part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)

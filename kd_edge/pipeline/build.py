@@ -254,9 +254,8 @@ def _evidence(context: Context, manifest: Manifest) -> list:
 
 
 def _parts(context: Context) -> tuple[Part, ...]:
-    fold, data, recordings = context.folds[0], context.data, context.dataset.recordings
-    return (
-        *(describe_part(p, data.tests[p.name], recordings) for p in fold.tests),
-        describe_part(fold.validation, data.validation, recordings),
-        describe_part(fold.train, data.training, recordings),
+    data, recordings = context.data, context.dataset.recordings
+    return tuple(
+        describe_part(part, data.of(part), recordings)
+        for part in (*data.fold.tests, data.fold.validation, data.fold.train)
     )

@@ -16,7 +16,7 @@ from kd_edge.base.files import atomic_path, sha256_file, stays_inside, write_tex
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.base.untrusted import load_arrays, parse_json, read_regular
-from kd_edge.examples import Examples, Groups, Normaliser
+from kd_edge.examples import Examples, Groups
 from kd_edge.frontend import check_constants
 from kd_edge.pipeline.lock import LOCK_FILE
 from kd_edge.pipeline.stages import STATE_FILE
@@ -118,6 +118,11 @@ class Manifest:
         return {layout.name: tuple(layout.shape) for layout in self.front_end.inputs}
 
     @property
+    def learns(self) -> bool:
+        """Whether a running normaliser follows whoever wears the sensors."""
+        return self.front_end is not None and self.front_end.learns
+
+    @property
     def examples(self) -> str:
         """What they are called: 'windows' or 'images'."""
         return "windows" if self.pixels is None else "images"
@@ -132,18 +137,6 @@ class Manifest:
     def product_inputs(self) -> tuple[str, ...]:
         """The window inputs that the product takes, in order."""
         return tuple(dict.fromkeys(name for model in self.members for name in model.inputs))
-
-    @property
-    def normaliser(self) -> Normaliser:
-        """The normaliser per model input, as the front end's streams state it; images have none."""
-        if self.front_end is None:
-            return Normaliser({}, {})
-        streams = {stream.name: stream for stream in self.front_end.streams}
-        mean, scale = {}, {}
-        for layout in self.front_end.inputs:
-            mean[layout.name] = tuple(v for s in layout.streams for v in streams[s].mean)
-            scale[layout.name] = tuple(v for s in layout.streams for v in streams[s].scale)
-        return Normaliser(mean, scale)
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,12 +57,15 @@ class LoadedBundle:
 
     Attributes:
         manifest: what the bundle holds.
+        wearer: what running normalisers know of whoever wears the sensors; every window teaches
+            them. `wearer.reset()` when the sensors were put on again.
     """
 
     def __init__(self, manifest: Manifest, recipe: Recipe, host: Host):
         self.manifest = manifest
         self._recipe = recipe
         self._host = host
+        self.wearer = host.wearer
 
     def predict(self, recording: Recording) -> Predictions:
         """The int8 product's answers to the windows that the recipe cuts from a recording.

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.pixels import NO_CLASS, PixelInput
-from kd_edge.examples import (
-    Examples,
-    FoldExamples,
-    fold_examples,
-    front_end_constants,
-    normalised_channels,
-)
+from kd_edge.examples import Examples, FoldExamples, Sensing, fold_examples
 from kd_edge.pipeline.dataset import Dataset, indices_sha256
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Recipe
@@ -26,17 +19,15 @@ from kd_edge.splits import Fold, SplitPart
 
 @dataclass(frozen=True, eq=False)
 class FoldWindows(FoldExamples):
-    """One fold's windows with the front end that a board needs for them.
+    """One fold's examples, and what else a build must know of them.
 
     Attributes:
-        front_end: None for images, which `pixels` describes.
         key: digest of everything that they depend on.
+        pixels: describes images; None for windows.
     """
 
-    fold: Fold
-    front_end: FrontEndConstants | None
     key: str
-    pixels: PixelInput | None = None
+    pixels: PixelInput | None
 
     @property
     def input_rates_hz(self) -> dict[str, float]:
@@ -48,18 +39,17 @@ class FoldWindows(FoldExamples):
 
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
-    """Cut a dataset's windows into a fold's parts and normalise them by the training part."""
-    normalised, front_end = {}, None  # images are scaled when they are read
+    """Deal a dataset's examples out to a fold's parts, normalised by the training part."""
+    sensing = None  # images are scaled when they are read
     if dataset.pixels is None:
-        normalised = normalised_channels(recipe.windows, recipe.front_end, dataset.designs)
-    parts = fold_examples(dataset.examples, fold, normalised)
-    if dataset.pixels is None:
-        front_end = front_end_constants(dataset.designs, parts.normaliser, recipe.windows)
+        sensing = Sensing(dataset.designs, recipe.front_end, recipe.windows, dataset.recordings)
     return FoldWindows(
-        **vars(parts),
-        fold=fold,
-        front_end=front_end,
-        key=key_of(dataset.key, *(indices_sha256(part.indices) for part in fold.parts)),
+        **vars(fold_examples(dataset.examples, fold, sensing, seed=recipe.seed)),
+        key=key_of(
+            dataset.key,
+            *(indices_sha256(part.indices) for part in fold.parts),
+            recipe.seed if sensing and sensing.learns else None,
+        ),
         pixels=dataset.pixels,
     )
 

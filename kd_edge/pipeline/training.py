@@ -141,7 +141,7 @@ class FoldTrainer:
         checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{key[:16]}.ckpt")
         history = train(
             network,
-            data.training,
+            data.lessons,
             data.validation.only(inputs),
             self._settings(model, distilled=teacher is not None),
             name=f"{self._folder}{model.name}",
@@ -210,7 +210,7 @@ class FoldTrainer:
         )
 
         def make() -> dict[str, np.ndarray]:
-            return self._teaching(teachers).once(self._data.training).arrays()
+            return self._teaching(teachers).once(self._data.lessons).arrays()
 
         names = ", ".join(teacher.name for teacher in teachers)
         name = f"answers of {self._folder}{names}"

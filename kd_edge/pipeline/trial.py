@@ -116,7 +116,7 @@ def _trial(context: Context) -> Trial:
         seed=context.recipe.seed,
         fold=context.folds[0].name,
         synthetic=context.dataset.examples.synthetic,
-        leaky=tuple(part.name for part in context.folds[0].tests if part.leaky),
+        leaky=tuple(part.name for part in context.data.fold.tests if part.leaky),
         students=tuple(_scored(context, model) for model in students),
         teachers=tuple(_scored(context, model) for model in teachers),
     )

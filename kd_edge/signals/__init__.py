@@ -60,6 +60,7 @@ _ALL = (
     Reader("isl-alphabet-myo", "Italian sign alphabet", "kd_edge.signals.sets.isl_alphabet_myo"),
     Reader("threedc", "3DC armband, EMG and orientation", "kd_edge.signals.sets.threedc"),
     Reader("myo-cotallard", "Myo armband, many subjects", "kd_edge.signals.sets.myo_cotallard"),
+    Reader("myo-pjm", "Polish signs on a Myo armband", "kd_edge.signals.sets.myo_pjm"),
     Reader("myo-longterm", "armband over five days", "kd_edge.signals.sets.myo_longterm"),
     Reader("watch", "shoulder exercises, from seglearn", "kd_edge.signals.sets.watch", False),
     Reader("files", "folder of files without labels", "kd_edge.signals.loose"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -216,3 +217,10 @@ class RecordingInfo:
     started: str | None
     synthetic: bool
     content_sha256: str
+
+    @property
+    def moment(self) -> tuple[str, tuple[tuple[int, str], ...], int]:
+        """Orders recordings in time: by their start, else by session ('day 2' before 'day 10')."""
+        pieces = re.split(r"(\d+)", self.session)
+        session = tuple((int(p), "") if p.isdigit() else (0, p) for p in pieces)
+        return self.started or "", session, self.trial

@@ -16,6 +16,12 @@
 #endif
 #if KD_HAS_FRONT_END
 #include "kd_front_end_run.h"
+#define KD_LEARNS (KD_RUNNING_CHANNELS > 0)
+#else
+#define KD_LEARNS 0
+#endif
+#if KD_LEARNS
+#include "kd_normaliser.h"
 #endif
 #if KD_HAS_SENSORS
 #include "kd_stream.h"
@@ -59,6 +65,10 @@ CHECK(every_stream_fits_the_window, KD_WINDOW_BYTES >= KD_RAW_BYTES);
 /* The host may send a frame anew while the buffer holds what it has sent already. */
 CHECK(frames_wait_while_the_model_runs,
       KD_BOARD_RECEIVE_BYTES >= 2u * (KD_FRAME_CODED_BYTES + 2u));
+#if KD_LEARNS
+CHECK(states_fit_a_frame,
+      KD_NORMALISER_ANSWER_FIXED + KD_NORMALISER_BYTES <= KD_LINK_MAX_PAYLOAD);
+#endif
 #if KD_HAS_SENSORS
 CHECK(ends_of_every_stream_fit_a_frame,
       KD_PREDICTION_FIXED + 1u + 4u * KD_STREAM_COUNT < KD_LINK_MAX_PAYLOAD);
@@ -111,6 +121,11 @@ static kd_status run_window(uint8_t kind, uint8_t flags, kd_link_run *run)
         for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
             inputs[i] = kd_input(i);
         }
+#if KD_LEARNS
+        if ((flags & KD_FLAG_KEEP_WEARER) == 0u && !kd_front_end_is_frozen()) {
+            kd_front_end_reset();
+        }
+#endif
         const uint64_t start = kd_board_ticks();
         kd_front_end_run(window.counts, inputs);
         run->front_end_ticks = kd_profile_since(start);
@@ -237,6 +252,14 @@ static void on_memory(void *user, kd_link_memory *memory)
     memory->overruns = kd_board_overruns();
 }
 
+#if KD_LEARNS
+static kd_status on_normaliser(void *user, uint8_t action, uint8_t *states, uint8_t *frozen)
+{
+    (void)user;
+    return kd_normaliser_do(action, states, frozen);
+}
+#endif
+
 static void on_speed(void *user, uint32_t baud)
 {
     (void)user;
@@ -274,7 +297,9 @@ static void move_stream(void)
     const uint64_t complete_us = kd_profile_now_us();
     kd_link_window_taken(&serial);
     kd_link_run run = {0};
-    if (run_window((uint8_t)KD_KIND_RAW, stream.flags, &run) != KD_STATUS_OK) {
+    /* A stream has one wearer. */
+    const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER);
+    if (run_window((uint8_t)KD_KIND_RAW, flags, &run) != KD_STATUS_OK) {
         /* The host sees that nothing follows; a RUN tells it why. */
         (void)on_stream(NULL, false, 0, 0);
         return;
@@ -304,6 +329,10 @@ static kd_link_device device = {
     .layer_count = KD_LAYER_COUNT,
 #endif
     .memory = on_memory,
+#if KD_LEARNS
+    .normaliser = on_normaliser,
+    .normaliser_bytes = KD_NORMALISER_BYTES,
+#endif
 #if KD_HAS_SENSORS
     .stream = on_stream,
 #endif

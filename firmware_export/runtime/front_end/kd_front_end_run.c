@@ -8,6 +8,47 @@
 
 static float work[KD_FRONT_END_WORK_FLOATS];
 
+#if KD_RUNNING_CHANNELS > 0
+static kd_running_state states[KD_RUNNING_CHANNELS];
+static bool started;
+static bool frozen;
+
+void kd_front_end_reset(void)
+{
+    uint32_t i;
+    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+        kd_running_reset(&states[i]);
+    }
+    started = true;
+}
+
+void kd_front_end_freeze(bool freeze)
+{
+    frozen = freeze;
+}
+
+bool kd_front_end_is_frozen(void)
+{
+    return frozen;
+}
+
+void kd_front_end_get_state(uint32_t channel, kd_running_state *to)
+{
+    if (!started) {
+        kd_front_end_reset();
+    }
+    *to = states[channel];
+}
+
+void kd_front_end_set_state(uint32_t channel, const kd_running_state *from)
+{
+    if (!started) {
+        kd_front_end_reset();
+    }
+    states[channel] = *from;
+}
+#endif
+
 /* Where a stream's part of a raw window starts. */
 static size_t raw_offset(uint32_t stream)
 {
@@ -19,7 +60,8 @@ static size_t raw_offset(uint32_t stream)
     return offset;
 }
 
-static void run_input(const int16_t *raw, uint32_t input, int8_t *values)
+/* first: of the input's channels among those of all inputs. */
+static void run_input(const int16_t *raw, uint32_t input, uint32_t first, int8_t *values)
 {
     const kd_input_layout *layout = &kd_input_layouts[input];
     kd_signal_output output;
@@ -35,17 +77,30 @@ static void run_input(const int16_t *raw, uint32_t input, int8_t *values)
         const int16_t *window = raw + raw_offset(layout->streams[position]);
         uint32_t channel;
         for (channel = 0; channel < stream->channel_count; channel++) {
-            kd_signal_channel(stream, channel, window, work, &output);
+#if KD_RUNNING_CHANNELS > 0
+            const kd_signal_wearer wearer = {&states[first], frozen};
+#else
+            const kd_signal_wearer wearer = {NULL, true};
+#endif
+            kd_signal_channel(stream, channel, window, work, &wearer, &output);
             output.out++;
+            first++;
         }
     }
 }
 
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs)
 {
+    uint32_t first = 0;
     uint32_t input;
+#if KD_RUNNING_CHANNELS > 0
+    if (!started) {
+        kd_front_end_reset();
+    }
+#endif
     for (input = 0; input < KD_INPUT_COUNT; input++) {
-        run_input(raw, input, inputs[input]);
+        run_input(raw, input, first, inputs[input]);
+        first += kd_input_layouts[input].channel_count;
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef KD_FRONT_END_RUN_H
 #define KD_FRONT_END_RUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kd_front_end.h"
@@ -18,6 +19,21 @@ extern "C" {
  * inputs: KD_INPUT_COUNT pointers in the model's order, each with room for kd_inputs[i].size values.
  * Never fails; not reentrant (it has one work space). Stack: 450 bytes. */
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs);
+
+#if KD_RUNNING_CHANNELS > 0
+/* The running normaliser knows its wearer from window to window: put the board on another arm, and
+ * reset it, or give it the state that it had there. It begins reset, and not frozen. */
+void kd_front_end_reset(void);
+
+/* Frozen, windows are normalised by the state as it is. */
+void kd_front_end_freeze(bool freeze);
+bool kd_front_end_is_frozen(void);
+
+/* The state of a channel, below KD_RUNNING_CHANNELS: those of all inputs in order. What is kept, and
+ * set again after a start, should be kd_running_is_possible(). Never fails. */
+void kd_front_end_get_state(uint32_t channel, kd_running_state *to);
+void kd_front_end_set_state(uint32_t channel, const kd_running_state *from);
+#endif
 
 #ifdef __cplusplus
 }

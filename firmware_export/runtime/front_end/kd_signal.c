@@ -2,7 +2,12 @@
 
 #include <stddef.h>
 
+#include "kd_front_end.h"
 #include "kd_quantize.h"
+
+#if KD_LOG_STREAMS > 0
+#include "kd_log.h"
+#endif
 
 #define BLOCK KD_SIGNAL_BLOCK
 
@@ -15,15 +20,15 @@
 
 /// filter ///
 
-typedef struct running {
+typedef struct started {
     const kd_cascade *cascade;
     float *state; /* two a biquad */
     float first;
-} running;
+} started;
 
-static running start(const kd_cascade *cascade, float *state, float first)
+static started start(const kd_cascade *cascade, float *state, float first)
 {
-    running filter;
+    started filter;
     uint32_t i;
     filter.cascade = cascade;
     filter.state = state;
@@ -51,7 +56,7 @@ static void run_biquad(const kd_biquad *biquad, float *state, float *x, uint32_t
     state[1] = s1;
 }
 
-static void filter_block(const running *filter, float *x, uint32_t n)
+static void filter_block(const started *filter, float *x, uint32_t n)
 {
     const float level = filter->cascade->gain * filter->first;
     uint32_t i;
@@ -79,28 +84,47 @@ static void rectify(float *x, uint32_t n)
 
 /// output ///
 
-/* Values on their way out, quantised a block at a time. */
+/* Values on their way out, normalised a block at a time. */
 typedef struct outgoing {
     const kd_signal_output *output;
     float lsb, mean, scale;
-    uint32_t done; /* quantised already */
-    uint32_t n;    /* in `values` */
+    float log_floor; /* 0: no logarithm */
+    float *kept;     /* all of the window, where it is yet to be normalised; null: none */
+    uint32_t done;   /* quantised or kept already */
+    uint32_t n;      /* in `values` */
     float values[BLOCK];
 } outgoing;
 
-static void flush(outgoing *out)
+static void quantise(const kd_signal_output *output, uint32_t first, const float *values, uint32_t n)
 {
     int8_t q[BLOCK];
-    int8_t *to = out->output->out + (size_t)out->done * out->output->stride;
+    int8_t *to = output->out + (size_t)first * output->stride;
+    uint32_t i;
+    kd_quantize_input(values, n, output->scale, output->zero_point, q);
+    for (i = 0; i < n; i++) {
+        *to = q[i];
+        to += output->stride;
+    }
+}
+
+static void flush(outgoing *out)
+{
     uint32_t i;
     for (i = 0; i < out->n; i++) {
-        const float units = out->values[i] * out->lsb;
-        out->values[i] = (units - out->mean) * out->scale;
+        float y = out->values[i] * out->lsb;
+#if KD_LOG_STREAMS > 0
+        if (out->log_floor > 0.0f) {
+            y = kd_log((y > 0.0f ? y : 0.0f) + out->log_floor);
+        }
+#endif
+        out->values[i] = (y - out->mean) * out->scale;
     }
-    kd_quantize_input(out->values, out->n, out->output->scale, out->output->zero_point, q);
-    for (i = 0; i < out->n; i++) {
-        *to = q[i];
-        to += out->output->stride;
+    if (out->kept == NULL) {
+        quantise(out->output, out->done, out->values, out->n);
+    } else {
+        for (i = 0; i < out->n; i++) {
+            out->kept[out->done + i] = out->values[i];
+        }
     }
     out->done += out->n;
     out->n = 0;
@@ -175,16 +199,53 @@ static void resample(resampler *state, uint32_t n, outgoing *out)
     }
 }
 
+/// the wearer ///
+
+#if KD_RUNNING_CHANNELS > 0
+
+/* Whether a channel's window tells something of its wearer. */
+static bool is_usable(const kd_stream *stream, const int16_t *sample)
+{
+    const int16_t first = *sample;
+    bool flat = true;
+    uint32_t i;
+    for (i = 0; i < stream->samples; i++) {
+        if (*sample == INT16_MAX || *sample == INT16_MIN) {
+            return false;
+        }
+        flat = flat && *sample == first;
+        sample += stream->channel_count;
+    }
+    return !flat;
+}
+
+/* Normalises the window that was kept, and quantises it. */
+static void finish(const kd_running *running, const kd_signal_wearer *wearer, bool usable,
+                   const outgoing *out)
+{
+    uint32_t first;
+    if (usable && !wearer->frozen) {
+        kd_running_move(running, wearer->state, out->kept, out->done);
+    }
+    kd_running_normalise(running, wearer->state, out->kept, out->done);
+    for (first = 0; first < out->done; first += BLOCK) {
+        const uint32_t left = out->done - first;
+        quantise(out->output, first, out->kept + first, left < BLOCK ? left : BLOCK);
+    }
+}
+
+#endif
+
 /// one channel ///
 
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
-                       const kd_signal_output *output)
+                       const kd_signal_wearer *wearer, const kd_signal_output *output)
 {
     const int16_t *sample = window + channel;
     const float first = (float)*sample;
     const float after = stream->filter.count > 0u ? stream->filter.gain * first : first;
-    const running filter = start(&stream->filter, work, first);
-    const running envelope = start(&stream->envelope, work + 2u * stream->filter.count,
+    const started filter = start(&stream->filter, work, first);
+    const started envelope = start(&stream->envelope, work + 2u * stream->filter.count,
                                    after < 0.0f ? -after : after);
     resampler state;
     outgoing out;
@@ -196,6 +257,7 @@ void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t 
     out.lsb = stream->lsb;
     out.mean = stream->mean[channel];
     out.scale = stream->scale[channel];
+    out.log_floor = stream->log_floor != NULL ? stream->log_floor[channel] : 0.0f;
     out.done = 0;
     out.n = 0;
     state.stream = stream;
@@ -203,6 +265,7 @@ void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t 
     state.past = stream->tap_count > 0u ? (stream->tap_count - 1u) / stream->up : 0u;
     state.due = 0;
     block = state.values + state.past;
+    out.kept = stream->running != NULL ? block + BLOCK : NULL;
     while (left > 0u) {
         const uint32_t n = left < BLOCK ? left : BLOCK;
         for (i = 0; i < n; i++) {
@@ -229,4 +292,11 @@ void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t 
         left -= n;
     }
     flush(&out);
+#if KD_RUNNING_CHANNELS > 0
+    if (out.kept != NULL) {
+        finish(stream->running, wearer, is_usable(stream, window + channel), &out);
+    }
+#else
+    (void)wearer;
+#endif
 }

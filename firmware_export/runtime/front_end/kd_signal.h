@@ -8,7 +8,10 @@
 #ifndef KD_SIGNAL_H
 #define KD_SIGNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "kd_running.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,7 +35,8 @@ typedef struct kd_cascade {
  * where tap_count is not 0, resampling:
  *     y[m] = sum over k of taps[k] * x[(m * down - k) / up], for the k that divide without rest,
  *     x before the first sample being the first sample;
- * units: y * lsb; last, the normaliser: (y - mean) * scale, a pair a channel. */
+ * units: y * lsb; where log_floor is not null, the logarithm: ln(max(y, 0) + log_floor); the
+ * normaliser: (y - mean) * scale; last, where `running` is not null, the wearer's own. */
 typedef struct kd_stream {
     float lsb;            /* units a count of the sensor's 16-bit samples */
     uint32_t samples;     /* of a raw window, each of channel_count values */
@@ -46,6 +50,8 @@ typedef struct kd_stream {
     const float *taps;    /* the first half and the middle, for the rest mirrors them; null: none */
     const float *mean;    /* one a channel */
     const float *scale;   /* one a channel */
+    const float *log_floor; /* one a channel, each above 0; null: no logarithm */
+    const kd_running *running; /* null: none */
 } kd_stream;
 
 /* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
@@ -61,17 +67,25 @@ typedef struct kd_signal_output {
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 32u
 
-/* Floats of work that kd_signal_channel needs for a stream, where taps is at least 1. */
-#define KD_SIGNAL_WORK_FLOATS(biquads, envelope_biquads, taps, up) \
-    (2u * ((biquads) + (envelope_biquads)) + ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK)
+/* Floats of work that kd_signal_channel needs for a stream, where taps is at least 1.
+ * kept: output->count where the stream has a running normaliser, else 0. */
+#define KD_SIGNAL_WORK_FLOATS(biquads, envelope_biquads, taps, up, kept) \
+    (2u * ((biquads) + (envelope_biquads)) + ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK + (kept))
 
-/* Computes one channel of a window, from rest.
+/* What is known of a channel's wearer. */
+typedef struct kd_signal_wearer {
+    kd_running_state *state; /* null where the stream has no running normaliser */
+    bool frozen;             /* the state stays as it is */
+} kd_signal_wearer;
+
+/* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
+ * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
  * channel: below channel_count. window: stream->samples times channel_count values, the channels of
  * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
  * Never fails. Stack: 350 bytes. */
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
-                       const kd_signal_output *output);
+                       const kd_signal_wearer *wearer, const kd_signal_output *output);
 
 #ifdef __cplusplus
 }

@@ -105,6 +105,11 @@ typedef struct kd_link_device {
      * firmware then calls kd_link_send_samples and kd_link_send_prediction from its main loop. off:
      * ends it; called also where none runs. Returns KD_STATUS_OK, _BUSY or _REFUSED. May be NULL. */
     kd_status (*stream)(void *user, bool on, uint32_t windows, uint8_t flags);
+    /* Does `action` (KD_ACTION_…, its states already checked for KD_ACTION_SET to be normaliser_bytes)
+     * to the running normaliser, then writes normaliser_bytes of states to `states` and whether it
+     * is frozen to *frozen. Returns KD_STATUS_OK, _RANGE (states that no windows lead to) or _BUSY.
+     * NULL where the front end has none. */
+    kd_status (*normaliser)(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);
 
@@ -126,6 +131,7 @@ typedef struct kd_link_device {
     uint8_t *window;          /* where windows are put together */
     uint32_t window_bytes[2]; /* by kind: exact sizes; [KD_KIND_RAW] is 0 without front end */
     uint32_t output_bytes;    /* at least 1 */
+    uint16_t normaliser_bytes; /* of states: KD_NORMALISER_STATE_BYTES a channel; they fit a frame */
 
     /* For the text commands alone. */
     const char *name;            /* printable ASCII without ']' */

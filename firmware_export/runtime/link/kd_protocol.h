@@ -9,14 +9,21 @@
 #define KD_LEAST_PAYLOAD 128u
 #define KD_DEFAULT_SCORES 256u
 #define KD_MOST_DEPTH 128u
+#define KD_NORMALISER_STATE_BYTES 12u
 #define KD_MSG_ANSWERS 0x80u /* an answer's type is its request's with this bit */
 
 #define KD_KIND_INT8 0u
 #define KD_KIND_RAW 1u
 #define KD_FLAG_KEEP_STATE 1u
+#define KD_FLAG_KEEP_WEARER 2u
 #define KD_TICKS_CYCLES 0u
 #define KD_TICKS_INSTRUCTIONS 1u
 #define KD_TICKS_MICROSECONDS 2u
+#define KD_ACTION_TELL 0u
+#define KD_ACTION_RESET 1u
+#define KD_ACTION_FREEZE 2u
+#define KD_ACTION_THAW 3u
+#define KD_ACTION_SET 4u
 
 /* HELLO, from the host. Opens a session; every other request is refused before it. */
 #define KD_MSG_HELLO 0x01u
@@ -57,7 +64,7 @@
 /* PART, from the host. Some of a window larger than a frame; offset 0 starts one. */
 #define KD_MSG_PART 0x03u
 #define KD_PART_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
-#define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window */
+#define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser */
 #define KD_PART_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_PART_FIXED 6u
 /*   then data (i8*): bytes of the window */
@@ -69,7 +76,7 @@
 /* RUN, from the host. The rest of a window; the model then runs. */
 #define KD_MSG_RUN 0x04u
 #define KD_RUN_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
-#define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window */
+#define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser */
 #define KD_RUN_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_RUN_FIXED 6u
 /*   then data (i8*): the window's last bytes */
@@ -178,6 +185,18 @@
 #define KD_FACTS_ANSWER_OFFSET 0u /* u32, byte: the request's */
 #define KD_FACTS_ANSWER_FIXED 4u
 /*   then facts (i8*): from there on, as many as fit */
+
+/* NORMALISER, from the host. Asks what the running normaliser knows of its wearer, once it has done this. */
+#define KD_MSG_NORMALISER 0x0Du
+#define KD_NORMALISER_ACTION 0u /* u8: TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they do again. SET: go on from `states` */
+#define KD_NORMALISER_FIXED 1u
+/*   then states (i8*): with SET: as an answer gave them */
+
+/* NORMALISER_ANSWER, from the board. What it knows. */
+#define KD_MSG_NORMALISER_ANSWER 0x8Du
+#define KD_NORMALISER_ANSWER_FROZEN 0u /* u8: 1: windows move nothing */
+#define KD_NORMALISER_ANSWER_FIXED 1u
+/*   then states (i8*): of each channel of each input, in order: mean f32, mean square f32, windows u32 */
 
 /* SAMPLES, from the board. Sensor samples; the sequence numbers stream frames. */
 #define KD_MSG_SAMPLES 0xC1u

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import numpy as np
 from firmware_export.front_end import model_front_end
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, raw_samples
-from kd_edge.examples import Examples, Groups
-from kd_edge.examples.raw import quantised_window
+from kd_edge.examples import Examples, Groups, as_worn, in_order
+from kd_edge.examples.raw import Wearer, quantised_window
 from kd_edge.link.messages import Hello
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
@@ -63,12 +63,15 @@ class Asked:
             (samples, channels) int16 counts of each stream.
         int8: the model's inputs, each of its shape, one tuple a window, as Python quantises them.
         notes: what a reader of the figures must know.
+        goes_on: positions of windows whose wearer is the one before's, so that a running normaliser
+            knows what came before.
     """
 
     parts: dict[str, tuple[Examples, range]]
     wire: Sequence[tuple[np.ndarray, ...]]
     int8: Sequence[tuple[np.ndarray, ...]]
     notes: tuple[str, ...] = ()
+    goes_on: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.wire)
@@ -196,9 +199,15 @@ def _other_recordings(
         progress=progress,
     )
     notes = check_front_end(dataset.designs, manifest, settings.data)
-    windows = manifest.normaliser.apply(dataset.examples)
+    windows = as_worn(dataset.examples, manifest.front_end, dataset.recordings)
     windows = windows.only(manifest.product_inputs)
     keep = _spread_over(len(windows), settings.limit)
+    goes_on = frozenset()
+    if manifest.learns and settings.windows == "raw":
+        orders = in_order(windows.take(keep), dataset.recordings)
+        keep = keep[np.concatenate(orders)]
+        begins = np.cumsum([0, *map(len, orders[:-1])])
+        goes_on = frozenset(range(len(keep))).difference(begins.tolist())
     taken = windows.take(keep)
     parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}
     if settings.windows == "int8":
@@ -208,7 +217,7 @@ def _other_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
     counts = window_counts(recipe, recordings, windows, keep, manifest.front_end)
-    return Asked(parts, *_raw(bundle, session, hello, counts), notes)
+    return Asked(parts, *_raw(bundle, session, hello, counts, goes_on), notes, goes_on)
 
 
 def _quantised(session: Session, windows: Examples) -> list[tuple[np.ndarray, ...]]:
@@ -217,15 +226,22 @@ def _quantised(session: Session, windows: Examples) -> list[tuple[np.ndarray, ..
 
 
 def _raw(
-    bundle: BoardBundle, session: Session, hello: Hello, counts: Iterable[Counts]
+    bundle: BoardBundle,
+    session: Session,
+    hello: Hello,
+    counts: Iterable[Counts],
+    goes_on: Container[int] = (),
 ) -> tuple[list[tuple[np.ndarray, ...]], list[tuple[np.ndarray, ...]]]:
     """Raw windows for the wire, and what Python makes of each."""
     front_end = model_front_end(bundle.manifest.front_end, session.inputs)
     names = [stream.name for stream in hello.streams]
+    wearer = Wearer(front_end)
     wire, int8 = [], []
-    for window in counts:
+    for position, window in enumerate(counts):
+        if position not in goes_on:
+            wearer.reset()
         wire.append(tuple(window[name] for name in names))
-        inputs = quantised_window(window, front_end, session.inputs)
+        inputs = quantised_window(window, front_end, session.inputs, wearer)
         int8.append(tuple(a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)))
     return wire, int8
 

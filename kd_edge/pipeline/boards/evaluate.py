@@ -50,14 +50,16 @@ def evaluate(
 
     Raises:
         KdEdgeError KD_EMPTY_PART: the bundle has no such windows.
+        KdEdgeError KD_USAGE: several boards for a wearer's windows in their order.
         KdEdgeError KD_BOARD_MODEL: a board takes or gives something else than the bundle's model.
     """
     session = open_product(bundle.product, ORACLE)
     for target in targets:
         check_board(bundle, session, target.device.hello, raw=settings.windows == "raw")
     windows = asked_windows(bundle, session, settings, targets[0].device.hello, progress)
+    _begin_to_learn(bundle, targets, settings, windows)
     jobs = [
-        Job(index, repeat, windows.wire[index])
+        Job(index, repeat, windows.wire[index], begins=index not in windows.goes_on)
         for repeat in range(settings.repeat)
         for index in range(len(windows))
     ]
@@ -77,6 +79,27 @@ def evaluate(
         ended = f"{section.ended}; " if section.ended else ""
         section = replace(section, ended=f"{ended}interrupted before the host had answered")
     return section, done.faults[min(done.faults)] if done.faults else None
+
+
+def _begin_to_learn(
+    bundle: BoardBundle, targets: Sequence[Target], settings: EvalSettings, windows: Asked
+) -> None:
+    """Boards whose running normalisers were frozen would not follow a wearer.
+
+    Raises:
+        KdEdgeError KD_USAGE: several boards, each of which would see a part of a wearer's windows.
+    """
+    if not bundle.manifest.learns or settings.windows != "raw":
+        return
+    if windows.goes_on and len(targets) > 1:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "a running normaliser must see all of a wearer's raw windows on one board",
+            where=f"{len(targets)} boards",
+            hint="name one board, or send --windows int8",
+        )
+    for target in targets:
+        target.device.normaliser("thaw")
 
 
 # --- the section ---

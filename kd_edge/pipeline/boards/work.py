@@ -17,11 +17,18 @@ _TICK_S = 0.1
 
 @dataclass(frozen=True)
 class Job:
-    """One window to be answered: its number and repetition, and what goes over the wire."""
+    """One window to be answered.
+
+    Attributes:
+        window, repeat: its number and repetition.
+        arrays: what goes over the wire.
+        begins: somebody has just put the sensors on; a running normaliser begins anew.
+    """
 
     window: int
     repeat: int
     arrays: tuple
+    begins: bool = True
 
 
 @dataclass
@@ -90,6 +97,7 @@ class _Pool:
         self._jobs = deque(jobs)
         self._lock = threading.Lock()
         self._stopped = False
+        self.anew = all(job.begins for job in jobs)
         self.defect: BaseException | None = None
 
     @property
@@ -119,7 +127,13 @@ def _serve(
     taken: list[Job] = []
     answered: set[int] = set()
     try:
-        for answer in device.run_many(pool.take(taken), kind=kind, depth=_depth(device)):
+        answers = device.run_many(
+            pool.take(taken),
+            kind=kind,
+            begins=None if pool.anew else lambda i: taken[i].begins,
+            depth=_depth(device),
+        )
+        for answer in answers:
             job = taken[answer.index]
             answered.add(answer.index)
             # First who, then what: whoever reads an answer meanwhile finds its board.

@@ -1,0 +1,73 @@
+#include "kd_normaliser.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "kd_bytes.h"
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static float float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void put(uint8_t *to)
+{
+    kd_running_state state;
+    uint32_t i;
+    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+        kd_front_end_get_state(i, &state);
+        kd_put32(to, bits_of(state.mean));
+        kd_put32(to + 4, bits_of(state.square));
+        kd_put32(to + 8, state.windows);
+        to += KD_NORMALISER_STATE_BYTES;
+    }
+}
+
+static kd_running_state state_at(const uint8_t *from)
+{
+    kd_running_state state;
+    state.mean = float_of(kd_get32(from));
+    state.square = float_of(kd_get32(from + 4));
+    state.windows = kd_get32(from + 8);
+    return state;
+}
+
+static kd_status set(const uint8_t *states)
+{
+    uint32_t i;
+    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+        const kd_running_state state = state_at(states + (size_t)i * KD_NORMALISER_STATE_BYTES);
+        if (!kd_running_is_possible(&state)) {
+            return KD_STATUS_RANGE;
+        }
+    }
+    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+        const kd_running_state state = state_at(states + (size_t)i * KD_NORMALISER_STATE_BYTES);
+        kd_front_end_set_state(i, &state);
+    }
+    return KD_STATUS_OK;
+}
+
+kd_status kd_normaliser_do(uint8_t action, uint8_t *states, uint8_t *frozen)
+{
+    kd_status done = KD_STATUS_OK;
+    if (action == KD_ACTION_RESET) {
+        kd_front_end_reset();
+    } else if (action == KD_ACTION_FREEZE || action == KD_ACTION_THAW) {
+        kd_front_end_freeze(action == KD_ACTION_FREEZE);
+    } else if (action == KD_ACTION_SET) {
+        done = set(states);
+    }
+    put(states);
+    *frozen = kd_front_end_is_frozen() ? 1u : 0u;
+    return done;
+}

@@ -1,0 +1,49 @@
+/* The running normaliser: a wearer's own mean and deviation in place of the training part's.
+ *
+ * A channel's values come in the training part's units, z = (x - mean) * scale. A window first moves
+ * the state, then is normalised by it. In IEEE 754 float32 and one order of operations: bit for bit
+ * what kd_edge/base/running.py computes, which has the formulas. */
+#ifndef KD_RUNNING_H
+#define KD_RUNNING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kd_running {
+    uint32_t weight_windows; /* that the training part's statistics count for, at least 1 */
+    uint32_t memory_windows; /* of a wearer that count in full, at least 1 */
+    float least_variance;    /* of z, above 0 */
+} kd_running;
+
+/* What is known of a wearer, one a channel. */
+typedef struct kd_running_state {
+    float mean;       /* of z */
+    float square;     /* mean of z * z */
+    uint32_t windows; /* behind them, at most memory_windows */
+} kd_running_state;
+
+/* The state of a board that was just put on. Never fails. Stack: 0 bytes. */
+void kd_running_reset(kd_running_state *state);
+
+/* Whether a state that comes from outside is one that windows can lead to: a mean below 1e15, and a
+ * mean square that is no smaller than the mean's, but for rounding. Never fails. Stack: 16 bytes. */
+bool kd_running_is_possible(const kd_running_state *state);
+
+/* Moves the state by a window of one channel. z: count values, at least 1.
+ * Never fails. Stack: 32 bytes. */
+void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
+                     uint32_t count);
+
+/* z = (z - mean) / deviation, in place. Never fails. Stack: 32 bytes. */
+void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
+                          uint32_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KD_RUNNING_H */
