@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from firmware_samples import EMG_HZ, dense_model
+from kd_edge.live.session import Limits, Session
 from programs import need
 
 from firmware_export.boards import find_board
@@ -24,7 +25,6 @@ from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of
 from kd_edge.live.host import Host
-from kd_edge.live.session import Limits, Session
 
 pytestmark = pytest.mark.qemu
 RUNNING = RunningConstants(weight_windows=2, memory_windows=5, floor=0.125)
