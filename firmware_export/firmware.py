@@ -14,6 +14,7 @@ from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import UARTS
 from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
 from firmware_export.constants import Ports, PortTensor, product_ports
+from firmware_export.engines import ENGINES, PLAIN_C
 from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes, link_limit
 from firmware_export.render import Files, Renderer, renderer
@@ -27,7 +28,6 @@ from kd_edge.base.protocol import DEFAULT_SCORES
 from kd_edge.base.raw_window import raw_bytes
 
 RUNTIME = Path(__file__).parent / "runtime"
-ENGINES = ("aot", "tflm")
 # Bytes that wait for the firmware: some frames of the largest size, so that the host can have the
 # next window under way while one is computed.
 RECEIVE_BYTES = 4096
@@ -62,7 +62,7 @@ def firmware_sources(
     board: Board,
     settings: FirmwareSettings,
     *,
-    engine: str = "aot",
+    engine: str = PLAIN_C.name,
     stream: StreamSettings | None = None,
     replay: Sequence[Counts] = (),
     profile: bool = True,
@@ -73,7 +73,7 @@ def firmware_sources(
         source: an int8 `.tflite`, or a product of one or several.
         settings: with the front end that the board is to run, or None for int8 windows alone, and
             golden vectors or None. The arena's figures matter to TFLite Micro only.
-        engine: 'aot', plain C, or 'tflm', whose library the project brings.
+        engine: a key of `ENGINES`.
         stream: how the board streams its sensors, or None for none.
         replay: raw windows, each stream (samples, channels) int16, that emulated sensors play; ()
             leaves a stub for the user's own sensors.
@@ -84,7 +84,7 @@ def firmware_sources(
         KdEdgeError KD_COUNTS: a stream's units a count are unknown.
         KdEdgeError KD_LABELS, KD_SHAPE, KD_NOT_CAUSAL, KD_PRECISION: as `export_tflm`.
         KdEdgeError KD_LINK_LIMIT: the model or its sensors are more than the link can tell.
-        KdEdgeError KD_USAGE: no such engine; a stream without a front end.
+        KdEdgeError KD_UNKNOWN_NAME: no such engine. KD_USAGE: a stream without a front end.
     """
     _check(settings, engine, stream)
     product = as_product(source)
@@ -96,7 +96,7 @@ def firmware_sources(
             lsb_of(each)
     render = renderer(settings, product, engine=engine)
     layers = 0
-    if engine == "aot":
+    if engine == PLAIN_C.name:
         compiled, beside = engine_files(product, board.core, settings)
         files = {**compiled_sources(compiled), **beside}
         layers = sum(len(each.layers) for each in compiled)
@@ -157,10 +157,7 @@ def build_firmware(
 
 
 def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | None) -> None:
-    if engine not in ENGINES:
-        raise KdEdgeError(
-            "KD_USAGE", f"no engine is called {engine!r}", hint=f"one of {', '.join(ENGINES)}"
-        )
+    ENGINES.find(engine)
     if stream is not None and settings.front_end is None:
         raise KdEdgeError(
             "KD_USAGE",

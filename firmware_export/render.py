@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_export import c_text
+from firmware_export.engines import TFLITE_MICRO
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.flatbuffer import TfliteModel
 from kd_edge.base.product import Product
@@ -17,12 +18,12 @@ Renderer = Callable[..., str]
 
 
 def renderer(
-    settings: FirmwareSettings, model: TfliteModel | Product, *, engine: str = "tflm"
+    settings: FirmwareSettings, model: TfliteModel | Product, *, engine: str = TFLITE_MICRO.name
 ) -> Renderer:
     """A function that fills one template; the same arguments give the same text.
 
     Args:
-        engine: what runs the model, 'tflm' or 'aot'.
+        engine: a key of `ENGINES`.
     """
     shared = {
         "name": c_text.comment(settings.name),

@@ -9,6 +9,7 @@ from pathlib import Path
 from firmware_export.c_array import model_files
 from firmware_export.composed import answering, composed_run_files, prefixes
 from firmware_export.constants import memory_values, product_ports, read_labels, settings_files
+from firmware_export.engines import TFLITE_MICRO
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
 from firmware_export.op_resolver import operator_names, resolver_files
@@ -146,7 +147,7 @@ def _manifest(product: Product, settings: FirmwareSettings, files: Files) -> str
     content = {
         "manifest_version": MANIFEST_VERSION,
         "generator": settings.generator,
-        "engine": "tflm",
+        "engine": TFLITE_MICRO.name,
         "synthetic": settings.synthetic,
         "model": {"name": settings.name, "sha256": product.sha256, "bytes": product.n_bytes},
         **_models(product),

@@ -90,10 +90,27 @@ def test_an_unknown_name_is_told_with_the_nearest(table):
         assert caught.value.hint == "things: spanner"
 
 
-def test_records_of_kd_edge_itself_move_no_digest(table):
-    """Their modules count already, by the import of the table's module."""
+def test_what_stands_in_a_table_from_the_start_moves_no_digest():
+    """Its module counts already, by the import of the table's module."""
     before = code_digest(HOME)
-    assert with_record(table, code_digest, name="ours") == before
+    Registry("thing", (Thing("ours", act=code_digest),), home=HOME)
+    assert code_digest(HOME) == before
+
+
+def test_values_of_an_added_record_count(table):
+    first = with_record(table, Thing("mine", act=(1, "a")))
+    again = with_record(table, Thing("mine", act=(1, "a")))
+    other = with_record(table, Thing("mine", act=(1, "b")))
+    assert first == again
+    assert len({first, other, code_digest(HOME)}) == 3
+
+
+def test_files_behind_an_added_path_count(table, tmp_path):
+    found = []
+    for text in ("a", "b"):
+        (tmp_path / "kernel.c").write_text(text)
+        found.append(with_record(table, tmp_path, name="mine"))
+    assert found[0] != found[1]
 
 
 def test_a_record_from_outside_counts_with_its_source(table, plugin):

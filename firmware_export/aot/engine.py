@@ -14,6 +14,7 @@ from firmware_export.aot.export import (
 )
 from firmware_export.composed import answering, composed_run_files, prefixes
 from firmware_export.constants import Ports, product_ports, read_labels, settings_files
+from firmware_export.engines import PLAIN_C
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
 from firmware_export.render import Files, Renderer, renderer
@@ -31,7 +32,7 @@ def engine_files(
     product = as_product(source)
     compiled = _compile(product, core, settings)
     ports = product_ports(product)
-    render = renderer(settings, product, engine="aot")
+    render = renderer(settings, product, engine=PLAIN_C.name)
     files = {
         **_run_files(render, product, compiled, ports),
         **settings_files(

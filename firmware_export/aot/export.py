@@ -13,6 +13,7 @@ from firmware_export.aot.compiler import Compiled
 from firmware_export.aot.constants import C_TYPES
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.schedule import item_calls
+from firmware_export.engines import PLAIN_C
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import (
     is_unaltered,
@@ -27,7 +28,6 @@ from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 from kd_edge.base.untrusted import read_json, read_regular
 
-ENGINE = "aot"
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 
@@ -208,7 +208,7 @@ def _earlier_files(out: Path) -> dict[str, str]:
         raise output_error(out / MANIFEST, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _foreign(out, "a manifest.json that kd-edge did not write") from error
-    if engine != ENGINE:
+    if engine != PLAIN_C.name:
         raise _foreign(out, f"an export for another engine ('{engine}')")
     # Names alone: a manifest must never lead out of its folder.
     names = [name for name in files if "/" not in name and stays_inside(name)]
@@ -248,7 +248,7 @@ def _manifest(compiled: Sequence[Compiled], files: Mapping[str, str], optimize: 
     content = {
         "manifest_version": MANIFEST_VERSION,
         "generator": settings.generator,
-        "engine": ENGINE,
+        "engine": PLAIN_C.name,
         **({"model": facts[0].pop("model")} if one else {}),
         "core": compiled[0].core.name,
         "optimize": optimize,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from firmware_export.aot.cores import HOST
-from firmware_export.aot.kernels import KERNELS
+from firmware_export.aot.kernels import kernel_names
 from kd_edge.base.errors import KdEdgeError
 
 _FORM = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -50,7 +50,7 @@ def check_prefix(prefix: str) -> None:
         raise _bad(prefix, "is no lower-case C name of at most 32 characters")
     if prefix in _HEADERS:
         raise _bad(prefix, f"would put {prefix}.h in the place of a standard header")
-    if any(path.stem == prefix for path in KERNELS.iterdir()):
+    if prefix in kernel_names():
         raise _bad(prefix, "is the name of a kernel's file")
 
 

@@ -35,6 +35,9 @@ class Peripheral:
     any_baud: bool = False
 
 
+# What counts microseconds on a real board, or in the glue of its project.
+MICROS = Peripheral("micros")
+
 UARTS: Registry[Peripheral] = Registry(
     "kind of serial port",
     (
@@ -50,7 +53,7 @@ TIMERS: Registry[Peripheral] = Registry(
         Peripheral("cmsdk", "kd_board_timer_cmsdk.c", ("base", "irq")),
         Peripheral("sse", "kd_board_timer_sse.c", ("base",)),
         Peripheral("posix"),
-        Peripheral("micros"),
+        MICROS,
     ),
     home=__name__,
     plural="kinds",
@@ -134,7 +137,7 @@ class BoardKind:
     """How boards of one kind are described, built and reached.
 
     Attributes:
-        name: for people, in errors: '… describes an emulated board'.
+        name: for people, in errors.
         of: whether a board.toml describes one.
         needs: tables that its board.toml must have.
         lacks: tables that it must not have.
@@ -189,7 +192,7 @@ KINDS: Registry[BoardKind] = Registry(
     "kind of board",
     (
         BoardKind(
-            name="emulated",
+            name="emulated machine",
             of=lambda board: board.emulated and board.core_facts.toolchain is not None,
             needs=("emulator", "uart", "timer"),
             projects=lambda board: ("make", "cmake"),

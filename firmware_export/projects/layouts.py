@@ -10,13 +10,14 @@ from firmware_export.aot.cores import checked_cores
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board, Timer
-from firmware_export.boards.kinds import INSTRUCTION_SHIFT, PROJECTS, compiler_of
+from firmware_export.boards.kinds import INSTRUCTION_SHIFT, MICROS, PROJECTS, compiler_of
 from firmware_export.boards.toolchain import (
     COMMON,
     STACK_BYTES,
     board_files,
     board_sources,
 )
+from firmware_export.engines import ENGINES, TFLITE_MICRO
 from firmware_export.firmware import RUNTIME, Firmware
 from kd_edge.base.registry import Registry
 from kd_edge.base.templates import templates
@@ -25,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = RUNTIME / "examples"
 
 _STUB, _SENSOR = "kd_sensor_stub.c", "kd_sensor.c"
-_MICROSECONDS = Timer(kind="micros", hz=1_000_000)
+_MICROSECONDS = Timer(kind=MICROS.name, hz=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ProjectFacts:
         title: of the model, for people.
         synthetic: the model was trained on generated recordings.
         generator: name and version of what writes.
-        engine: 'aot' or 'tflm'.
+        engine: a key of `ENGINES`.
         sensors: 'replay', 'stub', or 'none' for a board that takes int8 windows only.
     """
 
@@ -71,7 +72,7 @@ def _make(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     layer |= board_files(board)
     files |= {f"board/{name}": text for name, text in layer.items()}
     names = ["Makefile", "README.md"]
-    if facts.engine == "tflm":
+    if facts.engine == TFLITE_MICRO.name:
         # Its build is the Makefile's alone; on the bare metal its library calls the C library.
         names += ["board/kd_board_newlib.c"] if board.emulator else []
     else:
@@ -204,7 +205,7 @@ def _renderer(
         "instruction_shift": INSTRUCTION_SHIFT,
         "cycles": board.timer is None,
         "wrap_words": f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
-        "engine_words": {"aot": "plain C", "tflm": "TFLite Micro"}[facts.engine],
+        "engine_words": ENGINES[facts.engine].title,
         "unproved": PROJECTS[kind].unproved,
         "core_proof": _core_proof(board),
     }

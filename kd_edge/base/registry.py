@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from kd_edge.base.errors import KdEdgeError, nearest
-from kd_edge.base.sources import forget_outsider, note_outsider
+from kd_edge.base.sources import forget_added, note_added
 
 Record = TypeVar("Record")
 
@@ -22,7 +22,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
         what: the kind, as errors call it: 'loss'.
         records: what is known from the start: records with a `name`, or name -> record.
         home: the module that the table stands in. A result that rests on this module rests on each
-            record that is added from outside kd-edge, too.
+            record that is added later, too, and on the source of that.
         plural: of `what`; with an s where None.
     """
 
@@ -38,9 +38,9 @@ class Registry(Mapping[str, Record], Generic[Record]):
         self.plural = plural or f"{what}s"
         self._home = home
         self._records: dict[str, Record] = {}
-        named = records if isinstance(records, Mapping) else {r.name: r for r in records}
-        for name, record in named.items():
-            self.add(record, name=name)
+        named = records.items() if isinstance(records, Mapping) else ((r.name, r) for r in records)
+        for name, record in named:
+            self._put(name, record)
 
     def add(self, record: Record, *, name: str | None = None) -> Record:
         """Make a record known, and give it back.
@@ -52,18 +52,21 @@ class Registry(Mapping[str, Record], Generic[Record]):
             KdEdgeError KD_USAGE: the name is taken.
         """
         name = record.name if name is None else name
+        self._put(name, record)
+        note_added(self._home, name, record)
+        return record
+
+    def _put(self, name: str, record: Record) -> None:
         if name in self._records:
             raise KdEdgeError(
                 "KD_USAGE", f"there is a {self.what} '{name}' already", hint="choose another name"
             )
-        note_outsider(self._home, name, record)
         self._records[name] = record
-        return record
 
     def remove(self, name: str) -> None:
         """Forget a record that `add` made known. Raises as `find`."""
         self.find(name)
-        forget_outsider(self._home, name)
+        forget_added(self._home, name)
         del self._records[name]
 
     def find(self, name: str, *, where: str | None = None) -> Record:

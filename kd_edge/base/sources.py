@@ -4,7 +4,7 @@ A result that is kept under such a digest is made again once any line behind it 
 package that it imports. Paths, file times and the machine are no part of the digest.
 
 A record that a user adds to a table of kd-edge counts like a module that the table imports: see
-`note_outsider`.
+`note_added`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import secrets
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -39,8 +39,8 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "serial": "pyserial"}
 # SystemError (https://github.com/python/cpython/issues/106905).
 _PARSING = threading.Lock()
 
-# Home of a table -> name in it -> digest of the source of a record from outside of `PACKAGES`.
-_OUTSIDERS: dict[str, dict[str, str]] = {}
+# Home of a table -> name in it -> digest of a record that was added to it, and of its source.
+_ADDED: dict[str, dict[str, str]] = {}
 # What was typed into a console has no source: it is something else in each process.
 _NO_SOURCE = secrets.token_hex(16)
 
@@ -58,8 +58,8 @@ def code_digest(*modules: str, root: Path | None = None) -> str:
     """
     with _PARSING:
         seen, digest = _digest(root or ROOT, modules)
-        outside = {home: _OUTSIDERS[home] for home in sorted(_OUTSIDERS.keys() & seen)}
-    return _sha256([digest, outside]) if outside else digest
+        added = {home: _ADDED[home] for home in sorted(_ADDED.keys() & seen)}
+    return _sha256([digest, added]) if added else digest
 
 
 @functools.cache
@@ -149,30 +149,47 @@ def _version(name: str) -> str | None:
 # --- records from outside ---
 
 
-def note_outsider(home: str, name: str, record: object) -> None:
-    """Let each digest over `home` depend on a record's source, where that is not of `PACKAGES`.
+def note_added(home: str, name: str, record: object) -> None:
+    """Let each digest over `home` depend on a record that was added to its table, and its source.
 
     The source is that of the modules that the record's class, its functions and its field `module`
     come from, and of all that they import and that is no installed package; of those the version
-    counts.
+    counts. Of a path every file counts.
 
     Args:
-        home: the module that imports what stands in the table. name: in the table.
-        record: a class, a function, a dataclass that holds some, or the text 'module:function'.
+        home: the module that the table stands in. name: in the table.
+        record: a class, a function, a dataclass, a path, or the text 'module:function'.
     """
     behind = {m for m in _modules_behind(record) if m.partition(".")[0] not in PACKAGES}
     outside = sorted(m for m in behind if m.partition(".")[0] not in sys.stdlib_module_names)
-    if outside:
-        with _PARSING:
-            _OUTSIDERS.setdefault(home, {})[name] = _outside_digest(outside)
+    with _PARSING:
+        source = _outside_digest(outside) if outside else None
+        _ADDED.setdefault(home, {})[name] = _sha256([_content(record), source])
 
 
-def forget_outsider(home: str, name: str) -> None:
-    """Undo `note_outsider`."""
-    names = _OUTSIDERS.get(home, {})
+def forget_added(home: str, name: str) -> None:
+    """Undo `note_added`; nothing happens where the record stood in the table from the start."""
+    names = _ADDED.get(home, {})
     names.pop(name, None)
     if not names:
-        _OUTSIDERS.pop(home, None)
+        _ADDED.pop(home, None)
+
+
+def _content(value: object) -> object:
+    """A record's own values, as JSON can hold them; of code its name."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Path):
+        files = [value] if value.is_file() else sorted(p for p in value.rglob("*") if p.is_file())
+        return [[f.name, hashlib.sha256(f.read_bytes()).hexdigest()] for f in files]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _content(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return [type(value).__qualname__, fields]
+    if isinstance(value, Mapping):
+        return [[_content(key), _content(each)] for key, each in value.items()]
+    if isinstance(value, tuple | list):
+        return [_content(each) for each in value]
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _modules_behind(record: object) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from firmware_export.boards.kinds import PROJECTS
+from firmware_export.engines import ENGINES, PLAIN_C
 from kd_edge.cli.options import PATH, common, path_option
 from kd_edge.cli.printing import say
 
@@ -28,14 +30,14 @@ docs/boards.md says which boards have been run.
 @path_option("--out", required=True, help="Folder for the project; made where it is absent.")
 @click.option(
     "--engine",
-    type=click.Choice(("aot", "tflm")),
-    default="aot",
+    type=click.Choice(tuple(ENGINES)),
+    default=PLAIN_C.name,
     help="Plain C (default), or TFLite Micro, which the project brings.",
 )
 @click.option(
     "--project",
     "kind",
-    type=click.Choice(("make", "platformio", "esp-idf", "zephyr", "cmake")),
+    type=click.Choice(tuple(PROJECTS)),
     help="Default: what the board's users know best.",
 )
 @click.option(

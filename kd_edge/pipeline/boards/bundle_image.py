@@ -11,6 +11,7 @@ import numpy as np
 
 from firmware_export.boards.board import Board
 from firmware_export.boards.toolchain import Image
+from firmware_export.engines import PLAIN_C
 from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import NO_LABEL, FirmwareSettings, Golden
@@ -133,7 +134,7 @@ def bundle_firmware(
     bundle: BoardBundle,
     board: Board,
     *,
-    engine: str = "aot",
+    engine: str = PLAIN_C.name,
     stream: StreamSettings | None = None,
     replay: Sequence[Counts] = (),
     golden_count: int | None = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_export.boards.board import Board
+from firmware_export.engines import PLAIN_C
 from firmware_export.project import (
     ProjectFacts,
     Written,
@@ -28,7 +29,7 @@ class ProjectRequest:
     Attributes:
         kind: a key of `firmware_export.projects.layouts.LAYOUTS`; None: what the board's users
             know best.
-        engine: 'aot' or 'tflm'.
+        engine: a key of `ENGINES`.
         sensors: 'replay', 'stub', or None: replay on emulated boards where the bundle has raw
             windows, the stub elsewhere.
         hop_s: from window to window of a stream; None: half a window.
@@ -36,7 +37,7 @@ class ProjectRequest:
 
     board: Board
     kind: str | None = None
-    engine: str = "aot"
+    engine: str = PLAIN_C.name
     sensors: str | None = None
     hop_s: float | None = None
 

@@ -1,0 +1,507 @@
+"""In how many places each kind of thing is added: one or two, and a third is a fault.
+
+For each kind a test adds one from outside by the calls that CONTRIBUTING names, and uses it to the
+end. Oracles: CONTRIBUTING's own table for the number of calls, the sources for names that stand
+anywhere else, TFLite Micro for the operator and its kernel, and the real compiler for the core.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+
+from aot_harness import check_exact
+from programs import need
+from tflite_samples import GraphBuilder, options_of, write_conv_model
+
+from firmware_export.aot.checks import elements, require_types
+from firmware_export.aot.compiler import compile_model
+from firmware_export.aot.cores import ARM, CORES, Core, checked_cores
+from firmware_export.aot.forms import Form
+from firmware_export.aot.kernels import KERNEL_FOLDERS
+from firmware_export.aot.lower import LOWERINGS
+from firmware_export.aot.operator_table import OPERATORS, Operator
+from firmware_export.aot.operator_types import OperatorTypes
+from firmware_export.aot.program import Call
+from firmware_export.aot.settings import CompileSettings
+from firmware_export.boards import BOARDS, read_board
+from firmware_export.boards.compile_check import compile_check
+from firmware_export.boards.emulator import run_image
+from firmware_export.boards.kinds import KINDS, PROJECTS, TIMERS, UARTS, BoardKind
+from firmware_export.boards.toolchain import build_image
+from firmware_export.engines import ENGINES
+from firmware_export.flasher import FLASH_TOOLS
+from firmware_export.projects.layouts import LAYOUTS
+from kd_edge import images
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import FORMATS, Format
+from kd_edge.base.registry import Registry
+from kd_edge.convert import routes
+from kd_edge.convert.routes import ROUTES, Route
+from kd_edge.convert.tflite import to_tflite
+from kd_edge.distill.augmentations import AUGMENTATIONS, Augmentation, make_augmentations
+from kd_edge.distill.catalogue import DOCUMENT, document
+from kd_edge.distill.ensemble import ENSEMBLES, Ensemble, combine
+from kd_edge.distill.losses import LOSSES, Loss, make_loss
+from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
+from kd_edge.link.reset import STRATEGIES
+from kd_edge.measure.baselines import BASELINES
+from kd_edge.models import MODELS, build_model
+from kd_edge.recipe import parse_recipe
+from kd_edge.report.choose import forms_by_choice
+from kd_edge.report.words import runtime_name
+from kd_edge.runtimes.registry import RUNTIMES, open_session
+from kd_edge.runtimes.tflm import TFLM
+from kd_edge.signals import READERS, Reader
+from kd_edge.signals import read as read_recordings
+from kd_edge.tasks import TASKS, find_task
+from kd_edge.tasks.classification import CLASSIFICATION
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Kind, as CONTRIBUTING's table names it -> the tables that one more of it is added to.
+TABLES: dict[str, tuple[Registry, ...]] = {
+    "reader": (READERS,),
+    "image set": (images.READERS,),
+    "task": (TASKS,),
+    "loss": (LOSSES,),
+    "sample weight": (SAMPLE_WEIGHTS,),
+    "augmentation": (AUGMENTATIONS,),
+    "model": (MODELS,),
+    "way to join teachers": (ENSEMBLES,),
+    "baseline": (BASELINES,),
+    "runtime": (RUNTIMES,),
+    "format": (FORMATS, ROUTES),
+    "operator": (OPERATORS, LOWERINGS),
+    "kernel": (KERNEL_FOLDERS,),
+    "core": (CORES,),
+    "board": (BOARDS,),
+    "kind of board": (KINDS,),
+    "kind of project": (PROJECTS, LAYOUTS),
+    "reset strategy": (STRATEGIES,),
+}
+
+
+@contextmanager
+def added(*pairs):
+    """Records in their tables, by the one call each, until the block ends."""
+    for table, name, record in pairs:
+        table.add(record, name=name)
+    try:
+        yield
+    finally:
+        for table, name, _ in pairs:
+            table.remove(name)
+
+
+def test_contributing_says_truly_in_how_many_places_each_kind_is_added():
+    """Oracle: the tables that the tests of this file add to."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z -]+?) \| ([12]) \|", text, re.MULTILINE)
+    assert {kind: int(n) for kind, n in rows} == {kind: len(t) for kind, t in TABLES.items()}
+    assert max(map(len, TABLES.values())) <= 2
+
+
+# --- names stand in the tables' own modules, and nowhere else ---
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the names of some tables stand. Elsewhere a name means something else, or is a fault.
+
+    Attributes:
+        modules: files or folders that have them.
+        elsewhere: file -> why names stand there too.
+        only_in: folders that are looked at, where names are everyday words; all where empty.
+    """
+
+    tables: tuple[Registry, ...]
+    modules: tuple[str, ...]
+    elsewhere: dict[str, str]
+    only_in: tuple[str, ...] = ()
+
+
+_PIPELINE = tuple(
+    f"kd_edge/{layer}" for layer in ("runtimes", "measure", "report", "pipeline", "live", "cli")
+)
+_WINDOWS = "the kind of window on the wire, int8 or raw"
+HOMES = {
+    "runtimes": Home(
+        (RUNTIMES, ENGINES),
+        ("kd_edge/runtimes", "firmware_export/engines.py"),
+        {"kd_edge/pipeline/firmware.py": "the folder of the plain C in a bundle"},
+    ),
+    "formats": Home(
+        (FORMATS,),
+        ("kd_edge/base/formats.py", "kd_edge/convert/routes.py"),
+        {
+            "kd_edge/pipeline/boards/reporting.py": _WINDOWS,
+            "kd_edge/pipeline/boards/asked.py": _WINDOWS,
+            "kd_edge/cli/eval.py": _WINDOWS,
+        },
+        # Elsewhere they are NumPy's names of types.
+        only_in=(*_PIPELINE, "kd_edge/recipe"),
+    ),
+    "cores": Home(
+        (CORES,),
+        ("firmware_export/aot/cores.py", "firmware_export/aot/rates.py"),
+        {
+            "kd_edge/recipe/tables.py": "a recipe's default",
+            "kd_edge/base/protocol.py": "who sends a message",
+            "kd_edge/live/plain.py": "a column's title",
+            "kd_edge/cli/live.py": "a key of the page's facts",
+        },
+    ),
+    "boards": Home((BOARDS,), ("firmware_export/boards",), {}, only_in=("firmware_export/boards",)),
+    "kinds of boards' parts": Home(
+        (UARTS, TIMERS, PROJECTS, KINDS),
+        ("firmware_export/boards/kinds.py", "firmware_export/projects/layouts.py"),
+        {"firmware_export/flasher.py": "a tool of that name, and projects that it cannot flash"},
+        only_in=("firmware_export", "kd_edge/cli", "kd_edge/pipeline"),
+    ),
+    "flashing tools": Home(
+        (FLASH_TOOLS,),
+        ("firmware_export/flasher.py", "firmware_export/boards"),
+        {"firmware_export/projects/layouts.py": "a project of that name"},
+    ),
+    "tasks": Home(
+        (TASKS,),
+        ("kd_edge/tasks",),
+        {
+            "kd_edge/recipe/tables.py": "a recipe's default",
+            "kd_edge/pipeline/bundle.py": "the task of bundles that do not name theirs",
+        },
+    ),
+    "losses and augmentations": Home(
+        (LOSSES, AUGMENTATIONS, ENSEMBLES),
+        ("kd_edge/distill",),
+        {"kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle"},
+        only_in=_PIPELINE,
+    ),
+    "models": Home((MODELS,), ("kd_edge/models",), {}),
+    "baselines": Home((BASELINES,), ("kd_edge/measure/baselines.py",), {}),
+}
+
+
+def names_in(path: Path) -> set[str]:
+    """Every text in a source that is not a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
+    }
+
+
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): names_in(path)
+    for package in ("kd_edge", "firmware_export")
+    for path in sorted(ROOT.glob(f"{package}/**/*.py"))
+}
+
+
+@pytest.mark.parametrize("what", HOMES)
+def test_a_name_stands_in_its_own_modules_alone(what):
+    """Everything else reads the record. Oracle: the sources' own texts."""
+    home = HOMES[what]
+    names = {name for table in home.tables for name in table}
+    found = {path: names & texts for path, texts in SOURCES.items() if names & texts}
+    if home.only_in:
+        found = {path: n for path, n in found.items() if path.startswith(home.only_in)}
+    outside = {path: n for path, n in found.items() if not path.startswith(home.modules)}
+    assert {path: n for path, n in outside.items() if path not in home.elsewhere} == {}
+    assert set(home.elsewhere) <= set(outside), "an exception that nothing needs any more"
+
+
+# --- one more of each, from outside, used to the end ---
+
+N_CLASSES = 3
+WINDOW = (12, 2)
+
+
+def sniff(path) -> bool:
+    return Path(path).suffix == ".mine"
+
+
+def read(path, *, marks: int = 1):
+    return [(Path(path).name, marks)]
+
+
+def data_file():
+    return Path(__file__)
+
+
+def test_a_reader(tmp_path):
+    (tmp_path / "a.mine").touch()
+    with added((READERS, "mine", Reader("mine", "of this test", __name__))):
+        assert read_recordings(tmp_path / "a.mine", marks=3) == [("a.mine", 3)]
+    with pytest.raises(KdEdgeError, match="no reader knows"):
+        read_recordings(tmp_path / "a.mine")
+
+
+def test_an_image_set(tmp_path):
+    from kd_edge.pipeline.names import check_names
+
+    digits = (ROOT / "recipes" / "digits.toml").read_text(encoding="utf-8")
+    recipe = parse_recipe(digits.replace('reader = "digits"', 'reader = "mine"'))
+    with pytest.raises(KdEdgeError, match="'mine'"):
+        check_names(recipe)
+    with added((images.READERS, "mine", Reader("mine", "of this test", __name__))):
+        check_names(recipe)
+        assert images.READERS.find("mine").read(tmp_path) == [(tmp_path.name, 1)]
+
+
+def test_a_task():
+    mine = replace(CLASSIFICATION, name="mine")
+    with added((TASKS, "mine", mine)):
+        assert find_task("mine") is mine
+
+
+class Mine(Loss):
+    """Nothing.
+
+    Options:
+        weight: of it.
+    """
+
+    weight: float = 1.0
+
+
+def test_a_loss():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    with added((LOSSES, "mine", Mine)):
+        assert make_loss("mine", {"weight": 2.0}).weight == 2.0
+        inside = make_loss("sum", {"terms": [{"loss": "mine", "weight": 0.5}]})
+        assert isinstance(inside.terms[0].loss, Mine)
+        assert "| `mine` | Nothing | `weight`: of it |" in document(text)
+    assert "`mine`" not in document(text)
+
+
+def test_a_sample_weight():
+    with added((SAMPLE_WEIGHTS, "mine", lambda batch: 1.0)):
+        options = {"terms": [{"loss": "labels", "sample_weight": "mine"}]}
+        assert make_loss("sum", options).terms[0].sample_weight == "mine"
+
+
+class Doubled(Augmentation):
+    """Everything twice as strong.
+
+    Options:
+        share: of the examples.
+    """
+
+    factor: float
+
+    def change(self, inputs, draw):
+        return {name: self.factor * x for name, x in inputs.items()}
+
+
+def test_an_augmentation():
+    with added((AUGMENTATIONS, "doubled", Doubled)):
+        (made,) = make_augmentations({"doubled": 2.0})
+        assert made.change({"a": np.ones(2)}, None)["a"].tolist() == [2, 2]
+
+
+def flat(input_shapes, n_classes, *, scale: float = 1.0):
+    import keras
+
+    ((name, shape),) = input_shapes.items()
+    window = keras.Input(shape, name=name)
+    x = keras.layers.Rescaling(scale)(window) if scale != 1 else window
+    x = keras.layers.Flatten()(x)
+    return keras.Model([window], keras.layers.Dense(n_classes, name="logits")(x))
+
+
+def build_flat():
+    return build_model("flat", input_shapes={"a": WINDOW}, n_classes=N_CLASSES, seed=1, options={})
+
+
+def test_a_model():
+    with added((MODELS, "flat", flat)):
+        assert build_flat().output_shape == (None, N_CLASSES)
+
+
+def test_a_way_to_join_teachers():
+    first = Ensemble("first", lambda logits, accuracies: logits[0])
+    with added((ENSEMBLES, "first", first)):
+        logits = [np.array([[3.0, 1.0]], np.float32), np.array([[0.0, 9.0]], np.float32)]
+        assert combine(logits, method="first").tolist() == [[3.0, 1.0]]
+
+
+def test_a_runtime(tmp_path):
+    path = write_conv_model(tmp_path / "m.tflite", quantised=True)
+    mine = replace(TFLM, name="mine", title="My runtime", oracle=False)
+    with added((RUNTIMES, "mine", mine)):
+        assert open_session("mine", path).inputs == open_session("tflm", path).inputs
+        assert runtime_name("mine") == "My runtime"
+
+
+def keep_weights(converter, calibration) -> None:
+    """As float32, by a route of this test's own."""
+    routes.float32(converter, calibration)
+
+
+def rename_output(model) -> None:
+    (index,) = model.subgraphs[0].outputs
+    model.subgraphs[0].tensors[int(index)].name = "mine"
+
+
+def test_a_format(tmp_path, converter):
+    """Through the process that converts, which imports its functions by name."""
+    fine = Format("fine", 24, 32, integer=False)
+    with (
+        added((MODELS, "flat", flat)),
+        added((FORMATS, "fine", fine), (ROUTES, "fine", Route(keep_weights, edit=rename_output))),
+    ):
+        build_flat().save(tmp_path / "m.keras")
+        made = to_tflite(
+            tmp_path / "m.keras",
+            tmp_path / fine.file("m"),
+            fmt="fine",
+            input_order=("a",),
+            calibration=None,
+        )
+        assert made.path.name == "m.fine.tflite"
+        assert made.runtimes == ("litert", "tflite-runtime")  # by its facts, as float16
+        session = open_session("litert", made.path)
+        assert session.outputs[0].name == "mine"
+        assert forms_by_choice().index("fine") == forms_by_choice().index("float32") - 1
+
+
+def test_a_route_that_another_process_cannot_import_is_refused():
+    with pytest.raises(KdEdgeError) as caught:
+        routes.as_json(Route(lambda converter, calibration: None))
+    assert caught.value.code == "KD_USAGE"
+
+
+# --- operator, kernel, core, boards ---
+
+HEADER = """#ifndef KD_HIGHEST_S8_H
+#define KD_HIGHEST_S8_H
+#include <stdint.h>
+typedef struct {
+    int32_t rows;
+    int32_t depth;
+} kd_highest_s8_params;
+void kd_highest_s8(const kd_highest_s8_params *p, const int8_t *x, int8_t *out);
+#endif
+"""
+SOURCE = """#include "kd_highest_s8.h"
+void kd_highest_s8(const kd_highest_s8_params *p, const int8_t *x, int8_t *out)
+{
+    for (int32_t row = 0; row < p->rows; row++) {
+        int8_t most = x[0];
+        for (int32_t i = 1; i < p->depth; i++) {
+            most = x[i] > most ? x[i] : most;
+        }
+        out[row] = most;
+        x += p->depth;
+    }
+}
+"""
+
+
+def lower_highest(node, core) -> tuple[Call, ...]:
+    del core
+    require_types(node)
+    source, result = node.inputs[0], node.outputs[0]
+    depth = source.shape[-1]
+    params = {"rows": elements(source) // depth, "depth": depth}
+    return (Call("kd_highest_s8", params, (source, result), writes=(1,)),)
+
+
+def highest_model() -> bytes:
+    graph = GraphBuilder()
+    x = graph.tensor("x", (1, 5, 7), scale=0.1)
+    y = graph.tensor("y", (1, 5, 1), scale=0.1)
+    axis = graph.constant("axis", np.array([2], np.int32))
+    graph.operator("REDUCE_MAX", (x, axis), (y,), options_of("ReducerOptions", keepDims=True))
+    return graph.content((x,), (y,))
+
+
+def test_an_operator_and_its_kernel(tmp_path):
+    """Oracle: TFLite Micro's REDUCE_MAX, bit for bit, under the host's sanitizers."""
+    need("gcc")
+    (tmp_path / "kd_highest_s8.h").write_text(HEADER)
+    (tmp_path / "kd_highest_s8.c").write_text(SOURCE)
+    highest = Operator("REDUCE_MAX", OperatorTypes(("int8",)), Form(2, 2, kind="ReducerOptions"))
+    with pytest.raises(KdEdgeError, match="no such operator"):
+        compile_model(highest_model(), CompileSettings())
+    with added(
+        (OPERATORS, "REDUCE_MAX", highest),
+        (LOWERINGS, "REDUCE_MAX", lower_highest),
+        (KERNEL_FOLDERS, "mine", tmp_path),
+    ):
+        (compiled,) = check_exact([highest_model()])
+        assert compiled.files["kd_highest_s8.c"].endswith(SOURCE)
+
+
+def test_a_core(tmp_path):
+    mine = Core("m23", "Cortex-M23", ("-mcpu=cortex-m23", "-mthumb"), ARM)
+    path = write_conv_model(tmp_path / "m.tflite", quantised=True)
+    with added((CORES, "m23", mine)):
+        compiled = compile_model(path, CompileSettings(core="m23"))
+        assert compiled.core is mine
+        assert "m23" in checked_cores()
+        need(ARM.compiler)
+        for name, text in compiled.files.items():
+            (tmp_path / name).write_text(text)
+        found = compile_check(sorted(tmp_path.glob("*.c")), core="m23", include_dirs=[tmp_path])
+        assert found.compilers == (ARM.compiler,)
+
+
+def board_like(name: str, other: str, folder: Path):
+    """A board.toml of one's own, of a known board under another name."""
+    text = (ROOT / "firmware_export/boards" / other / "board.toml").read_text(encoding="utf-8")
+    (folder / name).mkdir()
+    path = folder / name / "board.toml"
+    path.write_text(text.replace(f'name = "{other}"', f'name = "{name}"'), encoding="utf-8")
+    return read_board(path)
+
+
+MAIN = (
+    '#include "kd_board.h"\nint main(void)\n{\n    kd_board_write("ours", 4);\n    return 7;\n}\n'
+)
+
+
+def ran(board, folder: Path):
+    image = build_image(board, {"main.c": MAIN}, out=folder / "image")
+    return run_image(board, image.elf, count_instructions=board.counts_instructions)
+
+
+@pytest.mark.gcc_arm
+@pytest.mark.qemu
+def test_a_board(tmp_path):
+    with added((BOARDS, "mine", board_like("mine", "qemu-an385", tmp_path))):
+        found = ran(BOARDS.find("mine"), tmp_path)
+        assert (found.output, found.exit_status) == ("ours", 7)
+
+
+def test_a_kind_of_board(tmp_path):
+    """A process that another program starts, here `env`."""
+    need("cc", "env")
+    wrapped = BoardKind(
+        name="wrapped process",
+        of=lambda board: board.name == "wrapped",
+        needs=("uart", "timer"),
+        projects=lambda board: ("make",),
+        tools=lambda board: ("cc", "env"),
+        command=lambda board, start: ("env", "-i", str(start.image)),
+        startup=lambda board: ("kd_board_host.c",),
+        generated=("kd_board_config.h",),
+    )
+    with added((KINDS, "wrapped process", wrapped)):
+        board = board_like("wrapped", "host", tmp_path)
+        assert board.kind is wrapped
+        assert ran(board, tmp_path).output == "ours"
