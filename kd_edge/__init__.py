@@ -45,7 +45,7 @@ _GIVES = {
     ".pipeline.build": ("build",),
     ".pipeline.bench": ("bench",),
     ".pipeline.compose": ("compose",),
-    ".pipeline.trial": ("Trial", "train_and_score"),
+    ".pipeline.trial": ("Trial", "TrialModel", "train_and_score"),
     ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),
 }
 _PUBLIC = {name: module for module, names in _GIVES.items() for name in names}

@@ -241,8 +241,9 @@ def _gates(context: Context, manifest: Manifest, answers: Answers, proven: Prove
 
 
 def _evidence(context: Context, manifest: Manifest) -> list:
-    """What every figure rests on: files, windows with Keras's answers, runtimes, composition."""
+    """What every figure rests on: files, windows with Keras's answers, runtimes, what is asked."""
     return [
+        manifest.task,
         [
             [asdict(model), [sha256_file(context.out / f.file) for f in model.formats]]
             for model in manifest.models

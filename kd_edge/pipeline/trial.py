@@ -78,7 +78,8 @@ def train_and_score(
     Args:
         data: folder or file of recordings; None for a reader that needs none.
         seed: in place of the recipe's.
-        fold: what the fold to train holds out, where the split makes several; the first otherwise.
+        fold: the subject or session that the fold to train holds out, if the split makes several
+            folds; None for the first.
         cache: whether the user's cache is used.
         watch: told of stages and epochs.
 
