@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import printable
 from kd_edge.base.front_end import FrontEndConstants, raw_samples
 from kd_edge.base.product import Product
 from kd_edge.base.protocol import (
     BY_NAME,
     DEFAULT_PAYLOAD,
+    LEAST_RATE_HZ,
     MOST_BYTES,
     MOST_RATE_HZ,
     STATE_BYTES,
@@ -106,16 +109,18 @@ def check_link(sizes: dict[str, int], front_end: FrontEndConstants | None) -> No
     if 4 * len(streams) > room:
         raise link_limit(f"it has {len(streams)} streams", f"{room // 4} at most")
     for stream in streams:
-        if stream.source_rate_hz > MOST_RATE_HZ:
+        if not LEAST_RATE_HZ <= stream.source_rate_hz <= MOST_RATE_HZ:
             raise link_limit(
                 f"{stream.name!r} is sampled at {stream.source_rate_hz:g} Hz",
-                f"{MOST_RATE_HZ:g} Hz at most",
+                f"{LEAST_RATE_HZ:g} to {MOST_RATE_HZ:g} Hz",
             )
 
 
 def _block(facts: HelloFacts) -> dict[str, object]:
     front_end, product = facts.front_end, facts.product
     samples = raw_samples(front_end) if front_end else {}
+    streams = front_end.streams if front_end else ()
+    names = told_names([stream.name for stream in streams])
     return {
         "board": facts.board.name,
         "core": facts.board.core,
@@ -124,12 +129,12 @@ def _block(facts: HelloFacts) -> dict[str, object]:
         "outputs": [_tensor(spec) for spec in product.outputs],
         "streams": [
             {
-                "name": _printable(stream.name),
+                "name": name,
                 "channels": len(stream.channels),
                 "rate": stream.source_rate_hz,
                 "samples": samples[stream.name],
             }
-            for stream in (front_end.streams if front_end else ())
+            for stream, name in zip(streams, names, strict=True)
         ],
         **_models(product),
     }
@@ -139,23 +144,30 @@ def _models(product: Product) -> dict[str, object]:
     """The models behind a rule; nothing of one model, of which the other facts tell all."""
     if product.composition is None:
         return {}
+    names = told_names([member.name for member in product.members])
     return {
         "rule": product.composition.rule,
         "models": [
             {
-                "name": _printable(member.name),
+                "name": name,
                 "model_sha256": bytes.fromhex(member.model.sha256),
                 "inputs": [_tensor(spec) for spec in member.inputs],
                 "outputs": [_tensor(spec) for spec in member.outputs],
             }
-            for member in product.members
+            for member, name in zip(product.members, names, strict=True)
         ],
     }
 
 
-def _printable(text: str) -> str:
-    """A name as a terminal may show it: the host refuses boards whose names hold control codes."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+def told_names(names: Sequence[str]) -> list[str]:
+    """Names as a terminal may show them, and as different as they are.
+
+    The host refuses boards whose names hold control codes. If one does, these and the backslashes
+    of all are escaped.
+    """
+    if all(name.isprintable() for name in names):
+        return list(names)
+    return [printable(name.replace("\\", "\\\\")) for name in names]
 
 
 def _ticks(board: Board) -> tuple[str, int]:
@@ -174,7 +186,7 @@ def _version() -> tuple[int, int, int]:
 
 def _tensor(spec: TensorSpec) -> dict[str, object]:
     return {
-        "name": _printable(spec.name),
+        "name": printable(spec.name),
         "scale": spec.scale,
         "zero_point": spec.zero_point,
         "shape": list(spec.shape),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +16,8 @@ from tflite_samples import GraphBuilder, options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, unpack
+from kd_edge.runtimes.registry import open_session
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,23 @@ def test_state_lives_beside_other_layers_when_it_is_carried_and_with_them_when_n
     assert "memset" in fresh.files["kd_model.c"].split("kd_model_invoke(void)")[1]
     assert "memset" not in carried.files["kd_model.c"].split("kd_model_invoke(void)")[1]
     assert "kd_model_reset" in carried.files["kd_model.h"]
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_a_rank_by_which_tflite_micro_would_divide_and_end_is_refused(rank, tmp_path):
+    """Oracle: the interpreter in a process of its own, which dies of the same file."""
+    model = unpack(svdf_model(SvdfCase()))
+    model.subgraphs[0].operators[0].builtinOptions.rank = rank
+    path = tmp_path / "m.tflite"
+    path.write_bytes(pack(model))
+    with pytest.raises(KdEdgeError, match="TFLite Micro does not run") as caught:
+        open_session("tflm", path)
+    assert caught.value.code == "KD_UNSUPPORTED_OP"
+    assert "rank" in caught.value.where
+    if rank == 0:
+        code = "import sys; from tflite_micro.python.tflite_micro import runtime; "
+        code += "runtime.Interpreter.from_file(sys.argv[1], arena_size=100_000)"
+        assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode < 0
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from firmware_samples import two_input_model
 from programs import need
 from tflite_samples import options_of
 
+from firmware_export import hello
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.emulator import start
 from firmware_export.firmware import build_firmware, firmware_sources
@@ -128,7 +129,7 @@ def test_a_sensor_with_a_long_name_is_told_whole(tmp_path):
         assert device.hello.outputs[0].shape == (1, 7)
 
 
-def test_a_name_with_control_codes_is_told_without_them(tmp_path):
+def test_names_with_control_codes_are_told_without_them_and_stay_apart(tmp_path):
     need("cc")
     board = find_board("host")
     firmware = firmware_sources(
@@ -137,7 +138,10 @@ def test_a_name_with_control_codes_is_told_without_them(tmp_path):
     )  # fmt: skip
     image = build_firmware(firmware, board, tmp_path / "image")
     with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
-        assert [stream.name for stream in device.hello.streams] == ["emg?[2J?"]
+        assert [stream.name for stream in device.hello.streams] == ["emg\\x1b[2J\\n"]
+    told = hello.told_names(["a\x01", "a\x02", r"a\x01", "a", "b\\"])
+    assert told == [r"a\x01", r"a\x02", r"a\\x01", "a", r"b\\"]
+    assert hello.told_names([r"a\x01", "b\\"]) == [r"a\x01", "b\\"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import struct
 import numpy as np
 import pytest
 from link_harness import hello_payload, windows
-from lying_board import LyingBoard, honest_hello, mutated, mutated_hello
+from lying_board import MAX_PAYLOAD, LyingBoard, honest_hello, mutated, mutated_hello
 
 from kd_edge.base import wire
 from kd_edge.base.errors import KINDS, ExitStatus, KdEdgeError
@@ -68,6 +68,7 @@ def test_an_honest_board_is_believed(n_scores):
         {"ticks_kind": 9},
         {"clock_hz": 0},
         {"scores_bytes": 0},
+        {"scores_bytes": MAX_PAYLOAD + 1},
         {"int8_bytes": 901},
         {"raw_bytes": 0},
         {"output_bytes": 6},
@@ -87,6 +88,8 @@ def test_an_honest_board_is_believed(n_scores):
         {"streams": [STREAM | {"rate": -1.0}], "raw_bytes": 240},
         {"streams": [STREAM | {"rate": math.nan}], "raw_bytes": 240},
         {"streams": [STREAM | {"rate": 1e300}], "raw_bytes": 240},
+        {"streams": [STREAM | {"rate": 5e-324}], "raw_bytes": 240},
+        {"streams": [STREAM | {"rate": 9e-4}], "raw_bytes": 240},
         {"streams": [STREAM | {"channels": 0}], "raw_bytes": 0},
         {"streams": [STREAM | {"samples": 0}], "raw_bytes": 0},
         {"streams": [STREAM | {"name": "a\nb"}], "raw_bytes": 240},

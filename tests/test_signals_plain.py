@@ -82,6 +82,33 @@ def test_a_malformed_plain_csv_is_refused_with_what_was_expected(write, text, co
     assert error.hint
 
 
+@pytest.mark.parametrize("start_s", [1.7e9, 90.0, -1e3])
+def test_npz_streams_of_two_clocks_are_told_with_their_spans(tmp_path, start_s):
+    """Oracle: two seconds from 0 and two from elsewhere have nothing in common."""
+    facts = {"emg.rate_hz": 100.0, "acc.rate_hz": 50.0, "acc.start_s": start_s}
+    np.savez(tmp_path / "f.npz", emg=np.ones(200), acc=np.ones((100, 3)), **facts)
+    with pytest.raises(KdEdgeError, match="no time in common") as caught:
+        read(tmp_path / "f.npz")
+    assert caught.value.code == "KD_BAD_FORMAT"
+    assert "emg from" in caught.value.message
+    assert "start_s" in caught.value.hint
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_a_csv_in_another_encoding_is_told_what_to_do(tmp_path, encoding):
+    """Oracle: what spreadsheets call 'Unicode text' has a byte order mark; UTF-8's is no matter."""
+    path = tmp_path / "f.csv"
+    text = "# rate_hz = 100\nemg_1 (mV)\n0.5\n0.25\n"
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    path.write_bytes((mark + text).encode(encoding))
+    if encoding == "utf-8-sig":
+        assert read(path)[0].streams[0].n_samples == 2
+        return
+    with pytest.raises(KdEdgeError, match="UTF-16") as caught:
+        read(path)
+    assert "UTF-8" in caught.value.hint
+
+
 def test_an_npz_gives_streams_at_their_own_rates(tmp_path):
     """Oracle: what was saved."""
     path = tmp_path / "f.npz"

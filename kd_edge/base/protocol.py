@@ -23,9 +23,11 @@ LEAST_PAYLOAD = 128
 # Scores in one answer at most, unless the firmware says otherwise. The board keeps its last
 # answers, so larger ones cost it memory.
 DEFAULT_SCORES = 256
-# The most that a board may state of itself: bytes of a window or of scores, samples a second.
+# The most that a board may state of itself: bytes of a window or of scores, samples a second. The
+# slowest sensor gives a sample in a quarter of an hour.
 MOST_BYTES = 1 << 24
 MOST_RATE_HZ = 1e6
+LEAST_RATE_HZ = 1e-3
 # Sequence numbers are 16 bits, and kept answers are found by them: the depth divides 65,536.
 MOST_DEPTH = 128
 

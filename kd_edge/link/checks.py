@@ -15,6 +15,7 @@ from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import (
     LEAST_PAYLOAD,
+    LEAST_RATE_HZ,
     MOST_BYTES,
     MOST_RATE_HZ,
     STATE_BYTES,
@@ -91,7 +92,8 @@ def _hello(hello: Hello) -> Conditions:
         name = f"sensor {stream.name[:60]!r}"
         yield name, stream.name.isprintable()
         yield f"{name} has no channels", stream.channels > 0
-        yield f"{name} is sampled at {stream.rate:g} Hz", 0 < stream.rate <= MOST_RATE_HZ
+        possible = LEAST_RATE_HZ <= stream.rate <= MOST_RATE_HZ
+        yield f"{name} is sampled at {stream.rate:g} Hz", possible
         yield f"{name} has no samples in a window", stream.samples > 0
     raw = sum(2 * stream.samples * stream.channels for stream in hello.streams)
     yield from _size("an int8 window", hello.int8_bytes, sum(t.n_bytes for t in hello.inputs))
@@ -136,7 +138,8 @@ def _hello_answer(answer: Any, asked: Mapping[str, Any], hello: Hello | None) ->
     yield f"ticks of kind {answer.ticks_kind}", answer.ticks_kind in TICKS.values()
     yield "no ticks in a thousand", answer.ticks_per_thousand > 0
     yield "a clock of 0 Hz", answer.clock_hz > 0
-    yield "scores that come in parts of no bytes", answer.scores_bytes > 0
+    part = answer.scores_bytes
+    yield f"scores in parts of {part} bytes, payloads of {largest}", 0 < part <= largest
     yield "facts of no bytes", answer.facts_bytes > 0
     n_facts = len(answer.facts)
     yield f"{n_facts} of {answer.facts_bytes} bytes of facts", n_facts <= answer.facts_bytes

@@ -46,6 +46,7 @@ class TflmSession(Session):
         # one of either ends the process.
         model = read_tflite(path)
         self._path = Path(path)
+        self._check_ranks(model)
         self._preserve = preserve_tensors
         self._n_tensors = len(model.tensors)
         self._interpreter, self.arena_bytes = self._open(_activation_bytes(model))
@@ -81,6 +82,12 @@ class TflmSession(Session):
             else:
                 return interpreter, floor * growth
         raise self._refused(reason)
+
+    def _check_ranks(self, model: TfliteModel) -> None:
+        """The interpreter divides by an SVDF's rank: one of 0 ends the process."""
+        for op in model.operators:
+            if op.name == "SVDF" and not int(op.options.get("rank", 0)) > 0:
+                raise self._refused(f"operator {op.index}, SVDF, has no rank over 0")
 
     def reset(self) -> None:
         self._interpreter.reset()

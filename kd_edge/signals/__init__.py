@@ -92,7 +92,7 @@ def read(path: Path | None, reader: str | None = None, **options) -> list[Record
 
 def find_reader(path: Path) -> Reader:
     """The first reader that knows `path`; raises as `read`."""
-    from kd_edge.signals.source import must_exist
+    from kd_edge.signals.source import must_exist, peek
 
     path = must_exist(Path(path))
     for reader in READERS.values():
@@ -102,6 +102,13 @@ def find_reader(path: Path) -> Reader:
         from kd_edge.signals.folder import empty_folder
 
         raise empty_folder(path)
+    if peek(path, 2) in (b"\xff\xfe", b"\xfe\xff"):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            f"{path.name} is UTF-16, and UTF-8 was expected",
+            where=str(path),
+            hint="save it as UTF-8: Excel calls that 'CSV UTF-8 (comma delimited)'",
+        )
     raise KdEdgeError(
         "KD_BAD_FORMAT",
         f"no reader knows {path.name}",

@@ -29,6 +29,8 @@ from kd_edge.signals.timing import LATEST_S, Timing, timing
 from kd_edge.signals.titles import unique
 
 _RECORDING_KEYS = ("label", "subject", "session", "trial", "started", "synthetic")
+# Streams of one recording that have no time in common may be so far apart.
+_APART_S = 60.0
 _STREAM_KEYS = (
     "rate_hz",
     "modality",
@@ -90,7 +92,26 @@ def read(path: Path) -> list[Recording]:
         started=started_of(facts.get("started"), where) or began,
         synthetic=synthetic in ("true", "1"),
     )
+    _check_one_clock(recording, where)
     return [recording]
+
+
+def _check_one_clock(recording: Recording, where: str) -> None:
+    """Refuse streams that are far more apart than they are long: their times are of two clocks."""
+    latest_s = max(stream.start_s for stream in recording.streams)
+    apart_s = latest_s - min(stream.end_s for stream in recording.streams)
+    longest_s = max(stream.duration_s for stream in recording.streams)
+    if apart_s <= max(_APART_S, longest_s):
+        return
+    spans = [
+        f"{s.modality} from {s.start_s:.10g} to {s.end_s:.10g} s"
+        for s in sorted(recording.streams, key=lambda stream: stream.start_s)
+    ]
+    raise _bad(
+        where,
+        f"its streams have no time in common: {', '.join(spans[:4])}",
+        "give all streams times of one clock: 'emg.start_s', or 'emg.times_s'",
+    )
 
 
 def _load(path: Path, where: str) -> dict[str, np.ndarray]:

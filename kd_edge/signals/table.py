@@ -80,11 +80,12 @@ def parse_numbers(body: bytes, layout: TableLayout) -> list[np.ndarray]:
     if layout.blank_ends:
         body = _with_even_ends(body, len(layout.columns))
     pieces: list[list[np.ndarray]] = [[] for _ in layout.columns]
-    ended = np.zeros(len(layout.columns), dtype=bool)
+    ended = np.zeros(len(layout.columns), dtype=int)  # the row of a column's first empty cell, or 0
     for chunk in _chunks(body, layout):
         matrix = _matrix(chunk)
         lengths = _prefix_lengths(matrix, ended, chunk)
-        ended |= lengths < len(matrix)
+        ends_here = (ended == 0) & (lengths < len(matrix))
+        ended[ends_here] = chunk.first_row + lengths[ends_here]
         for column, (piece, length) in enumerate(zip(pieces, lengths, strict=True)):
             piece.append(matrix[:length, column])
     return [np.concatenate(p) if p else np.empty(0) for p in pieces]
@@ -263,18 +264,23 @@ def _beyond(chunk: _Chunk, index: int) -> KdEdgeError:
 
 
 def _prefix_lengths(matrix: np.ndarray, ended: np.ndarray, chunk: _Chunk) -> np.ndarray:
-    """(columns,) cells before each column's end; refuses holes and, unless ragged, early ends."""
+    """(columns,) cells before each column's end; refuses holes and, unless ragged, early ends.
+
+    Of several holes the one that is known first, going down the rows: the same in any chunks.
+    """
     present = ~np.isnan(matrix)
-    lengths = present.sum(axis=0)
-    prefix = np.arange(len(matrix))[:, None] < lengths[None, :]
-    holes = np.any(present != prefix, axis=0) | (ended & (lengths > 0))
-    if not chunk.layout.ragged:
-        holes |= lengths < len(matrix)
-    if holes.any():
-        column = int(np.argmax(holes))
-        row = int(np.argmin(present[:, column])) if not present[:, column].all() else 0
-        goes_on = " in a column that goes on after it" if chunk.layout.ragged else ""
-        raise _bad_cell(f"an empty cell{goes_on}", chunk, row, column)
+    rows = np.arange(len(matrix))[:, None]
+    lengths = np.where(present.all(axis=0), len(matrix), np.argmin(present, axis=0))
+    lengths[ended > 0] = 0
+    if chunk.layout.ragged:
+        wrong, goes_on = present & (rows > lengths), " in a column that goes on after it"
+        wrong[:1] |= present[:1] & (ended > 0)
+    else:
+        wrong, goes_on = ~present, ""
+    if wrong.any():
+        _, column = np.argwhere(wrong)[0]
+        hole = int(ended[column]) or chunk.first_row + int(lengths[column])
+        raise _bad_cell(f"an empty cell{goes_on}", chunk, hole - chunk.first_row, int(column))
     return lengths
 
 
