@@ -440,7 +440,7 @@ def test_logits_are_predicted_by_input_name():
     """Oracle: the model called on its inputs in order; the windows' are turned."""
     data, model = windows(10), student()
     turned = data.only(("imu", "emg"))
-    answers = predict_logits(model, turned, batch_size=4)
+    answers = predict_logits(model, turned)
     expected = model([data.inputs["emg"], data.inputs["imu"]])
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     nothing = predict_logits(model, turned.take(np.arange(0)))
@@ -466,7 +466,7 @@ def test_one_graph_answers_any_number_of_windows():
         data = Examples(
             inputs={"x": x}, truth=np.arange(n) % 3, groups=groups, class_names=("a", "b", "c")
         )
-        np.testing.assert_array_equal(answer(data, batch_size=4), x)
+        np.testing.assert_array_equal(answer(data), x)
     assert calls == [(None, 3)]
 
 

@@ -16,8 +16,11 @@ from kd_edge.cli import run
 from kd_edge.pipeline.bench import bench
 from kd_edge.pipeline.build import build
 from kd_edge.pipeline.bundle import load_manifest, load_windows
+from kd_edge.pipeline.context import prepare
 from kd_edge.pipeline.dataset import load_dataset
 from kd_edge.pipeline.names import check_names
+from kd_edge.pipeline.training import FoldTrainer
+from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import load_recipe, parse_recipe, to_toml
 from kd_edge.report.html import render_html
 from kd_edge.tasks.figures import Overlap
@@ -270,3 +273,22 @@ def test_shapes_are_what_the_samples_say():
     assert images.shape == (2, 24, 24, 3)
     assert set(np.unique(masks)) == {0, 1, 2}
     assert replace(parse_recipe(RECIPE).images, channels="grey").shape == (16, 16, 1)
+
+
+def test_a_set_on_disk_gives_the_model_of_one_in_memory(tmp_path, cache):
+    """Oracle: the student's bytes; 40 images of 104 x 104 x 3 float32 are 5.2 MB."""
+    text = RECIPE.replace("[16, 16]", "[104, 104]").replace("epochs = 12", "epochs = 1")
+    text = re.sub(r"\[\[teachers.*?(?=\[\[st)|\[distill.*?(?=\[conv)", "", text, flags=re.S)
+    text = text.replace('name = "student"', 'name = "student"\ndistill = false')
+    data = mask_folders(tmp_path / "set", 40)
+    written = []
+    for megabytes in (5, 6):
+        recipe = parse_recipe(text.replace("[images]", f"memory_mb = {megabytes}\n[images]"))
+        context = prepare(
+            recipe, data, tmp_path / f"{megabytes}", command="", cache=False, watch=Watch(),
+            same_on_any_cores=True,
+        )  # fmt: skip
+        assert context.data.training.on_disk is (megabytes == 5)
+        (student,) = FoldTrainer(context, context.data).students(())
+        written.append(student.sha256)
+    assert written[0] == written[1]

@@ -12,6 +12,7 @@ import numpy as np
 
 from kd_edge.base.files import atomic_path
 from kd_edge.base.untrusted import load_arrays, parse_json
+from kd_edge.examples.stored import OnDisk
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +63,13 @@ def load(path: Path, key: str) -> State | None:
     return State(key=key, history=history, **groups)
 
 
-def key_of(description: object, arrays: Iterable[np.ndarray]) -> str:
+def key_of(description: object, arrays: Iterable[np.ndarray | OnDisk]) -> str:
     """SHA-256 of a JSON-able description and of the arrays' shapes, types and values."""
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode("utf-8"))
     for array in arrays:
         digest.update(f"{array.shape}{array.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        for block in array.blocks() if isinstance(array, OnDisk) else (array,):
+            digest.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8))
     return digest.hexdigest()
 
 

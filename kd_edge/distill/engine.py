@@ -1,4 +1,8 @@
-"""One epoch of training as one TensorFlow graph: no Python, no data pipeline between batches."""
+"""One epoch of training as one TensorFlow graph: no Python between batches.
+
+Examples in memory are constants of the graph. Inputs on disk come by tf.data, which TensorFlow
+brings: it reads a batch while another is learned from, in the order asked for.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from kd_edge.distill.batch import Taught
 from kd_edge.distill.objective import Objective
 from kd_edge.distill.tapped import Tapped
 from kd_edge.distill.teaching import Teaching
+from kd_edge.examples.stored import OnDisk
+
+_READ_AHEAD = 2  # batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +27,8 @@ class Lesson:
     """What a student is trained on.
 
     Attributes:
-        inputs: name -> (n, ...), the student's and the teachers'.
+        inputs: name -> (n, ...), the student's and the teachers'; an `OnDisk` is read batch by
+            batch.
         truth: (n, ...) integers.
         weights: (n,) of each example's loss; None: all alike.
         taught: the teachers' outputs on these inputs; None where there are none, or where
@@ -30,7 +38,7 @@ class Lesson:
         copies: how often an epoch shows each example changed, beside once as it is.
     """
 
-    inputs: Mapping[str, np.ndarray]
+    inputs: Mapping[str, np.ndarray | OnDisk]
     truth: np.ndarray
     weights: np.ndarray | None = None
     taught: Taught | None = None
@@ -62,8 +70,9 @@ class Engine:
         self._objective = objective
         self._optimizer = optimizer
         self._lesson = lesson
+        self._on_disk = {n: a for n, a in lesson.inputs.items() if isinstance(a, OnDisk)}
         arrays = {
-            "inputs": dict(lesson.inputs),
+            "inputs": {n: a for n, a in lesson.inputs.items() if n not in self._on_disk},
             "truth": lesson.truth,
             "taught": lesson.taught,
             "weights": lesson.weights,
@@ -74,9 +83,13 @@ class Engine:
             if value is not None
         }
         self._batch_size = batch_size
+        signature = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)]
+        if self._on_disk:
+            specs = {n: tf.TensorSpec((None, *a.shape[1:])) for n, a in self._on_disk.items()}
+            signature.append(tf.data.IteratorSpec(specs))
         self._epoch = tf.function(
             self._trace_epoch,
-            input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)],
+            input_signature=signature,
             autograph=False,  # it would hide the errors of losses and augmentations in its own
         )
 
@@ -94,17 +107,39 @@ class Engine:
             epoch: counted from 0, for losses that change with it.
         """
         tf = self._tf
-        loss, right = self._epoch(tf.constant(order, tf.int64), tf.constant(epoch, tf.float32))
+        arguments = [tf.constant(order, tf.int64), tf.constant(epoch, tf.float32)]
+        if self._on_disk:
+            arguments.append(iter(self._reading(order)))
+        loss, right = self._epoch(*arguments)
         return float(loss), float(right)
 
-    def _trace_epoch(self, order, epoch):
+    def _reading(self, order: np.ndarray):
+        """The inputs on disk, batch by batch in that order: name -> (batch, ...) float32."""
+        tf, on_disk, n = self._tf, self._on_disk, len(self._lesson.truth)
+
+        def read(index):
+            return [array[index].astype(np.float32) for array in on_disk.values()]
+
+        def batch(numbers):
+            found = tf.numpy_function(read, [numbers % n], [tf.float32] * len(on_disk))
+            return {
+                name: tf.ensure_shape(rows, (None, *on_disk[name].shape[1:]))
+                for name, rows in zip(on_disk, found, strict=True)
+            }
+
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(self._batch_size).map(batch)
+        return batches.prefetch(_READ_AHEAD)
+
+    def _trace_epoch(self, order, epoch, batches=None):
         tf = self._tf
         n = tf.size(order)
         shown = tf.cast(n, tf.float32)
 
         def batch(start, loss, right):
             chosen = order[start : start + self._batch_size]
-            new_loss, new_right = self._step(chosen, epoch + tf.cast(start, tf.float32) / shown)
+            new_loss, new_right = self._step(
+                chosen, epoch + tf.cast(start, tf.float32) / shown, batches
+            )
             return start + self._batch_size, loss + new_loss, right + new_right
 
         _, loss, right = tf.while_loop(
@@ -112,9 +147,9 @@ class Engine:
         )
         return loss / shown, right / shown
 
-    def _step(self, numbers, epoch):
+    def _step(self, numbers, epoch, batches):
         tf = self._tf
-        batch = self._chosen(numbers)
+        batch = self._chosen(numbers, batches)
         inputs, truth, taught = batch["inputs"], batch["truth"], batch.get("taught")
         mixed = batch.get("mixed")
         if self._lesson.teaching is not None:
@@ -130,11 +165,14 @@ class Engine:
         self._optimizer.apply(gradients, variables)
         return tf.reduce_sum(losses), tf.reduce_sum(self._objective.right(truth, student))
 
-    def _chosen(self, numbers):
+    def _chosen(self, numbers, batches):
         """A batch's inputs, augmented, and what belongs to them."""
         tf, n = self._tf, len(self._lesson.truth)
         index = numbers % n
         batch = keras.tree.map_structure(lambda array: tf.gather(array, index), self._arrays)
+        if batches is not None:
+            read = batch["inputs"] | batches.get_next()
+            batch["inputs"] = {name: read[name] for name in self._lesson.inputs}
         if self._lesson.augmenter is not None:
             batch["inputs"], batch["mixed"] = self._lesson.augmenter(
                 batch["inputs"], batch["truth"], numbers >= n

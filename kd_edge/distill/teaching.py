@@ -61,8 +61,9 @@ class Teaching:
             return Taught(answers[0].logits, answers)
         return Taught(self._join(ops.stack([a.logits for a in answers])), answers)
 
-    def once(self, windows: Examples, batch_size: int = 256) -> Taught:
+    def once(self, windows: Examples) -> Taught:
         """What they say to all windows, as NumPy arrays of (n, ...)."""
+        batch_size = windows.at_once
         parts = [
             keras.tree.map_structure(
                 ops.convert_to_numpy,

@@ -155,9 +155,9 @@ def train(
     return training.finish()
 
 
-def predict_logits(model: keras.Model, windows: Examples, batch_size: int = 256) -> np.ndarray:
+def predict_logits(model: keras.Model, windows: Examples) -> np.ndarray:
     """(n, ..., classes) float32 outputs of the model, dropout off. Raises as `Predictor`."""
-    return Predictor(model)(windows, batch_size)
+    return Predictor(model)(windows)
 
 
 class Predictor:
@@ -176,15 +176,15 @@ class Predictor:
             lambda inputs: model(inputs, training=False), input_signature=[shapes]
         )
 
-    def __call__(self, windows: Examples, batch_size: int = 256) -> np.ndarray:
+    def __call__(self, windows: Examples) -> np.ndarray:
         """(n, ..., classes) float32.
 
         Raises:
             KdEdgeError KD_SHAPE: the windows are not the model's.
         """
-        inputs = [x.astype(np.float32) for x in inputs_of(self._model, windows).values()]
+        inputs, batch_size = list(inputs_of(self._model, windows).values()), windows.at_once
         parts = [
-            self._graph([x[start : start + batch_size] for x in inputs]).numpy()
+            self._graph([x[start : start + batch_size].astype(np.float32) for x in inputs]).numpy()
             for start in range(0, len(windows), batch_size)
         ]
         if not parts:
@@ -408,7 +408,7 @@ def _check(model, training, task: Task, loss: Loss, lesson: Lesson) -> None:
     if lesson.taught is not None:
         _check_logits(np.asarray(lesson.taught.logits), (len(training), *model.output_shape[1:]))
     if lesson.teaching is not None:
-        few = {name: array[:256] for name, array in lesson.inputs.items()}
+        few = {name: array[: training.at_once] for name, array in lesson.inputs.items()}
         logits = keras.ops.convert_to_numpy(lesson.teaching(few).logits)
         _check_logits(logits, (len(logits), *model.output_shape[1:]))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+
+from kd_edge.examples.stored import OnDisk, rows_at_once
 
 
 class Origin(Protocol):
@@ -77,7 +80,8 @@ class Examples:
 
     Attributes:
         inputs: model input name -> (n, ...) float32: (n, samples, channels) for windows,
-            (n, steps, samples, channels) where they are cut in steps.
+            (n, steps, samples, channels) where they are cut in steps, (n, height, width, channels)
+            for images. An input that is larger than memory is an `OnDisk`.
         truth: (n,) int64 index into `class_names`; (n, ...) where parts of an example, such as
             pixels, have a class each.
         groups: what each example belongs to.
@@ -85,7 +89,7 @@ class Examples:
         synthetic: any of it was made by a generator.
     """
 
-    inputs: dict[str, np.ndarray]
+    inputs: dict[str, np.ndarray | OnDisk]
     truth: np.ndarray
     groups: Groups
     class_names: tuple[str, ...]
@@ -108,13 +112,31 @@ class Examples:
         return {name: array.shape[1:] for name, array in self.inputs.items()}
 
     def take(self, indices: np.ndarray) -> Examples:
-        """The examples at `indices`, (m,) int64, in that order."""
+        """The examples at `indices`, (m,) int64, in that order; inputs on disk stay there."""
         return replace(
             self,
-            inputs={name: array[indices] for name, array in self.inputs.items()},
+            inputs={
+                name: array.take(indices) if isinstance(array, OnDisk) else array[indices]
+                for name, array in self.inputs.items()
+            },
             truth=self.truth[indices],
             groups=self.groups.take(indices),
         )
+
+    @property
+    def at_once(self) -> int:
+        """How many examples a network answers at once: 256, or fewer large ones."""
+        return rows_at_once(sum(4 * math.prod(shape) for shape in self.input_shapes.values()))
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether an input stays on disk."""
+        return any(isinstance(array, OnDisk) for array in self.inputs.values())
+
+    def in_memory(self) -> Examples:
+        """The same examples with every input as a NumPy array."""
+        inputs = {name: np.asarray(array) for name, array in self.inputs.items()}
+        return replace(self, inputs=inputs)
 
     def only(self, names: tuple[str, ...]) -> Examples:
         """The same examples with the named inputs alone, in the order named."""

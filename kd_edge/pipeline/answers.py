@@ -14,9 +14,9 @@ from kd_edge.pipeline.bundle import (
     load_windows,
     save_windows,
 )
-from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import WORK_FOLDER, Trained, predictor
+from kd_edge.pipeline.training import Trained, predictor
 
 VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
 VALIDATION = "validation"
@@ -86,5 +86,5 @@ def _parity_windows(context: Context) -> Examples:
             break
         windows = context.data.of(part)
         picked = spread_evenly(windows.strata, windows.groups.subject, left, context.recipe.seed)
-        chosen.append(windows.take(picked))
+        chosen.append(windows.take(picked).in_memory())
     return join(chosen)

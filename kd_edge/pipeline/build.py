@@ -29,7 +29,7 @@ from kd_edge.pipeline.bundle import (
     start_bundle,
     write_manifest,
 )
-from kd_edge.pipeline.context import Context, prepare
+from kd_edge.pipeline.context import EXAMPLES_FILE, WORK_FOLDER, Context, prepare
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
@@ -49,7 +49,7 @@ from kd_edge.pipeline.reporting import (
 )
 from kd_edge.pipeline.shipped import ask_for
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import WORK_FOLDER, FoldTrainer
+from kd_edge.pipeline.training import FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
@@ -165,6 +165,7 @@ def _clear(context: Context) -> None:
     for checkpoint in own_path(context.out, WORK_FOLDER).glob("*.ckpt"):
         if _CHECKPOINT.fullmatch(checkpoint.name):
             checkpoint.unlink()
+    own_path(context.out, EXAMPLES_FILE).unlink(missing_ok=True)
 
 
 def _caveats(context: Context) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import own_path
 from kd_edge.pipeline.dataset import Dataset, load_dataset
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import Stages
@@ -13,6 +14,10 @@ from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.splits import Fold, check_duplicates, make_folds
+
+# Of the output folder: what an interrupted build goes on from, and no part of the bundle.
+WORK_FOLDER = ".work"
+EXAMPLES_FILE = f"{WORK_FOLDER}/examples.npy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,9 @@ def prepare(
             fold holds that out.
     """
     store = user_store(cache, note=watch.note)
-    dataset = load_dataset(recipe, data, store=store, progress=watch.step)
+    dataset = load_dataset(
+        recipe, data, store=store, file=own_path(out, EXAMPLES_FILE), progress=watch.step
+    )
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)

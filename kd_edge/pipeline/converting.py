@@ -68,7 +68,7 @@ def _calibration(context: Context) -> dict[str, np.ndarray]:
     indices = choose(
         training.strata, training.groups.subject, recipe.conversion.calibration_windows, recipe.seed
     )
-    return training.take(indices).inputs
+    return training.take(indices).in_memory().inputs
 
 
 class _Converter:

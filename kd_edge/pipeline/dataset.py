@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ def load_dataset(
     data: Path | None,
     *,
     store: Store | None = None,
+    file: Path | None = None,
     class_names: tuple[str, ...] | None = None,
     progress: Callable[[str, int | None, int | None], None] | None = None,
 ) -> Dataset:
@@ -47,6 +49,8 @@ def load_dataset(
     Args:
         data: folder or file; None for readers that need none.
         store: where examples are kept between runs; None: nowhere.
+        file: NPY file for images that are larger than `dataset.memory_mb`; None holds them in
+            memory all the same.
         class_names: the model's classes, where they are already fixed (a bench on other data).
         progress: called with (what, done, total).
 
@@ -57,20 +61,21 @@ def load_dataset(
     key = key_of(
         code_digest(__name__),
         _source_digest(recipe, data, tell),
-        recipe.dataset.model_dump(mode="json", exclude={"path"}),
+        recipe.dataset.model_dump(mode="json", exclude={"path", "memory_mb"}),
         recipe.model_dump(mode="json", include={"front_end", "windows", "images"}),
         class_names,
     )
     # Recordings and images are named by where they lie, which is no part of what they are.
-    place = key_of("windows", key, data and str(data.resolve()))
+    place = key_of("windows", key, data and str(data.resolve()), recipe.dataset.memory_mb)
     with (store or Store(None)).at(place, "windows") as slot:
         found = slot.take(from_entry)
         if found is not None:
             what = "windows" if recipe.images is None else "images"
             tell(f"{what} from the cache", len(found.examples), len(found.examples))
             return found
-        dataset = _make(recipe, data, key, class_names, tell)
-        slot.keep(*to_entry(dataset))
+        dataset = _make(recipe, data, key, class_names, file, tell)
+        if not dataset.examples.on_disk:
+            slot.keep(*to_entry(dataset))
         return dataset
 
 
@@ -79,10 +84,11 @@ def _make(
     data: Path | None,
     key: str,
     class_names: tuple[str, ...] | None,
+    file: Path | None,
     tell: Callable[[str, int | None, int | None], None],
 ) -> Dataset:
     if recipe.images is not None:
-        return _of_images(recipe, data, key, class_names, tell)
+        return _of_images(recipe, data, key, class_names, file, tell)
     recordings, names = _of_classes(_read(recipe, data, tell), recipe.dataset.classes, class_names)
     checks.check(
         recordings,
@@ -105,6 +111,7 @@ def _of_images(
     data: Path | None,
     key: str,
     class_names: tuple[str, ...] | None,
+    file: Path | None,
     tell: Callable[[str, int | None, int | None], None],
 ) -> Dataset:
     tell("reading images", None, None)
@@ -125,9 +132,15 @@ def _of_images(
         images,
         recipe.images,
         names,
+        file=file if _input_bytes(images, recipe) > 1e6 * recipe.dataset.memory_mb else None,
         progress=lambda done: tell("images", done, len(images)),
     )
     return Dataset(examples, (), tuple(image.info() for image in images), key, recipe.images)
+
+
+def _input_bytes(images: Sequence[Image], recipe: Recipe) -> int:
+    """Of the images as the model's input, in float32."""
+    return 4 * len(images) * math.prod(recipe.images.shape)
 
 
 def read_recordings(

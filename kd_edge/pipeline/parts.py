@@ -21,6 +21,8 @@ from kd_edge.splits import Fold, SplitPart
 class FoldWindows(FoldExamples):
     """One fold's examples, and what else a build must know of them.
 
+    The training part may lie on disk.
+
     Attributes:
         key: digest of everything that they depend on.
         pixels: describes images; None for windows.
@@ -43,8 +45,14 @@ def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     sensing = None  # images are scaled when they are read
     if dataset.pixels is None:
         sensing = Sensing(dataset.designs, recipe.front_end, recipe.windows, dataset.recordings)
+    parts = fold_examples(dataset.examples, fold, sensing, seed=recipe.seed)
+    # What is held out is kept in the bundle, and so is held in memory.
+    held_out = {
+        "validation": parts.validation.in_memory(),
+        "tests": {name: part.in_memory() for name, part in parts.tests.items()},
+    }
     return FoldWindows(
-        **vars(fold_examples(dataset.examples, fold, sensing, seed=recipe.seed)),
+        **{**vars(parts), **held_out},
         key=key_of(
             dataset.key,
             *(indices_sha256(part.indices) for part in fold.parts),

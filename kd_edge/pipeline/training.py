@@ -18,7 +18,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path, sha256_file
 from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
-from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Model
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from kd_edge.distill.losses import Loss
     from kd_edge.distill.teaching import Teaching
     from kd_edge.distill.trainer import Augmenting, TrainSettings
-
-# Of the output folder: what an interrupted build goes on from, and no part of the bundle.
-WORK_FOLDER = ".work"
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ class Dataset(_Table):
     classes: labels to keep, in the model's output order; all, sorted, where absent. Of images with
         masks: the names of the masks' values 0, 1, ….
     allow_duplicates: go on although identical recordings or images lie on both sides of a split.
+    memory_mb: of an image set's input that is held in memory, in 10^6 bytes; a larger one is
+        written into the output folder and read batch by batch.
     allow_stuck: go on although a channel holds one value throughout a recording.
     """
 
@@ -74,6 +76,7 @@ class Dataset(_Table):
     classes: tuple[str, ...] | None = None
     allow_duplicates: bool = False
     allow_stuck: bool = False
+    memory_mb: PositiveInt = 2000
 
     @field_validator("classes")
     @classmethod
