@@ -95,22 +95,13 @@ def firmware_sources(
         for each in front_end.streams:
             lsb_of(each)
     render = renderer(settings, product, engine=engine)
-    layers = 0
-    if engine == PLAIN_C.name:
-        compiled, beside = engine_files(product, board.core, settings)
-        files = {**compiled_sources(compiled), **beside}
-        layers = sum(len(each.layers) for each in compiled)
-    else:
-        files = render_files(product, settings)
-        del files["README.md"]
+    files, layers = _engine_files(product, board, settings, engine)
     facts = HelloFacts(
         board=board,
         engine=engine,
         product=product,
         max_baud=_max_baud(board),
-        golden_count=min(settings.golden_count, len(settings.golden.labels))
-        if settings.golden
-        else 0,
+        golden_count=_golden_count(settings),
         layer_count=layers if profile else 0,
         front_end=front_end,
     )
@@ -119,22 +110,40 @@ def firmware_sources(
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
+    return Firmware(
+        files=dict(sorted(files.items())),
+        defines=_defines(product, ports, profile=facts.layer_count > 0),
+        model_sha256=product.sha256,
+        raw_bytes=raw_bytes(front_end) if front_end else 0,
+        front_end=front_end,
+    )
+
+
+def _engine_files(
+    product: Product, board: Board, settings: FirmwareSettings, engine: str
+) -> tuple[Files, int]:
+    """The sources that compute the product, and how many layers they can time."""
+    if engine == PLAIN_C.name:
+        compiled, beside = engine_files(product, board.core, settings)
+        layers = sum(len(each.layers) for each in compiled)
+        return {**compiled_sources(compiled), **beside}, layers
+    files = render_files(product, settings)
+    del files["README.md"]
+    return files, 0
+
+
+def _defines(product: Product, ports: Ports, *, profile: bool) -> dict[str, str | int]:
+    """Macros that the link and the model are compiled with."""
     output_bytes = sum(prod(spec.shape) for spec in product.outputs)
-    defines = {
+    defines: dict[str, str | int] = {
         "KD_BOARD_RECEIVE_BYTES": f"{RECEIVE_BYTES}u",
         "KD_LINK_SCORES_BYTES": f"{_scores_bytes(output_bytes)}u",
     }
     if product.composition is not None:
         defines["KD_LINK_BESIDE_BYTES"] = f"{output_bytes - ports.output.size}u"
-    if facts.layer_count:
+    if profile:
         defines["KD_MODEL_PROFILE"] = 1
-    return Firmware(
-        files=dict(sorted(files.items())),
-        defines=defines,
-        model_sha256=product.sha256,
-        raw_bytes=raw_bytes(front_end) if front_end else 0,
-        front_end=front_end,
-    )
+    return defines
 
 
 def build_firmware(
@@ -164,6 +173,10 @@ def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | Non
             "a board that streams needs a front end",
             hint="leave the stream out, or give the front end that the model was built with",
         )
+
+
+def _golden_count(settings: FirmwareSettings) -> int:
+    return min(settings.golden_count, len(settings.golden.labels)) if settings.golden else 0
 
 
 def _max_baud(board: Board) -> int:

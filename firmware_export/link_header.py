@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kd_edge.base import protocol, wire
+from kd_edge.base.protocol_types import Block, Field, Message
 from kd_edge.base.templates import templates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,14 +53,14 @@ def _tables() -> str:
     return "\n".join([*lines, ""])
 
 
-def _fields(message: protocol.Message | protocol.Block) -> list[str]:
+def _fields(message: Message | Block) -> list[str]:
     if not message.fields:
         return []
     head = ["| offset | field | type | unit | meaning |", "|---|---|---|---|---|"]
     return [*head, *_rows(message), ""]
 
 
-def _rows(message: protocol.Message | protocol.Block) -> list[str]:
+def _rows(message: Message | Block) -> list[str]:
     places = [str(offset) for offset in wire.offsets(message)]
     places += ["…"] * (len(message.fields) - len(places))
     rows = []
@@ -74,7 +75,7 @@ def _rows(message: protocol.Message | protocol.Block) -> list[str]:
     return rows
 
 
-def _type(field: protocol.Field) -> str:
+def _type(field: Field) -> str:
     return field.type if field.count == 1 else f"{field.type} × {field.count}"
 
 

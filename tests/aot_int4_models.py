@@ -6,7 +6,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_samples import packed_int4
 
-from kd_edge.base.flatbuffer import operator_name, pack, unpack
+from kd_edge.base.flatbuffer import pack, unpack
+from kd_edge.base.schema_names import operator_name
 
 _COARSER = 16
 

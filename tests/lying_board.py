@@ -8,7 +8,8 @@ from collections.abc import Callable
 from link_harness import hello_payload, hello_values
 
 from kd_edge.base import wire
-from kd_edge.base.protocol import ANSWERS, BY_NAME, BY_NUMBER, FORMATS, Field
+from kd_edge.base.protocol import ANSWERS, BY_NAME, BY_NUMBER, FORMATS
+from kd_edge.base.protocol_types import Field
 from kd_edge.link.framing import Frame, FrameReader, encode_frame
 
 MAX_PAYLOAD = 384

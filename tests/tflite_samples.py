@@ -126,33 +126,41 @@ _SCALES = {
 }
 
 
+class _ConvGraph(GraphBuilder):
+    """Activations and layers by name, of a float model or of the int8 one that it stands for."""
+
+    def __init__(self, *, quantised: bool):
+        super().__init__()
+        self._quantised = quantised
+
+    def activation(self, name, shape):
+        if not self._quantised:
+            return self.tensor(name, shape, "float32")
+        scale, zero_point = _SCALES[name]
+        return self.tensor(name, shape, scale=scale, zero_point=zero_point)
+
+    def layer(self, name, source, axis):
+        weights, bias, scales = _weights()[name]
+        bias_scales = _SCALES[source][0] * scales
+        if self._quantised:
+            return (
+                self.constant(name, weights, scale=scales, axis=axis),
+                self.constant(f"{name}_bias", bias, scale=bias_scales),
+            )
+        along = np.expand_dims(scales, [i for i in range(weights.ndim) if i != axis])
+        return (
+            self.constant(name, (weights * along).astype(np.float32)),
+            self.constant(f"{name}_bias", (bias * bias_scales).astype(np.float32)),
+        )
+
+
 def write_conv_model(path: Path, *, quantised: bool) -> Path:
     """Two inputs: emg through two convolutions and a dense layer, acc through a dense layer; added.
 
     The float model has the dequantised weights of the int8 one.
     """
-    graph = GraphBuilder()
-
-    def activation(name, shape):
-        if not quantised:
-            return graph.tensor(name, shape, "float32")
-        scale, zero_point = _SCALES[name]
-        return graph.tensor(name, shape, scale=scale, zero_point=zero_point)
-
-    def layer(name, source, axis):
-        weights, bias, scales = _weights()[name]
-        bias_scales = _SCALES[source][0] * scales
-        if quantised:
-            return (
-                graph.constant(name, weights, scale=scales, axis=axis),
-                graph.constant(f"{name}_bias", bias, scale=bias_scales),
-            )
-        along = np.expand_dims(scales, [i for i in range(weights.ndim) if i != axis])
-        return (
-            graph.constant(name, (weights * along).astype(np.float32)),
-            graph.constant(f"{name}_bias", (bias * bias_scales).astype(np.float32)),
-        )
-
+    graph = _ConvGraph(quantised=quantised)
+    activation, layer = graph.activation, graph.layer
     emg, acc = activation("emg", (1, *EMG_SHAPE)), activation("acc", (1, *ACC_SHAPE))
     conv = activation("conv_out", (1, 4, 6, 4))
     graph.operator(

@@ -6,15 +6,14 @@ import errno
 import functools
 import hashlib
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.reach import check_reach
+from kd_edge.base.schema_names import bad, operator_name, options, printable, type_name
 from kd_edge.base.untrusted import read_regular
 
 IDENTIFIER = b"TFL3"
@@ -29,11 +28,6 @@ _NUMPY_NAMES = (
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
 _NUMPY_TYPES = {name: np.dtype(name) for name in _NUMPY_NAMES}
-_ENUM_OPTIONS = {
-    "fused_activation_function": "ActivationFunctionType",
-    "padding": "Padding",
-    "quantized_bias_type": "TensorType",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,15 +219,11 @@ def _checked(parse, where: str):
         ) from error
 
 
-def _bad(message: str) -> NoReturn:
-    raise KdEdgeError("KD_BAD_TFLITE", message, hint="make the file again with `kd-edge build`")
-
-
 def _unpacked(content: bytes):
     from ai_edge_litert import schema_py_generated as schema
 
     if len(content) < 8 or content[4:8] != IDENTIFIER:
-        _bad("this is not a TFLite model: its bytes 4 to 7 are not 'TFL3'")
+        bad("this is not a TFLite model: its bytes 4 to 7 are not 'TFL3'")
     root = schema.Model.GetRootAs(content, 0)
     check_reach(root, len(content))
     return schema.ModelT.InitFromObj(root)
@@ -244,7 +234,7 @@ def _unpacked(content: bytes):
 
 def _typed(model, content: bytes) -> TfliteModel:
     if not model.subgraphs:
-        _bad("the model has no subgraph")
+        bad("the model has no subgraph")
     graph = model.subgraphs[0]
     tensors = tuple(
         _tensor(i, tensor, model.buffers or []) for i, tensor in enumerate(graph.tensors or [])
@@ -271,11 +261,11 @@ def _check_references(model: TfliteModel) -> None:
     count = len(model.tensors)
     for name, used in (("inputs", model.inputs), ("outputs", model.outputs)):
         if any(not 0 <= index < count for index in used):
-            _bad(f"the model's {name} name tensors {used}, but it has {count}")
+            bad(f"the model's {name} name tensors {used}, but it has {count}")
     for op in model.operators:
         used = op.inputs + op.outputs + op.intermediates
         if any(not -1 <= index < count for index in used):
-            _bad(f"operator {op.index} ({op.name}) names tensors {used}, but there are {count}")
+            bad(f"operator {op.index} ({op.name}) names tensors {used}, but there are {count}")
 
 
 def _tensor(index: int, raw, buffers) -> Tensor:
@@ -283,8 +273,8 @@ def _tensor(index: int, raw, buffers) -> Tensor:
     where = f"tensor {index} ('{name}')"
     shape = _indices(raw.shape)
     if any(size < 0 for size in shape):
-        _bad(f"{where} has the shape {shape}")
-    dtype = _type_name(raw.type)
+        bad(f"{where} has the shape {shape}")
+    dtype = type_name(raw.type)
     scales, zero_points, axis = _quantisation(raw, shape, where)
     data, unreadable = _constant(raw, shape, dtype, buffers, where)
     return Tensor(
@@ -301,39 +291,6 @@ def _tensor(index: int, raw, buffers) -> Tensor:
     )
 
 
-def printable(name: str | bytes | None) -> str:
-    """A name of the file as text on one line; bytes that are no printable UTF-8 are escaped."""
-    if not isinstance(name, str):
-        name = (name or b"").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else _escaped(c) for c in name)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _type_name(code: int) -> str:
-    from ai_edge_litert import schema_py_generated as schema
-
-    return (_known_name(schema.TensorType, code) or f"type {code}").lower()
-
-
-def _enum_name(enum: type, code: int) -> str:
-    name = _known_name(enum, code)
-    if name is None:
-        _bad(f"the schema's {enum.__name__} knows no number {code}")
-    return name
-
-
-def _known_name(enum: type, code: int) -> str | None:
-    return _names_by_number(enum).get(code)
-
-
-@functools.cache
-def _names_by_number(enum: type) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if name.isupper()}
-
-
 def _quantisation(raw, shape: tuple[int, ...], where: str):
     parameters = raw.quantization
     if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
@@ -341,12 +298,12 @@ def _quantisation(raw, shape: tuple[int, ...], where: str):
     scales = tuple(float(scale) for scale in parameters.scale)
     zero_points = _indices(parameters.zeroPoint) or (0,) * len(scales)
     if not all(math.isfinite(scale) and scale >= 0 for scale in scales):
-        _bad(f"{where} has a scale that is negative or not a number")
+        bad(f"{where} has a scale that is negative or not a number")
     if len(zero_points) != len(scales):
-        _bad(f"{where} has {len(scales)} scales but {len(zero_points)} zero points")
+        bad(f"{where} has {len(scales)} scales but {len(zero_points)} zero points")
     axis = _quantized_axis(parameters, shape) if len(scales) > 1 else None
     if axis is not None and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
-        _bad(f"{where} has {len(scales)} scales along axis {axis} of the shape {shape}")
+        bad(f"{where} has {len(scales)} scales along axis {axis} of the shape {shape}")
     return scales, zero_points, axis
 
 
@@ -358,12 +315,12 @@ def _quantized_axis(parameters, shape: tuple[int, ...]) -> int:
 def _constant(raw, shape, dtype: str, buffers, where: str) -> tuple[np.ndarray | None, str | None]:
     """The constant's array, or why a constant that the file holds is none."""
     if not 0 <= raw.buffer < max(len(buffers), 1):
-        _bad(f"{where} names buffer {raw.buffer}, but there are {len(buffers)}")
+        bad(f"{where} names buffer {raw.buffer}, but there are {len(buffers)}")
     if raw.buffer == 0:
         return None, None
     buffer = buffers[raw.buffer]
     if buffer.offset > 1:
-        _bad(f"{where} keeps its data outside the flatbuffer, which kd-edge does not read")
+        bad(f"{where} keeps its data outside the flatbuffer, which kd-edge does not read")
     if buffer.data is None or len(buffer.data) == 0:
         return None, None
     if raw.sparsity is not None:
@@ -375,7 +332,7 @@ def _constant(raw, shape, dtype: str, buffers, where: str) -> tuple[np.ndarray |
     count = math.prod(shape)
     expected = (count + 1) // 2 if dtype == "int4" else count * _NUMPY_TYPES[dtype].itemsize
     if content.size != expected:
-        _bad(f"{where} has {content.size} bytes of data; its shape {shape} takes {expected}")
+        bad(f"{where} has {content.size} bytes of data; its shape {shape} takes {expected}")
     if dtype == "int4":
         return _int4_of(buffer, content)[:count].reshape(shape), None
     return content.view(_NUMPY_TYPES[dtype]).reshape(shape), None
@@ -392,43 +349,13 @@ def _int4_of(buffer, content: np.ndarray) -> np.ndarray:
 
 def _operator(index: int, raw, codes) -> Operator:
     if not 0 <= raw.opcodeIndex < len(codes):
-        _bad(f"operator {index} names code {raw.opcodeIndex}, but there are {len(codes)}")
+        bad(f"operator {index} names code {raw.opcodeIndex}, but there are {len(codes)}")
     return Operator(
         index=index,
         name=operator_name(codes[raw.opcodeIndex]),
         inputs=_indices(raw.inputs),
         outputs=_indices(raw.outputs),
         intermediates=_indices(raw.intermediates),
-        options=_options(raw.builtinOptions),
+        options=options(raw.builtinOptions),
         options_kind=type(raw.builtinOptions).__name__[:-1] if raw.builtinOptions else "",
     )
-
-
-def operator_name(code) -> str:
-    """The schema's name of an `OperatorCodeT`; 'CUSTOM:<code>' for a custom operator."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    # Files older than the 32-bit field carry the number in the 8-bit one alone.
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    name = _known_name(schema.BuiltinOperator, number) or f"OPERATOR_{number}"
-    return name if name != "CUSTOM" else f"CUSTOM:{printable(code.customCode)}"
-
-
-def _options(raw) -> dict[str, object]:
-    fields = vars(raw) if raw is not None else {}
-    named = {_snake_case(field): value for field, value in fields.items()}
-    return {name: _option(name, value) for name, value in named.items()}
-
-
-def _snake_case(field: str) -> str:
-    return re.sub("([A-Z])", lambda match: "_" + match[1].lower(), field)
-
-
-def _option(name: str, value):
-    from ai_edge_litert import schema_py_generated as schema
-
-    if name in _ENUM_OPTIONS:
-        return _enum_name(getattr(schema, _ENUM_OPTIONS[name]), value)
-    if isinstance(value, np.ndarray | list):
-        return tuple(np.asarray(value).tolist())
-    return value

@@ -7,8 +7,9 @@ order: first those of fixed size, then those whose size the payload itself tells
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from kd_edge.base.protocol_types import Block, Field, Message, Status
 
 # Goes up when an older end would misread a message. The second byte of a frame is the version, and
 # no printable character: so text is never taken for a frame.
@@ -31,99 +32,7 @@ LEAST_RATE_HZ = 1e-3
 # Sequence numbers are 16 bits, and kept answers are found by them: the depth divides 65,536.
 MOST_DEPTH = 128
 
-# struct's letter for each scalar type.
-SCALARS = MappingProxyType(
-    {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "f32": "f", "f64": "d"}
-)
-
 ANSWERS = 0x80  # an answer's type is its request's with this bit
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a payload.
-
-    Attributes:
-        name: as in Python and, in capitals, in C.
-        type: a key of `SCALARS`; `str` (u16 length, UTF-8); `list` (u8 count, then that many times
-            `items`); `i8*`, `i16*` or `text*` (all that is left of the payload).
-        meaning: one line.
-        unit: of the number, where it has one.
-        count: how many of a scalar stand in a row.
-        items: fields of one entry of a list.
-        later: a block may end before it, and it is then empty: it came after the first firmwares,
-            and tells what theirs do not have.
-    """
-
-    name: str
-    type: str
-    meaning: str
-    unit: str = ""
-    count: int = 1
-    items: tuple[Field, ...] = ()
-    later: bool = False
-
-    @property
-    def fixed(self) -> bool:
-        return self.type in SCALARS
-
-
-@dataclass(frozen=True)
-class Message:
-    """One kind of frame.
-
-    Attributes:
-        name: as in `KD_MSG_<name>`.
-        number: the frame's type byte.
-        sender: "host" or "board".
-        meaning: what it asks or tells.
-        fields: the payload; fields of fixed size first.
-    """
-
-    name: str
-    number: int
-    sender: str
-    meaning: str
-    fields: tuple[Field, ...] = ()
-
-    @property
-    def fixed(self) -> tuple[Field, ...]:
-        return tuple(field for field in self.fields if field.fixed)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Bytes that several messages carry together, because they may be longer than a frame.
-
-    Attributes:
-        name: as `wire.decode` takes it.
-        meaning: what it tells, and which messages carry it.
-        fields: the bytes, in order.
-    """
-
-    name: str
-    meaning: str
-    fields: tuple[Field, ...]
-
-    @property
-    def fixed(self) -> tuple[Field, ...]:
-        return tuple(field for field in self.fields if field.fixed)
-
-
-@dataclass(frozen=True)
-class Status:
-    """One return code of the board's link, as an ERROR carries it too.
-
-    Attributes:
-        text: what the ERROR says in words; short, because it costs flash.
-        detail: what the ERROR's `detail` number is; empty: 0.
-    """
-
-    name: str
-    number: int
-    text: str
-    detail: str = ""
-
 
 STATUSES = (
     Status("OK", 0, "ok"),

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kd_edge.base.protocol import FORMATS, SCALARS, Field, Message
+from kd_edge.base.protocol import FORMATS
+from kd_edge.base.protocol_types import SCALARS, Field, Message
 
 _LENGTH = struct.Struct("<H")
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import LSTM, operator_name
+from kd_edge.base.flatbuffer import LSTM
+from kd_edge.base.schema_names import operator_name
 
 
 def clear_cell_clip(model) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import LSTM, operator_name
+from kd_edge.base.flatbuffer import LSTM
+from kd_edge.base.schema_names import operator_name
 
 _FULL_RANGE = 32767
 _UNIT_SCALE = 2.0**-15  # what the int16 kernels of LOGISTIC and TANH give

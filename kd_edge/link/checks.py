@@ -20,8 +20,8 @@ from kd_edge.base.protocol import (
     MOST_RATE_HZ,
     STATE_BYTES,
     TICKS,
-    Message,
 )
+from kd_edge.base.protocol_types import Message
 from kd_edge.base.running import is_possible, unpack_state
 from kd_edge.link.framing import encoded_bytes
 from kd_edge.link.messages import Hello, Tensor
