@@ -7,10 +7,9 @@ anywhere else, TFLite Micro for the operator and its kernel, and the real compil
 
 from __future__ import annotations
 
-import ast
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +34,8 @@ from firmware_export.aot.settings import CompileSettings
 from firmware_export.boards import BOARDS, read_board
 from firmware_export.boards.compile_check import compile_check
 from firmware_export.boards.emulator import run_image
-from firmware_export.boards.kinds import KINDS, PROJECTS, TIMERS, UARTS, BoardKind
+from firmware_export.boards.kinds import KINDS, PROJECTS, BoardKind
 from firmware_export.boards.toolchain import build_image
-from firmware_export.engines import ENGINES
-from firmware_export.flasher import FLASH_TOOLS
 from firmware_export.projects.layouts import LAYOUTS
 from kd_edge import images
 from kd_edge.base.errors import KdEdgeError
@@ -108,120 +105,6 @@ def test_contributing_says_truly_in_how_many_places_each_kind_is_added():
     rows = re.findall(r"^\| ([a-z -]+?) \| ([12]) \|", text, re.MULTILINE)
     assert {kind: int(n) for kind, n in rows} == {kind: len(t) for kind, t in TABLES.items()}
     assert max(map(len, TABLES.values())) <= 2
-
-
-# --- names stand in the tables' own modules, and nowhere else ---
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where the names of some tables stand. Elsewhere a name means something else, or is a fault.
-
-    Attributes:
-        modules: files or folders that have them.
-        elsewhere: file -> why names stand there too.
-        only_in: folders that are looked at, where names are everyday words; all where empty.
-    """
-
-    tables: tuple[Registry, ...]
-    modules: tuple[str, ...]
-    elsewhere: dict[str, str]
-    only_in: tuple[str, ...] = ()
-
-
-_PIPELINE = tuple(
-    f"kd_edge/{layer}" for layer in ("runtimes", "measure", "report", "pipeline", "live", "cli")
-)
-_WINDOWS = "the kind of window on the wire, int8 or raw"
-HOMES = {
-    "runtimes": Home(
-        (RUNTIMES, ENGINES),
-        ("kd_edge/runtimes", "firmware_export/engines.py"),
-        {"kd_edge/pipeline/firmware.py": "the folder of the plain C in a bundle"},
-    ),
-    "formats": Home(
-        (FORMATS,),
-        ("kd_edge/base/formats.py", "kd_edge/convert/routes.py"),
-        {
-            "kd_edge/pipeline/boards/reporting.py": _WINDOWS,
-            "kd_edge/pipeline/boards/asked.py": _WINDOWS,
-            "kd_edge/cli/eval.py": _WINDOWS,
-        },
-        # Elsewhere they are NumPy's names of types.
-        only_in=(*_PIPELINE, "kd_edge/recipe"),
-    ),
-    "cores": Home(
-        (CORES,),
-        ("firmware_export/aot/cores.py", "firmware_export/aot/rates.py"),
-        {
-            "kd_edge/recipe/tables.py": "a recipe's default",
-            "kd_edge/base/protocol.py": "who sends a message",
-            "kd_edge/live/plain.py": "a column's title",
-            "kd_edge/cli/live.py": "a key of the page's facts",
-        },
-    ),
-    "boards": Home((BOARDS,), ("firmware_export/boards",), {}, only_in=("firmware_export/boards",)),
-    "kinds of boards' parts": Home(
-        (UARTS, TIMERS, PROJECTS, KINDS),
-        ("firmware_export/boards/kinds.py", "firmware_export/projects/layouts.py"),
-        {"firmware_export/flasher.py": "a tool of that name, and projects that it cannot flash"},
-        only_in=("firmware_export", "kd_edge/cli", "kd_edge/pipeline"),
-    ),
-    "flashing tools": Home(
-        (FLASH_TOOLS,),
-        ("firmware_export/flasher.py", "firmware_export/boards"),
-        {"firmware_export/projects/layouts.py": "a project of that name"},
-    ),
-    "tasks": Home(
-        (TASKS,),
-        ("kd_edge/tasks",),
-        {
-            "kd_edge/recipe/tables.py": "a recipe's default",
-            "kd_edge/pipeline/bundle.py": "the task of bundles that do not name theirs",
-        },
-    ),
-    "losses and augmentations": Home(
-        (LOSSES, AUGMENTATIONS, ENSEMBLES),
-        ("kd_edge/distill",),
-        {"kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle"},
-        only_in=_PIPELINE,
-    ),
-    "models": Home((MODELS,), ("kd_edge/models",), {}),
-    "baselines": Home((BASELINES,), ("kd_edge/measure/baselines.py",), {}),
-}
-
-
-def names_in(path: Path) -> set[str]:
-    """Every text in a source that is not a docstring."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and id(node) not in docstrings
-    }
-
-
-SOURCES = {
-    path.relative_to(ROOT).as_posix(): names_in(path)
-    for package in ("kd_edge", "firmware_export")
-    for path in sorted(ROOT.glob(f"{package}/**/*.py"))
-}
-
-
-@pytest.mark.parametrize("what", HOMES)
-def test_a_name_stands_in_its_own_modules_alone(what):
-    """Everything else reads the record. Oracle: the sources' own texts."""
-    home = HOMES[what]
-    names = {name for table in home.tables for name in table}
-    found = {path: names & texts for path, texts in SOURCES.items() if names & texts}
-    if home.only_in:
-        found = {path: n for path, n in found.items() if path.startswith(home.only_in)}
-    outside = {path: n for path, n in found.items() if not path.startswith(home.modules)}
-    assert {path: n for path, n in outside.items() if path not in home.elsewhere} == {}
-    assert set(home.elsewhere) <= set(outside), "an exception that nothing needs any more"
 
 
 # --- one more of each, from outside, used to the end ---

@@ -73,6 +73,13 @@ def test_what_has_no_name_of_its_own_is_given_one(table):
     assert dict(table) == {"whole": int}
 
 
+@pytest.mark.parametrize("name", [None, "", 3])
+def test_a_record_without_a_name_is_refused(table, name):
+    with pytest.raises(KdEdgeError, match="needs a name") as caught:
+        table.add(int, name=name)
+    assert caught.value.code == "KD_USAGE"
+
+
 def test_a_name_is_given_once(table):
     table.add(Thing("spanner"))
     with pytest.raises(KdEdgeError, match="already") as caught:

@@ -49,9 +49,15 @@ class Registry(Mapping[str, Record], Generic[Record]):
             name: what recipes and options call it; the record's own `name` where None.
 
         Raises:
-            KdEdgeError KD_USAGE: the name is taken.
+            KdEdgeError KD_USAGE: the name is taken, or the record has none.
         """
-        name = record.name if name is None else name
+        name = getattr(record, "name", None) if name is None else name
+        if not isinstance(name, str) or not name:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"a {self.what} needs a name, and {record!r} has none",
+                hint="add(record, name='…')",
+            )
         self._put(name, record)
         note_added(self._home, name, record)
         return record

@@ -20,7 +20,7 @@ import secrets
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -39,8 +39,8 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "serial": "pyserial"}
 # SystemError (https://github.com/python/cpython/issues/106905).
 _PARSING = threading.Lock()
 
-# Home of a table -> name in it -> digest of a record that was added to it, and of its source.
-_ADDED: dict[str, dict[str, str]] = {}
+# Home of a table -> name in it -> gives the digest of a record that was added, and of its source.
+_ADDED: dict[str, dict[str, Callable[[], str]]] = {}
 # What was typed into a console has no source: it is something else in each process.
 _NO_SOURCE = secrets.token_hex(16)
 
@@ -58,7 +58,10 @@ def code_digest(*modules: str, root: Path | None = None) -> str:
     """
     with _PARSING:
         seen, digest = _digest(root or ROOT, modules)
-        added = {home: _ADDED[home] for home in sorted(_ADDED.keys() & seen)}
+        added = {
+            home: {name: digest_of() for name, digest_of in _ADDED[home].items()}
+            for home in _ADDED.keys() & seen
+        }
     return _sha256([digest, added]) if added else digest
 
 
@@ -160,11 +163,14 @@ def note_added(home: str, name: str, record: object) -> None:
         home: the module that the table stands in. name: in the table.
         record: a class, a function, a dataclass, a path, or the text 'module:function'.
     """
+    # When a digest asks for it: to add a record takes no time.
+    _ADDED.setdefault(home, {})[name] = functools.cache(lambda: _record_digest(record))
+
+
+def _record_digest(record: object) -> str:
     behind = {m for m in _modules_behind(record) if m.partition(".")[0] not in PACKAGES}
     outside = sorted(m for m in behind if m.partition(".")[0] not in sys.stdlib_module_names)
-    with _PARSING:
-        source = _outside_digest(outside) if outside else None
-        _ADDED.setdefault(home, {})[name] = _sha256([_content(record), source])
+    return _sha256([_content(record), _outside_digest(outside) if outside else None])
 
 
 def forget_added(home: str, name: str) -> None:
