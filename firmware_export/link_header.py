@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kd_edge.base import protocol, wire
 from kd_edge.base.protocol_types import Block, Field, Message
+from kd_edge.base.statuses import STATUSES
 from kd_edge.base.templates import templates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +24,7 @@ def c_header() -> str:
     """The text of kd_protocol.h: versions, types, offsets of fixed fields, codes."""
     shared = {"zip": zip, "fixed_bytes": wire.fixed_bytes, "offsets": wire.offsets}
     environment = templates("firmware_export", escape=False, shared=shared)
-    return environment.get_template("kd_protocol.h.j2").render(protocol=protocol)
+    return environment.get_template("kd_protocol.h.j2").render(protocol=protocol, statuses=STATUSES)
 
 
 def document(text: str) -> str:
@@ -48,7 +49,7 @@ def _tables() -> str:
     lines += ["### Codes", "", "| code | name | text | detail |", "|---|---|---|---|"]
     lines += [
         f"| {status.number} | `{status.name}` | {status.text} | {status.detail} |"
-        for status in protocol.STATUSES
+        for status in STATUSES
     ]
     return "\n".join([*lines, ""])
 

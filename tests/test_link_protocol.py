@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from firmware_export import link_header
 from kd_edge.base import wire
-from kd_edge.base.protocol import ANSWERS, BY_NAME, MESSAGES, STATUSES
+from kd_edge.base.protocol import ANSWERS, BY_NAME, MESSAGES
 from kd_edge.base.protocol_types import SCALARS, Field
+from kd_edge.base.statuses import STATUSES
 
 BOUNDS = {
     "u8": (0, 2**8 - 1),

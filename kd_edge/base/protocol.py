@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from kd_edge.base.protocol_types import Block, Field, Message, Status
+from kd_edge.base.protocol_types import Block, Field, Message
 
 # Goes up when an older end would misread a message. The second byte of a frame is the version, and
 # no printable character: so text is never taken for a frame.
@@ -33,31 +33,6 @@ LEAST_RATE_HZ = 1e-3
 MOST_DEPTH = 128
 
 ANSWERS = 0x80  # an answer's type is its request's with this bit
-
-STATUSES = (
-    Status("OK", 0, "ok"),
-    Status("NOT_READY", 1, "say HELLO first"),
-    Status("GAP", 2, "a frame was lost", "the sequence number awaited"),
-    Status("VERSION", 3, "other version", "the board's protocol version"),
-    Status("UNKNOWN", 4, "unknown message"),
-    Status("LENGTH", 5, "wrong length", "bytes of the fixed fields"),
-    Status("KIND", 6, "no such kind", "the kind asked for"),
-    Status("SIZE", 7, "wrong size", "bytes of a window of that kind"),
-    Status("ORDER", 8, "part out of order", "the offset awaited"),
-    Status("REFUSED", 9, "not on this board"),
-    Status("ENGINE", 10, "the engine failed", "the engine's own code"),
-    Status("BUSY", 11, "busy streaming"),
-    Status("RANGE", 12, "no such number", "how many there are"),
-    Status("GONE", 13, "scores are gone"),
-    # The rest never travels: what the C frame reader says of a byte.
-    Status("MORE", 32, "nothing complete yet"),
-    Status("FRAME", 33, "a frame is complete"),
-    Status("TEXT", 34, "a text command is complete"),
-    Status("BAD_COBS", 35, "dropped: not COBS"),
-    Status("BAD_CRC", 36, "dropped: CRC-32 differs"),
-    Status("BAD_LENGTH", 37, "dropped: too short or too long"),
-    Status("LONG_TEXT", 38, "dropped: a text command that is too long"),
-)
 
 # Names of the values that some fields take, for both ends.
 KINDS = MappingProxyType({"INT8": 0, "RAW": 1})
@@ -409,4 +384,3 @@ BLOCKS = (
 FORMATS = MappingProxyType({each.name: each for each in (*MESSAGES, *BLOCKS)})
 BY_NAME = MappingProxyType({message.name: message for message in MESSAGES})
 BY_NUMBER = MappingProxyType({message.number: message for message in MESSAGES})
-STATUS_BY_NUMBER = MappingProxyType({status.number: status for status in STATUSES})

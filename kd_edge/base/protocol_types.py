@@ -1,4 +1,4 @@
-"""What the statement of the serial link is written in: fields, messages, blocks, return codes."""
+"""What the statement of the serial link is written in: fields, messages, blocks."""
 
 from __future__ import annotations
 
@@ -80,18 +80,3 @@ class Block:
     @property
     def fixed(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.fixed)
-
-
-@dataclass(frozen=True)
-class Status:
-    """One return code of the board's link, as an ERROR carries it too.
-
-    Attributes:
-        text: what the ERROR says in words; short, because it costs flash.
-        detail: what the ERROR's `detail` number is; empty: 0.
-    """
-
-    name: str
-    number: int
-    text: str
-    detail: str = ""

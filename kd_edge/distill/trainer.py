@@ -18,7 +18,7 @@ from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.augmentations import Augmentation, Augmenter
 from kd_edge.distill.batch import Taught
 from kd_edge.distill.engine import Engine, Lesson
-from kd_edge.distill.logits import require_logits
+from kd_edge.distill.lesson_checks import check_lesson, check_parts, teacher_shapes
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.objective import Objective
 from kd_edge.distill.tapped import Tapped, inputs_of
@@ -143,10 +143,10 @@ def train(
         range or without meaning. KD_EMPTY_PART: no windows. KD_DIVERGED: the loss is not finite.
         KD_OUTPUT: the checkpoint cannot be written.
     """
-    _check_parts(train, validation)
+    check_parts(train, validation)
     _check_settings(settings, has_validation=validation is not None)
     lesson = _lesson(model, train, settings, teacher, weights)
-    _check(model, train, task, settings.loss, lesson)
+    check_lesson(model, train, task, settings.loss, lesson)
     training = _Training(model, lesson, validation, settings, name, task, teacher, checkpoint)
     while training.goes_on:
         done = training.run_epoch()
@@ -207,7 +207,7 @@ class _Training:
         self._history: dict[str, list[float]] = {field: [] for field in History.__annotations__}
         self._best = model.get_weights()
         student = Tapped(model, settings.loss.taps().student, name)
-        objective = Objective(settings.loss, task, student, _teacher_shapes(lesson))
+        objective = Objective(settings.loss, task, student, teacher_shapes(lesson))
         self._optimizer = keras.optimizers.Adam(_learning_rate(settings, self._shown))
         self._engine = Engine(student, objective, self._optimizer, lesson, settings.batch_size)
         self._optimizer.build(self._engine.trainable_variables)
@@ -378,51 +378,6 @@ def _lesson(model, training, settings, teacher, weights) -> Lesson:
     return Lesson(
         inputs, training.truth, weights, None, teacher, augmenter, copies=augmenting.copies
     )
-
-
-def _teacher_shapes(lesson: Lesson) -> dict[str, tuple[int, ...]]:
-    """Shape of one example's output of each layer of the teachers that the loss looks at."""
-    if lesson.teaching is not None:
-        return lesson.teaching.shapes
-    if lesson.taught is None:
-        return {}
-    return {n: tuple(x.shape[1:]) for n, x in lesson.taught.teachers[0].features.items()}
-
-
-def _check_parts(training: Examples, validation: Examples | None) -> None:
-    for part, windows in (("training", training), ("validation", validation)):
-        if windows is not None and len(windows) == 0:
-            raise KdEdgeError("KD_EMPTY_PART", f"the {part} part has no windows")
-
-
-def _check(model, training, task: Task, loss: Loss, lesson: Lesson) -> None:
-    n_classes = model.output_shape[-1]
-    task.check(model.output_shape, training.truth, n_classes)
-    has_teacher = lesson.taught is not None or lesson.teaching is not None
-    if has_teacher != loss.needs_teacher:
-        raise KdEdgeError(
-            "KD_RECIPE_VALUE", "a distillation loss and a teacher's logits belong together"
-        )
-    if lesson.weights is not None and lesson.weights.shape != (len(training),):
-        raise KdEdgeError("KD_SHAPE", f"weights are {lesson.weights.shape}, not {(len(training),)}")
-    if lesson.taught is not None:
-        _check_logits(np.asarray(lesson.taught.logits), (len(training), *model.output_shape[1:]))
-    if lesson.teaching is not None:
-        few = {name: array[: training.at_once] for name, array in lesson.inputs.items()}
-        logits = keras.ops.convert_to_numpy(lesson.teaching(few).logits)
-        _check_logits(logits, (len(logits), *model.output_shape[1:]))
-
-
-def _check_logits(logits: np.ndarray, shape: tuple[int, ...]) -> None:
-    if logits.shape != shape:
-        raise KdEdgeError(
-            "KD_SHAPE",
-            f"the teacher's logits are {logits.shape}, not {shape}",
-            hint="compute them on these windows",
-        )
-    if not np.isfinite(logits).all():
-        raise KdEdgeError("KD_DIVERGED", "the teacher's logits are not all finite")
-    require_logits(logits, "the teacher's outputs")
 
 
 def _check_settings(settings: TrainSettings, *, has_validation: bool) -> None:

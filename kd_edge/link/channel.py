@@ -12,7 +12,8 @@ from typing import Any
 
 from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.protocol import ANSWERS, BY_NAME, BY_NUMBER, STATUS_BY_NUMBER, VERSION
+from kd_edge.base.protocol import ANSWERS, BY_NAME, BY_NUMBER, VERSION
+from kd_edge.base.statuses import STATUS_BY_NUMBER
 from kd_edge.link.checks import decoded, impossible
 from kd_edge.link.framing import Drop, Frame, FrameReader, encode_frame, encoded_bytes
 from kd_edge.link.messages import Hello
