@@ -15,18 +15,15 @@ from tflite_samples import N_CLASSES, conv_windows
 from kd_edge.base.files import sha256_file
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
-    PARITY_PART,
     RECIPE_FILE,
     REPORT_FILE,
-    WINDOWS_FILE,
     BundledFormat,
     BundledModel,
     Learned,
     Manifest,
-    StoredWindows,
-    save_windows,
     write_manifest,
 )
+from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, save_windows
 from kd_edge.report.json import to_json
 from kd_edge.report.tree import Report
 

@@ -26,6 +26,13 @@ N_MESSAGES = int(os.environ.get("KD_EDGE_FUZZ_MESSAGES", "250"))
 QUICK = Patience(timeout=0.002, retries=1)
 TENSOR = {"name": "t", "scale": 0.25, "zero_point": -1, "shape": (1, 5)}
 STREAM = {"name": "emg", "channels": 3, "rate": 1111.11, "samples": 40}
+MODEL = {"name": "m", "model_sha256": bytes(32), "inputs": [TENSOR], "outputs": [TENSOR]}
+SEVERAL = {
+    "rule": "cascade",
+    "models": [MODEL, MODEL],
+    "outputs": [TENSOR, TENSOR | {"name": "answered", "shape": (1, 1)}],
+    "output_bytes": 6,
+}
 
 
 def use_everything(transport) -> list:
@@ -54,6 +61,11 @@ def test_an_honest_board_is_believed(n_scores):
     assert len(scores) == 6
     for each in scores:
         assert each.view(np.uint8).tolist() == [n % 251 for n in range(n_scores)]
+
+
+def test_an_honest_board_of_several_models_is_believed():
+    """The one that boards with SEVERAL differ from."""
+    assert len(use_everything(LyingBoard(honest_hello(**SEVERAL)))) == 6
 
 
 @pytest.mark.parametrize(
@@ -95,6 +107,15 @@ def test_an_honest_board_is_believed(n_scores):
         {"streams": [STREAM | {"name": "a\nb"}], "raw_bytes": 240},
         {"streams": [STREAM, STREAM], "raw_bytes": 480},
         {"board": "\x07"},
+        {**SEVERAL, "models": []},
+        {**SEVERAL, "models": [MODEL]},
+        {**SEVERAL, "rule": ""},
+        {**SEVERAL, "rule": "\x1b[31m"},
+        {**SEVERAL, "outputs": [TENSOR], "output_bytes": 5},
+        {**SEVERAL, "outputs": [TENSOR, TENSOR], "output_bytes": 10},
+        {**SEVERAL, "models": [MODEL, MODEL | {"name": "a\nb"}]},
+        {**SEVERAL, "models": [MODEL, MODEL | {"inputs": []}]},
+        {**SEVERAL, "models": [MODEL, MODEL | {"outputs": [TENSOR | {"scale": 0.0}]}]},
     ],
     ids=" ".join,
 )

@@ -16,8 +16,9 @@ from eager import without_graphs
 
 from kd_edge.base.errors import ExitStatus
 from kd_edge.cli import run
-from kd_edge.pipeline.bundle import StoredWindows, load_manifest, load_windows
+from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.gates import check_gates
+from kd_edge.pipeline.kept_windows import StoredWindows, load_windows
 from kd_edge.pipeline.lock import locked
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json, json_schema

@@ -18,14 +18,12 @@ from kd_edge.pipeline.bundle import (
     BundledModel,
     Learned,
     Manifest,
-    StoredWindows,
     bundled_file,
     load_manifest,
-    load_windows,
-    save_windows,
     start_bundle,
     write_manifest,
 )
+from kd_edge.pipeline.kept_windows import StoredWindows, load_windows, save_windows
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from kd_edge.pipeline import gates
-from kd_edge.pipeline.bundle import StoredWindows, load_manifest, load_windows
+from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.gates import Gates, check_gates
+from kd_edge.pipeline.kept_windows import StoredWindows, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import words
 from kd_edge.runtimes.results import Parity, Side

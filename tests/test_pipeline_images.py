@@ -15,9 +15,10 @@ from kd_edge.base.pixels import PixelInput
 from kd_edge.cli import run
 from kd_edge.pipeline.bench import bench
 from kd_edge.pipeline.build import build
-from kd_edge.pipeline.bundle import load_manifest, load_windows
+from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.context import prepare
 from kd_edge.pipeline.dataset import load_dataset
+from kd_edge.pipeline.kept_windows import load_windows
 from kd_edge.pipeline.names import check_names
 from kd_edge.pipeline.training import FoldTrainer
 from kd_edge.pipeline.watch import Watch

@@ -15,9 +15,10 @@ import kd_edge
 from kd_edge.base.composition import Composition
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run
-from kd_edge.pipeline.bundle import PARITY_PART, load_manifest, load_windows
+from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.gates import check_gates
+from kd_edge.pipeline.kept_windows import PARITY_PART, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
 from kd_edge.runtimes.registry import open_session

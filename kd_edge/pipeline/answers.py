@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from kd_edge.examples import Examples, join, spread_evenly
 from kd_edge.models.keras_start import load_keras
-from kd_edge.pipeline.bundle import (
+from kd_edge.pipeline.context import WORK_FOLDER, Context
+from kd_edge.pipeline.kept_windows import (
     PARITY_PART,
     WINDOWS_FILE,
     StoredWindows,
     load_windows,
     save_windows,
 )
-from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained, predictor
 

@@ -12,18 +12,9 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.models.keras_start import load_keras
-from kd_edge.pipeline.bundle import (
-    PARITY_PART,
-    RECIPE_FILE,
-    WINDOWS_FILE,
-    Manifest,
-    StoredWindows,
-    built_report,
-    bundled_file,
-    load_manifest,
-    load_windows,
-)
+from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
+from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows

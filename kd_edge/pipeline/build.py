@@ -22,7 +22,6 @@ from kd_edge.pipeline.bundle import (
     RECIPE_FILE,
     REPORT_FILE,
     SCHEMA_VERSION,
-    WINDOWS_FILE,
     BundledModel,
     Learned,
     Manifest,
@@ -33,6 +32,7 @@ from kd_edge.pipeline.context import EXAMPLES_FILE, WORK_FOLDER, Context, prepar
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
+from kd_edge.pipeline.kept_windows import WINDOWS_FILE
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part

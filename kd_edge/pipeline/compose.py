@@ -16,18 +16,17 @@ from kd_edge.base.tensors import match_inputs
 from kd_edge.pipeline.bundle import (
     RECIPE_FILE,
     REPORT_FILE,
-    WINDOWS_FILE,
     BundledFormat,
     BundledModel,
     Manifest,
     built_report,
     bundled_file,
     load_manifest,
-    load_windows,
     start_bundle,
     write_manifest,
 )
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, Firmware, export_firmware
+from kd_edge.pipeline.kept_windows import WINDOWS_FILE, load_windows
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import HTML_FILE, provenance, write_report

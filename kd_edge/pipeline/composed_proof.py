@@ -15,7 +15,8 @@ from kd_edge.base.product import Product
 from kd_edge.examples import Examples
 from kd_edge.measure.latency import time_session
 from kd_edge.measure.results import Arena, Size
-from kd_edge.pipeline.bundle import PARITY_PART, Manifest, StoredWindows
+from kd_edge.pipeline.bundle import Manifest
+from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row

@@ -17,8 +17,9 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import REFERENCE, SHIPPED
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
 from kd_edge.examples import spread_evenly
-from kd_edge.pipeline.bundle import BundledModel, Manifest, StoredWindows
+from kd_edge.pipeline.bundle import BundledModel, Manifest
 from kd_edge.pipeline.composed_proof import real_scores, runtimes_of
+from kd_edge.pipeline.kept_windows import StoredWindows
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words

@@ -14,14 +14,9 @@ from kd_edge.examples import Examples
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
 from kd_edge.measure.size import measure_size
-from kd_edge.pipeline.bundle import (
-    PARITY_PART,
-    BundledFormat,
-    BundledModel,
-    Manifest,
-    StoredWindows,
-)
+from kd_edge.pipeline.bundle import BundledFormat, BundledModel, Manifest
 from kd_edge.pipeline.composed_proof import Composed
+from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes

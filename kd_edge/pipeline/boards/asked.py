@@ -16,14 +16,9 @@ from kd_edge.examples.raw import Wearer, quantised_window
 from kd_edge.link.messages import Hello
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
-from kd_edge.pipeline.bundle import (
-    PARITY_PART,
-    RECIPE_FILE,
-    WINDOWS_FILE,
-    bundled_file,
-    load_windows,
-)
+from kd_edge.pipeline.bundle import RECIPE_FILE, bundled_file
 from kd_edge.pipeline.dataset import load_dataset, read_recordings
+from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, load_windows
 from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import load_recipe
