@@ -16,8 +16,8 @@ from kd_edge.base.formats import FORMATS
 from kd_edge.convert.tflite import to_tflite
 from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model
-from kd_edge.runtimes.registry import RUNTIMES, available, open_session
-from kd_edge.runtimes.session import model_inputs, one_window
+from kd_edge.runtimes.interpreter import model_inputs, one_window
+from kd_edge.runtimes.registry import RUNTIMES, available, open_interpreter
 
 SHAPE, N_CLASSES, N_WINDOWS = (10, 40, 21), 50, 32
 
@@ -66,7 +66,7 @@ def test_bench_invoke(benchmark, conversion, windows, runtime):
         pytest.skip(f"{conversion.fmt} does not run in {runtime}")
     if not available(runtime):
         pytest.skip(f"{runtime} is not installed here")
-    session = open_session(runtime, conversion.path)
+    session = open_interpreter(runtime, conversion.path)
     window = one_window(model_inputs(session, windows), 0)
     benchmark.group = "invoke, microseconds a window"
     benchmark.extra_info.update(format=conversion.fmt, file_bytes=conversion.file_bytes)

@@ -19,9 +19,9 @@ import pytest
 from keras import layers, ops
 
 from kd_edge.distill.augmentations import Augmenter, make_augmentations
-from kd_edge.distill.engine import Engine, Lesson
 from kd_edge.distill.losses import make_loss, weigh_labels
 from kd_edge.distill.objective import Objective
+from kd_edge.distill.steps import Lesson, Steps
 from kd_edge.distill.tapped import Tapped
 from kd_edge.distill.teaching import Teaching
 from kd_edge.examples import Examples, Groups
@@ -108,12 +108,12 @@ def our_epoch(windows, *, augmented: bool):
         told = {"taught": teaching.once(windows)}
     lesson = Lesson(windows.inputs, windows.truth, **told)
     optimizer = keras.optimizers.Adam()
-    engine = Engine(student, objective, optimizer, lesson, BATCH)
-    optimizer.build(engine.trainable_variables)
+    steps = Steps(student, objective, optimizer, lesson, BATCH)
+    optimizer.build(steps.trainable_variables)
     rng = np.random.default_rng(0)
     # Of an augmented epoch the changed half: as many windows as an epoch of the plain Distiller.
     first = N_WINDOWS if augmented else 0
-    return lambda: engine.run_epoch(first + rng.permutation(N_WINDOWS), 0)
+    return lambda: steps.run_epoch(first + rng.permutation(N_WINDOWS), 0)
 
 
 # Keras hands symbolic variables to NumPy 2 while it builds a model of this kind.

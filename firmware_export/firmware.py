@@ -12,7 +12,7 @@ from firmware_export.aot.engine import engine_files
 from firmware_export.aot.export import compiled_sources
 from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import UARTS
-from firmware_export.boards.toolchain import STACK_BYTES, Image, build_image
+from firmware_export.boards.toolchain import STACK_BYTES, FirmwareImage, build_image
 from firmware_export.constants import Ports, PortTensor, product_ports
 from firmware_export.engines import ENGINES, PLAIN_C
 from firmware_export.front_end import model_front_end
@@ -153,7 +153,7 @@ def build_firmware(
     *,
     optimize: str = "-O2",
     stack_bytes: int = STACK_BYTES,
-) -> Image:
+) -> FirmwareImage:
     """Compile and link the firmware for an emulated board. Raises as `build_image`."""
     return build_image(
         board,

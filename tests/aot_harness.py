@@ -20,7 +20,7 @@ from firmware_export.aot.constants import C_TYPES
 from firmware_export.boards import BOARDS
 from firmware_export.boards.on_board import run_on_board
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 STRICT = (
     *("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror"),
@@ -88,7 +88,7 @@ def tflm_answers(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(content)
-        session = open_session("tflm", path)
+        session = open_interpreter("tflm", path)
         rng = np.random.default_rng(seed)
         windows = tuple(
             tuple(_values(spec, rng, kind) for spec in session.inputs)

@@ -19,7 +19,7 @@ from aot_wide_models import widened
 from tflite_samples import GraphBuilder, float_lstm_model, options_of
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 VALUES, WEIGHTS, STATE = "values", "weights", "state"
 
@@ -254,7 +254,7 @@ def accepted(op: str, signature: str, folder: Path) -> bool:
     path = folder / "model.tflite"
     path.write_bytes(typed_model(op, signature))
     try:
-        session = open_session("tflm", path)
+        session = open_interpreter("tflm", path)
         session.run([np.zeros(spec.shape, spec.dtype) for spec in session.inputs])
     except KdEdgeError:
         return False

@@ -22,7 +22,7 @@ from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.frontend import StreamFrontEnd, design_stream
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 N_GOLDEN = 3
 
@@ -93,7 +93,7 @@ def sample_front_end() -> FrontEndConstants:
 
 def sample_golden(model: Path) -> Golden:
     """Random windows with TFLite Micro's answers."""
-    session = open_session("tflm", model)
+    session = open_interpreter("tflm", model)
     rng = np.random.default_rng(5)
     inputs = tuple(
         rng.integers(-128, 128, (N_GOLDEN, *spec.shape[1:])).astype(np.int8)

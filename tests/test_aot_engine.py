@@ -18,7 +18,7 @@ from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.tflm import render_files
 from kd_edge.base.product import read_product
 from kd_edge.pipeline.firmware import prove_plain_c
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.tasks.classification import CLASSIFICATION
 
 needs_compiler = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def model(tmp_path) -> Path:
 
 def with_answers(path: Path, n: int = 6) -> FirmwareSettings:
     """Settings whose golden vectors are TFLite Micro's own, each window from fresh state."""
-    session = open_session("tflm", path)
+    session = open_interpreter("tflm", path)
     rng = np.random.default_rng(7)
     inputs = [
         rng.integers(-128, 128, (n, *spec.shape[1:])).astype(np.int8) for spec in session.inputs

@@ -13,7 +13,7 @@ from tflite_samples import options_of
 from firmware_export.aot import fixedpoint
 from firmware_export.aot.tables import table_of
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 CODES = np.arange(-128, 128, dtype=np.int8)
 N_CASES = 60
@@ -44,7 +44,7 @@ def unary_model(op, cases, options=None):
 def assert_tables_are_tflm_s(tmp_path, content):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    session = open_session("tflm", path)
+    session = open_interpreter("tflm", path)
     expected = session.run([CODES.reshape(spec.shape) for spec in session.inputs])
     nodes = nodes_of(content)
     for node, answer in zip(nodes, expected, strict=True):

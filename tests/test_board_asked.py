@@ -13,7 +13,7 @@ from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Stream, Tensor
 from kd_edge.pipeline.boards.asked import check_board
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 INPUT = Tensor("t0_0", 0.03, 4, (1, 20, 1))
 OUTPUT = Tensor("t1_0", 0.7, -3, (1, 7))
@@ -23,7 +23,7 @@ SENSOR = Stream("emg", 1, 100.0, 20)
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "wide.tflite"
-    return open_session("tflm", wide_model(path, n_scores=7))
+    return open_interpreter("tflm", wide_model(path, n_scores=7))
 
 
 @pytest.fixture(scope="module")

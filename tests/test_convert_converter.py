@@ -16,7 +16,7 @@ from kd_edge.base.flatbuffer import buffer_offsets, read_tflite
 from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.convert import calibration, converter, edit, fused
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 ORDER = ("gyr", "acc")  # not the model's own
@@ -56,7 +56,7 @@ def keras_logits(model, data=DATA):
 
 def answers(path, runtime, data=DATA):
     """Logits of a file, inputs by name, state reset for each window."""
-    session = open_session(runtime, path)
+    session = open_interpreter(runtime, path)
     (output,) = session.outputs
     logits = []
     for index in range(len(next(iter(data.values())))):

@@ -23,7 +23,7 @@ from kd_edge.convert import process
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
 from kd_edge.convert.process import one_converter
 from kd_edge.convert.tflite import to_tflite
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 WINDOWS = {"emg": np.random.default_rng(1).normal(size=(8, 1, 16, 3)).astype(np.float32)}
 
@@ -75,7 +75,7 @@ def test_a_model_is_written_with_what_takes_it(keras_files, tmp_path):
     assert made.operators == ("CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED")
     assert made.runtimes == ("litert", "tflite-runtime", "tflm")
     for runtime in ("litert", "tflm"):
-        assert open_session(runtime, out).inputs[0].name == "emg"
+        assert open_interpreter(runtime, out).inputs[0].name == "emg"
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 

@@ -25,7 +25,7 @@ from firmware_export.aot.cores import find_core
 from firmware_export.boards import BOARDS, find_board
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import start
-from firmware_export.boards.toolchain import Image
+from firmware_export.boards.toolchain import FirmwareImage
 from firmware_export.firmware import RUNTIME, Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings, stream_plans, window_ends
 from firmware_export.settings import FirmwareSettings, Golden
@@ -39,7 +39,7 @@ from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 N_GOLDEN = 32
 README = RUNTIME.parent / "README.md"
@@ -104,7 +104,7 @@ class Sample:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory) -> Sample:
     path = write_conv_model(tmp_path_factory.mktemp("model") / "conv.tflite", quantised=True)
-    session = open_session("tflm", path)
+    session = open_interpreter("tflm", path)
     rng = np.random.default_rng(3)
     inputs = tuple(
         rng.integers(-128, 128, (N_GOLDEN, *spec.shape[1:])).astype(np.int8)
@@ -128,7 +128,7 @@ def sample(tmp_path_factory) -> Sample:
 @dataclass(frozen=True, eq=False)
 class Built:
     board: Board
-    image: Image
+    image: FirmwareImage
 
 
 @pytest.fixture(scope="module", params=EMULATED)
@@ -302,7 +302,7 @@ def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_ri
         assert device.memory().overruns == 0
     assert [window.answer.index for window in windows] == list(range(237))
     assert windows[-1].stamp_us - windows[0].stamp_us >= 117_000_000  # and 2.7 s for the first
-    session = open_session("tflm", path)
+    session = open_interpreter("tflm", path)
     played = [dict(zip(("emg", "acc", "gyr"), w.arrays, strict=True)) for w in windows]
     filtered = side_by_side(played, constants)
     np.testing.assert_array_equal(

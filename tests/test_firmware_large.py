@@ -26,7 +26,7 @@ from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 N_SCORES = 3000
 EMULATED = [
@@ -75,7 +75,7 @@ def test_3000_scores_come_whole_from_a_board(name, tmp_path):
     board = find_board(name)
     need(board.core_facts.compiler or "cc")
     path, front_end = wide_model(tmp_path / "wide.tflite"), one_sensor()
-    session = open_session("tflm", path)
+    session = open_interpreter("tflm", path)
     rng = np.random.default_rng(3)
     windows = [(rng.integers(-128, 128, (1, 20, 1)).astype(np.int8),) for _ in range(5)]
     wanted = [session.run(window)[0][0] for window in windows]

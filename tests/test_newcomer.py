@@ -23,9 +23,9 @@ from kd_edge.pipeline.build import build
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.recipe import parse_recipe
 from kd_edge.report import words
+from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.registry import RUNTIMES
-from kd_edge.runtimes.session import Session
 from kd_edge.signals import READERS, Reader
 from kd_edge.signals.recording import Recording, Stream
 from kd_edge.tasks import TASKS, Task, find_task
@@ -120,7 +120,7 @@ def cautious_loss(logits, truth):
 # --- a runtime: dense layers in NumPy, as plain arithmetic on real numbers ---
 
 
-class DenseSession(Session):
+class DenseInterpreter(Interpreter):
     def __init__(self, path: Path):
         self._model = read_tflite(path)
         self._values = {t.index: t.data for t in self._model.tensors if t.data is not None}
@@ -172,9 +172,9 @@ class DenseSession(Session):
         return self._values[index]
 
 
-def open_numpy(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
+def open_numpy(path: Path, *, preserve_tensors: bool, threads: int) -> Interpreter:
     del preserve_tensors, threads
-    return DenseSession(path)
+    return DenseInterpreter(path)
 
 
 NUMPY = Runtime(

@@ -22,9 +22,9 @@ from kd_edge.pipeline.kept_windows import StoredWindows, load_windows
 from kd_edge.pipeline.lock import locked
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json, json_schema
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.interpreter import run_windows
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.runtimes.results import Parity, Side
-from kd_edge.runtimes.session import run_windows
 
 
 def hasty(text):
@@ -84,7 +84,7 @@ def test_the_student_learns_something(bundle):
 
 def test_golden_vectors_are_tflite_micros_own_answers(bundle):
     """Oracle: the TFLite Micro interpreter, run again."""
-    session = open_session("tflm", bundle / "student.int8.tflite")
+    session = open_interpreter("tflm", bundle / "student.int8.tflite")
     with np.load(bundle / "golden.npz") as golden:
         inputs = [golden[f"int8_inputs/{spec.name}"] for spec in session.inputs]
         assert len(golden["int8_outputs"]) == len(golden["labels"]) > 0
@@ -97,7 +97,7 @@ def test_stored_answers_are_those_of_the_float_model(bundle):
     """Oracle: the float32 model in LiteRT, to float's rounding."""
     stored = load_windows(bundle / "bench.npz")
     part = stored.parts["unseen person"]
-    session = open_session("litert", bundle / "student.float32.tflite")
+    session = open_interpreter("litert", bundle / "student.float32.tflite")
     found = run_windows(session, part.only(("emg", "imu"))).logits
     np.testing.assert_allclose(found, stored.logits["student"]["unseen person"], atol=1e-3)
 
@@ -309,7 +309,7 @@ def test_int8_that_loses_accuracy_fails_and_names_the_tensors(bundle):
     """Oracle: labels chosen so that int8 is always wrong and float always right."""
     manifest = load_manifest(bundle)
     part = load_windows(bundle / "bench.npz").parts["unseen person"]
-    answers = run_windows(open_session("tflm", bundle / "student.int8.tflite"), part).logits
+    answers = run_windows(open_interpreter("tflm", bundle / "student.int8.tflite"), part).logits
     labels = (answers.argmax(axis=1) + 1) % 3
     wrong = dataclasses.replace(part, truth=labels)
     held_out = StoredWindows({"p": wrong}, {"student": {"p": np.eye(3)[labels]}})

@@ -15,8 +15,8 @@ from kd_edge.pipeline.gates import Gates, check_gates
 from kd_edge.pipeline.kept_windows import StoredWindows, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import words
+from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.results import Parity, Side
-from kd_edge.runtimes.session import run_windows
 
 KERAS, LITERT, TFLM = Side("keras", "keras"), Side("int8", "litert"), Side("int8", "tflm")
 
@@ -94,7 +94,7 @@ def test_another_model_or_format_is_not_the_int8_gate(bundle, other):
 def test_a_runtime_on_which_accuracy_falls_fails_though_the_board_is_right(bundle, monkeypatch):
     """Oracle: LiteRT's answers are turned by a class by hand: it is right where it was wrong."""
 
-    opened = gates.open_session
+    opened = gates.open_interpreter
     phones = []
 
     def open_and_note(runtime, path):
@@ -109,7 +109,7 @@ def test_a_runtime_on_which_accuracy_falls_fails_though_the_board_is_right(bundl
             return found
         return SimpleNamespace(logits=np.roll(found.logits, 1, axis=1))
 
-    monkeypatch.setattr(gates, "open_session", open_and_note)
+    monkeypatch.setattr(gates, "open_interpreter", open_and_note)
     monkeypatch.setattr(gates, "run_windows", answers)
     found = checked(bundle, parity(0))
     assert [failure.code for failure in found.failures] == ["KD_GATE_ACCURACY"]
@@ -130,7 +130,7 @@ def test_a_loss_that_few_windows_cannot_tell_from_chance_is_a_warning(bundle):
     with an interval of about -3 to 9."""
     stored = load_windows(bundle / "bench.npz")
     part = stored.parts["unseen person"]
-    session = gates.open_session("tflm", bundle / "student.int8.tflite")
+    session = gates.open_interpreter("tflm", bundle / "student.int8.tflite")
     labels = run_windows(session, part).logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 3
     held_out = StoredWindows(

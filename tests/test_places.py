@@ -55,7 +55,7 @@ from kd_edge.models import MODELS, build_model
 from kd_edge.recipe import parse_recipe
 from kd_edge.report.choose import forms_by_choice
 from kd_edge.report.words import runtime_name
-from kd_edge.runtimes.registry import RUNTIMES, open_session
+from kd_edge.runtimes.registry import RUNTIMES, open_interpreter
 from kd_edge.runtimes.tflm import TFLM
 from kd_edge.signals import READERS, Reader
 from kd_edge.signals import read as read_recordings
@@ -226,7 +226,7 @@ def test_a_runtime(tmp_path):
     path = write_conv_model(tmp_path / "m.tflite", quantised=True)
     mine = replace(TFLM, name="mine", title="My runtime", oracle=False)
     with added((RUNTIMES, "mine", mine)):
-        assert open_session("mine", path).inputs == open_session("tflm", path).inputs
+        assert open_interpreter("mine", path).inputs == open_interpreter("tflm", path).inputs
         assert runtime_name("mine") == "My runtime"
 
 
@@ -257,7 +257,7 @@ def test_a_format(tmp_path, converter):
         )
         assert made.path.name == "m.fine.tflite"
         assert made.runtimes == ("litert", "tflite-runtime")  # by its facts, as float16
-        session = open_session("litert", made.path)
+        session = open_interpreter("litert", made.path)
         assert session.outputs[0].name == "mine"
         assert forms_by_choice().index("fine") == forms_by_choice().index("float32") - 1
 

@@ -23,7 +23,7 @@ from kd_edge.base.product import read_product
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.runtimes.composed import open_product
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 # Of the four models two are called alike in C, and two take one input in different units.
 PREFIXES = ["kd_model_tiny", "kd_model_large_one", "kd_model_tiny_2", "kd_model_which"]
@@ -34,7 +34,7 @@ def test_the_host_answers_by_the_rule_over_each_models_own_answer(rule, tmp_path
     """Oracle: each model alone in TFLite Micro, and `answer` over what it says."""
     made = product(tmp_path, rule)
     session = open_product(made, "tflm")
-    alone = [open_session("tflm", member.path) for member in made.members]
+    alone = [open_interpreter("tflm", member.path) for member in made.members]
     golden = settings(made).golden
     for i, (scores, who) in enumerate(zip(golden.outputs, golden.answered, strict=True)):
         window = [array[i : i + 1] for array in golden.inputs]

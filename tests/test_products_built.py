@@ -21,8 +21,8 @@ from kd_edge.pipeline.gates import check_gates
 from kd_edge.pipeline.kept_windows import PARITY_PART, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import model_inputs, one_window
+from kd_edge.runtimes.interpreter import model_inputs, one_window
+from kd_edge.runtimes.registry import open_interpreter
 
 pytest.importorskip("tensorflow")
 
@@ -105,7 +105,7 @@ def own_answers(bundle, name, part):
     manifest = load_manifest(bundle)
     model = manifest.model(name)
     windows = load_windows(bundle / "bench.npz", manifest).parts[part].only(model.inputs)
-    session = open_session("tflm", bundle / model.format("int8").file)
+    session = open_interpreter("tflm", bundle / model.format("int8").file)
     arrays = model_inputs(session, windows)
     scores = [session.run(one_window(arrays, i))[0][0] for i in range(len(windows))]
     return np.array(scores), session.outputs[0], windows.truth

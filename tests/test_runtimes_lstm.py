@@ -10,9 +10,9 @@ from kd_edge.examples import Examples, Groups
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.size import measure_size
 from kd_edge.runtimes.golden import make_golden
+from kd_edge.runtimes.interpreter import model_inputs, one_window, run_windows
 from kd_edge.runtimes.parity import compare_runtimes
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import model_inputs, one_window, run_windows
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.tasks.classification import CLASSIFICATION
 
 SHAPE, N_CLASSES = (10, 40, 21), 50
@@ -64,11 +64,11 @@ def int8_model(tmp_path_factory, windows, converter):
 def test_an_int8_lstm_starts_every_window_afresh(runtime, int8_model, windows):
     """Oracle: fresh sessions. Without the reset, the second invocation of a window differs."""
     order = np.array([0, 5, 0, 9, 0])
-    session = open_session(runtime, int8_model)
+    session = open_interpreter(runtime, int8_model)
     raw = run_windows(session, windows.take(order)).raw
     np.testing.assert_array_equal(raw[0], raw[2])
     np.testing.assert_array_equal(raw[0], raw[4])
-    fresh = run_windows(open_session(runtime, int8_model), windows.take(order[3:4])).raw[0]
+    fresh = run_windows(open_interpreter(runtime, int8_model), windows.take(order[3:4])).raw[0]
     np.testing.assert_array_equal(raw[3], fresh)
 
     session.load(one_window(model_inputs(session, windows), 0))
@@ -107,7 +107,7 @@ def test_golden_vectors_of_an_lstm_do_not_depend_on_their_order(int8_model, wind
     """Oracle: TFLite Micro on the same windows in reverse."""
     golden = make_golden(int8_model, windows, 8, seed=0)
     backwards = windows.take(golden.window_indices[::-1])
-    raw = run_windows(open_session("tflm", int8_model), backwards).raw
+    raw = run_windows(open_interpreter("tflm", int8_model), backwards).raw
     np.testing.assert_array_equal(raw[::-1], golden.outputs)
 
 

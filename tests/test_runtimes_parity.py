@@ -9,10 +9,10 @@ from tflite_samples import conv_windows, write_conv_model
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.runtimes.golden import make_golden
+from kd_edge.runtimes.interpreter import model_inputs, one_window, run_windows
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes, differing_layer
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.runtimes.results import Side
-from kd_edge.runtimes.session import model_inputs, one_window, run_windows
 from kd_edge.tasks.classification import CLASSIFICATION
 
 KERAS, FLOAT, INT8 = Side("keras", "keras"), Side("float32", "litert"), Side("int8", "tflm")
@@ -46,7 +46,9 @@ def test_int8_figures_are_those_of_the_answers(int8_model):
     parity = compare_runtimes(
         int8_model, windows, "litert", "tflm", fmt="int8", task=CLASSIFICATION
     )
-    left, right = (run_windows(open_session(r, int8_model), windows) for r in ("litert", "tflm"))
+    left, right = (
+        run_windows(open_interpreter(r, int8_model), windows) for r in ("litert", "tflm")
+    )
     steps = np.abs(left.raw.astype(int) - right.raw)
     assert parity.max_steps == steps.max()
     assert parity.max_abs == np.abs(left.logits - right.logits).max()
@@ -78,7 +80,7 @@ def test_the_first_differing_layer_is_the_one_that_was_altered(int8_model, tmp_p
     path.write_bytes(pack(altered))
 
     model, window = read_tflite(int8_model), conv_windows(1)
-    sides = [open_session("tflm", p, preserve_tensors=True) for p in (int8_model, path)]
+    sides = [open_interpreter("tflm", p, preserve_tensors=True) for p in (int8_model, path)]
     for side in sides:
         side.run(one_window(model_inputs(side, window), 0))
     found = differing_layer(model, sides, 7, len(model.operators))
@@ -106,7 +108,7 @@ def test_forms_are_compared_by_class_unit_and_step():
 def test_a_float_model_and_its_int8_form_nearly_agree(float_model, int8_model):
     """Oracle: the int8 model has the float one's weights; 8 bits leave a little noise."""
     windows = conv_windows(256)
-    sides = [run_windows(open_session("tflm", p), windows) for p in (float_model, int8_model)]
+    sides = [run_windows(open_interpreter("tflm", p), windows) for p in (float_model, int8_model)]
     parity = compare_forms(
         sides[0].logits, sides[1].logits, FLOAT, INT8, task=CLASSIFICATION, step=0.7
     )
@@ -129,7 +131,7 @@ def test_golden_vectors_are_tflite_micros_own_answers(int8_model):
     """Oracle: TFLite Micro run again on the stored int8 inputs."""
     windows = conv_windows(40)
     golden = make_golden(int8_model, windows, 12, seed=3)
-    session = open_session("tflm", int8_model)
+    session = open_interpreter("tflm", int8_model)
     assert golden.input_names == ("emg", "acc")
     assert [a.shape for a in golden.inputs] == [(12, 4, 12, 3), (12, 2)]
     assert {a.dtype for a in (*golden.inputs, golden.outputs)} == {np.dtype(np.int8)}

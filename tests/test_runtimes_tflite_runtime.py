@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tflite_samples import conv_windows, lstm_windows, write_conv_model, write_lstm_model
 
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import run_windows
+from kd_edge.runtimes.interpreter import run_windows
+from kd_edge.runtimes.registry import open_interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = Path(
@@ -25,8 +25,8 @@ RUN = """
 import sys
 import numpy as np
 from pathlib import Path
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import run_windows
+from kd_edge.runtimes.registry import open_interpreter
+from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.examples import Examples, Groups
 
 model, source, out = sys.argv[1:]
@@ -34,7 +34,7 @@ inputs = dict(np.load(source))
 n = len(next(iter(inputs.values())))
 zeros = np.zeros(n, np.int64)
 windows = Examples(inputs, zeros, Groups.each(["r"] * len(zeros)), ("A",))
-session = open_session("tflite-runtime", Path(model))
+session = open_interpreter("tflite-runtime", Path(model))
 once = run_windows(session, windows)
 twice = run_windows(session, windows)
 np.savez(out, raw=once.raw, again=twice.raw, logits=once.logits)
@@ -44,12 +44,12 @@ ERRORS = """
 import json
 from pathlib import Path
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.runtimes.registry import available, open_session, version
+from kd_edge.runtimes.registry import available, open_interpreter, version
 
 found = {"version": version("tflite-runtime"), "litert": available("litert")}
 for runtime, path in (("litert", MODEL), ("tflite-runtime", MODEL + ".absent")):
     try:
-        open_session(runtime, Path(path))
+        open_interpreter(runtime, Path(path))
     except KdEdgeError as error:
         found[f"{runtime} error"] = error.code
 print(json.dumps(found))
@@ -90,7 +90,7 @@ def test_int8_answers_are_near_litert_s(tmp_path):
     model = write_conv_model(tmp_path / "conv.int8.tflite", quantised=True)
     windows = conv_windows(64)
     found = answers(model, windows, tmp_path)
-    expected = run_windows(open_session("litert", model), windows)
+    expected = run_windows(open_interpreter("litert", model), windows)
     assert found["raw"].dtype == np.int8
     assert np.abs(found["raw"].astype(int) - expected.raw).max() <= 2
     assert np.mean(found["raw"].argmax(axis=1) == expected.raw.argmax(axis=1)) > 0.98
@@ -102,7 +102,7 @@ def test_state_is_reset_before_every_window(tmp_path):
     windows = lstm_windows(8)
     found = answers(model, windows, tmp_path)
     np.testing.assert_array_equal(found["raw"], found["again"])
-    expected = run_windows(open_session("litert", model), windows)
+    expected = run_windows(open_interpreter("litert", model), windows)
     np.testing.assert_allclose(found["logits"], expected.logits, atol=1e-5)
 
 

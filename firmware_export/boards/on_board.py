@@ -13,7 +13,7 @@ from firmware_export.aot.compiler import Compiled
 from firmware_export.aot.constants import C_TYPES, integer
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import run_image
-from firmware_export.boards.toolchain import Image, build_image
+from firmware_export.boards.toolchain import FirmwareImage, build_image
 from kd_edge.base.flatbuffer import Tensor
 
 Window = tuple[np.ndarray, ...]
@@ -40,7 +40,7 @@ def run_on_board(
     *,
     optimize: str = "-O2",
     timeout_s: float = 120,
-) -> tuple[tuple[BoardRun, ...], Image]:
+) -> tuple[tuple[BoardRun, ...], FirmwareImage]:
     """Build one image of the models with their windows in it, run it, and read what it says.
 
     Args:

@@ -26,7 +26,7 @@ STACK_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
-class Image:
+class FirmwareImage:
     """A linked image.
 
     Attributes:
@@ -75,7 +75,7 @@ def build_image(
     optimize: str = "-O2",
     extra_flags: Sequence[str] = (),
     stack_bytes: int = STACK_BYTES,
-) -> Image:
+) -> FirmwareImage:
     """Compile and link an image whose main() is in the sources.
 
     Args:
@@ -115,7 +115,7 @@ def build_image(
     except CompilerError as error:
         raise _too_large(board, error) or error from None
     sections = read_sections(compiler_of(board), elf)
-    return Image(elf, flash_bytes(sections), ram_bytes(sections), sections)
+    return FirmwareImage(elf, flash_bytes(sections), ram_bytes(sections), sections)
 
 
 def _check_emulated(board: Board) -> None:

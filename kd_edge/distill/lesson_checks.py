@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.distill.engine import Lesson
 from kd_edge.distill.logits import require_logits
 from kd_edge.distill.losses import Loss
+from kd_edge.distill.steps import Lesson
 from kd_edge.examples import Examples
 from kd_edge.tasks import Task
 

@@ -17,10 +17,10 @@ from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.augmentations import Augmentation, Augmenter
 from kd_edge.distill.batch import Taught
-from kd_edge.distill.engine import Engine, Lesson
 from kd_edge.distill.lesson_checks import check_lesson, check_parts, teacher_shapes
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.objective import Objective
+from kd_edge.distill.steps import Lesson, Steps
 from kd_edge.distill.tapped import Tapped, inputs_of
 from kd_edge.distill.teaching import Teaching
 from kd_edge.examples import Examples
@@ -209,8 +209,8 @@ class _Training:
         student = Tapped(model, settings.loss.taps().student, name)
         objective = Objective(settings.loss, task, student, teacher_shapes(lesson))
         self._optimizer = keras.optimizers.Adam(_learning_rate(settings, self._shown))
-        self._engine = Engine(student, objective, self._optimizer, lesson, settings.batch_size)
-        self._optimizer.build(self._engine.trainable_variables)
+        self._steps = Steps(student, objective, self._optimizer, lesson, settings.batch_size)
+        self._optimizer.build(self._steps.trainable_variables)
         random = lesson.augmenter.variables if lesson.augmenter else []
         # Everything that the next epoch depends on, beside the optimizer.
         self._variables = [*model.variables, *objective.variables, *random]
@@ -234,7 +234,7 @@ class _Training:
         epoch = len(self._history["loss"])
         # Seeded by epoch: a resumed run sees the windows in the order of an uninterrupted one.
         order = np.random.default_rng([self._settings.seed, epoch]).permutation(self._shown)
-        loss, accuracy = self._engine.run_epoch(order, epoch)
+        loss, accuracy = self._steps.run_epoch(order, epoch)
         if not math.isfinite(loss):
             raise self._diverged(epoch + 1, loss)
         figures = {"loss": loss, "accuracy": accuracy, **self._validate()}

@@ -16,7 +16,7 @@ from kd_edge.link.checks import impossible
 from kd_edge.link.handshake import FIRST_SPEED, USUAL_SPEEDS, say_hello
 from kd_edge.link.messages import (
     Answer,
-    Golden,
+    GoldenCheck,
     Hello,
     Layer,
     Memory,
@@ -198,7 +198,7 @@ class Device:
         for index in range(self.hello.golden_count):
             result = self._ask("SELFTEST", index=index)
             vectors.append(
-                Golden(
+                GoldenCheck(
                     index,
                     result.differing,
                     self.hello.count(result.ticks),

@@ -28,7 +28,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Stream:
+class BoardStream:
     """One sensor: values per sample, rate in Hz, samples in one raw window."""
 
     name: str
@@ -81,7 +81,7 @@ class Hello:
     model_sha256: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    streams: tuple[Stream, ...]
+    streams: tuple[BoardStream, ...]
     ticks_kind: str
     ticks_per_thousand: int
     clock_hz: int
@@ -128,7 +128,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenCheck:
     """How one golden vector went; it passed if no score differs."""
 
     index: int
@@ -141,10 +141,10 @@ class Golden:
 class SelfTest:
     """Every golden vector of an image."""
 
-    vectors: tuple[Golden, ...]
+    vectors: tuple[GoldenCheck, ...]
 
     @property
-    def failures(self) -> tuple[Golden, ...]:
+    def failures(self) -> tuple[GoldenCheck, ...]:
         return tuple(vector for vector in self.vectors if vector.differing)
 
 
@@ -237,7 +237,7 @@ def hello_of(message: Any, facts: Any) -> Hello:
         model_sha256=bytes(message.model_sha256).hex(),
         inputs=_tensors(facts.inputs),
         outputs=_tensors(facts.outputs),
-        streams=tuple(Stream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
+        streams=tuple(BoardStream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
         ticks_kind=names[message.ticks_kind],
         rule=facts.rule,
         models=tuple(

@@ -30,17 +30,17 @@ class Host:
         output: of the first answer, its scale and zero point.
 
     Raises:
-        KdEdgeError: as `open_session` and `model_front_end`.
+        KdEdgeError: as `open_interpreter` and `model_front_end`.
     """
 
     def __init__(
         self, model: Path | Product, front_end: FrontEndConstants, *, runtime: str = ORACLE
     ):
-        self._session = open_product(as_product(model), runtime)
+        self._interpreter = open_product(as_product(model), runtime)
         self.name = RUNTIMES[runtime].title
-        self.front_end = model_front_end(front_end, self._session.inputs)
+        self.front_end = model_front_end(front_end, self._interpreter.inputs)
         self.wearer = Wearer(self.front_end)
-        self.output = self._session.outputs[0]
+        self.output = self._interpreter.outputs[0]
 
     def answer(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> np.ndarray:
         """Every output in order, (bytes,) int8, for one raw window.
@@ -52,9 +52,9 @@ class Host:
         counts = {
             stream.name: array for stream, array in zip(self.front_end.streams, arrays, strict=True)
         }
-        specs = self._session.inputs
+        specs = self._interpreter.inputs
         windows = quantised_window(counts, self.front_end, specs, self.wearer)
         # The batch of 1 in front.
         inputs = [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
-        outputs = self._session.run(inputs, keep_state=keep_state)
+        outputs = self._interpreter.run(inputs, keep_state=keep_state)
         return np.concatenate([output.reshape(-1) for output in outputs])

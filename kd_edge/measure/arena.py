@@ -9,7 +9,7 @@ from pathlib import Path
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.measure.results import Arena
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.runtimes.tflm import TFLM
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
@@ -25,11 +25,11 @@ def measure_arena(path: Path) -> Arena:
         `used_bytes` where planning the memory takes more for a moment than running the model.
 
     Raises:
-        KdEdgeError: as `open_session` for TFLite Micro.
+        KdEdgeError: as `open_interpreter` for TFLite Micro.
         KdEdgeError KD_UNSUPPORTED_OP: the interpreter ended its process on this model.
     """
     # Opening it here first turns a bad or unsupported model into an error that says so.
-    generous = open_session(TFLM.name, path).arena_bytes
+    generous = open_interpreter(TFLM.name, path).arena_bytes
     done = run_program(
         python_command("kd_edge.measure.arena_child", str(Path(path).resolve()), str(generous)),
         environment=python_environment(),

@@ -19,7 +19,7 @@ GRANULE_BYTES = 16
 _SEED = 0
 
 
-def open_interpreter(content: bytes, arena_bytes: int):
+def open_with_arena(content: bytes, arena_bytes: int):
     """TFLite Micro's interpreter; a small arena ends in RuntimeError, or ends the process."""
     return runtime.Interpreter.from_bytes(content, arena_size=arena_bytes)
 
@@ -50,7 +50,7 @@ def runs_with(content: bytes, expected: list[bytes], arena_bytes: int) -> bool:
         status = 1
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            status = int(answers(open_interpreter(content, arena_bytes), content) != expected)
+            status = int(answers(open_with_arena(content, arena_bytes), content) != expected)
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
@@ -71,7 +71,7 @@ def smallest(works: Callable[[int], bool], enough: int) -> int:
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     content, generous = Path(sys.argv[1]).read_bytes(), int(sys.argv[2])
-    interpreter = open_interpreter(content, generous)
+    interpreter = open_with_arena(content, generous)
     expected = answers(interpreter, content)
     interpreter.print_allocations()
     print(smallest(lambda size: runs_with(content, expected, size), generous))

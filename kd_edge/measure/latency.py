@@ -11,8 +11,8 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.measure.results import Latency
-from kd_edge.runtimes.registry import open_session
-from kd_edge.runtimes.session import Session, model_inputs, one_window
+from kd_edge.runtimes.interpreter import Interpreter, model_inputs, one_window
+from kd_edge.runtimes.registry import open_interpreter
 
 _HISTOGRAM_BINS = 24
 
@@ -26,18 +26,18 @@ def measure_latency(
     n_warmup: int = 20,
     threads: int = 1,
 ) -> Latency:
-    """Time `n_runs` inferences of the model at `path`; see `time_session`.
+    """Time `n_runs` inferences of the model at `path`; see `time_interpreter`.
 
-    Raises as `open_session` and `time_session`.
+    Raises as `open_interpreter` and `time_interpreter`.
     """
-    session = open_session(runtime, path, threads=threads)
-    return time_session(
-        session, runtime, windows, n_runs=n_runs, n_warmup=n_warmup, threads=threads
+    interpreter = open_interpreter(runtime, path, threads=threads)
+    return time_interpreter(
+        interpreter, runtime, windows, n_runs=n_runs, n_warmup=n_warmup, threads=threads
     )
 
 
-def time_session(
-    session: Session,
+def time_interpreter(
+    interpreter: Interpreter,
     runtime: str,
     windows: Examples,
     *,
@@ -51,7 +51,7 @@ def time_session(
     the clock starts, reading the outputs after it stops. Do not infer a board's speed from it.
 
     Args:
-        runtime, threads: that the session was opened with.
+        runtime, threads: that the interpreter was opened with.
 
     Raises:
         KdEdgeError KD_USAGE: n_runs < 1.
@@ -62,12 +62,12 @@ def time_session(
         raise KdEdgeError("KD_USAGE", f"latency needs at least one run, not {n_runs}")
     if len(windows) == 0:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to time the model on")
-    arrays = model_inputs(session, windows.take(np.arange(min(len(windows), n_runs))))
+    arrays = model_inputs(interpreter, windows.take(np.arange(min(len(windows), n_runs))))
     times_us = np.empty(n_warmup + n_runs)
     for run in range(n_warmup + n_runs):
-        session.load(one_window(arrays, run % len(arrays[0])))
+        interpreter.load(one_window(arrays, run % len(arrays[0])))
         start = time.perf_counter_ns()
-        session.invoke()
+        interpreter.invoke()
         times_us[run] = (time.perf_counter_ns() - start) / 1000
     timed = times_us[n_warmup:]
     p5, median, p95, p99 = (float(v) for v in np.percentile(timed, (5, 50, 95, 99)))

@@ -23,7 +23,7 @@ VALIDATION = "validation"
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class KerasAnswers:
     """Windows and the models' logits on them.
 
     Attributes:
@@ -44,7 +44,7 @@ class Answers:
         )
 
 
-def answer(context: Context, trained: Sequence[Trained]) -> Answers:
+def answer(context: Context, trained: Sequence[Trained]) -> KerasAnswers:
     """Run every trained model over the held-out windows, or load what an earlier build kept."""
     parts = {**context.data.tests, PARITY_PART: _parity_windows(context)}
     key = key_of(
@@ -71,7 +71,7 @@ def answer(context: Context, trained: Sequence[Trained]) -> Answers:
             save_windows(context.out / file, StoredWindows(windows, logits))
 
     context.stages.run("answers of Keras", key, [WINDOWS_FILE, VALIDATION_FILE], make)
-    return Answers(
+    return KerasAnswers(
         load_windows(context.out / WINDOWS_FILE), load_windows(context.out / VALIDATION_FILE)
     )
 

@@ -16,7 +16,7 @@ from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
 from kd_edge.models.keras_start import set_keras
-from kd_edge.pipeline.answers import VALIDATION_FILE, Answers, answer
+from kd_edge.pipeline.answers import VALIDATION_FILE, KerasAnswers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     RECIPE_FILE,
@@ -208,7 +208,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
     )
 
 
-def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
+def _prove(context: Context, manifest: Manifest, answers: KerasAnswers) -> Proven:
     """Measure once for the same files, windows, settings, runtimes and host."""
     proof = context.recipe.proof
     key = key_of(_evidence(context, manifest), proof.model_dump(mode="json"), host())
@@ -221,7 +221,7 @@ def _prove(context: Context, manifest: Manifest, answers: Answers) -> Proven:
     return adapter.validate_python(context.stages.run("prove", key, [], make))
 
 
-def _gates(context: Context, manifest: Manifest, answers: Answers, proven: Proven) -> Gates:
+def _gates(context: Context, manifest: Manifest, answers: KerasAnswers, proven: Proven) -> Gates:
     """Hold the models against the limits once for the same files, windows, limits and parity."""
     recipe = context.recipe
     key = key_of(

@@ -25,7 +25,12 @@ from kd_edge.pipeline.bundle import (
     start_bundle,
     write_manifest,
 )
-from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, Firmware, export_firmware
+from kd_edge.pipeline.firmware import (
+    FIRMWARE_FOLDER,
+    GOLDEN_FILE,
+    BundleFirmware,
+    export_firmware,
+)
 from kd_edge.pipeline.kept_windows import WINDOWS_FILE, load_windows
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.proof import Proven, Prover
@@ -144,7 +149,7 @@ def _copied(folder: Path, out: Path, manifest: Manifest, models: dict[str, Path]
     return [*kept, *added]
 
 
-def _report(folder: Path, manifest: Manifest, proven: Proven, firmware: Firmware) -> Report:
+def _report(folder: Path, manifest: Manifest, proven: Proven, firmware: BundleFirmware) -> Report:
     built = built_report(folder, load_manifest(folder))
     kept = tuple(row for row in built.rows if row.role in ("baseline", "ensemble"))
     return replace(

@@ -13,7 +13,7 @@ from kd_edge.base.composition import ALL, real_answers
 from kd_edge.base.formats import SHIPPED
 from kd_edge.base.product import Product
 from kd_edge.examples import Examples
-from kd_edge.measure.latency import time_session
+from kd_edge.measure.latency import time_interpreter
 from kd_edge.measure.results import Arena, Size
 from kd_edge.pipeline.bundle import Manifest
 from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
@@ -21,10 +21,10 @@ from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.interpreter import Answers, run_windows
 from kd_edge.runtimes.parity import compare_forms
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available
 from kd_edge.runtimes.results import KERAS, Parity, Side
-from kd_edge.runtimes.session import Answers, run_windows
 from kd_edge.tasks import find_task
 
 _FLOAT, _BOARD = Side(KERAS, KERAS), Side(SHIPPED, ORACLE)
@@ -62,15 +62,15 @@ class Composed:
                 answered=self._counts({name: both[1] for name, both in real.items()}),
             )
         for runtime in runtimes_of(self._manifest):
-            session = open_product(self._product, runtime)
+            interpreter = open_product(self._product, runtime)
             windows = self._windows()
-            found = {name: run_windows(session, part) for name, part in windows.items()}
+            found = {name: run_windows(interpreter, part) for name, part in windows.items()}
             self._answers[runtime] = found
             yield replace(
                 self._row(SHIPPED, runtime, {name: one.logits for name, one in found.items()}),
                 size=self._size(runtime),
-                latency=time_session(
-                    session, runtime, windows[PARITY_PART], n_runs=settings.latency_runs
+                latency=time_interpreter(
+                    interpreter, runtime, windows[PARITY_PART], n_runs=settings.latency_runs
                 ),
                 arena=self._arena() if runtime == ORACLE else None,
                 notes=(_LATENCY,),

@@ -37,7 +37,7 @@ _HOW = "golden vectors; the portable sources, compiled and run on this host"
 
 
 @dataclass(frozen=True)
-class Firmware:
+class BundleFirmware:
     """What was written for boards, and what its proof found.
 
     Attributes:
@@ -55,7 +55,7 @@ class Firmware:
 
 def export_firmware(
     out: Path, recipe: Recipe, manifest: Manifest, windows: Examples, proven: Proven
-) -> Firmware:
+) -> BundleFirmware:
     """Write golden.npz, firmware/ for TFLite Micro and firmware/aot/ as plain C for the product.
 
     A front end that is not causal cannot run on a board: then no firmware is written, and a caveat
@@ -73,7 +73,7 @@ def export_firmware(
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
     shutil.rmtree(folder, ignore_errors=True)
     if manifest.front_end is not None and not manifest.front_end.causal:
-        return Firmware(
+        return BundleFirmware(
             caveats=(
                 "The front end is not causal (causal = false): it cannot run on a board, so no "
                 "firmware/ is written.",
@@ -117,7 +117,7 @@ def prove_plain_c(
     settings: FirmwareSettings,
     model: str,
     task: Task,
-) -> Firmware:
+) -> BundleFirmware:
     """Write the plain-C engine and hold its answers, on this machine, against the golden ones.
 
     Args:
@@ -131,10 +131,10 @@ def prove_plain_c(
         if error.code != "KD_UNSUPPORTED_OP":
             raise
         where = f" at {error.where}" if error.where else ""
-        return Firmware(caveats=(f"No plain C of '{model}': {error.message}{where}.",))
+        return BundleFirmware(caveats=(f"No plain C of '{model}': {error.message}{where}.",))
     answers = run_golden_here(product, settings)
     if answers is None:
-        return Firmware(
+        return BundleFirmware(
             caveats=(
                 "The plain-C engine was not run here: none of "
                 f"{', '.join(HOST_COMPILERS)} is installed.",
@@ -145,7 +145,7 @@ def prove_plain_c(
 
 def _compared(
     answers: np.ndarray, product: Product, settings: FirmwareSettings, model: str, task: Task
-) -> Firmware:
+) -> BundleFirmware:
     scale, golden = product.outputs[0].scale, settings.golden
     scores = golden.outputs[: len(answers)]
     expected = scores.reshape(len(scores), -1)
@@ -163,7 +163,7 @@ def _compared(
     parity = replace(parity, kind="engines", model=model, note=_HOW)
     wrong = int((answers != expected).any(axis=1).sum())
     if wrong == 0:
-        return Firmware(parity=(parity,))
+        return BundleFirmware(parity=(parity,))
     failure = KdEdgeError(
         "KD_GATE_PARITY",
         f"the plain C of '{model}' answers otherwise than TFLite Micro in {wrong} of "
@@ -171,7 +171,7 @@ def _compared(
         where=f"{FIRMWARE_FOLDER}/{PLAIN_C_FOLDER}",
         hint="this is a defect of the plain-C engine; use the TFLite Micro engine, and report it",
     )
-    return Firmware(parity=(parity,), failures=(failure,))
+    return BundleFirmware(parity=(parity,), failures=(failure,))
 
 
 def _write_golden(out: Path, inputs: dict[str, np.ndarray], golden) -> None:

@@ -25,9 +25,9 @@ from kd_edge.recipe import Proof, Recipe
 from kd_edge.report import words
 from kd_edge.report.tree import Finding, Gate
 from kd_edge.runtimes.composed import open_product
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_session
+from kd_edge.runtimes.interpreter import Interpreter, run_windows
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_interpreter
 from kd_edge.runtimes.results import KERAS, Parity, Side
-from kd_edge.runtimes.session import Session, run_windows
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import difference_interval, exact_interval
@@ -149,7 +149,7 @@ class _Form:
 
     Attributes:
         inputs: window inputs that it takes. runtimes: those that run it in int8, installed.
-        open: runtime -> session. float_logits: part -> Keras's.
+        open: runtime -> interpreter. float_logits: part -> Keras's.
         files: its int8 files.
         reference: the float file of one model, to tell which tensors lose; None of several.
     """
@@ -157,7 +157,7 @@ class _Form:
     name: str
     inputs: tuple[str, ...]
     runtimes: tuple[str, ...]
-    open: Callable[[str], Session]
+    open: Callable[[str], Interpreter]
     float_logits: dict[str, np.ndarray]
     files: tuple[Path, ...]
     reference: Path | None
@@ -170,7 +170,7 @@ def _model(model: BundledModel, folder: Path, held_out: StoredWindows) -> _Form:
         name=model.name,
         inputs=model.inputs,
         runtimes=tuple(r for r in RUNTIMES if r in int8.runtimes and available(r)),
-        open=lambda runtime: open_session(runtime, path),
+        open=lambda runtime: open_interpreter(runtime, path),
         float_logits=held_out.logits[model.name],
         files=(path,),
         reference=folder / model.format(REFERENCE).file,
@@ -203,8 +203,8 @@ class _Held:
         # Side -> how far it has each held-out example right.
         self._right = {_FLOAT: self._are_right(form.float_logits)}
         for runtime in form.runtimes:
-            session = form.open(runtime)
-            answers = {name: run_windows(session, part).logits for name, part in parts.items()}
+            interpreter = form.open(runtime)
+            answers = {name: run_windows(interpreter, part).logits for name, part in parts.items()}
             self._right[Side(SHIPPED, runtime)] = self._are_right(answers)
 
     def lints(self) -> list[Finding]:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
 from kd_edge.models.keras_start import load_keras
-from kd_edge.pipeline.answers import VALIDATION, Answers
+from kd_edge.pipeline.answers import VALIDATION, KerasAnswers
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
@@ -57,7 +57,7 @@ def _baseline_row(context: Context, name: str) -> Row:
     )
 
 
-def ensemble_rows(context: Context, answers: Answers) -> list[Row]:
+def ensemble_rows(context: Context, answers: KerasAnswers) -> list[Row]:
     """Teachers joined as a model that learns from several saw them, a row for each such set."""
     recipe = context.recipe
     learn_from = [recipe.teachers_of(model) for model in (*recipe.teachers, *recipe.students)]
@@ -65,7 +65,7 @@ def ensemble_rows(context: Context, answers: Answers) -> list[Row]:
     return [_ensemble_row(context, names, answers) for names in sets]
 
 
-def _ensemble_row(context: Context, names: tuple[str, ...], answers: Answers) -> Row:
+def _ensemble_row(context: Context, names: tuple[str, ...], answers: KerasAnswers) -> Row:
     from kd_edge.distill.ensemble import choose, combine
 
     recipe = context.recipe
@@ -111,7 +111,7 @@ def _ensemble_row(context: Context, names: tuple[str, ...], answers: Answers) ->
 
 
 def fold_results(
-    context: Context, students: Sequence[Trained], answers: Answers
+    context: Context, students: Sequence[Trained], answers: KerasAnswers
 ) -> tuple[FoldResult, ...]:
     """Float accuracy of every student in every fold; empty where the split makes only one."""
     if len(context.folds) < 2:

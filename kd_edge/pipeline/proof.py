@@ -19,10 +19,10 @@ from kd_edge.pipeline.composed_proof import Composed
 from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
+from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes
-from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available, open_session
+from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available, open_interpreter
 from kd_edge.runtimes.results import KERAS, Parity, Side
-from kd_edge.runtimes.session import run_windows
 from kd_edge.tasks import find_task
 
 # The forms that are compared with each other.
@@ -122,15 +122,15 @@ class Prover:
 
     def _row(self, model: BundledModel, fmt: BundledFormat, runtime: str) -> Row:
         path = self._folder / fmt.file
-        session = open_session(runtime, path)
+        interpreter = open_interpreter(runtime, path)
         windows = self._windows(model)
         accuracy = self._accuracy(
-            model, {name: run_windows(session, windows[name]).logits for name in self._tests}
+            model, {name: run_windows(interpreter, windows[name]).logits for name in self._tests}
         )
         if fmt.format in _COMPARED and model.role == "student":
-            answers = run_windows(session, windows[PARITY_PART])
+            answers = run_windows(interpreter, windows[PARITY_PART])
             self._answers[model.name, Side(fmt.format, runtime)] = _Kept(
-                answers.logits, session.outputs[0].scale
+                answers.logits, interpreter.outputs[0].scale
             )
         return Row(
             model=model.name,

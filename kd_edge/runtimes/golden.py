@@ -12,8 +12,8 @@ from kd_edge.base.product import Product, as_product
 from kd_edge.base.tensors import match_inputs
 from kd_edge.examples import Examples, spread_evenly
 from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.interpreter import model_inputs, one_window
 from kd_edge.runtimes.registry import ORACLE
-from kd_edge.runtimes.session import model_inputs, one_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +42,21 @@ def make_golden(source: Path | Product, windows: Examples, n: int, seed: int) ->
 
     Raises:
         KdEdgeError KD_EMPTY_PART: no windows.
-        KdEdgeError: as `open_session` for TFLite Micro.
+        KdEdgeError: as `open_interpreter` for TFLite Micro.
     """
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
     indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
     product = as_product(source)
-    session = open_product(product, ORACLE)
-    arrays = model_inputs(session, windows.take(indices))
-    outputs = [session.run(one_window(arrays, i)) for i in range(len(indices))]
+    interpreter = open_product(product, ORACLE)
+    arrays = model_inputs(interpreter, windows.take(indices))
+    outputs = [interpreter.run(one_window(arrays, i)) for i in range(len(indices))]
     composed = product.composition is not None
-    names = match_inputs(session.inputs, windows.input_shapes)
+    names = match_inputs(interpreter.inputs, windows.input_shapes)
     return GoldenVectors(
         indices,
         # Two inputs of a composition may be fed by one window input.
-        tuple(spec.name for spec in session.inputs) if composed else names,
+        tuple(spec.name for spec in interpreter.inputs) if composed else names,
         arrays,
         np.concatenate([each[0] for each in outputs]),
         windows.truth[indices],

@@ -1,113 +1,157 @@
-"""The session over TensorFlow Lite's Python interpreter, which LiteRT and tflite-runtime share."""
+"""One interface to everything that runs a `.tflite`, and windows through it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from kd_edge.base.composition import ANSWERED
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import LSTM
-from kd_edge.base.formats import Format
-from kd_edge.base.tensors import TensorSpec
-from kd_edge.runtimes.native_stderr import caught_stderr
-from kd_edge.runtimes.session import Session
+from kd_edge.base.quantisation import dequantize, quantize
+from kd_edge.base.tensors import TensorSpec, match_inputs
+from kd_edge.examples import Examples
 
 
-class InterpreterSession(Session):
-    """A model in LiteRT or tflite-runtime.
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What an interpreter says to a set of windows.
 
-    Args:
-        module: `ai_edge_litert.interpreter` or `tflite_runtime.interpreter`.
-        title: the runtime's name, for messages.
-        preserve_tensors: keep inner tensors readable. The XNNPACK delegate is off then, because it
-            hides them; its kernels may round otherwise than the built-in ones.
-        threads: the runtime's own.
-
-    Raises:
-        KdEdgeError KD_BAD_TFLITE: the file is not a model.
-        KdEdgeError KD_UNSUPPORTED_OP: the runtime refuses an operator.
+    Attributes:
+        raw: (n_windows, classes) in the model's own type.
+        logits: (n_windows, classes) float32, dequantised.
+        answered: of a composition: (n_windows,) which of its models answered, or
+            `kd_edge.base.composition.ALL`; None of one model.
     """
 
-    def __init__(self, module, title: str, path: Path, *, preserve_tensors: bool, threads: int):
-        self._title = title
-        self._path = Path(path)
-        self._preserve = preserve_tensors
-        resolvers = module.OpResolverType
-        try:
-            with caught_stderr() as log:
-                self._interpreter = module.Interpreter(
-                    model_path=str(path),
-                    num_threads=threads,
-                    experimental_preserve_all_tensors=preserve_tensors,
-                    experimental_op_resolver_type=(
-                        resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-                        if preserve_tensors
-                        else resolvers.AUTO
-                    ),
-                )
-                self._interpreter.allocate_tensors()
-        except ValueError as error:
-            # An operator that no kernel is registered for ends in ValueError too.
-            if "registration" in str(error):
-                raise self._refused(error, log.text) from error
-            raise KdEdgeError(
-                "KD_BAD_TFLITE", f"{self._path.name} is not a TFLite model", where=str(error)
-            ) from error
-        except RuntimeError as error:
-            raise self._refused(error, log.text) from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        self._input_indices = tuple(d["index"] for d in inputs)
-        self._output_indices = tuple(d["index"] for d in outputs)
-        self.inputs = tuple(_spec(d) for d in inputs)
-        self.outputs = tuple(_spec(d) for d in outputs)
+    raw: np.ndarray
+    logits: np.ndarray
+    answered: np.ndarray | None = None
 
+
+class Interpreter(abc.ABC):
+    """A model loaded in one runtime. A subclass says how to load inputs, invoke and read.
+
+    Attributes:
+        inputs, outputs: in the model's own order.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(
+        self, arrays: Sequence[np.ndarray], *, keep_state: bool = False
+    ) -> tuple[np.ndarray, ...]:
+        """Answers to one window, from a fresh state unless asked otherwise.
+
+        Args:
+            arrays: one a model input, of that input's shape (batch of 1 in front) and type.
+            keep_state: the model's state runs on from the call before.
+
+        Returns:
+            One array a model output, in the output's own type.
+
+        Raises:
+            KdEdgeError KD_SHAPE: an array of another shape or type, or another number of arrays.
+            KdEdgeError KD_UNSUPPORTED_OP: the runtime refuses an operator when it comes to run it.
+        """
+        self.load(arrays, keep_state=keep_state)
+        self.invoke()
+        return self.answers()
+
+    def load(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> None:
+        """Reset the model's state (an LSTM keeps it between calls) and set its inputs, as in `run`.
+
+        Args:
+            arrays: one a model input, of its shape and type.
+        """
+        check_arrays(self.inputs, arrays)
+        if not keep_state:
+            self.reset()
+        self._set_inputs(arrays)
+
+    @abc.abstractmethod
     def reset(self) -> None:
-        self._interpreter.reset_all_variables()
+        """Bring every variable tensor back to its first value."""
 
+    @abc.abstractmethod
     def _set_inputs(self, arrays: Sequence[np.ndarray]) -> None:
-        for index, array in zip(self._input_indices, arrays, strict=True):
-            self._interpreter.set_tensor(index, array)
+        """Copy checked arrays into the model's inputs."""
 
+    @abc.abstractmethod
     def invoke(self) -> None:
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise self._refused(error, "") from error
+        """Run the model on the inputs and the state that it holds."""
 
+    @abc.abstractmethod
     def answers(self) -> tuple[np.ndarray, ...]:
-        return tuple(self._interpreter.get_tensor(index) for index in self._output_indices)
+        """Copies of the outputs, each of its own shape, in raw values of its own type."""
 
+    @abc.abstractmethod
     def tensor(self, index: int) -> np.ndarray:
-        if not self._preserve:
-            raise ValueError("the session was opened without preserve_tensors")
-        return self._interpreter.get_tensor(index)
+        """A copy of an inner tensor after `run`, of its own shape, in raw values of its own type.
 
-    def _refused(self, error: Exception, log: str) -> KdEdgeError:
-        return KdEdgeError(
-            "KD_UNSUPPORTED_OP",
-            f"{self._title} does not run {self._path.name}",
-            where=" ".join(f"{error} {log}".split()),
-            hint="choose another format or runtime for this model",
+        Only an interpreter opened with preserve_tensors has it.
+        """
+
+
+def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> None:
+    """Raise KD_SHAPE unless there is one array of values a spec, each of its shape and type."""
+    if len(arrays) != len(specs):
+        raise KdEdgeError(
+            "KD_SHAPE", f"the model has {len(specs)} inputs, {len(arrays)} were given"
         )
+    for spec, array in zip(specs, arrays, strict=True):
+        if array.shape != spec.shape or array.dtype != spec.dtype:
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"input '{spec.name}' is {spec.dtype} {spec.shape}, "
+                f"not {array.dtype} {array.shape}",
+            )
 
 
-def refuses_wide_lstm(form: Format, operators: Collection[str]) -> str:
-    """Integer LSTMs are computed on 8 bits alone: a reason, or ''."""
-    if form.integer and form.value_bits > 8 and LSTM in operators:
-        return "TFLite Micro's reference kernels only: not LiteRT, not CMSIS-NN"
-    return ""
+def model_inputs(interpreter: Interpreter, windows: Examples) -> tuple[np.ndarray, ...]:
+    """Windows as the model takes them: (n_windows, *shape) values an input, in its types and
+    order.
 
-
-def _spec(details: dict) -> TensorSpec:
-    scale, zero_point = details["quantization"]
-    quantised = np.issubdtype(details["dtype"], np.integer) and scale != 0
-    return TensorSpec(
-        name=details["name"],
-        shape=tuple(int(n) for n in details["shape"]),
-        dtype=np.dtype(details["dtype"]).name,
-        scale=float(scale) if quantised else None,
-        zero_point=int(zero_point) if quantised else None,
+    Raises:
+        KdEdgeError KD_SHAPE: see `match_inputs`.
+    """
+    names = match_inputs(interpreter.inputs, windows.input_shapes)
+    return tuple(
+        _to_model(windows.inputs[name], spec)
+        for spec, name in zip(interpreter.inputs, names, strict=True)
     )
+
+
+def one_window(arrays: Sequence[np.ndarray], index: int) -> tuple[np.ndarray, ...]:
+    """Window `index` of `model_inputs`, (1, *shape) values an input."""
+    return tuple(array[index : index + 1] for array in arrays)
+
+
+def _to_model(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if not spec.is_quantised:
+        return np.ascontiguousarray(array, dtype=spec.dtype)
+    return quantize(array, spec.scale, spec.zero_point, dtype=np.dtype(spec.dtype))
+
+
+def run_windows(interpreter: Interpreter, windows: Examples) -> Answers:
+    """The model's first output for every window, each from a fresh state.
+
+    Raises:
+        KdEdgeError KD_SHAPE: see `match_inputs`.
+        KdEdgeError KD_EMPTY_PART: there is no window.
+    """
+    if len(windows) == 0:
+        raise KdEdgeError("KD_EMPTY_PART", "there is no window to run the model on")
+    arrays = model_inputs(interpreter, windows)
+    outputs = [interpreter.run(one_window(arrays, i)) for i in range(len(windows))]
+    raw = np.concatenate([each[0] for each in outputs])
+    spec = interpreter.outputs[0]
+    if not spec.is_quantised:
+        return Answers(raw, raw.astype(np.float32))
+    answered = None
+    if [other.name for other in interpreter.outputs[1:]] == [ANSWERED]:
+        answered = np.array([int(each[1].item()) for each in outputs])
+    return Answers(raw, dequantize(raw, spec.scale, spec.zero_point), answered)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from kd_edge.runtimes.interpreter import InterpreterSession, refuses_wide_lstm
+from kd_edge.runtimes.interpreter import Interpreter
+from kd_edge.runtimes.lite import LiteInterpreter, refuses_wide_lstm
 from kd_edge.runtimes.record import Runtime
-from kd_edge.runtimes.session import Session
 
 
-def open_litert(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
-    """A LiteRT session. Raises as `InterpreterSession`."""
+def open_litert(path: Path, *, preserve_tensors: bool, threads: int) -> Interpreter:
+    """A LiteRT interpreter. Raises as `LiteInterpreter`."""
     module = importlib.import_module("ai_edge_litert.interpreter")
-    return InterpreterSession(
+    return LiteInterpreter(
         module, "LiteRT", path, preserve_tensors=preserve_tensors, threads=threads
     )
 

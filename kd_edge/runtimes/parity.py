@@ -10,9 +10,9 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel, read_tflite
 from kd_edge.examples import Examples
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.interpreter import Interpreter, model_inputs, one_window, run_windows
+from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
-from kd_edge.runtimes.session import Session, model_inputs, one_window, run_windows
 from kd_edge.tasks import Task
 
 # Float kernels add in different orders: below this part of a tensor's largest value, equal.
@@ -40,11 +40,11 @@ def compare_runtimes(
         execution order that differs in any of the first differing windows.
 
     Raises:
-        KdEdgeError: as `open_session` and `run_windows`.
+        KdEdgeError: as `open_interpreter` and `run_windows`.
     """
-    left_session = open_session(left, path)
-    left_answers = run_windows(left_session, windows)
-    right_answers = run_windows(open_session(right, path), windows)
+    left_interpreter = open_interpreter(left, path)
+    left_answers = run_windows(left_interpreter, windows)
+    right_answers = run_windows(open_interpreter(right, path), windows)
     differing = np.flatnonzero(
         [_differs(a, b) for a, b in zip(left_answers.raw, right_answers.raw, strict=True)]
     )
@@ -52,7 +52,7 @@ def compare_runtimes(
     if len(differing):
         searched = differing[:_WINDOWS_SEARCHED]
         first, note = _first_difference(path, windows, searched, left, right)
-    quantised = left_session.outputs[0].is_quantised
+    quantised = left_interpreter.outputs[0].is_quantised
     return Parity(
         left=Side(fmt, left),
         right=Side(fmt, right),
@@ -129,7 +129,7 @@ def _first_difference(
 ) -> tuple[LayerDifference | None, str]:
     """The first layer that differs in the windows `searched`, and what the reader must know."""
     model = read_tflite(path)
-    sides = [open_session(name, path, preserve_tensors=True) for name in (left, right)]
+    sides = [open_interpreter(name, path, preserve_tensors=True) for name in (left, right)]
     arrays = model_inputs(sides[0], windows)
     found: dict[int, LayerDifference | None] = {0: None, ROUNDING_STEPS: None}
     for window in searched:
@@ -159,13 +159,13 @@ def _first_difference(
 
 def differing_layer(
     model: TfliteModel,
-    sides: Sequence[Session],
+    sides: Sequence[Interpreter],
     window: int,
     limit: int,
     *,
     above_steps: int = 0,
 ) -> LayerDifference | None:
-    """The first of the first `limit` operators whose output differs between two sessions.
+    """The first of the first `limit` operators whose output differs between two interpreters.
 
     Both were opened with preserve_tensors and have just run the same window, whose index goes into
     the answer. Quantised tensors up to `above_steps` apart count as equal.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from kd_edge.base.formats import Format
-from kd_edge.runtimes.session import Session
+from kd_edge.runtimes.interpreter import Interpreter
 
 
 def takes_all(form: Format, operators: Collection[str]) -> str:
@@ -26,7 +26,7 @@ class Runtime:
         package: importable where the runtime is installed.
         distribution: what pip calls the package.
         install: how to get it.
-        open: (path, *, preserve_tensors, threads) -> Session.
+        open: (path, *, preserve_tensors, threads) -> Interpreter.
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
         required: kd-edge's own commands need it.
@@ -43,7 +43,7 @@ class Runtime:
     package: str
     distribution: str
     install: str
-    open: Callable[..., Session]
+    open: Callable[..., Interpreter]
     refuses: Callable[[Format, Collection[str]], str] = takes_all
     required: bool = False
     oracle: bool = False

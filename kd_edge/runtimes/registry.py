@@ -1,4 +1,4 @@
-"""The runtimes by name. Adding one is a record of its own with its `Session`, and one line here."""
+"""The runtimes by name. Adding one is a record with its `Interpreter`, and one line here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import Format
 from kd_edge.base.registry import Registry
+from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.litert import LITERT
 from kd_edge.runtimes.record import Runtime
-from kd_edge.runtimes.session import Session
 from kd_edge.runtimes.tflite_runtime import TFLITE_RUNTIME
 from kd_edge.runtimes.tflm import TFLM
 
@@ -51,9 +51,9 @@ def runtimes_by_choice() -> tuple[str, ...]:
     return tuple(sorted(RUNTIMES, key=lambda name: not RUNTIMES[name].oracle))
 
 
-def open_session(
+def open_interpreter(
     runtime: str, path: Path, *, preserve_tensors: bool = False, threads: int = 1
-) -> Session:
+) -> Interpreter:
     """Load a model in a runtime.
 
     Args:

@@ -13,9 +13,9 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import TfliteModel, read_tflite
 from kd_edge.base.formats import Format
 from kd_edge.base.tensors import TensorSpec
+from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.native_stderr import caught_stderr
 from kd_edge.runtimes.record import Runtime
-from kd_edge.runtimes.session import Session
 
 # The wheel's interpreter ends the process when its arena cannot hold even its own objects, and
 # refuses politely somewhat above that: so the first try is far above any need, the next for
@@ -27,7 +27,7 @@ _MOST_ITEM_BYTES = 16
 _NO_ROOM = "Failed to allocate", "Failed to resize buffer"
 
 
-class TflmSession(Session):
+class TflmInterpreter(Interpreter):
     """A model in TFLite Micro's interpreter, reference kernels, with an arena that surely suffices.
 
     Args:
@@ -107,7 +107,7 @@ class TflmSession(Session):
 
     def tensor(self, index: int) -> np.ndarray:
         if not self._preserve:
-            raise ValueError("the session was opened without preserve_tensors")
+            raise ValueError("the interpreter was opened without preserve_tensors")
         if not 0 <= index < self._n_tensors:
             raise IndexError(f"tensor {index} of {self._n_tensors}")
         return self._interpreter.GetTensor(index, 0)["tensor_data"]
@@ -161,11 +161,11 @@ def _spec(name: str, details: dict) -> TensorSpec:
     )
 
 
-def open_tflm(path: Path, *, preserve_tensors: bool, threads: int) -> Session:
-    """A TFLite Micro session. Raises as `TflmSession`, and KD_USAGE for more than one thread."""
+def open_tflm(path: Path, *, preserve_tensors: bool, threads: int) -> Interpreter:
+    """A TFLite Micro interpreter. Raises as `TflmInterpreter`, and KD_USAGE for several threads."""
     if threads != 1:
         raise KdEdgeError("KD_USAGE", f"TFLite Micro runs on one thread, not {threads}")
-    return TflmSession(path, preserve_tensors=preserve_tensors)
+    return TflmInterpreter(path, preserve_tensors=preserve_tensors)
 
 
 def refuses_small_weights(form: Format, operators: Collection[str]) -> str:

@@ -22,7 +22,7 @@ from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, load_window
 from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import load_recipe
-from kd_edge.runtimes.session import Session, model_inputs, one_window
+from kd_edge.runtimes.interpreter import Interpreter, model_inputs, one_window
 from kd_edge.tasks import Task
 
 GOLDEN_PART = "golden windows"
@@ -85,7 +85,7 @@ class Asked:
         ]
 
 
-def check_board(bundle: BoardBundle, session: Session, hello: Hello, *, raw: bool) -> None:
+def check_board(bundle: BoardBundle, interpreter: Interpreter, hello: Hello, *, raw: bool) -> None:
     """Whether a board that says it runs the bundle's model takes and gives what the model does.
 
     Args:
@@ -95,11 +95,15 @@ def check_board(bundle: BoardBundle, session: Session, hello: Hello, *, raw: boo
         KdEdgeError KD_BOARD_MODEL: it does not.
     """
     pairs = [
-        ("inputs", [t.shape for t in hello.inputs], [tuple(s.shape) for s in session.inputs]),
-        ("outputs", [t.shape for t in hello.outputs], [tuple(s.shape) for s in session.outputs]),
+        ("inputs", [t.shape for t in hello.inputs], [tuple(s.shape) for s in interpreter.inputs]),
+        (
+            "outputs",
+            [t.shape for t in hello.outputs],
+            [tuple(s.shape) for s in interpreter.outputs],
+        ),
     ]
     if raw and hello.streams:
-        front_end = model_front_end(bundle.manifest.front_end, session.inputs)
+        front_end = model_front_end(bundle.manifest.front_end, interpreter.inputs)
         samples = raw_samples(front_end)
         wanted = [(s.name, len(s.channels), samples[s.name]) for s in front_end.streams]
         given = [(s.name, s.channels, s.samples) for s in hello.streams]
@@ -116,7 +120,7 @@ def check_board(bundle: BoardBundle, session: Session, hello: Hello, *, raw: boo
 
 def asked_windows(
     bundle: BoardBundle,
-    session: Session,
+    interpreter: Interpreter,
     settings: EvalSettings,
     hello: Hello,
     progress: Progress,
@@ -131,13 +135,13 @@ def asked_windows(
     if settings.windows == "raw":
         _check_raw(bundle, hello, own=settings.data is None)
     if settings.data is not None:
-        return _other_recordings(bundle, session, settings, hello, progress)
+        return _other_recordings(bundle, interpreter, settings, hello, progress)
     if settings.windows == "raw":
-        return _golden_windows(bundle, session, settings, hello)
-    return _test_windows(bundle, session, settings)
+        return _golden_windows(bundle, interpreter, settings, hello)
+    return _test_windows(bundle, interpreter, settings)
 
 
-def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings) -> Asked:
+def _test_windows(bundle: BoardBundle, interpreter: Interpreter, settings: EvalSettings) -> Asked:
     stored = load_windows(
         bundled_file(bundle.folder, bundle.manifest, WINDOWS_FILE), bundle.manifest
     ).parts
@@ -158,12 +162,12 @@ def _test_windows(bundle: BoardBundle, session: Session, settings: EvalSettings)
         if len(own):
             taken = part.take(own)
             chosen[name] = (taken, range(len(int8), len(int8) + len(taken)))
-            int8 += _quantised(session, taken)
+            int8 += _quantised(interpreter, taken)
     return Asked(chosen, int8, int8)
 
 
 def _golden_windows(
-    bundle: BoardBundle, session: Session, settings: EvalSettings, hello: Hello
+    bundle: BoardBundle, interpreter: Interpreter, settings: EvalSettings, hello: Hello
 ) -> Asked:
     keep = _spread_over(len(bundle.raw), settings.limit)
     part = Examples(
@@ -173,13 +177,13 @@ def _golden_windows(
         class_names=bundle.manifest.class_names,
         synthetic=bundle.manifest.synthetic,
     )
-    wire, int8 = _raw(bundle, session, hello, (bundle.raw[i] for i in keep))
+    wire, int8 = _raw(bundle, interpreter, hello, (bundle.raw[i] for i in keep))
     return Asked({GOLDEN_PART: (part, range(len(keep)))}, wire, int8)
 
 
 def _other_recordings(
     bundle: BoardBundle,
-    session: Session,
+    interpreter: Interpreter,
     settings: EvalSettings,
     hello: Hello,
     progress: Progress,
@@ -206,29 +210,29 @@ def _other_recordings(
     taken = windows.take(keep)
     parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}
     if settings.windows == "int8":
-        int8 = _quantised(session, taken)
+        int8 = _quantised(interpreter, taken)
         return Asked(parts, int8, int8, notes)
     recordings = read_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
     counts = window_counts(recipe, recordings, windows, keep, manifest.front_end)
-    return Asked(parts, *_raw(bundle, session, hello, counts, goes_on), notes, goes_on)
+    return Asked(parts, *_raw(bundle, interpreter, hello, counts, goes_on), notes, goes_on)
 
 
-def _quantised(session: Session, windows: Examples) -> list[tuple[np.ndarray, ...]]:
-    arrays = model_inputs(session, windows)
+def _quantised(interpreter: Interpreter, windows: Examples) -> list[tuple[np.ndarray, ...]]:
+    arrays = model_inputs(interpreter, windows)
     return [one_window(arrays, i) for i in range(len(windows))]
 
 
 def _raw(
     bundle: BoardBundle,
-    session: Session,
+    interpreter: Interpreter,
     hello: Hello,
     counts: Iterable[Counts],
     goes_on: Container[int] = (),
 ) -> tuple[list[tuple[np.ndarray, ...]], list[tuple[np.ndarray, ...]]]:
     """Raw windows for the wire, and what Python makes of each."""
-    front_end = model_front_end(bundle.manifest.front_end, session.inputs)
+    front_end = model_front_end(bundle.manifest.front_end, interpreter.inputs)
     names = [stream.name for stream in hello.streams]
     wearer = Wearer(front_end)
     wire, int8 = [], []
@@ -236,8 +240,10 @@ def _raw(
         if position not in goes_on:
             wearer.reset()
         wire.append(tuple(window[name] for name in names))
-        inputs = quantised_window(window, front_end, session.inputs, wearer)
-        int8.append(tuple(a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)))
+        inputs = quantised_window(window, front_end, interpreter.inputs, wearer)
+        int8.append(
+            tuple(a.reshape(s.shape) for a, s in zip(inputs, interpreter.inputs, strict=True))
+        )
     return wire, int8
 
 

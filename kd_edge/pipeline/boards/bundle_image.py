@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from firmware_export.boards.board import Board
-from firmware_export.boards.toolchain import Image
+from firmware_export.boards.toolchain import FirmwareImage
 from firmware_export.engines import PLAIN_C
 from firmware_export.firmware import Firmware, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
@@ -169,7 +169,7 @@ def bundle_firmware(
     )
 
 
-def bundle_image(bundle: BoardBundle, board: Board, out: Path, **more) -> Image:
+def bundle_image(bundle: BoardBundle, board: Board, out: Path, **more) -> FirmwareImage:
     """Build the bundle's image for an emulated board; `more` as `bundle_firmware`.
 
     Raises:

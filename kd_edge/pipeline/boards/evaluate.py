@@ -27,8 +27,8 @@ from kd_edge.pipeline.boards.work import Done, Job, share_out
 from kd_edge.pipeline.composed_proof import count_answers
 from kd_edge.report.board_tree import Agreement, BoardMemory, BoardSection, Disagreement, LinkCounts
 from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available
-from kd_edge.runtimes.session import Session
 from kd_edge.tasks import find_task
 
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
@@ -53,10 +53,10 @@ def evaluate(
         KdEdgeError KD_USAGE: several boards for a wearer's windows in their order.
         KdEdgeError KD_BOARD_MODEL: a board takes or gives something else than the bundle's model.
     """
-    session = open_product(bundle.product, ORACLE)
+    interpreter = open_product(bundle.product, ORACLE)
     for target in targets:
-        check_board(bundle, session, target.device.hello, raw=settings.windows == "raw")
-    windows = asked_windows(bundle, session, settings, targets[0].device.hello, progress)
+        check_board(bundle, interpreter, target.device.hello, raw=settings.windows == "raw")
+    windows = asked_windows(bundle, interpreter, settings, targets[0].device.hello, progress)
     _begin_to_learn(bundle, targets, settings, windows)
     jobs = [
         Job(index, repeat, windows.wire[index], begins=index not in windows.goes_on)
@@ -74,7 +74,7 @@ def evaluate(
     closing = ask_closing(targets, done)
     section = _section(targets, settings, windows, done, closing, seconds)
     try:
-        section = _with_host_answers(section, bundle, windows, done, session, progress)
+        section = _with_host_answers(section, bundle, windows, done, interpreter, progress)
     except KeyboardInterrupt:
         ended = f"{section.ended}; " if section.ended else ""
         section = replace(section, ended=f"{ended}interrupted before the host had answered")
@@ -218,21 +218,21 @@ def _with_host_answers(
     bundle: BoardBundle,
     windows: Asked,
     done: Done,
-    session: Session,
+    interpreter: Interpreter,
     progress: Progress,
 ) -> BoardSection:
     scores = _first_answers(done)
     order = sorted(scores)
     if not order:
         return section
-    spec, task = session.outputs[0], find_task(bundle.manifest.task)
+    spec, task = interpreter.outputs[0], find_task(bundle.manifest.task)
     shape = spec.shape[1:]
     board = np.stack([scores[i].reshape(-1) for i in order])
     described = windows.described(task)
     agreements: list[Agreement] = []
     differing: list[Disagreement] = []
     for runtime in _beside():
-        host = session if runtime == ORACLE else open_product(bundle.product, runtime)
+        host = interpreter if runtime == ORACLE else open_product(bundle.product, runtime)
         answers = []
         for n, i in enumerate(order, start=1):
             outputs = host.run(windows.int8[i])

@@ -52,7 +52,7 @@ class Lesson:
         return len(self.truth) * (1 + self.copies)
 
 
-class Engine:
+class Steps:
     """Trains a student in place."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sessions: the same small interface to LiteRT and TFLite Micro, state and inputs handled alike."""
+"""Interpreters: one small interface to LiteRT and TFLite Micro, state and inputs handled alike."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tflite_samples import (
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.base.tensors import TensorSpec, match_inputs
-from kd_edge.runtimes.registry import RUNTIMES, available, open_session, version
-from kd_edge.runtimes.session import run_windows
+from kd_edge.runtimes.interpreter import run_windows
+from kd_edge.runtimes.registry import RUNTIMES, available, open_interpreter, version
 
 HERE = ("litert", "tflm")
 
@@ -47,7 +47,7 @@ def spec(name, *shape):
 @pytest.mark.parametrize("runtime", HERE)
 def test_a_session_states_names_shapes_types_and_scales_in_the_model_s_order(runtime, int8_model):
     """Oracle: what the model was written with."""
-    session = open_session(runtime, int8_model)
+    session = open_interpreter(runtime, int8_model)
     assert [s.name for s in session.inputs] == ["emg", "acc"]
     emg, logits = session.inputs[0], session.outputs[0]
     assert (emg.shape, emg.dtype, emg.zero_point) == ((1, 4, 12, 3), "int8", 3)
@@ -58,7 +58,7 @@ def test_a_session_states_names_shapes_types_and_scales_in_the_model_s_order(run
 @pytest.mark.parametrize("runtime", HERE)
 def test_float_tensors_have_no_scale(runtime, float_model):
     """Oracle: what the model was written with."""
-    session = open_session(runtime, float_model)
+    session = open_interpreter(runtime, float_model)
     assert {(s.dtype, s.scale, s.zero_point) for s in session.inputs + session.outputs} == {
         ("float32", None, None)
     }
@@ -68,7 +68,7 @@ def test_float_tensors_have_no_scale(runtime, float_model):
 def test_windows_are_quantised_by_the_one_rule_and_matched_by_name(runtime, int8_model):
     """Oracle: the runtime fed by hand, inputs in the model's order, which is not the windows'."""
     windows = conv_windows(3)
-    session = open_session(runtime, int8_model)
+    session = open_interpreter(runtime, int8_model)
     answers = run_windows(session, windows)
     for i in range(3):
         arrays = [
@@ -87,10 +87,10 @@ def test_windows_are_quantised_by_the_one_rule_and_matched_by_name(runtime, int8
 def test_state_is_reset_before_every_window(runtime, lstm_model):
     """Oracle: a fresh session for each window. The last lines show that the model keeps state."""
     windows = lstm_windows(5)
-    session = open_session(runtime, lstm_model)
+    session = open_interpreter(runtime, lstm_model)
     again = run_windows(session, windows.take(np.array([0, 3, 0, 2, 0]))).raw
     fresh = [
-        run_windows(open_session(runtime, lstm_model), windows.take(np.array([i]))).raw[0]
+        run_windows(open_interpreter(runtime, lstm_model), windows.take(np.array([i]))).raw[0]
         for i in (0, 3, 0, 2, 0)
     ]
     np.testing.assert_array_equal(again, fresh)
@@ -120,7 +120,7 @@ def test_the_runtimes_agree_with_plain_numpy_on_an_lstm(lstm_model):
             sequence.append(hidden)
         expected.append(data["dense"] @ np.concatenate(sequence) + data["dense_bias"])
     for runtime in HERE:
-        answers = run_windows(open_session(runtime, lstm_model), windows)
+        answers = run_windows(open_interpreter(runtime, lstm_model), windows)
         np.testing.assert_allclose(answers.logits, expected, atol=1e-5)
 
 
@@ -130,17 +130,17 @@ def test_inner_tensors_can_be_read_where_asked_for(runtime, int8_model):
     from kd_edge.base.flatbuffer import read_tflite
 
     model, windows = read_tflite(int8_model), conv_windows(1)
-    session = open_session(runtime, int8_model, preserve_tensors=True)
+    session = open_interpreter(runtime, int8_model, preserve_tensors=True)
     raw = run_windows(session, windows).raw
     np.testing.assert_array_equal(session.tensor(model.outputs[0]), raw)
     assert session.tensor(model.operators[0].outputs[0]).shape == (1, 4, 6, 4)
     with pytest.raises(ValueError, match="preserve_tensors"):
-        open_session(runtime, int8_model).tensor(0)
+        open_interpreter(runtime, int8_model).tensor(0)
 
 
 def test_a_tensor_index_out_of_range_is_refused_before_tflite_micro_crashes(int8_model):
     """Oracle: the number of tensors; the wheel itself ends the process here."""
-    session = open_session("tflm", int8_model, preserve_tensors=True)
+    session = open_interpreter("tflm", int8_model, preserve_tensors=True)
     with pytest.raises(IndexError):
         session.tensor(999)
 
@@ -171,7 +171,7 @@ def test_inputs_that_cannot_be_matched_are_refused_with_both_sides_named(specs, 
 @pytest.mark.parametrize("runtime", HERE)
 def test_arrays_of_another_shape_type_or_number_are_refused(runtime, int8_model):
     """Oracle: the model's own specs."""
-    session = open_session(runtime, int8_model)
+    session = open_interpreter(runtime, int8_model)
     emg, acc = (np.zeros(s.shape, s.dtype) for s in session.inputs)
     for arrays in ([emg], [acc, emg], [emg.astype(np.float32), acc], [emg[0], acc]):
         with pytest.raises(KdEdgeError) as caught:
@@ -182,14 +182,14 @@ def test_arrays_of_another_shape_type_or_number_are_refused(runtime, int8_model)
 def test_no_windows_is_an_error_not_an_empty_answer(int8_model):
     """Oracle: the contract."""
     with pytest.raises(KdEdgeError) as caught:
-        run_windows(open_session("litert", int8_model), conv_windows(0))
+        run_windows(open_interpreter("litert", int8_model), conv_windows(0))
     assert caught.value.code == "KD_EMPTY_PART"
 
 
 def test_an_unknown_runtime_names_the_nearest(int8_model):
     """Oracle: the registry."""
     with pytest.raises(KdEdgeError, match="did you mean 'litert'") as caught:
-        open_session("lite-rt", int8_model)
+        open_interpreter("lite-rt", int8_model)
     assert caught.value.code == "KD_UNKNOWN_NAME"
 
 
@@ -206,7 +206,7 @@ def test_a_missing_runtime_says_how_to_get_it(int8_model):
     if available("tflite-runtime"):
         pytest.skip("tflite-runtime is installed here, so it is not missing")
     with pytest.raises(KdEdgeError) as caught:
-        open_session("tflite-runtime", int8_model)
+        open_interpreter("tflite-runtime", int8_model)
     assert caught.value.code == "KD_MISSING_PACKAGE"
     assert "numpy<2" in caught.value.hint
 
@@ -215,14 +215,14 @@ def test_a_missing_runtime_says_how_to_get_it(int8_model):
 def test_a_missing_file_and_a_broken_file_are_told_apart(runtime, int8_model, tmp_path):
     """Oracle: the stable codes."""
     with pytest.raises(KdEdgeError) as caught:
-        open_session(runtime, tmp_path / "absent.tflite")
+        open_interpreter(runtime, tmp_path / "absent.tflite")
     assert caught.value.code == "KD_NO_FILE"
     content = int8_model.read_bytes()
     for broken in (b"", b"not a model at all", content[: len(content) // 2]):
         path = tmp_path / "broken.tflite"
         path.write_bytes(broken)
         with pytest.raises(KdEdgeError) as caught:
-            open_session(runtime, path)
+            open_interpreter(runtime, path)
         assert caught.value.code == "KD_BAD_TFLITE"
 
 
@@ -232,9 +232,9 @@ def test_tflite_micro_says_which_operator_it_does_not_have(tmp_path, capfd):
     x, y = (graph.tensor(name, (1, 4), "float32") for name in ("x", "y"))
     graph.operator("ATAN2", (x, x), (y,), options_of("ATan2Options"))
     path = graph.write(tmp_path / "atan2.tflite", (x,), (y,))
-    open_session("litert", path)
+    open_interpreter("litert", path)
     with pytest.raises(KdEdgeError, match="TFLite Micro does not run atan2") as caught:
-        open_session("tflm", path)
+        open_interpreter("tflm", path)
     assert caught.value.code == "KD_UNSUPPORTED_OP"
     assert "'ATAN2'" in caught.value.where
     assert "ATAN2" not in capfd.readouterr().err
@@ -243,7 +243,7 @@ def test_tflite_micro_says_which_operator_it_does_not_have(tmp_path, capfd):
 def test_tflite_micro_has_one_thread_only(int8_model):
     """Oracle: the contract; asking for more is refused rather than ignored."""
     with pytest.raises(KdEdgeError) as caught:
-        open_session("tflm", int8_model, threads=2)
+        open_interpreter("tflm", int8_model, threads=2)
     assert caught.value.code == "KD_USAGE"
 
 
@@ -251,7 +251,7 @@ def test_running_leaves_the_windows_as_they_were(int8_model):
     """Oracle: a copy."""
     windows = conv_windows(2)
     copies = {name: array.copy() for name, array in windows.inputs.items()}
-    run_windows(open_session("tflm", int8_model), replace(windows))
+    run_windows(open_interpreter("tflm", int8_model), replace(windows))
     assert windows.inputs.keys() == copies.keys() != set()
     for name, array in windows.inputs.items():
         np.testing.assert_array_equal(array, copies[name])
