@@ -18,7 +18,7 @@ _AXIS = r"(?:\.\.\.|…|\[?\*?[\w./]+(?: ?[-+*/] ?[\w./()]+)*(?: [\w]+){0,3},?\]
 _SHAPE = re.compile(rf"\(\.\.\.\)|\((?:{_AXIS},|{_AXIS}(?:, {_AXIS})+)\)|scalar|\bshapes?\b")
 # What the numbers are: a physical unit, a type that is all there is to say, or a kind of number.
 _UNIT = re.compile(
-    r"\b(units?|s|ms|µs|Hz|mV|g|deg/s|rad|N|counts?|nats|bytes?|pixels?|steps?"
+    r"\b(units?|ints?|s|ms|µs|Hz|mV|g|deg/s|rad|N|counts?|nats|bytes?|pixels?|steps?"
     r"|u?int\d+|float32|float64|bool|str|names?|words"
     r"|logits|scores?|probabilit(?:y|ies)|0 to 1|shares?|weights?|samples?|values"
     r"|class(?:es)?|labels?|index|indices|truth)\b"

@@ -155,7 +155,7 @@ def margin(scores: np.ndarray) -> int:
 
 
 def picked(scores: np.ndarray, threshold: int) -> int:
-    """The model that int8 scores pick: the first best, or of one score whether it is high."""
+    """The model that (models,) int8 scores pick: the first best, or of one whether it is high."""
     flat = scores.reshape(-1)
     if flat.size == 1:
         return int(flat[0] >= threshold)
@@ -163,7 +163,7 @@ def picked(scores: np.ndarray, threshold: int) -> int:
 
 
 def averaged(scores: Sequence[np.ndarray], common: CommonScale) -> np.ndarray:
-    """The mean of int8 scores, one array a model, on the common scale; halves go up."""
+    """The mean of int8 scores, (..., classes) a model, on the common scale; halves go up."""
     total = sum(_products(each, place, common) for place, each in enumerate(scores))
     return np.clip(_steps(total) + common.zero_point, -128, 127).astype(np.int8)
 

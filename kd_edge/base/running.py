@@ -34,11 +34,12 @@ class RunningConstants:
 
 @dataclass(frozen=True, eq=False)
 class RunningState:
-    """What is known of a wearer: (channels,) arrays.
+    """What is known of a wearer.
 
     Attributes:
-        mean, square: float32, of z and of z².
-        windows: int64, at most `memory_windows`; a window that clips or is flat is not counted.
+        mean, square: (channels,) float32, of z and of z².
+        windows: (channels,) int64, at most `memory_windows`; a window that clips or is flat is not
+            counted.
     """
 
     mean: np.ndarray

@@ -174,7 +174,10 @@ def runtimes_of(manifest: Manifest) -> tuple[str, ...]:
 def real_scores(
     product: Product, stored: StoredWindows
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Part -> the composition's scores over Keras's, and who answered; empty where unknown."""
+    """Part -> the composition's (n, ..., classes) scores over Keras's, and (n,) who answered.
+
+    Empty where Keras's are unknown.
+    """
     names = product.composition.members
     if not set(names) <= stored.logits.keys():
         return {}
@@ -191,7 +194,7 @@ def count_answers(product: Product, who: np.ndarray) -> dict[str, int]:
     """Model -> windows that it answered; empty where all answer together.
 
     Args:
-        who: (n,) places of models, or `ALL`.
+        who: (n,) int places of models, or `ALL`.
     """
     counts = Counter(int(place) for place in who)
     if set(counts) == {ALL}:
