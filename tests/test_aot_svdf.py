@@ -17,7 +17,7 @@ from tflite_samples import GraphBuilder, options_of
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, unpack
-from kd_edge.runtimes.registry import open_session
+from kd_edge.runtimes.registry import open_interpreter
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def test_a_rank_by_which_tflite_micro_would_divide_and_end_is_refused(rank, tmp_
     path = tmp_path / "m.tflite"
     path.write_bytes(pack(model))
     with pytest.raises(KdEdgeError, match="TFLite Micro does not run") as caught:
-        open_session("tflm", path)
+        open_interpreter("tflm", path)
     assert caught.value.code == "KD_UNSUPPORTED_OP"
     assert "rank" in caught.value.where
     if rank == 0:

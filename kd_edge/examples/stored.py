@@ -58,7 +58,7 @@ class OnDisk:
         return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
 
     def take(self, indices: np.ndarray) -> OnDisk:
-        """The rows at `indices`, in that order, still on disk."""
+        """The rows at `indices`, (m,) int64, in that order, still on disk."""
         return OnDisk(self._path, self._rows[indices])
 
     def blocks(self) -> Iterator[np.ndarray]:
