@@ -10,7 +10,9 @@ from tflite_samples import GraphBuilder, options_of
 
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.composition import Composition
+from kd_edge.base.front_end import FrontEndConstants, InputLayout
 from kd_edge.base.product import Product, read_product
+from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.runtimes.composed import open_product
 
 N_CLASSES = 4
@@ -79,6 +81,23 @@ RULES = {
 
 def product(folder: Path, rule: str) -> Product:
     return read_product(models(folder), RULES[rule])
+
+
+def front_end() -> FrontEndConstants:
+    """One sample of each sensor is a window, as it comes."""
+    sizes = {"emg": EMG, "acc": ACC}
+    streams = tuple(
+        design_stream(
+            name,
+            StreamFrontEnd(),
+            channels=tuple(f"{name}{i}" for i in range(n)),
+            source_rate_hz=100.0,
+            lsb=2.0**-12,
+        )
+        for name, n in sizes.items()
+    )
+    layouts = tuple(InputLayout(name, (name,), (n,)) for name, n in sizes.items())
+    return FrontEndConstants(streams, layouts)
 
 
 def settings(of: Product, n_golden: int = 40) -> FirmwareSettings:
