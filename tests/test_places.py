@@ -8,6 +8,7 @@ anywhere else, TFLite Micro for the operator and its kernel, and the real compil
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +56,7 @@ from kd_edge.models import MODELS, build_model
 from kd_edge.recipe import parse_recipe
 from kd_edge.report.choose import forms_by_choice
 from kd_edge.report.words import runtime_name
-from kd_edge.runtimes.registry import RUNTIMES, open_interpreter
+from kd_edge.runtimes.registry import RUNTIMES, available, open_interpreter
 from kd_edge.runtimes.tflm import TFLM
 from kd_edge.signals import READERS, Reader
 from kd_edge.signals import read as read_recordings
@@ -225,27 +226,39 @@ def test_a_way_to_join_teachers():
 def test_a_runtime(tmp_path):
     path = write_conv_model(tmp_path / "m.tflite", quantised=True)
     mine = replace(TFLM, name="mine", title="My runtime", oracle=False)
-    with added((RUNTIMES, "mine", mine)):
+    absent = replace(mine, name="absent", package="not_installed.at_all")
+    with added((RUNTIMES, "mine", mine), (RUNTIMES, "absent", absent)):
+        assert not available("absent")
         assert open_interpreter("mine", path).inputs == open_interpreter("tflm", path).inputs
         assert runtime_name("mine") == "My runtime"
 
 
-def keep_weights(converter, calibration) -> None:
-    """As float32, by a route of this test's own."""
+FORMAT_OF_MINE = """
+from kd_edge.convert import routes
+
+def keep_weights(converter, calibration):
     routes.float32(converter, calibration)
 
-
-def rename_output(model) -> None:
+def rename_output(model):
     (index,) = model.subgraphs[0].outputs
     model.subgraphs[0].tensors[int(index)].name = "mine"
+"""
 
 
-def test_a_format(tmp_path, converter):
-    """Through the process that converts, which imports its functions by name."""
+def test_a_format(tmp_path, converter, monkeypatch):
+    """Its functions lie in the working folder, where the process that converts does not look."""
+    (tmp_path / "format_of_mine.py").write_text(FORMAT_OF_MINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    import format_of_mine as own
+
     fine = Format("fine", 24, 32, integer=False)
     with (
         added((MODELS, "flat", flat)),
-        added((FORMATS, "fine", fine), (ROUTES, "fine", Route(keep_weights, edit=rename_output))),
+        added(
+            (FORMATS, "fine", fine),
+            (ROUTES, "fine", Route(own.keep_weights, edit=own.rename_output)),
+        ),
     ):
         build_flat().save(tmp_path / "m.keras")
         made = to_tflite(
@@ -265,6 +278,15 @@ def test_a_format(tmp_path, converter):
 def test_a_route_that_another_process_cannot_import_is_refused():
     with pytest.raises(KdEdgeError) as caught:
         routes.as_json(Route(lambda converter, calibration: None))
+    assert caught.value.code == "KD_USAGE"
+
+
+def test_a_route_whose_function_has_gone_is_refused(tmp_path):
+    """Not as a fault of the model."""
+    gone = {"module": "nowhere_at_all", "name": "f", "folder": str(tmp_path)}
+    with pytest.raises(KdEdgeError, match="nowhere_at_all") as caught:
+        routes.from_json({"settings": gone, "edit": None, "with_lstm": None})
+    sys.path.remove(str(tmp_path))
     assert caught.value.code == "KD_USAGE"
 
 

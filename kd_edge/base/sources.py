@@ -248,7 +248,7 @@ def _outside_file(name: str) -> Path | None:
     if name == "__main__":
         place = getattr(sys.modules[name], "__file__", None)
         return Path(place) if place and Path(place).is_file() else None
-    root = _root(name.partition(".")[0])
+    root = import_folder(name.partition(".")[0])
     return root and _file(root, name)
 
 
@@ -259,7 +259,7 @@ def _modules_on_the_way(dotted: str) -> list[str]:
     return [name for name in names if _outside_file(name)]
 
 
-def _root(top: str) -> Path | None:
+def import_folder(top: str) -> Path | None:
     """The folder that a topmost package or module is imported from; importing nothing."""
     try:
         spec = importlib.util.find_spec(top)
@@ -274,7 +274,7 @@ def _root(top: str) -> Path | None:
 
 def _is_installed(top: str) -> bool:
     """Whether it is one of Python's own or came as a package, and so has a version."""
-    if top in sys.stdlib_module_names or (root := _root(top)) is None:
+    if top in sys.stdlib_module_names or (root := import_folder(top)) is None:
         return True
     places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     return any(root.is_relative_to(place) for place in places)

@@ -54,6 +54,7 @@ def _convert(job: dict) -> bytes:
     from kd_edge.convert.converter import convert_model
     from kd_edge.convert.routes import from_json
 
+    route = from_json(job["route"])
     model = load_keras(Path(job["keras"]))
     calibration = None
     if job["calibration"]:
@@ -62,7 +63,7 @@ def _convert(job: dict) -> bytes:
     try:
         return convert_model(
             model,
-            route=from_json(job["route"]),
+            route=route,
             input_order=job["input_order"],
             calibration=calibration,
         )

@@ -6,6 +6,7 @@ A conversion runs in a process of its own, which imports these functions by name
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, unpack
 from kd_edge.base.formats import REFERENCE, SHIPPED
 from kd_edge.base.registry import Registry
+from kd_edge.base.sources import import_folder
 from kd_edge.convert import edit
 from kd_edge.convert.calibration import private_call
 from kd_edge.convert.int16 import int16_from_int8
@@ -57,7 +59,7 @@ def as_json(route: Route) -> dict:
 
 
 def from_json(content: dict) -> Route:
-    """What `as_json` gave."""
+    """What `as_json` gave. Raises KD_USAGE for a function that cannot be imported."""
     return Route(
         _function(content["settings"]),
         content["edit"] and _function(content["edit"]),
@@ -65,20 +67,31 @@ def from_json(content: dict) -> Route:
     )
 
 
-def _name(function: Callable) -> str:
+def _name(function: Callable) -> dict:
     module, name = function.__module__, function.__qualname__
-    if module == "__main__" or not name.isidentifier():
+    folder = import_folder(module.partition(".")[0])
+    if module == "__main__" or folder is None or not name.isidentifier():
         raise KdEdgeError(
             "KD_USAGE",
             f"{module}.{name} cannot be imported by another process, which converts models",
             hint="define it at the top of a module of its own",
         )
-    return f"{module}:{name}"
+    return {"module": module, "name": name, "folder": str(folder)}
 
 
-def _function(name: str) -> Callable:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+def _function(of: dict) -> Callable:
+    if of["folder"] not in sys.path:
+        # Last: a user's module is found, and hides none of those that are installed.
+        sys.path.append(of["folder"])
+    try:
+        return getattr(importlib.import_module(of["module"]), of["name"])
+    except (ImportError, AttributeError) as error:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"the process that converts cannot import {of['name']}: {error}",
+            where=f"{of['module']} in {of['folder']}",
+            hint="define it at the top of a module that can be imported by itself",
+        ) from error
 
 
 def float32(converter, calibration: Calibration) -> None:

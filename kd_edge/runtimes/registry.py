@@ -24,7 +24,11 @@ ON_PHONES = next(name for name, runtime in RUNTIMES.items() if runtime.on_phones
 
 def available(runtime: str) -> bool:
     """Whether the runtime's package is installed. Raises KD_UNKNOWN_NAME."""
-    return importlib.util.find_spec(RUNTIMES.find(runtime).package) is not None
+    package = RUNTIMES.find(runtime).package
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # the package around it
+        return False
 
 
 def version(runtime: str) -> str | None:
