@@ -187,7 +187,7 @@ def check_duplicates(recordings: Sequence[RecordingInfo], folds: Sequence[Fold])
         if reason:
             raise KdEdgeError(
                 "KD_DUPLICATES",
-                f"{len(group)} recordings hold the same samples and {reason}",
+                f"{len(group)} {recordings[0].kind}s hold the same samples and {reason}",
                 where="; ".join(recordings[i].name for i in group[:6]),
                 hint="remove the copies, or set dataset.allow_duplicates = true and say so",
             )
@@ -233,7 +233,7 @@ def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, see
         if not len(indices):
             raise KdEdgeError(
                 "KD_EMPTY_PART",
-                f"{where} ({part.title}) holds no recording: the parts before it left "
+                f"{where} ({part.title}) holds no {recordings[0].kind}: the parts before it left "
                 f"{len(left)} of {len(recordings)}",
                 where=where,
                 hint="`kd-edge data inspect` shows subjects, sessions and repetitions",
@@ -279,7 +279,7 @@ def describe_leak(
     sessions = {(r.subject, r.session) for r in learned} & {(r.subject, r.session) for r in tested}
     copies = {r.content_sha256 for r in learned} & {r.content_sha256 for r in tested}
     if copies:
-        return f"{len(copies)} recordings lie on both sides", 5
+        return f"{len(copies)} {tested[0].kind}s lie on both sides", 5
     if kind == "random":
         return "random split, the same subjects and sessions on both sides", _LEAKY
     if sessions:

@@ -19,6 +19,7 @@ from kd_edge.examples.pictures import image_examples
 from kd_edge.images import READERS
 from kd_edge.images.decoding import decode_mask, decode_pixels
 from kd_edge.images.fitting import fitted_mask, fitted_pixels, scaled
+from kd_edge.splits import describe_leak
 
 SMALL = PixelInput(size=(2, 2), channels="grey", resize="stretch")
 
@@ -355,3 +356,12 @@ def test_public_sets_are_read_in_place(shared_data, folder, file, reader, option
     assert len(found) == n
     assert {image.session for image in found} == sessions
     assert found[0].pixels().dtype == np.uint8
+
+
+def test_a_leak_of_images_is_told_as_one(tmp_path):
+    """Oracle: one file under two sessions."""
+    folder = class_folders(tmp_path, 4)
+    (folder / "b/disc/copy.png").write_bytes((folder / "a/disc/0.png").read_bytes())
+    told = [image.info() for image in read("image-folder", folder).images]
+    sides = ([i for i in told if i.session == name] for name in "ab")
+    assert describe_leak(*sides, "leave-session-out") == ("1 images lie on both sides", 5)

@@ -163,6 +163,7 @@ def test_copies_on_both_sides_of_a_split_are_named(tmp_path, cache):
     (folder / "images/b/2.png").write_bytes(copied)
     error = code_of(build, parse_recipe(RECIPE), data=folder, out=tmp_path / "out", command="")
     assert error.code == "KD_DUPLICATES"
+    assert error.message.startswith("2 images hold the same samples and lie on both sides")
     assert {"a/0.png", "b/2.png"} == {place[-7:] for place in error.where.split("; ")}
 
 

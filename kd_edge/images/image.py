@@ -45,6 +45,7 @@ class Image:
             started=None,
             synthetic=self.synthetic,
             content_sha256=self.content_sha256,
+            kind="image",
         )
 
 

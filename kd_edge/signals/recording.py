@@ -207,7 +207,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """A recording without its samples; see `Recording` for the fields."""
+    """A recording without its samples, or an image without its pixels.
+
+    `kind` says which, for messages; see `Recording` for the other fields.
+    """
 
     name: str
     label: str | None
@@ -217,6 +220,7 @@ class RecordingInfo:
     started: str | None
     synthetic: bool
     content_sha256: str
+    kind: str = "recording"
 
     @property
     def moment(self) -> tuple[str, tuple[tuple[int, str], ...], int]:
