@@ -83,11 +83,12 @@ def check_tool(command: FlashCommand) -> None:
     Raises:
         KdEdgeError KD_MISSING_TOOL: it is not; the hint says how to get it.
     """
+    flasher = FLASH_TOOLS[command.tool]
     if shutil.which(command.arguments[0]) is None:
         raise KdEdgeError(
             "KD_MISSING_TOOL",
             f"{command.tool} is not installed",
-            hint=how_to_get(FLASH_TOOLS[command.tool].programs[0]),
+            hint=flasher.get or how_to_get(flasher.programs[0]),
         )
 
 
@@ -237,12 +238,14 @@ class FlashTool:
         arguments: (what is asked for) -> arguments of its call, and the folder of that.
         programs: names that it is installed under, the usual one first.
         takes_port: it can be told the serial port.
+        get: how to get it; '' for one that `boards.tools` names.
     """
 
     name: str
     arguments: Callable[[_Asked], tuple[list[str], Path]]
     programs: tuple[str, ...]
     takes_port: bool = False
+    get: str = ""
 
 
 FLASH_TOOLS: Registry[FlashTool] = Registry(

@@ -35,8 +35,9 @@ from firmware_export.aot.settings import CompileSettings
 from firmware_export.boards import BOARDS, read_board
 from firmware_export.boards.compile_check import compile_check
 from firmware_export.boards.emulator import run_image
-from firmware_export.boards.kinds import KINDS, PROJECTS, BoardKind
+from firmware_export.boards.kinds import KINDS, PROJECTS, TIMERS, UARTS, BoardKind
 from firmware_export.boards.toolchain import build_image
+from firmware_export.flasher import FLASH_TOOLS
 from firmware_export.projects.layouts import LAYOUTS
 from kd_edge import images
 from kd_edge.base.errors import KdEdgeError
@@ -84,6 +85,9 @@ TABLES: dict[str, tuple[Registry, ...]] = {
     "board": (BOARDS,),
     "kind of board": (KINDS,),
     "kind of project": (PROJECTS, LAYOUTS),
+    "kind of serial port": (UARTS,),
+    "kind of timer": (TIMERS,),
+    "tool that flashes": (FLASH_TOOLS,),
     "reset strategy": (STRATEGIES,),
 }
 
@@ -106,6 +110,15 @@ def test_contributing_says_truly_in_how_many_places_each_kind_is_added():
     rows = re.findall(r"^\| ([a-z -]+?) \| ([12]) \|", text, re.MULTILINE)
     assert {kind: int(n) for kind, n in rows} == {kind: len(t) for kind, t in TABLES.items()}
     assert max(map(len, TABLES.values())) <= 2
+
+
+def test_contributing_names_every_table():
+    """Oracle: the sources. An engine needs more than a record: code of the firmware's."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sources = [*ROOT.glob("kd_edge/**/*.py"), *ROOT.glob("firmware_export/**/*.py")]
+    table = re.compile(r"^([A-Z_]+)\b.* = Registry\(", re.MULTILINE)
+    found = {name for path in sources for name in table.findall(path.read_text("utf-8"))}
+    assert {name for name in found if f"`{name}" not in text} == {"ENGINES"}
 
 
 # --- one more of each, from outside, used to the end ---
