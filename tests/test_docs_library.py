@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import importlib.util
+import inspect
 
 import pytest
+from test_direction import SOURCES
 
 import kd_edge
 
@@ -36,3 +39,24 @@ def test_the_examples_of_docstrings_give_what_they_show():
         assert result.failed == 0, name
         tried += result.attempted
     assert tried >= 5
+
+
+def test_a_build_calls_the_functions_that_the_library_gives():
+    """Oracle: the imports of pipeline and CLI, and of the modules that these call in turn."""
+    given = {name: getattr(kd_edge, name) for name in kd_edge._PUBLIC}
+    left = {
+        name
+        for name, found in given.items()
+        if inspect.isfunction(found) and not found.__module__.startswith("kd_edge.pipeline")
+    }
+    callers = ("kd_edge.pipeline", "kd_edge.cli", "kd_edge.examples", "kd_edge.distill")
+    called = {
+        alias.name
+        for module, path in SOURCES.items()
+        if module.startswith(callers)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert len(left) > 15
+    assert left - called == set()
