@@ -22,3 +22,15 @@ def only(path: Path):
     """The one recording of a file."""
     (recording,) = read(path)
     return recording
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+def shown(recording) -> dict[str, tuple[float, int]]:
+    """Channel -> rate and samples."""
+    return {
+        channel: (pytest.approx(stream.rate_hz, rel=1e-4), stream.n_samples)
+        for stream in recording.streams
+        for channel in stream.channels
+    }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from app_samples import counts, front_end
+from emulated import EMULATED
 from firmware_samples import (
     EMG_HZ,
     IMU_HZ,
@@ -22,7 +24,7 @@ from tflite_samples import write_conv_model
 from waiting import wait_until
 
 from firmware_export.aot.cores import find_core
-from firmware_export.boards import BOARDS, find_board
+from firmware_export.boards import find_board
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import start
 from firmware_export.boards.toolchain import FirmwareImage
@@ -31,11 +33,10 @@ from firmware_export.sensors import StreamSettings, stream_plans, window_ends
 from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.sizes import measure_sizes, table
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import Counts, FrontEndConstants, InputLayout, raw_samples
+from kd_edge.base.front_end import Counts, raw_samples
 from kd_edge.base.protocol import BY_NAME, KINDS
 from kd_edge.base.quantisation import quantize
 from kd_edge.examples.raw import quantised_window
-from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
@@ -43,41 +44,7 @@ from kd_edge.runtimes.registry import open_interpreter
 
 N_GOLDEN = 32
 README = RUNTIME.parent / "README.md"
-EMULATED = [
-    pytest.param(name, marks=pytest.mark.qemu if board.emulator else ())
-    for name, board in BOARDS.items()
-    if board.emulated
-]
 STREAM = StreamSettings(hop_s=0.5)  # a core without FPU takes a third of a second
-
-
-def front_end() -> FrontEndConstants:
-    """Every step for the sEMG at the sensors' own rates, none for the accelerometer."""
-    emg = StreamFrontEnd(band_pass_hz=(20, 450), notch_hz=(50,), envelope_hz=20, rate_hz=148.148148)
-    streams = (
-        replace(
-            design_stream("emg", emg, channels=("a", "b", "c"), source_rate_hz=EMG_HZ, lsb=2e-4),
-            mean=(0.3, 0.31, 0.29),
-            scale=(4.0, 3.5, 4.5),
-        ),
-        replace(
-            design_stream(
-                "acc", StreamFrontEnd(), channels=("x", "y"), source_rate_hz=IMU_HZ, lsb=2.0**-14
-            ),
-            mean=(0.01, -0.02),
-            scale=(1.5, 1.25),
-        ),
-    )
-    layouts = (InputLayout("emg", ("emg",), (4, 12, 3)), InputLayout("acc", ("acc",), (2,)))
-    return FrontEndConstants(streams, layouts)
-
-
-def counts(rng) -> Counts:
-    samples = raw_samples(front_end())
-    return {
-        "emg": np.clip(rng.normal(500, 3000, (samples["emg"], 3)), -32768, 32767).astype(np.int16),
-        "acc": rng.integers(-32768, 32768, (samples["acc"], 2)).astype(np.int16),
-    }
 
 
 @dataclass(frozen=True, eq=False)
