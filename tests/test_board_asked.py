@@ -11,13 +11,13 @@ from test_firmware_large import one_sensor, wide_model
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link.device import Device
-from kd_edge.link.messages import Stream, Tensor
+from kd_edge.link.messages import BoardStream, Tensor
 from kd_edge.pipeline.boards.asked import check_board
 from kd_edge.runtimes.registry import open_interpreter
 
 INPUT = Tensor("t0_0", 0.03, 4, (1, 20, 1))
 OUTPUT = Tensor("t1_0", 0.7, -3, (1, 7))
-SENSOR = Stream("emg", 1, 100.0, 20)
+SENSOR = BoardStream("emg", 1, 100.0, 20)
 
 
 @pytest.fixture(scope="module")

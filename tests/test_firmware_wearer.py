@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from firmware_samples import EMG_HZ, dense_model
-from kd_edge.live.session import Interpreter, Limits
 from programs import need
 
 from firmware_export.boards import find_board
@@ -25,6 +24,7 @@ from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of
 from kd_edge.live.host import Host
+from kd_edge.live.loop import Limits, LiveLoop
 
 pytestmark = pytest.mark.qemu
 RUNNING = RunningConstants(weight_windows=2, memory_windows=5, floor=0.125)
@@ -181,7 +181,7 @@ def test_a_stream_follows_its_wearer_and_the_host_agrees(device, model):
     list(device.run_many(windows(2, seed=8), kind="raw", begins=(0).__eq__))
     host = Host(model, front_end())
     facts = facts_of(device.hello, "qemu", front_end=host.front_end, host=host.name)
-    summary = Interpreter(device, facts, host=host).run(Limits(windows=6))
+    summary = LiveLoop(device, facts, host=host).run(Limits(windows=6))
     assert summary.error is None
     assert (summary.figures.windows, summary.figures.compared) == (6, 6)
     assert summary.figures.same_scores == 6
