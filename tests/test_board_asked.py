@@ -21,7 +21,7 @@ SENSOR = BoardStream("emg", 1, 100.0, 20)
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory):
+def interpreter(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "wide.tflite"
     return open_interpreter("tflm", wide_model(path, n_scores=7))
 
@@ -37,9 +37,9 @@ def hello():
 BUNDLE = SimpleNamespace(manifest=SimpleNamespace(front_end=one_sensor()))
 
 
-def test_the_bundles_own_board_is_asked(session, hello):
-    check_board(BUNDLE, session, hello, raw=True)
-    check_board(BUNDLE, session, replace(hello, streams=()), raw=False)
+def test_the_bundles_own_board_is_asked(interpreter, hello):
+    check_board(BUNDLE, interpreter, hello, raw=True)
+    check_board(BUNDLE, interpreter, replace(hello, streams=()), raw=False)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,10 @@ def test_the_bundles_own_board_is_asked(session, hello):
         ({"streams": (SENSOR, replace(SENSOR, name="acc"))}, "sensors"),
     ],
 )
-def test_another_board_is_refused_though_it_names_the_bundles_model(session, hello, change, what):
+def test_another_board_is_refused_though_it_names_the_bundles_model(
+    interpreter, hello, change, what
+):
     with pytest.raises(KdEdgeError, match=what) as caught:
-        check_board(BUNDLE, session, replace(hello, **change), raw=True)
+        check_board(BUNDLE, interpreter, replace(hello, **change), raw=True)
     assert caught.value.code == "KD_BOARD_MODEL"
     assert caught.value.exit_status == ExitStatus.BOARD
