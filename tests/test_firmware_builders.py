@@ -75,29 +75,49 @@ def test_the_arduino_glue_is_sound_cpp_against_a_stand_in_for_arduinos_header(
         run("arm-none-eabi-g++", *core, *flags, *includes, "-c", source, "-o", out)
 
 
+# `pio project config --lint` in the working folder, and PlatformIO's reading of a library,
+# in one process for all projects: each start takes a second.
+PLATFORMIO = """
+import json, os, sys
+from platformio.package.manifest.parser import ManifestParserFactory as Parser
+from platformio.package.manifest.schema import ManifestSchema
+from platformio.project.config import ProjectConfig
+found = []
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    library = Parser.new_from_file("lib/kd_firmware/library.json").as_dict()
+    found.append([ProjectConfig.lint(), ManifestSchema().load_manifest(library)["name"]])
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def accepted(model, tmp_path_factory):
+    """(board, engine) -> its project's folder, PlatformIO's lint of it, and its library's name."""
+    pio = board_tool("pio")
+    home = tmp_path_factory.mktemp("platformio")
+    folders = {
+        (board, engine): write_sample(home / f"{board}-{engine}", model, board, engine=engine)
+        for board in ARDUINO
+        for engine in ("aot", "tflm")
+    }
+    quiet = os.environ | {"HOME": str(home), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
+    done = subprocess.run(
+        [Path(pio).parent / "python", "-c", PLATFORMIO, *folders.values()],
+        env=quiet, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = zip(folders.values(), json.loads(done.stdout), strict=True)
+    return dict(zip(folders, found, strict=True))
+
+
 @pytest.mark.parametrize("engine", ["aot", "tflm"])
 @pytest.mark.parametrize("board", ARDUINO)
-def test_platformio_accepts_its_files(board, engine, model, tmp_path):
+def test_platformio_accepts_its_files(board, engine, accepted):
     """Oracle: PlatformIO's own linter and its schema of library.json."""
-    pio = board_tool("pio")
-    folder = write_sample(tmp_path / "fw", model, board, engine=engine)
-    quiet = os.environ | {"HOME": str(tmp_path), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
-    lint = subprocess.run(
-        [pio, "project", "config", "--lint"],
-        cwd=folder, env=quiet, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "free from linting errors" in lint.stdout
-    code = (
-        "import sys\n"
-        "from platformio.package.manifest.parser import ManifestParserFactory as Parser\n"
-        "from platformio.package.manifest.schema import ManifestSchema\n"
-        "print(ManifestSchema().load_manifest(Parser.new_from_file(sys.argv[1]).as_dict()))\n"
-    )
-    checked = subprocess.run(
-        [Path(pio).parent / "python", "-c", code, folder / "lib/kd_firmware/library.json"],
-        env=quiet, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "'name': 'kd_firmware'" in checked.stdout
+    folder, (lint, library) = accepted[board, engine]
+    assert lint == {"errors": [], "warnings": []}
+    assert library == "kd_firmware"
     declared = BOARDS[board].project.tflm
     assert (f"lib_deps = {declared}" in (folder / "platformio.ini").read_text()) == (
         engine == "tflm" and declared is not None
