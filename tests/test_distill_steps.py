@@ -45,11 +45,12 @@ MSE = weigh_labels(make_loss("logit-mse", {}), 0.5)
 SAME = Augmenting(copies=1, augmentations=make_augmentations({"gain": 0.0}), rates_hz={})
 
 
-def test_an_epoch_computes_what_keras_own_steps_compute():
+@pytest.mark.parametrize("batch_size", [16, 20])  # of 48 windows: with the last as large, or not
+def test_an_epoch_computes_what_keras_own_steps_compute(batch_size):
     """Oracle: Keras' compile and train_on_batch, with the loss written out; dropout off."""
     data, logits = windows(48), teacher_logits(windows(48))
     model, plain = student(dropout=0.0), student(dropout=0.0)
-    settings = dataclasses.replace(DISTILL, epochs=2, batch_size=20)
+    settings = dataclasses.replace(DISTILL, epochs=2, batch_size=batch_size)
     history = train(model, data, None, settings, name="s", teacher=said(logits))
 
     def loss(packed, answers):
@@ -65,8 +66,8 @@ def test_an_epoch_computes_what_keras_own_steps_compute():
     for epoch in range(2):
         order = np.random.default_rng([7, epoch]).permutation(48)
         total = 0.0
-        for start in range(0, 48, 20):
-            chosen = order[start : start + 20]
+        for start in range(0, 48, batch_size):
+            chosen = order[start : start + batch_size]
             total += len(chosen) * plain.train_on_batch([x[chosen] for x in inputs], packed[chosen])
         means.append(total / 48)
     np.testing.assert_allclose(history.loss, means, rtol=1e-4)

@@ -137,6 +137,10 @@ class Steps:
 
         def batch(start, loss, right):
             chosen = order[start : start + self._batch_size]
+            if self._lesson.shown % self._batch_size == 0:
+                # Where shapes are known, gradients need not find out how arrays were broadcast:
+                # on a network with LSTMs that is half of all operations.
+                chosen = tf.ensure_shape(chosen, [self._batch_size])
             new_loss, new_right = self._step(
                 chosen, epoch + tf.cast(start, tf.float32) / shown, batches
             )
@@ -171,7 +175,11 @@ class Steps:
         index = numbers % n
         batch = keras.tree.map_structure(lambda array: tf.gather(array, index), self._arrays)
         if batches is not None:
-            read = batch["inputs"] | batches.get_next()
+            # As many as are chosen, which may be known beforehand, as for inputs in memory.
+            read = batch["inputs"] | {
+                name: tf.ensure_shape(rows, numbers.shape.concatenate(rows.shape[1:]))
+                for name, rows in batches.get_next().items()
+            }
             batch["inputs"] = {name: read[name] for name in self._lesson.inputs}
         if self._lesson.augmenter is not None:
             batch["inputs"], batch["mixed"] = self._lesson.augmenter(
