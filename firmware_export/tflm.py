@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from firmware_export.c_array import model_files
+from firmware_export import c_text
 from firmware_export.composed import answering, composed_run_files, prefixes
 from firmware_export.constants import memory_values, product_ports, read_labels, settings_files
 from firmware_export.engines import TFLITE_MICRO
@@ -127,7 +129,7 @@ def _model_files(render: Renderer, product: Product, settings: FirmwareSettings)
         zip(product.members, prefixes(product), strict=True)
     ):
         arena = arenas[position] if product.composition else None
-        files |= model_files(render, member.path.read_bytes(), symbol=prefix, arena=arena)
+        files |= _array_files(render, member.path.read_bytes(), symbol=prefix, arena=arena)
     return files
 
 
@@ -178,3 +180,27 @@ def _models(product: Product) -> dict[str, object]:
         for member in product.members
     ]
     return {"rule": product.composition.rule, "models": models}
+
+
+def _array_files(
+    render: Renderer,
+    content: bytes,
+    *,
+    symbol: str = "kd_model",
+    arena: Mapping[str, object] | None = None,
+) -> Files:
+    """`<symbol>.h` and `.c`: the `.tflite` byte for byte, aligned to 16 bytes.
+
+    Args:
+        symbol: the array's name. arena: of one of several models, as `memory_values` tells it.
+    """
+    values = {
+        "symbol": symbol,
+        "n_bytes": len(content),
+        "own_sha256": hashlib.sha256(content).hexdigest(),
+        "arena": arena,
+    }
+    return {
+        f"{symbol}.h": render("kd_model.h", **values),
+        f"{symbol}.c": render("kd_model.c", **values, byte_lines=c_text.byte_lines(content)),
+    }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from firmware_export.aot.forms import check_form
 from firmware_export.aot.graph import ITEM_BYTES, Graph, Node, tensor_bytes
 from firmware_export.aot.operator_table import facts_of
-from firmware_export.aot.states import check_states
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import Operator, Tensor, TfliteModel
 
@@ -45,7 +46,7 @@ def read_graph(model: TfliteModel) -> Graph:
     ports = tuple(model.tensors[i] for i in (*model.inputs, *model.outputs))
     for tensor in ports:
         _check_readable(tensor, "the model")
-    check_states(nodes, ports)
+    _check_states(nodes, ports)
     _check_constants(nodes)
     return Graph(
         inputs=tuple(model.tensors[i] for i in model.inputs),
@@ -111,6 +112,44 @@ def _check_readable(tensor: Tensor, place: str, *, packed: bool = False) -> None
         )
     if tensor_bytes(tensor) > MAX_TENSOR_BYTES:
         raise _bad(f"{_name(tensor)} has the shape {tensor.shape}: no board holds it", place)
+
+
+def _check_states(nodes: Iterable[Node], ports: Iterable[Tensor]) -> None:
+    """Refuse a variable tensor that is anything else than the state of one operator.
+
+    Args:
+        ports: the model's inputs and outputs.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: naming the tensor and who else uses it.
+    """
+    for tensor in ports:
+        if tensor.is_variable:
+            raise _state_refusal(tensor, "is an input or output of the model", "the model")
+    owners: dict[int, Node] = {}
+    for node in nodes:
+        for position, tensor in enumerate(node.inputs):
+            if tensor is None or not tensor.is_variable:
+                continue
+            if position not in facts_of(node.op).states:
+                raise _state_refusal(
+                    tensor, f"is read as an ordinary input of {node.op}", node.place
+                )
+            if tensor.data is not None:
+                raise _state_refusal(tensor, "is a constant too", node.place)
+            if tensor.index in owners:
+                other = owners[tensor.index].place
+                raise _state_refusal(tensor, f"is the state of {other} too", node.place)
+            owners[tensor.index] = node
+
+
+def _state_refusal(tensor: Tensor, reason: str, where: str) -> KdEdgeError:
+    return KdEdgeError(
+        "KD_UNSUPPORTED_OP",
+        f"tensor {tensor.index} ('{tensor.name}') keeps its values from run to run, and {reason}",
+        where=where,
+        hint="read an operator's result instead of its state; give each a state of its own",
+    )
 
 
 def _check_constants(nodes: list[Node]) -> None:
