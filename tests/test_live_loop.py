@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,6 +50,8 @@ def terminal(program):
 
 class HostLike:
     """Says what the test board says, or for every third window something else."""
+
+    front_end = SimpleNamespace(learns=False)
 
     def __init__(self, *, right: bool = True):
         self.right = right
