@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from waiting import ended, program
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.sources import PACKAGES, ROOT
 from kd_edge.pipeline.lock import LOCK_FILE, locked
 
 HOLD = """
@@ -90,3 +92,48 @@ def test_a_lock_file_that_is_not_ours_is_neither_written_nor_deleted(tmp_path, k
     assert precious.read_text() == "precious"
     assert os.path.lexists(lock)
     assert sorted(os.listdir(tmp_path)) == ["out", "precious"]
+
+
+WITHOUT = """
+import os, sys
+from pathlib import Path
+import filelock  # on Windows it has a lock of its own
+for name in ("fcntl", "termios", "resource", "pwd", "grp", "pty", "tty"):
+    sys.modules[name] = None
+for name in ("O_NOFOLLOW", "O_NONBLOCK", "fork", "pread", "mkfifo"):
+    delattr(os, name)
+import kd_edge.cli.build
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.pipeline.lock import locked
+for _ in range(2):
+    with locked(Path("out")):
+        Path("out/x").write_text("x")
+os.symlink("precious", "out/.lock")
+try:
+    with locked(Path("out")):
+        print("followed")
+except KdEdgeError as error:
+    print(error.code)
+"""
+
+
+def test_a_lock_needs_nothing_that_windows_lacks(tmp_path):
+    """Oracle: the same promises without POSIX's modules and flags. Windows itself is not run."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "KD_OUTPUT\n"
+    assert sorted(os.listdir(tmp_path / "out")) == [".lock", "x"]
+    assert not (tmp_path / "out" / "precious").exists()
+
+
+def test_only_the_child_that_forks_imports_what_windows_lacks():
+    """Oracle: every import of the source. The child runs TFLite Micro, which Windows lacks too."""
+    lacking = re.compile(r"^\s*(?:import|from) (fcntl|termios|resource|pwd|grp|pty|tty)\b", re.M)
+    found = {
+        path.stem
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if lacking.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"arena_child"}

@@ -1,15 +1,20 @@
-"""Locks between processes: the kernel's, on small files that name who holds them."""
+"""Locks between processes: the operating system's, on small files that name who holds them.
+
+The `filelock` library takes and gives them. What it does not do is done here: a file that is not a
+lock's is left alone, and an error says who holds one that is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import output_error
@@ -18,6 +23,10 @@ LOCK_FILE = ".lock"
 # What a holder writes: its process, and nothing until then.
 _OURS = re.compile(rb"([0-9]{1,20}\n)?")
 _LONGEST_BYTES = 32
+# Windows has no flags against links and pipes; it asks for one to leave line ends alone.
+_FLAGS = os.O_RDWR | os.O_CREAT
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+    _FLAGS |= getattr(os, _flag, 0)
 
 
 class BusyError(Exception):
@@ -71,14 +80,17 @@ def held(path: Path, *, wait: Callable[[str], None] | None = None) -> Iterator[N
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # Windows deletes no open file: it stays
+            path.unlink(missing_ok=True)
         os.close(handle)
 
 
 def _take(path: Path, wait: Callable[[str], None] | None) -> int:
     while True:
+        if path.is_symlink():
+            raise ForeignError
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+            handle = os.open(path, _FLAGS, 0o666)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise ForeignError from error
@@ -87,7 +99,8 @@ def _take(path: Path, wait: Callable[[str], None] | None) -> int:
             _lock(handle, wait)
             # Whoever held it before may have removed this very file: then the lock holds nothing.
             if os.path.lexists(path) and os.path.samestat(os.fstat(handle), os.lstat(path)):
-                os.truncate(handle, 0)
+                os.ftruncate(handle, 0)
+                os.lseek(handle, 0, os.SEEK_SET)
                 os.write(handle, f"{os.getpid()}\n".encode("ascii"))
                 return handle
         except BaseException:
@@ -101,18 +114,23 @@ def _lock(handle: int, wait: Callable[[str], None] | None) -> None:
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise ForeignError
-    said = os.pread(handle, _LONGEST_BYTES, 0)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    said = _said(handle)
+    if not lock_descriptor(handle, blocking=False):
         holder = said.decode("ascii", "replace").strip() or "unknown"
         if wait is None:
-            raise BusyError(holder) from error
+            raise BusyError(holder)
         wait(holder)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        said = os.pread(handle, _LONGEST_BYTES, 0)
+        lock_descriptor(handle)
+        said = _said(handle)
     if not _OURS.fullmatch(said):
         raise ForeignError
+
+
+def _said(handle: int) -> bytes:
+    with contextlib.suppress(PermissionError):  # Windows does not let others read it meanwhile
+        os.lseek(handle, 0, os.SEEK_SET)
+        return os.read(handle, _LONGEST_BYTES)
+    return b""
 
 
 def _refused(path: Path, error: Exception) -> KdEdgeError:
