@@ -149,3 +149,26 @@ def test_an_lstm_whose_result_has_other_steps_is_refused_by_name():
     with pytest.raises(KdEdgeError, match=r"it makes \(1, 3, 4\) of \(1, 5, 6\)") as caught:
         compile_model(pack(model), CompileSettings())
     assert caught.value.code == "KD_UNSUPPORTED_OP"
+
+
+def test_an_lstm_of_computed_weights_is_refused_by_name():
+    graph = Layers(12)
+    source, other = graph.value((1, 5, 6)), graph.value((4, 6))
+    sequence, _ = graph.lstm(source, (1, 5, 6), 4)
+    model = unpack(graph.content((source, other), (sequence,)))
+    lstm = model.subgraphs[0].operators[0]
+    lstm.inputs = [lstm.inputs[0], other, *lstm.inputs[2:]]
+    with pytest.raises(KdEdgeError, match=r"LSTM.*are computed") as caught:
+        compile_model(pack(model), CompileSettings())
+    assert caught.value.code == "KD_UNSUPPORTED_OP"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_join_of_an_absent_input_is_refused_by_name(place):
+    model = unpack(join_model())
+    join = model.subgraphs[0].operators[2]
+    join.inputs = [-1 if i == place else tensor for i, tensor in enumerate(join.inputs)]
+    with pytest.raises(KdEdgeError) as caught:
+        compile_model(pack(model), CompileSettings())
+    assert caught.value.code in ("KD_UNSUPPORTED_OP", "KD_BAD_TFLITE")
+    assert "CONCATENATION" in caught.value.where

@@ -114,6 +114,8 @@ def joined_sizes(node: Node) -> tuple[int, list[int], int]:
         KdEdgeError KD_UNSUPPORTED_OP: types, shapes or quantisation that do not fit each other.
     """
     result, packs = node.outputs[0], node.op == "PACK"
+    if None in node.inputs:
+        raise refuse(node, "one of its inputs is absent", "make the file again")
     require_types(node)
     if not packs:
         _check_join(node)

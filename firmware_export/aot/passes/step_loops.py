@@ -82,6 +82,8 @@ def _chain_around(graph: Graph, lstm: Node, taken: set[int]) -> _Chain:
 
 
 def _steps(lstm: Node) -> int:
+    if sum(t is not None and t.data is None and not t.is_variable for t in lstm.inputs) > 1:
+        raise refuse(lstm, "its weights or biases are computed", "make them constants")
     if lstm.inputs[0].data is not None:
         raise refuse(lstm, "its input is a constant", "compute what follows from it beforehand")
     shape = lstm.inputs[0].shape
