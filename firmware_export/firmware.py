@@ -106,13 +106,13 @@ def firmware_sources(
         front_end=front_end,
     )
     files |= _config_files(render, settings, ports, facts, stream)
-    files |= _runtime_files(stream, replay, learns=bool(front_end and front_end.learns))
+    files |= _runtime_files(stream, replay, front_end)
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
     return Firmware(
         files=dict(sorted(files.items())),
-        defines=_defines(product, ports, profile=facts.layer_count > 0),
+        defines=_defines(product, ports, front_end, profile=facts.layer_count > 0),
         model_sha256=product.sha256,
         raw_bytes=raw_bytes(front_end) if front_end else 0,
         front_end=front_end,
@@ -132,7 +132,9 @@ def _engine_files(
     return files, 0
 
 
-def _defines(product: Product, ports: Ports, *, profile: bool) -> dict[str, str | int]:
+def _defines(
+    product: Product, ports: Ports, front_end: FrontEndConstants | None, *, profile: bool
+) -> dict[str, str | int]:
     """Macros that the link and the model are compiled with."""
     output_bytes = sum(prod(spec.shape) for spec in product.outputs)
     defines: dict[str, str | int] = {
@@ -141,6 +143,8 @@ def _defines(product: Product, ports: Ports, *, profile: bool) -> dict[str, str 
     }
     if product.composition is not None:
         defines["KD_LINK_BESIDE_BYTES"] = f"{output_bytes - ports.output.size}u"
+    if front_end and front_end.learns:
+        defines["KD_LINK_NORMALISER"] = 1
     if profile:
         defines["KD_MODEL_PROFILE"] = 1
     return defines
@@ -233,11 +237,13 @@ def _ascii(text: str) -> str:
 
 
 def _runtime_files(
-    stream: StreamSettings | None, replay: Sequence[Counts], *, learns: bool
+    stream: StreamSettings | None,
+    replay: Sequence[Counts],
+    front_end: FrontEndConstants | None,
 ) -> Files:
     """Link and main program, with the parts that this image uses."""
     left_out = set(_SENSORS.values())
-    if not learns:
+    if front_end is None or not front_end.learns:
         left_out |= {"kd_normaliser.c", "kd_normaliser.h"}
     if stream is None:
         left_out |= {"kd_stream.c", "kd_stream.h", "kd_ring.c", "kd_ring.h", "kd_sensor.h"}

@@ -11,7 +11,7 @@ from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards.compiling import Measured, measure_objects
 from firmware_export.firmware import RUNTIME, Firmware
 
-# Part -> its sources in a firmware.
+# Part -> its sources in a firmware; a front end need not have all of its own.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "link": tuple(sorted(path.name for path in (RUNTIME / "link").glob("*.c"))),
     "front end": (
@@ -81,7 +81,10 @@ def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> S
     files = {**firmware.files, _PROBE_FILE: _PROBE}
     options = ("-std=c99", optimize, *SECTION_FLAGS, "-fno-common")
     defines = (f"-D{name}={value}" for name, value in firmware.defines.items())
-    sources = [source for of_part in PARTS.values() for source in of_part]
+    parts = {
+        part: [source for source in of_part if source in files] for part, of_part in PARTS.items()
+    }
+    sources = [source for of_part in parts.values() for source in of_part]
     measured = measure_objects(
         files,
         core,
@@ -91,7 +94,7 @@ def measure_sizes(firmware: Firmware, core: Core, *, optimize: str = "-Os") -> S
     )
     symbols = tuple(
         symbol
-        for part, of_part in PARTS.items()
+        for part, of_part in parts.items()
         for source in of_part
         for symbol in _symbols(part, source, measured)
     )

@@ -16,6 +16,7 @@ from kd_edge.base.flatbuffer import buffer_offsets, read_tflite
 from kd_edge.base.quantisation import dequantize, quantize
 from kd_edge.convert import calibration, converter, edit, fused
 from kd_edge.convert.lint import attribute_loss, collect_activations, lint
+from kd_edge.convert.routes import ROUTES
 from kd_edge.runtimes.registry import open_interpreter
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -41,7 +42,9 @@ def files(model, tmp_path_factory):
 
 
 def convert(model, fmt, *, order=ORDER, data=DATA):
-    return converter.convert_model(model, fmt=fmt, input_order=order, calibration=data)
+    return converter.convert_model(
+        model, route=ROUTES.find(fmt), input_order=order, calibration=data
+    )
 
 
 def write(folder, model, fmt, **options):
@@ -199,7 +202,7 @@ def test_a_concatenation_that_cannot_be_split_is_reported(tmp_path):
 def test_a_layer_that_cannot_be_fused_is_named(kind, options, code, named):
     """Oracle: the layer's name in the error."""
     with pytest.raises(KdEdgeError) as caught:
-        convert(recurrent(kind, **options), "float32", order=("x",))
+        convert(recurrent(kind, **options), "float32", order=("x",), data=None)
     assert caught.value.code == code
     assert named in str(caught.value)
 

@@ -251,7 +251,7 @@ def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_pat
     with (
         start(board, image.elf) as emulator,
         Device.open(emulator.url) as device,
-        pytest.raises(KdEdgeError, match="REFUSED"),
+        pytest.raises(KdEdgeError, match="no running normaliser"),
     ):
         device.normaliser()
 

@@ -14,6 +14,8 @@ from kd_edge.models import MODELS, build_model, model_options  # noqa: E402
 from kd_edge.models.blocks import common_strides  # noqa: E402
 
 SINGLE = {"fused": (10, 40, 21)}
+IMAGE = {"image": (16, 16, 1)}
+OF_IMAGES = ("image-cnn", "unet")
 MULTI = {"emg": (10, 300, 3), "acc": (10, 40, 9), "gyr": (10, 40, 9)}
 OWN = ["tcn", "ds-cnn", "conv-teacher"]
 
@@ -117,7 +119,8 @@ def test_students_are_smaller_than_the_seeds(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_same_seed_gives_the_same_weights(name):
     """Oracle: equality, and another seed differs."""
-    one, same, other = (build(name, n_classes=3, seed=s).get_weights() for s in (4, 4, 5))
+    shapes = IMAGE if name in OF_IMAGES else SINGLE
+    one, same, other = (build(name, shapes, n_classes=3, seed=s).get_weights() for s in (4, 4, 5))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
@@ -125,9 +128,10 @@ def test_same_seed_gives_the_same_weights(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_models_survive_a_keras_file(name, tmp_path):
     """Oracle: the answers before saving."""
-    model = build(name, MULTI, n_classes=4)
+    shapes = IMAGE if name in OF_IMAGES else MULTI
+    model = build(name, shapes, n_classes=4)
     model.save(tmp_path / "m.keras")
-    x = windows(MULTI)
+    x = windows(shapes)
     loaded = keras.models.load_model(tmp_path / "m.keras", compile=False)
     np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
 

@@ -331,13 +331,18 @@ def test_the_work_of_a_killed_process_is_done_by_the_one_that_waits(tmp_path):
 
 def test_many_processes_that_make_room_for_each_other_end_right(tmp_path):
     """Oracle: eight kinds of work in a store of four; each process checks what it got."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, script(tmp_path, MANY), tmp_path, str(n)], stderr=subprocess.PIPE
-        )
-        for n in range(3)
-    ]
-    told = [process.communicate(timeout=300)[1].decode() for process in processes]
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                program(
+                    [sys.executable, script(tmp_path, MANY), tmp_path, n],
+                    "the end of one of three processes",
+                    stderr=subprocess.PIPE,
+                )
+            )
+            for n in range(3)
+        ]
+        told = [process.communicate()[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(told)
     assert not [p for p in (tmp_path / "cache").iterdir() if p.name.startswith(".writing")]
     assert Store(tmp_path / "cache").size() <= 4 * 2 * BLOCK

@@ -64,7 +64,11 @@ def examples(n, seed):
 
 
 DATA = SimpleNamespace(
-    key="k", training=examples(12, 1), validation=examples(9, 2), tests={"unseen": examples(6, 3)}
+    key="k",
+    training=examples(12, 1),
+    lessons=examples(12, 1),
+    validation=examples(9, 2),
+    tests={"unseen": examples(6, 3)},
 )
 
 
@@ -82,7 +86,11 @@ def trained(out, text, monkeypatch):
         return History((), (), (), (), ())
 
     monkeypatch.setattr(trainer, "train", train)
-    fold = FoldTrainer(parse_recipe(text), DATA, Stages(out), out)
+    context = SimpleNamespace(
+        recipe=parse_recipe(text), stages=Stages(out), out=out,
+        watch=SimpleNamespace(epoch=None), same_on_any_cores=True,
+    )  # fmt: skip
+    fold = FoldTrainer(context, DATA)
     teachers = fold.teachers()
     return {model.name: model for model in (*teachers, *fold.students(teachers))}, told
 

@@ -14,6 +14,7 @@ from tflite_samples import write_conv_model
 from waiting import program
 
 from kd_edge.base.processes import python_command, python_environment, run_program
+from kd_edge.convert.routes import ROUTES, as_json
 from kd_edge.measure.arena import measure_arena
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +45,10 @@ def test_measuring_an_arena_runs_nothing_of_the_working_folder(trapped, tmp_path
 def test_the_converters_child_runs_nothing_of_the_working_folder(trapped, tmp_path_factory):
     """Oracle: its own error, of a model that is not there."""
     job = tmp_path_factory.mktemp("job") / "job.json"
-    content = {"keras": "none.keras", "calibration": None, "error": str(job.with_name("error"))}
+    content = {
+        "keras": "none.keras", "route": as_json(ROUTES.find("float32")), "calibration": None,
+        "error": str(job.with_name("error")),
+    }  # fmt: skip
     job.write_text(json.dumps(content))
     with program(
         python_command("kd_edge.convert.child"), "a converter's answer", env=python_environment(),

@@ -199,7 +199,8 @@ def real_answers(
     """The rule over real scores, such as Keras's, to hold the int8 product against.
 
     Args:
-        outputs: model -> its int8 output; a margin of steps is so many times its scale.
+        outputs: model -> its int8 output. A margin of steps is so many times its scale, less half
+            a step: a margin of real scores that int8 would round up to it is enough.
         scores: model -> (n, ..., classes) real scores of the same windows.
 
     Returns:
@@ -211,14 +212,14 @@ def real_answers(
         return stacked.mean(axis=0), np.full(n, ALL)
     if composition.picks:
         spec, asked = outputs[composition.selector], scores[composition.selector].reshape(n, -1)
-        least = (composition.threshold - spec.zero_point) * spec.scale
+        least = (composition.threshold - 0.5 - spec.zero_point) * spec.scale
         one = asked.shape[1] == 1
         who = (asked[:, 0] >= least).astype(int) if one else _first_best(asked)
     else:
         two = np.partition(stacked, -2, axis=-1)
         margins = (two[..., -1] - two[..., -2]).reshape(len(stacked), n, -1).min(axis=-1)
         least = [
-            steps * outputs[name].scale
+            (steps - 0.5) * outputs[name].scale
             for name, steps in zip(composition.models, composition.least_margins, strict=False)
         ]
         sure = margins >= np.array([*least, 0.0])[:, None]

@@ -189,7 +189,16 @@ class Device:
             KdEdgeError KD_BOARD_REFUSED: its front end has none, or the state is another's.
         """
         states = b"" if state is None else pack_state(state)
-        answer = self._ask("NORMALISER", action=ACTIONS[action.upper()], states=states)
+        try:
+            answer = self._ask("NORMALISER", action=ACTIONS[action.upper()], states=states)
+        except KdEdgeError as error:
+            if "UNKNOWN" not in error.message:
+                raise
+            raise KdEdgeError(
+                "KD_BOARD_REFUSED",
+                f"the front end of {self.hello.board} has no running normaliser",
+                hint="set adapt in the recipe's front end, build the bundle again and flash it",
+            ) from error
         return Worn(unpack_state(answer.states), bool(answer.frozen))
 
     def selftest(self) -> SelfTest:

@@ -119,12 +119,15 @@ static void flush(outgoing *out)
 #endif
         out->values[i] = (y - out->mean) * out->scale;
     }
-    if (out->kept == NULL) {
-        quantise(out->output, out->done, out->values, out->n);
-    } else {
+#if KD_RUNNING_CHANNELS > 0
+    if (out->kept != NULL) {
         for (i = 0; i < out->n; i++) {
             out->kept[out->done + i] = out->values[i];
         }
+    } else
+#endif
+    {
+        quantise(out->output, out->done, out->values, out->n);
     }
     out->done += out->n;
     out->n = 0;

@@ -44,6 +44,11 @@ extern "C" {
 #define KD_LINK_BESIDE_BYTES 0u
 #endif
 
+/* 1 where the front end has a running normaliser, for which the host may ask. */
+#ifndef KD_LINK_NORMALISER
+#define KD_LINK_NORMALISER 0
+#endif
+
 /* Silence after which bytes that end in a text command are no frame, in microseconds. */
 #ifndef KD_LINK_SILENCE_US
 #define KD_LINK_SILENCE_US 250000u
@@ -108,7 +113,7 @@ typedef struct kd_link_device {
     /* Does `action` (KD_ACTION_…, its states already checked for KD_ACTION_SET to be normaliser_bytes)
      * to the running normaliser, then writes normaliser_bytes of states to `states` and whether it
      * is frozen to *frozen. Returns KD_STATUS_OK, _RANGE (states that no windows lead to) or _BUSY.
-     * NULL where the front end has none. */
+     * Asked for where KD_LINK_NORMALISER is 1. */
     kd_status (*normaliser)(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);

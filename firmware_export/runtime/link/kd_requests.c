@@ -287,15 +287,13 @@ static kd_status on_speed(kd_link *link, kd_exchange *x)
     return KD_STATUS_OK;
 }
 
+#if KD_LINK_NORMALISER
 /* The host lets nothing follow until it has the answer, so that it may be done again. */
 static kd_status on_normaliser(kd_link *link, kd_exchange *x)
 {
     const kd_link_device *device = link->device;
     const uint8_t action = x->in[KD_NORMALISER_ACTION];
     const size_t n_states = x->n_in - KD_NORMALISER_FIXED;
-    if (device->normaliser == NULL) {
-        return KD_STATUS_REFUSED;
-    }
     if (action > KD_ACTION_SET) {
         x->detail = KD_ACTION_SET + 1u;
         return KD_STATUS_RANGE;
@@ -309,6 +307,7 @@ static kd_status on_normaliser(kd_link *link, kd_exchange *x)
     x->n_out = KD_NORMALISER_ANSWER_FIXED + (size_t)device->normaliser_bytes;
     return device->normaliser(device->user, action, states, x->out + KD_NORMALISER_ANSWER_FROZEN);
 }
+#endif
 
 /* By type; HELLO is 1. What is not kept is done again when it is asked again. */
 static const kd_handler handlers[] = {
@@ -324,7 +323,9 @@ static const kd_handler handlers[] = {
     {on_speed, KD_SPEED_FIXED, true, false},
     {on_scores, KD_SCORES_FIXED, true, true},
     {on_facts, KD_FACTS_FIXED, true, false},
+#if KD_LINK_NORMALISER
     {on_normaliser, KD_NORMALISER_FIXED, false, false},
+#endif
 };
 
 const kd_handler *kd_link_handler(uint8_t type)
