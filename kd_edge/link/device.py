@@ -189,16 +189,15 @@ class Device:
             KdEdgeError KD_BOARD_REFUSED: its front end has none, or the state is another's.
         """
         states = b"" if state is None else pack_state(state)
-        try:
-            answer = self._ask("NORMALISER", action=ACTIONS[action.upper()], states=states)
-        except KdEdgeError as error:
-            if "UNKNOWN" not in error.message:
-                raise
+        answer = self._request("NORMALISER", action=ACTIONS[action.upper()], states=states)
+        if isinstance(answer, BoardRefusal):
+            if answer.status != "UNKNOWN":
+                raise refusal_error(self.hello.board, answer, where="NORMALISER")
             raise KdEdgeError(
                 "KD_BOARD_REFUSED",
                 f"the front end of {self.hello.board} has no running normaliser",
                 hint="set adapt in the recipe's front end, build the bundle again and flash it",
-            ) from error
+            )
         return Worn(unpack_state(answer.states), bool(answer.frozen))
 
     def selftest(self) -> SelfTest:
@@ -299,18 +298,23 @@ class Device:
         return True
 
     def _ask(self, name: str, **values: Any) -> Any:
+        """The answer to a request; a refusal is an error."""
+        answer = self._request(name, **values)
+        if isinstance(answer, BoardRefusal):
+            raise refusal_error(self.hello.board, answer, where=name)
+        return answer
+
+    def _request(self, name: str, **values: Any) -> Any:
+        """The answer to a request, or the `BoardRefusal` that came in its place."""
         for _ in range(_MOST_RESTARTS):
             try:
                 self._ensure_session()
-                answer = self._channel.ask(name, **values)
+                return self._channel.ask(name, **values)
             except BoardRestarted:
                 self.hello = self._rejoin()
                 continue
             except NoAnswer as error:
                 raise self._no_answer() from error
-            if isinstance(answer, BoardRefusal):
-                raise refusal_error(self.hello.board, answer, where=name)
-            return answer
         raise KdEdgeError(
             "KD_BOARD_RESET",
             f"{self.hello.board} begins anew each time it is asked for {name}",

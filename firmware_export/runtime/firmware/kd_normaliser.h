@@ -14,7 +14,7 @@ extern "C" {
 #define KD_NORMALISER_BYTES (KD_RUNNING_CHANNELS * KD_NORMALISER_STATE_BYTES)
 
 /* As kd_link_device.normaliser, which has the arguments; a stream need not end.
- * Stack: 60 bytes. */
+ * Stack: 90 bytes. */
 kd_status kd_normaliser_do(uint8_t action, uint8_t *states, uint8_t *frozen);
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@ extern "C" {
 
 /* ln x, in IEEE 754 float32 and one order of operations: bit for bit what
  * kd_edge/base/logarithm.py computes, within 2 units in the last place, or 1e-7 near 1.
- * x: finite, and a normal number above 0. Never fails. Stack: 16 bytes. */
+ * x: finite, and a normal number above 0. Never fails. Stack: 8 bytes. */
 float kd_log(float x);
 
 #ifdef __cplusplus

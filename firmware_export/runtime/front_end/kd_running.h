@@ -30,15 +30,15 @@ typedef struct kd_running_state {
 void kd_running_reset(kd_running_state *state);
 
 /* Whether a state that comes from outside is one that windows can lead to: a mean below 1e15, and a
- * mean square that is no smaller than the mean's, but for rounding. Never fails. Stack: 16 bytes. */
+ * mean square that is no smaller than the mean's, but for rounding. Never fails. Stack: 0 bytes. */
 bool kd_running_is_possible(const kd_running_state *state);
 
 /* Moves the state by a window of one channel. z: count values, at least 1.
- * Never fails. Stack: 32 bytes. */
+ * Never fails. Stack: 8 bytes. */
 void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
                      uint32_t count);
 
-/* z = (z - mean) / deviation, in place. Never fails. Stack: 32 bytes. */
+/* z = (z - mean) / deviation, in place. Never fails. Stack: 8 bytes. */
 void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
                           uint32_t count);
 

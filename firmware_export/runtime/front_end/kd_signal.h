@@ -83,7 +83,7 @@ typedef struct kd_signal_wearer {
  * channel: below channel_count. window: stream->samples times channel_count values, the channels of
  * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
- * Never fails. Stack: 350 bytes. */
+ * Never fails. Stack: 410 bytes. */
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                        const kd_signal_wearer *wearer, const kd_signal_output *output);
 
