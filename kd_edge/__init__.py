@@ -46,6 +46,7 @@ _GIVES = {
     ".pipeline.bench": ("bench",),
     ".pipeline.compose": ("compose",),
     ".pipeline.trial": ("Trial", "TrialModel", "train_and_score"),
+    ".pipeline.fleet": ("Fleet", "train_fleet"),
     ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),
 }
 _PUBLIC = {name: module for module, names in _GIVES.items() for name in names}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd_edge.base.errors import KdEdgeError, nearest
@@ -69,9 +70,7 @@ def prepare(
     dataset = load_dataset(
         recipe, data, store=store, file=own_path(out, EXAMPLES_FILE), progress=watch.step
     )
-    folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
-    if not recipe.dataset.allow_duplicates:
-        check_duplicates(dataset.recordings, folds)
+    folds = _folds(recipe, dataset)
     if held_out is not None:
         folds = (_fold(folds, held_out),)
     return Context(
@@ -86,6 +85,31 @@ def prepare(
         source=data,
         same_on_any_cores=same_on_any_cores,
     )
+
+
+def with_seed(context: Context, seed: int, held_out: Sequence[str] | None = None) -> Context:
+    """The same with another seed, which may deal the recordings out otherwise.
+
+    Args:
+        held_out: of the folds to be made; None makes all of them.
+
+    Raises:
+        KdEdgeError: as `make_folds` and `check_duplicates`. KD_UNKNOWN_NAME: no fold holds that
+            out.
+    """
+    recipe = context.recipe.model_copy(update={"seed": seed})
+    folds = _folds(recipe, context.dataset)
+    if held_out is not None:
+        folds = tuple(_fold(folds, name) for name in held_out)
+    data = fold_windows(context.dataset, folds[0], recipe)
+    return replace(context, recipe=recipe, folds=folds, data=data)
+
+
+def _folds(recipe: Recipe, dataset: Dataset) -> tuple[Fold, ...]:
+    folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
+    if not recipe.dataset.allow_duplicates:
+        check_duplicates(dataset.recordings, folds)
+    return folds
 
 
 def _fold(folds: tuple[Fold, ...], held_out: str) -> Fold:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.context import Context, prepare
 from kd_edge.pipeline.names import check_names, check_networks
+from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.peers import float_figure
 from kd_edge.pipeline.training import FoldTrainer, Trained
 from kd_edge.pipeline.watch import Watch
@@ -28,6 +29,7 @@ class TrialModel:
         role: 'teacher' or 'student'.
         architecture: the model's name in the recipe's `model`.
         float32_bytes: of its weights. What a converted model takes, a build measures.
+        file: its `.keras` file; None if the models were not kept.
         figures: test part -> the task's figure with its interval, the most honest part first.
     """
 
@@ -36,6 +38,7 @@ class TrialModel:
     architecture: str
     parameters: int
     float32_bytes: int
+    file: Path | None
     figures: Mapping[str, Figure]
 
 
@@ -46,6 +49,7 @@ class Trial:
     Attributes:
         title: the recipe's name.
         fold: the fold's name.
+        held_out: the subject or session that the fold holds out; None if the split makes one fold.
         synthetic: whether the examples are simulated.
         leaky: test parts whose figures flatter, since the split leaks.
         students, teachers: in the recipe's order.
@@ -54,6 +58,7 @@ class Trial:
     title: str
     seed: int
     fold: str
+    held_out: str | None
     synthetic: bool
     leaky: tuple[str, ...]
     students: tuple[TrialModel, ...]
@@ -105,32 +110,41 @@ def train_and_score(
             held_out=fold,
         )
         check_networks(context)
-        return _trial(context)
+        return trial_of(context, context.data)
 
 
-def _trial(context: Context) -> Trial:
-    trainer = FoldTrainer(context, context.data)
+def trial_of(context: Context, data: FoldWindows, *, folder: str = "", kept: bool = False) -> Trial:
+    """Train the models of one fold, or take them from the store, and score them.
+
+    Args:
+        folder: of their files, below the output folder. kept: whether they stay there.
+    """
+    trainer = FoldTrainer(context, data, folder=folder)
     teachers = trainer.teachers()
     students = trainer.students(teachers)
+
+    def scored(models: Sequence[Trained]) -> tuple[TrialModel, ...]:
+        return tuple(_scored(context, data, model, kept=kept) for model in models)
+
     return Trial(
         title=context.recipe.name,
         seed=context.recipe.seed,
-        fold=context.folds[0].name,
+        fold=data.fold.name,
+        held_out=data.fold.held_out,
         synthetic=context.dataset.examples.synthetic,
-        leaky=tuple(part.name for part in context.data.fold.tests if part.leaky),
-        students=tuple(_scored(context, model) for model in students),
-        teachers=tuple(_scored(context, model) for model in teachers),
+        leaky=tuple(part.name for part in data.fold.tests if part.leaky),
+        students=scored(students),
+        teachers=scored(teachers),
     )
 
 
-def _scored(context: Context, model: Trained) -> TrialModel:
+def _scored(context: Context, data: FoldWindows, model: Trained, *, kept: bool) -> TrialModel:
     return TrialModel(
         name=model.name,
         role=model.role,
         architecture=model.architecture,
         parameters=model.parameters,
         float32_bytes=_FLOAT32_BYTES * model.parameters,
-        figures={
-            name: float_figure(context, context.data, model, name) for name in context.data.tests
-        },
+        file=context.out / model.file if kept else None,
+        figures={name: float_figure(context, data, model, name) for name in data.tests},
     )
