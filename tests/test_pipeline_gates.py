@@ -15,8 +15,10 @@ from kd_edge.pipeline.gates import Gates, check_gates
 from kd_edge.pipeline.kept_windows import StoredWindows, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import words
+from kd_edge.report.tree import Gate
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.results import Parity, Side
+from kd_edge.tasks.figures import Interval
 
 KERAS, LITERT, TFLM = Side("keras", "keras"), Side("int8", "litert"), Side("int8", "tflm")
 
@@ -63,6 +65,27 @@ def test_three_of_256_windows_are_chance_under_a_limit_of_99_percent(bundle):
     assert "it may be chance" in said
     assert "loses 0.00 points" in said
     assert Gates.from_json(found.to_json()).gates == found.gates
+
+
+def test_a_warning_about_a_gate_that_is_held_says_that_it_is(bundle):
+    """Oracle: 255 of 256 are 99.6 %, above 99."""
+    found = checked(bundle, parity(1))
+    (said,) = [f.message for f in found.findings if f.code == "KD_GATE_PARITY"]
+    assert "99.6 % agree, which holds proof.min_agreement = 0.99. On" in said
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        (0.43, "loses 0.43 points [-0.31 to 1.16] against"),
+        (-0.4, "gains 0.40 points [-1.16 to 0.31] against"),
+    ],
+)
+def test_what_a_form_gains_is_told_as_a_gain(points, told):
+    """Oracle: the same interval, turned round."""
+    bounds = Interval(-0.31, 1.16, 0.95, "")
+    gate = Gate("KD_GATE_ACCURACY", "student", LITERT, TFLM, points, bounds, None, "points", 9, "")
+    assert told in words.lost(gate)
 
 
 def test_more_than_chance_may_do_fails_whatever_the_captions_say(bundle, monkeypatch):

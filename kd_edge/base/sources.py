@@ -20,7 +20,7 @@ import secrets
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -68,22 +68,49 @@ def code_digest(*modules: str, root: Path | None = None) -> str:
 @functools.cache
 def _digest(root: Path, modules: tuple[str, ...]) -> tuple[frozenset[str], str]:
     """The modules of `PACKAGES` behind these, and the digest of all that is behind them."""
-    seen: dict[str, str] = {}
     others: set[str] = set()
+
+    def follow(dotted: str) -> Iterable[str]:
+        own = tuple(_own_modules(root, dotted))
+        if not own:
+            others.add(dotted.partition(".")[0])
+        return own
+
+    seen = _walk(modules, lambda name: _module(root, name), follow)
+    return frozenset(seen), _sha256([seen, _versions(others)])
+
+
+def _walk(
+    modules: Iterable[str],
+    read: Callable[[str], tuple[str, frozenset[str]] | None],
+    follow: Callable[[str], Iterable[str]],
+) -> dict[str, str]:
+    """Digests of the sources of modules and of all that they import, each once.
+
+    Args:
+        read: a module's source, and the dotted names that it imports; None where it has none.
+        follow: the modules among those that are to be walked for a dotted name.
+    """
+    seen: dict[str, str] = {}
     left = list(modules)
     while left:
         name = left.pop()
         if name in seen:
             continue
-        source, imported = _module(root, name)
+        found = read(name)
+        if found is None:
+            seen[name] = _NO_SOURCE
+            continue
+        source, imported = found
         seen[name] = hashlib.sha256(source.encode()).hexdigest()
         for dotted in imported:
-            own = tuple(_own_modules(root, dotted))
-            left += own
-            if not own:
-                others.add(dotted.partition(".")[0])
-    packages = {name: _version(name) for name in others - sys.stdlib_module_names}
-    return frozenset(seen), _sha256([seen, packages])
+            left += follow(dotted)
+    return seen
+
+
+def _versions(packages: set[str]) -> dict[str, str | None]:
+    """Of the packages that are not Python's own."""
+    return {name: _version(name) for name in packages - sys.stdlib_module_names}
 
 
 def _sha256(value: object) -> str:
@@ -93,7 +120,10 @@ def _sha256(value: object) -> str:
 @functools.cache
 def _module(root: Path, name: str) -> tuple[str, frozenset[str]]:
     """A module's source with LF line ends, and the dotted names that it imports."""
-    path = _path(root, name) or Path(sys.modules[name].__file__)
+    return _read(_path(root, name) or Path(sys.modules[name].__file__), name)
+
+
+def _read(path: Path, name: str) -> tuple[str, frozenset[str]]:
     source = path.read_text(encoding="utf-8")  # universal newlines: a checkout's CRLF is LF
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return source, frozenset(_imported(ast.parse(source), package))
@@ -216,31 +246,25 @@ def _modules_behind(record: object) -> Iterator[str]:
 
 def _outside_digest(modules: Sequence[str]) -> str:
     tops = {name.partition(".")[0] for name in modules}
-    seen: dict[str, str] = {}
     ours: set[str] = set()
     others: set[str] = set()
-    left = list(modules)
-    while left:
-        name = left.pop()
-        if name in seen:
-            continue
+
+    def read(name: str) -> tuple[str, frozenset[str]] | None:
         path = _outside_file(name)
-        if path is None:
-            seen[name] = _NO_SOURCE
-            continue
-        source = path.read_text(encoding="utf-8")
-        seen[name] = hashlib.sha256(source.encode()).hexdigest()
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for dotted in set(_imported(ast.parse(source), package)):
-            top = dotted.partition(".")[0]
-            if top in PACKAGES:
-                ours.update(_own_modules(ROOT, dotted))
-            elif top in tops or not _is_installed(top):
-                left += _modules_on_the_way(dotted)
-            else:
-                others.add(top)
-    packages = {name: _version(name) for name in others - sys.stdlib_module_names}
-    return _sha256([seen, packages, _digest(ROOT, tuple(sorted(ours)))[1]])
+        return path and _read(path, name)
+
+    def follow(dotted: str) -> Iterable[str]:
+        top = dotted.partition(".")[0]
+        if top in PACKAGES:
+            ours.update(_own_modules(ROOT, dotted))
+        elif top in tops or not _is_installed(top):
+            return _modules_on_the_way(dotted)
+        else:
+            others.add(top)
+        return ()
+
+    seen = _walk(modules, read, follow)
+    return _sha256([seen, _versions(others), _digest(ROOT, tuple(sorted(ours)))[1]])
 
 
 def _outside_file(name: str) -> Path | None:

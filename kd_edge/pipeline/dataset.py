@@ -7,6 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,23 +74,30 @@ def load_dataset(
             what = "windows" if recipe.images is None else "images"
             tell(f"{what} from the cache", len(found.examples), len(found.examples))
             return found
-        dataset = _make(recipe, data, key, class_names, file, tell)
+        asked = _Asked(recipe, data, key, class_names, file, tell)
+        dataset = _of_recordings(asked) if recipe.images is None else _of_images(asked)
         if not dataset.examples.on_disk:
             slot.keep(*to_entry(dataset))
         return dataset
 
 
-def _make(
-    recipe: Recipe,
-    data: Path | None,
-    key: str,
-    class_names: tuple[str, ...] | None,
-    file: Path | None,
-    tell: Callable[[str, int | None, int | None], None],
-) -> Dataset:
-    if recipe.images is not None:
-        return _of_images(recipe, data, key, class_names, file, tell)
-    recordings, names = _of_classes(_read(recipe, data, tell), recipe.dataset.classes, class_names)
+@dataclass(frozen=True)
+class _Asked:
+    """What examples are made of, as `load_dataset` has it."""
+
+    recipe: Recipe
+    data: Path | None
+    key: str
+    class_names: tuple[str, ...] | None
+    file: Path | None
+    tell: Callable[[str, int | None, int | None], None]
+
+
+def _of_recordings(asked: _Asked) -> Dataset:
+    recipe = asked.recipe
+    recordings, names = _of_classes(
+        _read(recipe, asked.data, asked.tell), recipe.dataset.classes, asked.class_names
+    )
     checks.check(
         recordings,
         allow_duplicates=recipe.dataset.allow_duplicates,
@@ -101,26 +109,20 @@ def _make(
         recipe.front_end,
         recipe.windows,
         names,
-        progress=lambda done: tell("front end and windows", done, len(recordings)),
+        progress=lambda done: asked.tell("front end and windows", done, len(recordings)),
     )
-    return Dataset(windows, designs, tuple(r.info() for r in recordings), key)
+    return Dataset(windows, designs, tuple(r.info() for r in recordings), asked.key)
 
 
-def _of_images(
-    recipe: Recipe,
-    data: Path | None,
-    key: str,
-    class_names: tuple[str, ...] | None,
-    file: Path | None,
-    tell: Callable[[str, int | None, int | None], None],
-) -> Dataset:
-    tell("reading images", None, None)
-    found = _reader(recipe).read(data, **recipe.dataset.options)
-    images, wanted = found.images, recipe.dataset.classes
+def _of_images(asked: _Asked) -> Dataset:
+    recipe, wanted = asked.recipe, asked.recipe.dataset.classes
+    asked.tell("reading images", None, None)
+    found = _reader(recipe).read(asked.data, **recipe.dataset.options)
+    images = found.images
     if images[0].mask is None:
-        images, names = _of_classes(images, wanted, class_names)
+        images, names = _of_classes(images, wanted, asked.class_names)
     else:
-        names = class_names or wanted or found.class_names
+        names = asked.class_names or wanted or found.class_names
     if names is None:
         raise KdEdgeError(
             "KD_LABELS",
@@ -128,14 +130,16 @@ def _of_images(
             where="dataset.classes",
             hint="name them there or in classes.txt: the first is value 0 of the masks",
         )
+    too_large = _input_bytes(images, recipe) > 1e6 * recipe.dataset.memory_mb
     examples = image_examples(
         images,
         recipe.images,
         names,
-        file=file if _input_bytes(images, recipe) > 1e6 * recipe.dataset.memory_mb else None,
-        progress=lambda done: tell("images", done, len(images)),
+        file=asked.file if too_large else None,
+        progress=lambda done: asked.tell("images", done, len(images)),
     )
-    return Dataset(examples, (), tuple(image.info() for image in images), key, recipe.images)
+    infos = tuple(image.info() for image in images)
+    return Dataset(examples, (), infos, asked.key, recipe.images)
 
 
 def _input_bytes(images: Sequence[Image], recipe: Recipe) -> int:

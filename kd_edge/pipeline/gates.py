@@ -315,15 +315,16 @@ class _Held:
 
     def _parity_error(self, gate: Gate, parity: Parity, loss: Gate | None) -> KdEdgeError:
         lost = "" if loss is None else (
-            f" On {words.plural(loss.n_windows, 'held-out window')} {words.side(loss.tested)} "
-            f"loses {words.measured(loss)} against {words.side(loss.against)}."
+            f" On {words.plural(loss.n_windows, 'held-out window')} {words.lost(loss)}."
         )  # fmt: skip
+        least = f"proof.min_agreement = {gate.limit / 100:g}"
+        judged = "holds" if gate.verdict == "held" else "does not hold"
         return KdEdgeError(
             "KD_GATE_PARITY",
             f"{words.side(parity.left)} and {words.side(parity.right)} give different classes in "
             f"{parity.n_differing} of {words.plural(parity.n_windows, 'window')}: "
-            f"{words.percent(parity.class_agreement)} agree, and proof.min_agreement asks for "
-            f"{gate.limit:g} %{_uncertainty(gate)}.{lost}",
+            f"{words.percent(parity.class_agreement)} agree, which {judged} {least}"
+            f"{_uncertainty(gate)}.{lost}",
             where=f"{self._names()}: {_first_difference(parity)}",
             hint="TFLite Micro is the oracle for a board. A device that runs the file in "
             f"{RUNTIMES[parity.left.runtime].title} gives its answers; see the lints of this file",
@@ -344,7 +345,7 @@ def _uncertainty(gate: Gate) -> str:
     """Why a value beyond the limit fails no build; '' where it does, or where it is within."""
     if gate.verdict != "unsure":
         return ""
-    return f", which the interval {words.bounds(gate)} includes: it may be chance"
+    return f"; the interval {words.bounds(gate)} includes the limit: it may be chance"
 
 
 def _first_difference(parity: Parity) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kd_edge.report.tree import FlashSection, Gate, Part
 from kd_edge.runtimes.registry import RUNTIMES
 from kd_edge.runtimes.results import PLAIN_C, TITLES, Side
@@ -67,6 +69,15 @@ def measured(of: Gate) -> str:
         return n_bytes(round(of.value))
     shown = f"{of.value:.2f} points" if of.unit == "points" else percent(of.value / 100)
     return f"{shown} {bounds(of)}"
+
+
+def lost(of: Gate) -> str:
+    """'int8 on LiteRT loses 0.43 points [-0.31 to 1.16] against Keras', or what it gains."""
+    verb = "loses"
+    if of.value < 0:
+        verb, interval = "gains", replace(of.interval, low=-of.interval.high, high=-of.interval.low)
+        of = replace(of, value=-of.value, interval=interval)
+    return f"{side(of.tested)} {verb} {measured(of)} against {side(of.against)}"
 
 
 def bounds(of: Gate) -> str:
