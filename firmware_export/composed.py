@@ -57,7 +57,9 @@ def composed_run_files(
         "kd_run.h": render("kd_run.h", models=answering(product)),
         name: render(template, **values),
     }
-    return files | {path.name: path.read_text(encoding="utf-8") for path in RULES.glob("*.[ch]")}
+    return files | {
+        path.name: path.read_text(encoding="utf-8") for path in RULES.glob("kd_rule.[ch]")
+    }
 
 
 def _members(product: Product) -> list[dict[str, object]]:
