@@ -1,4 +1,4 @@
-"""What a search may vary: the [search] table. Oracles: the recipe's own checks, and small values."""
+"""What a search may vary. Oracles: the recipe's own checks, and small values."""
 
 from __future__ import annotations
 

@@ -164,15 +164,12 @@ class Search(Table):
 def _keys(tables: Mapping, start: str) -> Iterator[tuple[str, Any]]:
     """Every key with its dots, whether a file writes it in quotes or as tables."""
     for key, value in tables.items():
-        if isinstance(value, Mapping) and not {"low", "high"} & value.keys():
-            yield from _keys(value, f"{start}{key}.")
+        if not isinstance(value, Mapping):
+            yield start + key, {"values": value if isinstance(value, list) else [value]}
+        elif {"low", "high"} & value.keys():
+            yield start + key, value
         else:
-            yield (
-                start + key,
-                value
-                if isinstance(value, Mapping)
-                else {"values": value if isinstance(value, list) else [value]},
-            )
+            yield from _keys(value, f"{start}{key}.")
 
 
 def check_score(recipe: Recipe, search: Search) -> None:
