@@ -19,7 +19,6 @@ PARTS: dict[str, str] = {
     "logarithm": "kd_log.c",
     "running normaliser": "kd_running.c",
     "rule of several models": "kd_rule.c",
-    "decision rule": "kd_decision*.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",
 }

@@ -45,7 +45,6 @@ _GIVES = {
     ".pipeline.build": ("build",),
     ".pipeline.bench": ("bench",),
     ".pipeline.compose": ("compose",),
-    ".pipeline.inside": ("Inside",),
     ".pipeline.trial": ("Trial", "TrialModel", "train_and_score"),
     ".pipeline.fleet": ("Fleet", "train_fleet"),
     ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),

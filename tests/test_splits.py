@@ -63,6 +63,78 @@ def test_each_subject_in_turn_makes_a_fold():
     assert [fold.name for fold in found] == ["without S1", "without S2", "without S3"]
 
 
+def test_the_next_one_validates_and_the_last_is_followed_by_the_first():
+    """Oracle: by hand; people count 2 before 10."""
+    people = dataset(subjects=("S10", "S2", "S1"))
+    each = {"kind": "leave-one-subject-out", "held_out": "each"}
+    found = folds(people, each, validation={"kind": each["kind"], "held_out": "next"})
+    for fold, (test, validation) in zip(
+        found, (("S1", "S2"), ("S2", "S10"), ("S10", "S1")), strict=True
+    ):
+        assert fold.held_out == test
+        assert {people[i].subject for i in fold.tests[0].indices} == {test}
+        assert {people[i].subject for i in fold.validation.indices} == {validation}
+
+
+def test_later_sessions_are_all_but_each_subjects_first():
+    """Oracle: by hand; 'day 10' comes after 'day 2', and one subject began on another day."""
+    recordings = [*dataset(subjects=("S1",)), *dataset(("S2",), ("day 3", "day 4"))]
+    (fold,) = folds(recordings, {"kind": "leave-session-out", "held_out": "later"})
+    held = {(recordings[i].subject, recordings[i].session) for i in fold.tests[0].indices}
+    assert held == {("S1", "day 10"), ("S2", "day 4")}
+
+
+def test_a_fold_within_each_subject_holds_that_ones_recordings_alone():
+    recordings = dataset()
+    later = {"kind": "leave-session-out", "held_out": "later"}
+    split = Split(test=(later,), validation=VALIDATION, within="subject")
+    found = make_folds(recordings, split, seed=1)
+    assert [(fold.name, fold.held_out) for fold in found] == [
+        ("S1 alone", "S1"),
+        ("S2 alone", "S2"),
+        ("S3 alone", "S3"),
+    ]
+    for fold in found:
+        together = np.concatenate([part.indices for part in fold.parts])
+        assert {recordings[i].subject for i in together} == {fold.held_out}
+        assert len(together) == len(recordings) / 3
+        assert fold.tests[0].leak == "the same subject on both sides, another session"
+
+
+def test_a_pattern_holds_out_every_name_like_it_and_a_name_that_is_there_itself():
+    """Oracle: by hand; the brackets of a name that is there are no pattern."""
+    recordings = dataset(subjects=("S1", "S2", "T1", "[ST]2"))
+    for held_out, taken in ((["S*"], {"S1", "S2"}), (["[ST]2"], {"[ST]2"}), (["s*"], None)):
+        part = {"kind": "leave-one-subject-out", "held_out": held_out}
+        if taken is None:
+            with pytest.raises(KdEdgeError, match="holds out 's\\*'"):
+                folds(recordings, part)
+            continue
+        (fold,) = folds(recordings, part)
+        assert {recordings[i].subject for i in fold.tests[0].indices} == taken
+
+
+EACH = {"kind": "leave-one-subject-out", "held_out": "each"}
+NEXT = {"kind": "leave-one-subject-out", "held_out": "next"}
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"test": [LOSO], "validation": NEXT}, "there is no such part"),
+        ({"test": [{**EACH, "kind": "leave-session-out"}], "validation": NEXT}, "no such part"),
+        ({"test": [EACH, NEXT], "validation": VALIDATION}, "'next' is for validation"),
+        ({"test": [LOSO], "validation": EACH}, "'each' is for a test part"),
+        ({"test": [{**LOSO, "held_out": "later"}], "validation": VALIDATION}, "later sessions"),
+        ({"test": [EACH], "validation": VALIDATION, "within": "subject"}, "of that one alone"),
+        ({"test": [SESSION], "validation": LOSO, "within": "subject"}, "of that one alone"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused_with_its_reason(split, said):
+    with pytest.raises(KdEdgeError, match=said):
+        Split(**split)
+
+
 def test_last_repetitions_follow_sessions_in_their_natural_order():
     """Oracle: 'day 10' comes after 'day 2'."""
     recordings = dataset(subjects=("S1",))

@@ -71,11 +71,10 @@ def drop_metadata(model) -> None:
     """Leave out the converter's notes on itself: 1.5 kB that no runtime reads."""
     kept = [m for m in model.metadata or [] if _text(m.name) != "CONVERSION_METADATA"]
     model.metadata = kept
-    drop_unused_buffers(model)
+    _drop_unused_buffers(model)
 
 
-def drop_unused_buffers(model) -> None:
-    """Leave out buffers that no tensor and no metadata names."""
+def _drop_unused_buffers(model) -> None:
     used = {0} | {metadata.buffer for metadata in model.metadata}
     used |= {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
     kept = sorted(used)

@@ -116,7 +116,7 @@ def fold_results(
     """Float accuracy of every student in every fold; empty where the split makes only one."""
     if len(context.folds) < 2:
         return ()
-    each = next(p.title for p in context.recipe.split.test if p.held_out == "each")
+    each = context.recipe.split.compared
     first = context.folds[0]
     results = [
         FoldResult(

@@ -49,13 +49,13 @@ def _plain(value: Any) -> Any:
 Options = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
-class Table(BaseModel):
+class _Table(BaseModel):
     """A TOML table: frozen, numbers finite, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Dataset(Table):
+class Dataset(_Table):
     """Where recordings or images come from.
 
     reader: a name in `kd_edge.signals.READERS`, or 'synthetic'; with [images] a name in
@@ -87,7 +87,7 @@ class Dataset(Table):
         return classes
 
 
-class _OpenTable(Table):
+class _OpenTable(_Table):
     """A table whose other keys belong to what it names, and are checked there."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -109,7 +109,7 @@ class Augmentation(_OpenTable):
     copies: PositiveInt
 
 
-class Model(Table):
+class Model(_Table):
     """A model to train: a name in the model registry with its inputs and options.
 
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
@@ -153,7 +153,7 @@ class Distillation(_OpenTable):
     drop_teachers: bool = False
 
 
-class Conversion(Table):
+class Conversion(_Table):
     """Formats to write and the limits that fail a build.
 
     formats: of students; float32 and int8 are always among them, since each proves the other.
@@ -182,7 +182,7 @@ class Conversion(Table):
         return self
 
 
-class Proof(Table):
+class Proof(_Table):
     """What `bench` measures.
 
     parity_windows: compared between runtimes.
@@ -195,7 +195,7 @@ class Proof(Table):
     baselines: tuple[str, ...] = ()
 
 
-class Firmware(Table):
+class Firmware(_Table):
     """What goes into the bundle's firmware/.
 
     golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test.
@@ -206,7 +206,7 @@ class Firmware(Table):
     core: str = "host"
 
 
-class Recipe(Table):
+class Recipe(_Table):
     """Everything that `kd-edge build` is asked to do.
 
     A recipe of recordings has `front_end` and `windows`, a recipe of images has `images`.

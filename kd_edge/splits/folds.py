@@ -1,96 +1,21 @@
-"""Splits: which recordings train, validate and test, and what leaks between them."""
+"""Folds: which recordings train, validate and test, and what leaks between them."""
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
 
 from kd_edge.base.errors import KdEdgeError, nearest
-from kd_edge.base.settings import MisfitError, settings
 from kd_edge.signals.recording import RecordingInfo
+from kd_edge.splits.settings import HoldOut, Split
 
 # The honesty rank from which figures flatter.
 _LEAKY = 4
-
-
-@settings
-class HoldOut:
-    """Recordings set apart from training, in one of four ways.
-
-    Attributes:
-        name: of the part, in figures; its kind where empty.
-        kind: 'leave-one-subject-out' and 'leave-session-out' take `held_out`, 'last-repetitions'
-            takes `repetitions`, 'random' takes `fraction`.
-        held_out: names of subjects or sessions; 'each' makes one fold for each.
-        repetitions: the last so many in time of each label and subject.
-        fraction: of each class, at random: leaky, and named so beside its figures.
-    """
-
-    name: str = ""
-    kind: Literal["leave-one-subject-out", "leave-session-out", "last-repetitions", "random"]
-    held_out: tuple[str, ...] | Literal["each"] | None = None
-    repetitions: PositiveInt | None = None
-    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-
-    @model_validator(mode="after")
-    def _has_its_key(self):
-        needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
-        given = {k for k in ("held_out", "repetitions", "fraction") if getattr(self, k) is not None}
-        if given != {needs}:
-            said = ", ".join(sorted(given - {needs})) or "nothing"
-            raise ValueError(f"kind '{self.kind}' takes {needs}, not {said}")
-        return self
-
-    @property
-    def title(self) -> str:
-        """The part's name in figures."""
-        return self.name or self.kind
-
-
-@settings
-class Split:
-    """Test parts, taken in this order from all recordings; validation next; the rest trains.
-
-    Attributes:
-        test: one part or more.
-        validation: chooses the best epoch; never tested on.
-    """
-
-    test: Annotated[tuple[HoldOut, ...], Field(min_length=1)]
-    validation: HoldOut
-
-    @model_validator(mode="after")
-    def _folds(self):
-        if self.validation.held_out == "each":
-            raise ValueError("validation names its held_out; 'each' is for one test part")
-        if sum(part.held_out == "each" for part in self.test) > 1:
-            raise ValueError("only one test part may hold out 'each'")
-        self._check_each()
-        titles = [part.title for part in self.test]
-        for title in {"training", "validation", "parity windows"} & set(titles):
-            raise ValueError(f"a test part may not be called '{title}': the report uses that name")
-        if len(set(titles)) < len(titles):
-            raise ValueError(f"test parts need different names; these are {titles}")
-        return self
-
-    def _check_each(self) -> None:
-        """A fold for each name tests every name once: no other part can keep one of them."""
-        each = next((part for part in self.test if part.held_out == "each"), None)
-        if each is None:
-            return
-        others = [(f"test.{index}", part) for index, part in enumerate(self.test)]
-        for key, part in (*others, ("validation", self.validation)):
-            if part is not each and part.kind == each.kind:
-                raise MisfitError(
-                    f"{key}.kind",
-                    f"'{each.title}' tests each held-out name in turn, also those that this part "
-                    f"holds out; choose another kind, such as last-repetitions",
-                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +48,8 @@ class Fold:
     """One way to train and test; `tests` has the most honest part first.
 
     Attributes:
-        held_out: the subject or session that this fold tests, where there is a fold for each.
+        held_out: the subject or session that this fold tests, where there is a fold for each; the
+            subject that it is of, where folds lie within subjects.
     """
 
     name: str
@@ -138,7 +64,7 @@ class Fold:
 
 
 def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) -> tuple[Fold, ...]:
-    """The folds that a split makes of a dataset: one, or one for each held-out name.
+    """The folds that a split makes of a dataset: one, or one for each held-out name or subject.
 
     Raises:
         KdEdgeError KD_ONE_CLASS, KD_RECIPE_VALUE (a held-out name that the data lack),
@@ -158,17 +84,43 @@ def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) 
         [('training', 4, None), ('validation', 2, None), ('leave-one-subject-out', 6, None)]
     """
     _check_classes(recordings)
+    everybody = np.arange(len(recordings))
+    if split.within == "subject":
+        return tuple(
+            replace(_make_fold(f"{name} alone", recordings, own, split, seed), held_out=name)
+            for name, own in _by_subject(recordings).items()
+        )
     each = next((part for part in split.test if part.held_out == "each"), None)
     if each is None:
-        return (_make_fold("all", recordings, split, seed),)
-    names = sorted({_group(recording, each.kind) for recording in recordings})
+        return (_make_fold("all", recordings, everybody, split, seed),)
+    names = sorted({_group(recording, each.kind) for recording in recordings}, key=_natural)
     return tuple(
         replace(
-            _make_fold(f"without {name}", recordings, _holding_out(split, each, name), seed),
+            _make_fold(
+                f"without {name}",
+                recordings,
+                everybody,
+                _holding_out(split, each, name, after=names[(at + 1) % len(names)]),
+                seed,
+            ),
             held_out=name,
         )
-        for name in names
+        for at, name in enumerate(names)
     )
+
+
+def _natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Orders names as people do: 'person 2' before 'person 10'."""
+    return tuple((int(p), "") if p.isdecimal() else (0, p) for p in re.split(r"([0-9]+)", name))
+
+
+def _by_subject(recordings: Sequence[RecordingInfo]) -> dict[str, np.ndarray]:
+    """Subject -> (n,) indices of the recordings, in the natural order of names."""
+    subjects = np.array([recording.subject for recording in recordings])
+    return {
+        str(name): np.flatnonzero(subjects == name)
+        for name in sorted(set(subjects.tolist()), key=_natural)
+    }
 
 
 def check_duplicates(recordings: Sequence[RecordingInfo], folds: Sequence[Fold]) -> None:
@@ -218,14 +170,29 @@ def _check_classes(recordings: Sequence[RecordingInfo]) -> None:
         )
 
 
-def _holding_out(split: Split, each: HoldOut, name: str) -> Split:
+def _holding_out(split: Split, each: HoldOut, name: str, *, after: str) -> Split:
+    """The split of one fold.
+
+    Args:
+        after: the name that follows `name`; after the last one, the first.
+    """
     tests = tuple(replace(part, held_out=(name,)) if part is each else part for part in split.test)
-    return replace(split, test=tests)
+    validation = split.validation
+    if validation.held_out == "next":
+        validation = replace(validation, held_out=(after,))
+    return replace(split, test=tests, validation=validation)
 
 
-def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, seed: int) -> Fold:
+def _make_fold(
+    name: str,
+    recordings: Sequence[RecordingInfo],
+    used: np.ndarray,
+    split: Split,
+    seed: int,
+) -> Fold:
+    """Args: used: (n,) indices of the recordings that the fold is made of."""
     rng = np.random.default_rng(seed)
-    left = np.arange(len(recordings))
+    left = used
     taken = []
     for index, part in enumerate((*split.test, split.validation)):
         where = "split.validation" if part is split.validation else f"split.test.{index}"
@@ -234,7 +201,7 @@ def _make_fold(name: str, recordings: Sequence[RecordingInfo], split: Split, see
             raise KdEdgeError(
                 "KD_EMPTY_PART",
                 f"{where} ({part.title}) holds no {recordings[0].kind}: the parts before it left "
-                f"{len(left)} of {len(recordings)}",
+                f"{len(left)} of {len(used)}",
                 where=where,
                 hint="`kd-edge data inspect` shows subjects, sessions and repetitions",
             )
@@ -308,9 +275,18 @@ def _group(recording: RecordingInfo, kind: str) -> str:
 
 
 def _take_held_out(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:
+    if part.held_out == "later":
+        return _later(recordings, left)
     known = sorted({_group(recordings[i], part.kind) for i in left})
+    held_out: set[str] = set()
     for name in part.held_out:
-        if name not in known:
+        # A name that is there is itself, whatever characters it has.
+        found = (
+            [name]
+            if name in known
+            else [other for other in known if fnmatch.fnmatchcase(other, name)]
+        )
+        if not found:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE",
                 f"{where} holds out '{name}', which the recordings left for it lack"
@@ -318,7 +294,21 @@ def _take_held_out(recordings, left, part: HoldOut, where: str, rng) -> np.ndarr
                 where=f"{where}.held_out",
                 hint=f"there are {', '.join(repr(k) for k in known[:12]) or 'none'}",
             )
-    return np.array([i for i in left if _group(recordings[i], part.kind) in part.held_out])
+        held_out.update(found)
+    return np.array([i for i in left if _group(recordings[i], part.kind) in held_out])
+
+
+def _later(recordings, left) -> np.ndarray:
+    """All but each subject's first session in time."""
+    first: dict[str, RecordingInfo] = {}
+    for recording in (recordings[i] for i in left):
+        known = first.setdefault(recording.subject, recording)
+        if recording.moment < known.moment:
+            first[recording.subject] = recording
+    return np.array(
+        [i for i in left if recordings[i].session != first[recordings[i].subject].session],
+        dtype=np.int64,
+    )
 
 
 def _take_last(recordings, left, part: HoldOut, where: str, rng) -> np.ndarray:

@@ -1,0 +1,14 @@
+"""Splits: which recordings train, validate and test, and what leaks between them."""
+
+from kd_edge.splits.folds import Fold, SplitPart, check_duplicates, describe_leak, make_folds
+from kd_edge.splits.settings import HoldOut, Split
+
+__all__ = [
+    "Fold",
+    "HoldOut",
+    "Split",
+    "SplitPart",
+    "check_duplicates",
+    "describe_leak",
+    "make_folds",
+]
