@@ -34,7 +34,12 @@ bench: $(STAMPS)/test
 SEEDS ?= 3
 FIRST_SEED ?= 0
 SETS ?= ../shared/data
+RECORDINGS_cotallard := $(SETS)/myo_cotallard
 RECORDINGS_isl-alphabet := $(SETS)/isl_alphabet_myo
+RECORDINGS_longterm := $(SETS)/myo_longterm
+RECORDINGS_pjm := $(SETS)/myo_pjm
+RECORDINGS_threedc := $(SETS)/threedc_emg_imu
+RECORDINGS_threedc-within := $(SETS)/threedc_emg_imu
 RECIPE_BUILDS := $(patsubst recipes/%.toml,recipe-%,$(wildcard recipes/*.toml))
 .PHONY: $(RECIPE_BUILDS)
 recipes: $(STAMPS)/test
@@ -58,7 +63,7 @@ $(STAMPS)/build: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[build,search,watch,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[build,watch,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/build
 
 # tflite-runtime stops at Python 3.11 and NumPy 1: it has an environment of its own, where it can.

@@ -17,9 +17,18 @@ from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
 from kd_edge.signals.simulate import SignSettings
 
-SHIPPED = ("demo", "digits", "isl-alphabet", "seed-multi-expert", "seed-single", "watch")
 # The public set that a recipe reads, in the folder of public sets.
-RECORDINGS = {"isl-alphabet": "isl_alphabet_myo"}
+RECORDINGS = {
+    "cotallard": "myo_cotallard",
+    "isl-alphabet": "isl_alphabet_myo",
+    "longterm": "myo_longterm",
+    "pjm": "myo_pjm",
+    "threedc": "threedc_emg_imu",
+    "threedc-within": "threedc_emg_imu",
+}
+# Whose chain another recipe goes through as well: built by `make test-all`.
+ALIKE = ("cotallard", "longterm", "threedc", "threedc-within")
+SHIPPED = (*RECORDINGS, "demo", "digits", "seed-multi-expert", "seed-single", "watch")
 
 
 def test_every_recipe_that_ships_is_built_here(pytestconfig):
@@ -54,7 +63,10 @@ def test_a_quick_form_is_the_recipe_with_less_of_everything(name, pytestconfig):
 
 
 @pytest.mark.usefixtures("converter")
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in SHIPPED],
+)
 def test_a_shipped_recipe_builds_to_the_end_and_holds_its_limits(
     name, cache, pytestconfig, shared_data, tmp_path
 ):
