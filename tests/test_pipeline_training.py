@@ -72,7 +72,7 @@ DATA = SimpleNamespace(
 )
 
 
-def trained(out, text, monkeypatch):
+def trained(out, text, monkeypatch, data=DATA):
     """Every model of a recipe, and what each that was made now was told by its teachers.
 
     In place of an epoch of training each weight moves by the mean of what was told.
@@ -90,7 +90,7 @@ def trained(out, text, monkeypatch):
         recipe=parse_recipe(text), stages=Stages(out), out=out,
         watch=SimpleNamespace(epoch=None), same_on_any_cores=True,
     )  # fmt: skip
-    fold = FoldTrainer(context, DATA)
+    fold = FoldTrainer(context, data)
     teachers = fold.teachers()
     return {model.name: model for model in (*teachers, *fold.students(teachers))}, told
 

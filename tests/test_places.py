@@ -38,6 +38,7 @@ from kd_edge.convert.tflite import to_tflite
 from kd_edge.distill.augmentations import AUGMENTATIONS, Augmentation, make_augmentations
 from kd_edge.distill.catalogue import DOCUMENT, document
 from kd_edge.distill.ensemble import ENSEMBLES, Ensemble, combine
+from kd_edge.distill.foreign.opening import TEACHER_FILES
 from kd_edge.distill.losses import LOSSES, Loss, make_loss
 from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
 from kd_edge.link.reset import STRATEGIES
@@ -62,6 +63,7 @@ TABLES: dict[str, tuple[Registry, ...]] = {
     "sample weight": (SAMPLE_WEIGHTS,),
     "augmentation": (AUGMENTATIONS,),
     "model": (MODELS,),
+    "teacher file": (TEACHER_FILES,),
     "way to join teachers": (ENSEMBLES,),
     "baseline": (BASELINES,),
     "runtime": (RUNTIMES,),
@@ -202,6 +204,22 @@ def build_flat():
 def test_a_model():
     with added((MODELS, "flat", flat)):
         assert build_flat().output_shape == (None, N_CLASSES)
+
+
+def test_a_teacher_file(tmp_path):
+    from kd_edge.distill.foreign.opening import FileKind, open_teacher
+    from kd_edge.distill.foreign.settings import TeacherFile
+
+    def open_mine(path, settings, *, sha256, shapes, class_names, truth_shape):
+        return settings.name, path.read_text(), shapes, class_names, truth_shape
+
+    path = tmp_path / "big.mine"
+    path.write_text("a network")
+    settings = TeacherFile(name="big", file=str(path), classes="same")
+    shapes = {"all": WINDOW}
+    with added((TEACHER_FILES, ".mine", FileKind(".mine", "my file", "mine", open_mine))):
+        found = open_teacher(settings, shapes=shapes, class_names=("a", "b"))
+    assert found == ("big", "a network", shapes, ("a", "b"), ())
 
 
 def test_a_way_to_join_teachers():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import PATH, check_output, common, path_option
+from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option
 from kd_edge.cli.printing import say
 
 
@@ -78,3 +78,45 @@ def simulate(folder: Path, as_json: bool, seed: int, **numbers: int) -> None:
             click.echo(json.dumps({"folder": str(folder), "recordings": n, "synthetic": True}))
         else:
             say(f"{folder}: {n} SYNTHETIC recordings, and labels.csv")
+
+
+@data.command(
+    epilog="\b\nExamples:\n  kd-edge data windows recipes/mine.toml --data RECORDINGS\n"
+    "  kd-edge data windows recipes/mine.toml --fold S3 --out s3.npz"
+)
+@click.argument("recipe", type=PATH)
+@path_option("--data", help="Folder or file of recordings; the recipe's dataset.path otherwise.")
+@path_option("--out", help="NPZ file to write; windows.npz otherwise.")
+@click.option("--fold", help="Subject or session that the only fold to write holds out.")
+@no_cache
+@common
+def windows(
+    recipe: Path, data: Path | None, out: Path | None, fold: str | None, no_cache: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write the windows of RECIPE for another program, each with its hash.
+
+    A teacher of another program, such as PyTorch, answers them. A file of its logits with these
+    hashes teaches a student: [[teachers]] file = "logits.npz". Train it on the windows of part
+    'train' alone.
+    """
+    from kd_edge.cli.printing import printing
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.pipeline.export_windows import export_windows
+    from kd_edge.recipe import load_recipe
+
+    asked = load_recipe(recipe)
+    out = out or Path("windows.npz")
+    check_output(out, "--out", (".npz",))
+    if data is None and asked.dataset.path is not None:
+        data = recipe.parent / asked.dataset.path
+    with TerminalWatch() as watch:
+        done = export_windows(asked, data=data, out=out, fold=fold, cache=not no_cache, watch=watch)
+    with printing():
+        if as_json:
+            click.echo(done.to_json())
+            return
+        for name, parts in done.parts.items():
+            counts = ", ".join(f"{part} {n:,}" for part, n in parts.items())
+            say(f"{name}: {counts}")
+        say(f"{done.windows:,} windows: {out}")

@@ -38,6 +38,7 @@ PACKAGES = (
     ("keras", "build: training", "pip install 'kd-edge[build]'", False),
     ("scikit-learn", "build: baselines", "pip install 'kd-edge[build]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
+    ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )
 # Program -> what it is for; where it comes from is said in one place, `how_to_get`.

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.distill.batch import Taught
 from kd_edge.distill.logits import require_logits
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.steps import Lesson
+from kd_edge.distill.teaching import Teaching
 from kd_edge.examples import Examples
 from kd_edge.tasks import Task
 
@@ -27,6 +29,23 @@ def check_parts(training: Examples, validation: Examples | None) -> None:
     for part, windows in (("training", training), ("validation", validation)):
         if windows is not None and len(windows) == 0:
             raise KdEdgeError("KD_EMPTY_PART", f"the {part} part has no windows")
+
+
+def check_augmented(teacher: Teaching | Taught | None) -> None:
+    """Refuse teachers that cannot be asked about windows that a step has changed."""
+    if isinstance(teacher, Taught):
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            "outputs computed before training do not belong to augmented windows",
+            hint="give the teachers themselves, or leave the augmentation out",
+        )
+    if teacher is not None and teacher.only_kept is not None:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"the teacher '{teacher.only_kept}' is a file of logits: it knows its windows as they "
+            "are, and augmentation changes them",
+            hint="bring the teacher's network, as ONNX or .keras, or leave the augmentation out",
+        )
 
 
 def check_lesson(model, training, task: Task, loss: Loss, lesson: Lesson) -> None:

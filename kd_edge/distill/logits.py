@@ -20,15 +20,21 @@ def require_logits(values: np.ndarray, what: str) -> None:
     Raises:
         KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one.
     """
-    if values.ndim < 2 or values.size == 0:
-        return
-    if (values >= 0).all() and np.abs(values.sum(axis=-1) - 1).max() < _TOLERANCE:
+    if are_probabilities(values):
         raise KdEdgeError(
             "KD_NOT_LOGITS",
             f"{what} are probabilities, and logits belong here",
             where=f"{len(values)} rows, each of which sums to one",
             hint="take the softmax off the model's last layer; a logarithm of them will do as well",
         )
+
+
+def are_probabilities(values: np.ndarray) -> bool:
+    """Whether no value is negative and every row sums to one; (batch, ..., classes)."""
+    if values.ndim < 2 or values.size == 0:
+        return False
+    sums = values.sum(axis=-1, dtype=np.float64)
+    return bool((values >= 0).all() and np.abs(sums - 1).max() < _TOLERANCE)
 
 
 def require_both(student_logits, teacher_logits) -> None:

@@ -41,6 +41,11 @@ class Tapped:
         self._network = keras.Model(model.inputs, [model.outputs[0], *outputs]) if layers else None
 
     @property
+    def weights(self) -> list[np.ndarray]:
+        """Its variables, of any shape and without unit: what its answers depend on."""
+        return [keras.ops.convert_to_numpy(variable) for variable in self.model.variables]
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of one example's output of each tapped layer."""
         return {n: tuple(self.model.get_layer(n).output.shape[1:]) for n in self.names}

@@ -8,6 +8,7 @@ import keras
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.ensemble import ENSEMBLES, choose, joiner
+from kd_edge.distill.foreign.record import FileTeacher
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.teaching import Teaching
 from kd_edge.distill.trainer import predict_logits
@@ -16,7 +17,7 @@ from kd_edge.tasks import Task
 
 
 def teach(
-    teachers: Sequence[keras.Model],
+    teachers: Sequence[keras.Model | FileTeacher],
     loss: Loss,
     validation: Examples,
     *,
@@ -24,7 +25,7 @@ def teach(
     ensemble: str | None = None,
     drop: bool = False,
 ) -> Teaching:
-    """Trained networks, together, as what `train` learns from.
+    """Trained networks and teachers from files, together, as what `train` learns from.
 
     Args:
         teachers: each with inputs among the examples'.
@@ -46,7 +47,12 @@ def teach(
                 f"{len(networks)} teachers teach together, and nothing says how they become one",
                 hint=f"name an ensemble: {', '.join(ENSEMBLES)}",
             )
-        said = [predict_logits(network, validation) for network in networks]
+        said = [
+            network.predict(validation)
+            if isinstance(network, FileTeacher)
+            else predict_logits(network, validation)
+            for network in networks
+        ]
         chosen = choose(said, validation.truth, task=task, method=ensemble, drop=drop)
         networks = [networks[index] for index in chosen.kept]
         join = joiner(ensemble, len(networks), chosen.accuracies)

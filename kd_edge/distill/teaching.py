@@ -9,15 +9,32 @@ import numpy as np
 from keras import ops
 
 from kd_edge.distill.batch import Taught, Tensor
+from kd_edge.distill.foreign.record import FileTeacher
 from kd_edge.distill.tapped import Tapped
 from kd_edge.examples import Examples
+
+
+def tapped_teacher(
+    teacher: keras.Model | FileTeacher, layers: Sequence[str], name: str | None = None
+) -> Tapped | FileTeacher:
+    """A teacher, a network or one from a file, with the outputs of some of its layers.
+
+    Args:
+        name: for errors; the network's own where None.
+
+    Raises:
+        KdEdgeError KD_RECIPE_VALUE: it has no layer of that name.
+    """
+    if isinstance(teacher, FileTeacher):
+        return teacher.tapped(layers)
+    return Tapped(teacher, layers, f"the teacher '{name or teacher.name}'")
 
 
 class Teaching:
     """Teachers that answer together.
 
     Args:
-        teachers: trained networks, each with inputs among the examples'.
+        teachers: trained networks or teachers from files, each with inputs among the examples'.
         join: (teachers, n, ..., classes) -> (n, ..., classes), as `ensemble.joiner` gives it; one
             teacher needs none.
         layers: names of layers of every teacher that the loss looks at.
@@ -25,13 +42,11 @@ class Teaching:
 
     def __init__(
         self,
-        teachers: Sequence[keras.Model],
+        teachers: Sequence[keras.Model | FileTeacher],
         join: Callable[[Tensor], Tensor] | None = None,
         layers: Sequence[str] = (),
     ):
-        self._teachers = [
-            Tapped(model, layers, f"the teacher '{model.name}'") for model in teachers
-        ]
+        self._teachers = [tapped_teacher(teacher, layers) for teacher in teachers]
         self._join = join
 
     @property
@@ -47,9 +62,13 @@ class Teaching:
     @property
     def weights(self) -> list[np.ndarray]:
         """Every teacher's variables, of any shape and without unit: what its answers depend on."""
-        return [
-            ops.convert_to_numpy(v) for teacher in self._teachers for v in teacher.model.variables
-        ]
+        return [array for teacher in self._teachers for array in teacher.weights]
+
+    @property
+    def only_kept(self) -> str | None:
+        """The first teacher that knows only windows as they are; None where none is so."""
+        files = (t for t in self._teachers if isinstance(t, FileTeacher))
+        return next((teacher.name for teacher in files if teacher.only_kept), None)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Taught:
         """What they say to (batch, ...) inputs by name, dropout off."""

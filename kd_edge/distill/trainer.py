@@ -17,7 +17,12 @@ from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.augmentations import Augmentation, Augmenter
 from kd_edge.distill.batch import Taught
-from kd_edge.distill.lesson_checks import check_lesson, check_parts, teacher_shapes
+from kd_edge.distill.lesson_checks import (
+    check_augmented,
+    check_lesson,
+    check_parts,
+    teacher_shapes,
+)
 from kd_edge.distill.losses import Loss
 from kd_edge.distill.objective import Objective
 from kd_edge.distill.steps import Lesson, Steps
@@ -366,12 +371,7 @@ def _lesson(model, training, settings, teacher, weights) -> Lesson:
     if augmenting is None:
         taught = teacher.once(training) if isinstance(teacher, Teaching) else teacher
         return Lesson(inputs, training.truth, weights, taught)
-    if isinstance(teacher, Taught):
-        raise KdEdgeError(
-            "KD_RECIPE_VALUE",
-            "outputs computed before training do not belong to augmented windows",
-            hint="give the teachers themselves, or leave the augmentation out",
-        )
+    check_augmented(teacher)
     augmenter = Augmenter(
         augmenting.augmentations, augmenting.rates_hz, settings.seed, augmenting.channels
     )

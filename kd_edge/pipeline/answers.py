@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kd_edge.examples import Examples, join, spread_evenly
-from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.kept_windows import (
     PARITY_PART,
@@ -16,7 +15,7 @@ from kd_edge.pipeline.kept_windows import (
     save_windows,
 )
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import Trained, predictor
+from kd_edge.pipeline.training import Teacher, network_of, predictor
 
 VALIDATION_FILE = f"{WORK_FOLDER}/validation.npz"
 VALIDATION = "validation"
@@ -44,12 +43,12 @@ class KerasAnswers:
         )
 
 
-def answer(context: Context, trained: Sequence[Trained]) -> KerasAnswers:
-    """Run every trained model over the held-out windows, or load what an earlier build kept."""
+def answer(context: Context, models: Sequence[Teacher]) -> KerasAnswers:
+    """Run models and files' teachers over the held-out windows, or load what was kept of them."""
     parts = {**context.data.tests, PARITY_PART: _parity_windows(context)}
     key = key_of(
         context.data.key,
-        [[model.name, model.sha256] for model in trained],
+        [[model.name, model.digest] for model in models],
         context.recipe.proof.parity_windows,
         context.recipe.seed,
         list(parts),
@@ -57,7 +56,7 @@ def answer(context: Context, trained: Sequence[Trained]) -> KerasAnswers:
     )
 
     def make() -> None:
-        networks = {model: predictor(load_keras(context.out / model.file)) for model in trained}
+        networks = [(model, predictor(network_of(model, context.out))) for model in models]
         for file, windows in (
             (WINDOWS_FILE, parts),
             (VALIDATION_FILE, {VALIDATION: context.data.validation}),
@@ -66,7 +65,7 @@ def answer(context: Context, trained: Sequence[Trained]) -> KerasAnswers:
                 model.name: {
                     name: answer(part.only(model.inputs)) for name, part in windows.items()
                 }
-                for model, answer in networks.items()
+                for model, answer in networks
             }
             save_windows(context.out / file, StoredWindows(windows, logits))
 

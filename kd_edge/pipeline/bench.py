@@ -87,7 +87,9 @@ def _own_windows(
     built = built_report(folder, manifest)
     stored = load_windows(bundled_file(folder, manifest, WINDOWS_FILE), manifest)
     proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
-    kept = tuple(row for row in built.rows if row.role in ("baseline", "ensemble"))
+    # A teacher that came as a file is not in the bundle.
+    shown = {(row.model, row.role) for row in proven.rows}
+    kept = tuple(row for row in built.rows if (row.model, row.role) not in shown)
     return replace(
         built,
         provenance=provenance(command, manifest.recipe_sha256),
@@ -95,7 +97,8 @@ def _own_windows(
         parity=proven.parity,
         caveats=(
             *built.caveats,
-            "Keras's, the ensemble's and the baselines' figures and the limits are the build's.",
+            "The figures of Keras, of ensembles, of baselines and of teachers from files, and the "
+            "limits, are the build's.",
             *_absent_runtimes(),
         ),
     )

@@ -36,7 +36,7 @@ from kd_edge.pipeline.kept_windows import WINDOWS_FILE
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part
-from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, fold_results
+from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, file_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.raw_windows import keep_raw_windows
 from kd_edge.pipeline.reporting import (
@@ -49,7 +49,7 @@ from kd_edge.pipeline.reporting import (
 )
 from kd_edge.pipeline.shipped import ask_for
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import FoldTrainer
+from kd_edge.pipeline.training import FoldTrainer, Trained
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
@@ -110,7 +110,8 @@ def _build(context: Context) -> Built:
     trainer = FoldTrainer(context, context.data)
     teachers = trainer.teachers()
     students = trainer.students(teachers)
-    models, refused = convert_models(context, [*students, *teachers])
+    trained = [*students, *(model for model in teachers if isinstance(model, Trained))]
+    models, refused = convert_models(context, trained)
     answers = answer(context, [*students, *teachers])
     manifest = _manifest(context, models)
     proven = _prove(context, manifest, answers)
@@ -127,11 +128,12 @@ def _build(context: Context) -> Built:
         parts=_parts(context),
         rows=(
             *proven.rows,
+            *file_rows(context, teachers, answers),
             *ensemble_rows(context, answers),
             *baseline_rows(context),
         ),
         parity=(*proven.parity, *firmware.parity),
-        curves=tuple(model.curve for model in (*students, *teachers)),
+        curves=tuple(model.curve for model in trained),
         findings=gates.findings,
         gates=gates.gates,
         flash=firmware.flash,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from firmware_export.aot.cores import CORES
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
+from kd_edge.pipeline.brought import checked_files
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of
@@ -17,6 +19,8 @@ from kd_edge.tasks import find_task
 
 if TYPE_CHECKING:
     import keras
+
+    from kd_edge.distill.foreign.record import FileTeacher
 
 
 def check_names(recipe: Recipe) -> None:
@@ -31,6 +35,7 @@ def check_names(recipe: Recipe) -> None:
     check_packages()
     from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
+    from kd_edge.distill.foreign.opening import file_kind
     from kd_edge.measure.baselines import BASELINES
     from kd_edge.models import MODELS, model_options
 
@@ -40,6 +45,9 @@ def check_names(recipe: Recipe) -> None:
     for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
         for position, model in enumerate(models):
             where = f"{kind}.{position}"
+            if isinstance(model, TeacherFile):
+                file_kind(model)
+                continue
             MODELS.find(model.model, where=f"{where}.model")
             _check_options(model, model_options(model.model), f"{where}.options")
     CORES.find(recipe.firmware.core, where="firmware.core")
@@ -62,12 +70,15 @@ def check_names(recipe: Recipe) -> None:
 def check_networks(context: Context) -> None:
     """Build every model once on the shapes of the data: what does not fit is told at once.
 
+    Teachers from files are asked about a few windows; the files of all folds must be there.
+
     Raises:
         KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range, a layer that the loss names
-            and no model has): with the model's name.
+            and no model has): with the model's name. As `opening.open_teacher`.
     """
     recipe, windows = context.recipe, context.dataset.examples
-    models = (*recipe.teachers, *recipe.students)
+    models = recipe.to_train
+    files = {file.name: file for file in checked_files(context)}
     key = key_of(
         [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
@@ -75,6 +86,7 @@ def check_networks(context: Context) -> None:
         windows.truth.shape[1:],
         recipe.task,
         [recipe.teachers_of(model) for model in models],
+        [[name, file.digest] for name, file in files.items()],
         recipe.distillation and recipe.distillation.model_dump(mode="json"),
     )
 
@@ -82,8 +94,10 @@ def check_networks(context: Context) -> None:
         networks = {m.name: _build(m, windows.only(recipe.inputs_of(m))) for m in models}
         for name, network in networks.items():
             _check_task(recipe, name, network, windows)
+        teachers = networks | {name: file.opened for name, file in files.items()}
         for model in models:
-            _check_layers(recipe, model.name, recipe.teachers_of(model), networks)
+            chosen = {name: teachers[name] for name in recipe.teachers_of(model)}
+            _check_layers(recipe, networks[model.name], model.name, chosen)
 
     context.stages.run("check the models", key, [], make)
 
@@ -119,19 +133,23 @@ def _check_task(recipe: Recipe, name: str, network: keras.Model, windows: Exampl
 
 
 def _check_layers(
-    recipe: Recipe, name: str, teachers: Sequence[str], networks: Mapping[str, keras.Model]
+    recipe: Recipe,
+    network: keras.Model,
+    name: str,
+    teachers: Mapping[str, keras.Model | FileTeacher],
 ) -> None:
     """Make sure that the model and its teachers have the layers that the loss looks at."""
     if not teachers:
         return
     from kd_edge.distill.losses import make_loss
     from kd_edge.distill.tapped import Tapped
+    from kd_edge.distill.teaching import tapped_teacher
 
     loss = make_loss(recipe.distillation.loss, recipe.distillation.options)
     taps = loss.taps()
-    student = Tapped(networks[name], taps.student, f"'{name}'")
-    for teacher in teachers:
-        tapped = Tapped(networks[teacher], taps.teacher, f"the teacher '{teacher}'")
+    student = Tapped(network, taps.student, f"'{name}'")
+    for teacher_name, teacher in teachers.items():
+        tapped = tapped_teacher(teacher, taps.teacher, teacher_name)
         loss.layers(student.shapes, tapped.shapes)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
-from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.answers import VALIDATION, KerasAnswers
+from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import FoldTrainer, Trained, predictor
+from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained, network_of, predictor
 from kd_edge.report.tree import FoldResult, Row
 from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
@@ -110,6 +111,35 @@ def _ensemble_row(context: Context, names: tuple[str, ...], answers: KerasAnswer
     )
 
 
+def file_rows(context: Context, teachers: Sequence[Teacher], answers: KerasAnswers) -> list[Row]:
+    """Teachers that came as files, as they answered at build time."""
+    score = find_task(context.recipe.task).score
+    return [
+        Row(
+            model=teacher.name,
+            role="teacher",
+            architecture=teacher.architecture,
+            format="",
+            runtime=teacher.runtime,
+            parameters=None,
+            size=None,
+            accuracy={
+                part: score(answers.stored.logits[teacher.name][part], examples)
+                for part, examples in context.data.tests.items()
+            },
+            latency=None,
+            arena=None,
+            notes=(
+                f"{Path(teacher.file).name}, SHA-256 {teacher.sha256}; nobody here knows what it "
+                "was trained on: if it has seen test recordings, its figures and its students' "
+                "flatter",
+            ),
+        )
+        for teacher in teachers
+        if isinstance(teacher, Brought)
+    ]
+
+
 def fold_results(
     context: Context, students: Sequence[Trained], answers: KerasAnswers
 ) -> tuple[FoldResult, ...]:
@@ -142,15 +172,15 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
     ]
 
 
-def float_figure(context: Context, data: FoldWindows, model: Trained, name: str) -> Figure:
-    """How a trained model does in floating point on a test part of a fold, which `name` names."""
+def float_figure(context: Context, data: FoldWindows, model: Teacher, name: str) -> Figure:
+    """How a model does in floating point on a test part of a fold, which `name` names."""
 
     def make():
         part = data.tests[name]
-        answers = predictor(load_keras(context.out / model.file))(part.only(model.inputs))
+        answers = predictor(network_of(model, context.out))(part.only(model.inputs))
         return _FIGURE.dump_python(find_task(context.recipe.task).score(answers, part), mode="json")
 
-    key = key_of(model.sha256, model.inputs, context.recipe.task, data.key, name)
+    key = key_of(model.digest, model.inputs, context.recipe.task, data.key, name)
     value = context.stages.run(f"accuracy of {model.file} on {name}", key, [], make)
     return _FIGURE.validate_python(value)
 

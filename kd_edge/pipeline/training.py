@@ -16,8 +16,10 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path, sha256_file
+from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import key_of
@@ -52,6 +54,15 @@ class Trained:
     parameters: int
     curve: Curve
 
+    @property
+    def digest(self) -> str:
+        """Of all that its answers depend on, beside the windows."""
+        return self.sha256
+
+
+# A teacher that was trained here, or one from a file.
+Teacher = Trained | Brought
+
 
 class FoldTrainer:
     """Trains the models of one fold below `folder` of the output folder ('' for the first fold)."""
@@ -66,21 +77,25 @@ class FoldTrainer:
         # Weights that another order of sums has made are others.
         self._same_on_any_cores = context.same_on_any_cores
 
-    def teachers(self) -> tuple[Trained, ...]:
-        """Every teacher, trained on labels, or by the teachers that it has itself."""
+    def teachers(self) -> tuple[Teacher, ...]:
+        """Every teacher, trained on labels, or by the teachers that it has itself; or a file's."""
         return self._all(self._recipe.teachers, "teacher", ())
 
-    def students(self, teachers: Sequence[Trained]) -> tuple[Trained, ...]:
+    def students(self, teachers: Sequence[Teacher]) -> tuple[Trained, ...]:
         """Every student, distilled from its teachers or trained on labels alone."""
         return self._all(self._recipe.students, "student", teachers)
 
     def _all(
-        self, models: Sequence[Model], role: str, above: Sequence[Trained]
-    ) -> tuple[Trained, ...]:
+        self, models: Sequence[Model | TeacherFile], role: str, above: Sequence[Teacher]
+    ) -> tuple[Teacher, ...]:
         """Models in their order: each may learn from those before it, and from those above."""
         trained = {model.name: model for model in above}
         asked: dict[tuple[str, ...], _Once] = {}
         for model in models:
+            if isinstance(model, TeacherFile):
+                trained[model.name] = brought(model, self._recipe, self._data)
+                trained[model.name].check(self._data)
+                continue
             names = self._recipe.teachers_of(model)
             chosen = [trained[name] for name in names]
             teacher = asked.setdefault(names, _Once(partial(self._teacher, chosen)))
@@ -88,7 +103,7 @@ class FoldTrainer:
         return tuple(trained[model.name] for model in models)
 
     def _train(
-        self, model: Model, role: str, teachers: Sequence[Trained], teacher: _Once
+        self, model: Model, role: str, teachers: Sequence[Teacher], teacher: _Once
     ) -> Trained:
         recipe = self._recipe
         file = f"{self._folder}{model.name}.keras"
@@ -100,7 +115,7 @@ class FoldTrainer:
             recipe.task,
             recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
             recipe.distillation.model_dump(mode="json") if teachers else None,
-            [t.sha256 for t in teachers],
+            [t.digest for t in teachers],
             self._same_on_any_cores,
         )
 
@@ -191,7 +206,7 @@ class FoldTrainer:
         distillation = self._recipe.distillation
         return make_loss(distillation.loss, distillation.options)
 
-    def _teacher(self, teachers: Sequence[Trained]) -> Teaching | Taught:
+    def _teacher(self, teachers: Sequence[Teacher]) -> Teaching | Taught:
         """The teachers, or what they say to the training windows if nothing changes those."""
         if self._recipe.augmentation is not None:
             return self._teaching(teachers)
@@ -199,7 +214,7 @@ class FoldTrainer:
 
         key = key_of(
             self._data.key,
-            [[teacher.sha256, teacher.inputs] for teacher in teachers],
+            [[teacher.digest, teacher.inputs] for teacher in teachers],
             self._recipe.task,
             self._recipe.distillation.model_dump(include={"ensemble", "drop_teachers"}),
             self._loss().taps().teacher,
@@ -213,12 +228,12 @@ class FoldTrainer:
         name = f"answers of {self._folder}{names}"
         return taught_of(self._stages.arrays(name, key, make))
 
-    def _teaching(self, teachers: Sequence[Trained]) -> Teaching:
+    def _teaching(self, teachers: Sequence[Teacher]) -> Teaching:
         from kd_edge.distill.teachers import teach
 
         recipe, data = self._recipe, self._data
         return teach(
-            [load_keras(self._out / teacher.file) for teacher in teachers],
+            [network_of(teacher, self._out) for teacher in teachers],
             self._loss(),
             data.validation,
             task=find_task(recipe.task),
@@ -290,8 +305,14 @@ def _numbered(config: bytes) -> bytes:
     )
 
 
+def network_of(model: Teacher, out: Path):
+    """The Keras model of a trained one, below the output folder, or a file's teacher."""
+    return model.opened if isinstance(model, Brought) else load_keras(out / model.file)
+
+
 def predictor(network) -> Callable[[Examples], np.ndarray]:
-    """A function from windows to (n_windows, classes) logits."""
+    """A function from windows to (n_windows, classes) logits, of a network or a file's teacher."""
+    from kd_edge.distill.foreign.record import FileTeacher
     from kd_edge.distill.trainer import Predictor
 
-    return Predictor(network)
+    return network.predict if isinstance(network, FileTeacher) else Predictor(network)

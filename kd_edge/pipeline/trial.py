@@ -9,11 +9,12 @@ from pathlib import Path
 
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.models.keras_start import set_keras
+from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context, prepare
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.peers import float_figure
-from kd_edge.pipeline.training import FoldTrainer, Trained
+from kd_edge.pipeline.training import FoldTrainer, Teacher
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.tasks.figures import Figure
@@ -23,21 +24,23 @@ _FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class TrialModel:
-    """One trained model and its figures on held-out examples, in floating point.
+    """One model and its figures on held-out examples, in floating point.
 
     Attributes:
         role: 'teacher' or 'student'.
-        architecture: the model's name in the recipe's `model`.
+        architecture: the model's name in the recipe's `model`; of a file, what kind of file it is.
+        parameters: trainable and not; None of a teacher from a file.
         float32_bytes: of its weights. What a converted model takes, a build measures.
-        file: its `.keras` file; None if the models were not kept.
+        file: its `.keras` file; None if the models were not kept. A teacher's own file if it came
+            as one.
         figures: test part -> the task's figure with its interval, the most honest part first.
     """
 
     name: str
     role: str
     architecture: str
-    parameters: int
-    float32_bytes: int
+    parameters: int | None
+    float32_bytes: int | None
     file: Path | None
     figures: Mapping[str, Figure]
 
@@ -123,7 +126,7 @@ def trial_of(context: Context, data: FoldWindows, *, folder: str = "", kept: boo
     teachers = trainer.teachers()
     students = trainer.students(teachers)
 
-    def scored(models: Sequence[Trained]) -> tuple[TrialModel, ...]:
+    def scored(models: Sequence[Teacher]) -> tuple[TrialModel, ...]:
         return tuple(_scored(context, data, model, kept=kept) for model in models)
 
     return Trial(
@@ -138,13 +141,14 @@ def trial_of(context: Context, data: FoldWindows, *, folder: str = "", kept: boo
     )
 
 
-def _scored(context: Context, data: FoldWindows, model: Trained, *, kept: bool) -> TrialModel:
+def _scored(context: Context, data: FoldWindows, model: Teacher, *, kept: bool) -> TrialModel:
+    brought = isinstance(model, Brought)
     return TrialModel(
         name=model.name,
         role=model.role,
         architecture=model.architecture,
         parameters=model.parameters,
-        float32_bytes=_FLOAT32_BYTES * model.parameters,
-        file=context.out / model.file if kept else None,
+        float32_bytes=None if brought else _FLOAT32_BYTES * model.parameters,
+        file=context.out / model.file if kept or brought else None,
         figures={name: float_figure(context, data, model, name) for name in data.tests},
     )

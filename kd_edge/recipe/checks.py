@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kd_edge.base.errors import nearest
 from kd_edge.base.settings import MisfitError
+from kd_edge.distill.foreign.settings import TeacherFile
 
 if TYPE_CHECKING:
     from kd_edge.recipe.tables import Recipe
@@ -71,6 +72,17 @@ def check_models(recipe: Recipe) -> None:
         raise ValueError("several teachers: distillation.ensemble must say how they join")
     if recipe.distillation.drop_teachers and not several:
         raise MisfitError("distillation.drop_teachers", "no model has several teachers")
+
+
+def check_files(recipe: Recipe) -> None:
+    """Logits in a file belong to windows that nothing changes."""
+    for index, teacher in enumerate(recipe.teachers):
+        if isinstance(teacher, TeacherFile) and teacher.is_logits and recipe.augmentation:
+            raise MisfitError(
+                f"teachers.{index}.file",
+                "a file of logits knows its windows as they are, and [augmentation] changes them; "
+                "bring the network, as .onnx or .keras, or leave [augmentation] out",
+            )
 
 
 def _check_teachers(recipe: Recipe) -> None:

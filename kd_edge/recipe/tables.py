@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,9 +17,11 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -26,9 +30,16 @@ from kd_edge.base.files import sha256_text
 from kd_edge.base.formats import FORMATS, default_formats
 from kd_edge.base.pixels import PixelInput
 from kd_edge.base.settings import Name
+from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
-from kd_edge.recipe.checks import check_inputs, check_models, check_product, check_source
+from kd_edge.recipe.checks import (
+    check_files,
+    check_inputs,
+    check_models,
+    check_product,
+    check_source,
+)
 from kd_edge.recipe.product import Product
 from kd_edge.splits import Split
 
@@ -138,6 +149,22 @@ class Student(Model):
     distill: bool = True
 
 
+# How errors name the two forms of a teacher's table: with brackets, which people never see.
+TEACHER_FORMS = _TRAINED, _BROUGHT = "[trained]", "[brought]"
+
+
+def _form_of_teacher(table: Any) -> str:
+    has_file = "file" in table if isinstance(table, dict) else isinstance(table, TeacherFile)
+    return _BROUGHT if has_file else _TRAINED
+
+
+# A teacher that is trained here, or one that comes as a file.
+Teacher = Annotated[
+    Annotated[Model, Tag(_TRAINED)] | Annotated[TeacherFile, Tag(_BROUGHT)],
+    Discriminator(_form_of_teacher),
+]
+
+
 class Distillation(_OpenTable):
     """How students learn from teachers.
 
@@ -225,7 +252,7 @@ class Recipe(_Table):
     images: PixelInput | None = None
     split: Split
     augmentation: Augmentation | None = None
-    teachers: tuple[Model, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
     students: Annotated[tuple[Student, ...], Field(min_length=1)]
     product: Product | None = None
     distillation: Distillation | None = None
@@ -238,6 +265,7 @@ class Recipe(_Table):
         check_source(self)
         check_inputs(self)
         check_models(self)
+        check_files(self)
         check_product(self)
         return self
 
@@ -247,14 +275,29 @@ class Recipe(_Table):
 
     @property
     def sha256(self) -> str:
-        """Digest of what is asked; where the recordings lie on one machine is no part of it."""
-        return sha256_text(self.reading(None).to_json())
+        """Digest of what is asked; where files lie on one machine is no part of it."""
+        return sha256_text(self.reading(None).with_files(lambda file: Path(file).name).to_json())
 
     def reading(self, data: Path | None) -> Recipe:
         """The recipe with the absolute place of its recordings: it can be read from anywhere."""
         path = None if data is None else str(data.resolve())
         dataset = self.dataset.model_copy(update={"path": path})
         return self.model_copy(update={"dataset": dataset})
+
+    def with_files(self, place: Callable[[str], str]) -> Recipe:
+        """The recipe with the files of its teachers elsewhere: a function of what it has."""
+        teachers = tuple(
+            replace(teacher, file=place(teacher.file))
+            if isinstance(teacher, TeacherFile)
+            else teacher
+            for teacher in self.teachers
+        )
+        return self.model_copy(update={"teachers": teachers})
+
+    @property
+    def to_train(self) -> tuple[Model, ...]:
+        """Teachers and students that are trained here, in their order."""
+        return tuple(m for m in (*self.teachers, *self.students) if isinstance(m, Model))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -268,11 +311,11 @@ class Recipe(_Table):
             return self.students[0].name
         return self.product.name or self.product.models[0]
 
-    def inputs_of(self, model: Model) -> tuple[str, ...]:
+    def inputs_of(self, model: Model | TeacherFile) -> tuple[str, ...]:
         """The inputs that a model takes, in its order."""
         return model.inputs or self.inputs
 
-    def teachers_of(self, model: Model) -> tuple[str, ...]:
+    def teachers_of(self, model: Model | TeacherFile) -> tuple[str, ...]:
         """Names of the models that a model learns from, () for one that has the labels alone."""
         if model.teachers is not None:
             return model.teachers

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.settings import UNKNOWN_KEY, MisfitError
 from kd_edge.base.untrusted import check_depth
-from kd_edge.recipe.tables import Recipe
+from kd_edge.recipe.tables import TEACHER_FORMS, Recipe
 
 MOST_RECIPE_BYTES = 1_000_000
 # Python's reader takes minutes for a key of some thousand dots.
@@ -44,7 +44,9 @@ def load_recipe(path: Path, *, quick: bool = False) -> Recipe:
             where=str(path),
             hint="recipes/ holds some to start from",
         ) from error
-    return parse_recipe(text, source=str(path), quick=quick)
+    recipe = parse_recipe(text, source=str(path), quick=quick)
+    folder = Path(path).absolute().parent
+    return recipe.with_files(lambda file: str(folder / file))
 
 
 def _read_text(path: Path) -> str:
@@ -162,6 +164,8 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         node = _resolve(node, schema)
         if isinstance(part, int):
             node = node.get("items", {})
+        elif part in TEACHER_FORMS:
+            node = node["oneOf"][TEACHER_FORMS.index(part)]
         else:
             node = node.get("properties", {}).get(part) or node.get("additionalProperties", {})
     return list(_resolve(node, schema).get("properties", {}))
