@@ -33,6 +33,7 @@ def test_a_student_learns_from_a_file_as_from_the_network_inside(tmp_path, kind)
     data = windows(48)
     path = tmp_path / f"big{kind}"
     if kind == ".onnx":
+        pytest.importorskip("onnxruntime")
         theirs = opened(path, onnx_files.linear(WEIGHTS, BIAS, (4, 12, 2)))
     elif kind == ".npz":
         theirs = opened(logits_file(path, data))
