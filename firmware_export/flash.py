@@ -18,6 +18,7 @@ PARTS: dict[str, str] = {
     "front-end code": "kd_signal.c",
     "logarithm": "kd_log.c",
     "running normaliser": "kd_running.c",
+    "roll of the band": "kd_roll.c",
     "rule of several models": "kd_rule.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",

@@ -12,10 +12,12 @@ from firmware_export import c_text
 from firmware_export.render import Files, Renderer
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import dc_gain, layout_samples, raw_samples
+from kd_edge.base.roll import ring_directions
 from kd_edge.base.tensors import TensorSpec, match_inputs
 
 if TYPE_CHECKING:
     from kd_edge.base.front_end import Biquads, FrontEndConstants, InputLayout, StreamConstants
+    from kd_edge.base.roll import RollConstants
 
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
 SIGNAL_BLOCK = 32  # KD_SIGNAL_BLOCK of kd_signal.h
@@ -38,7 +40,7 @@ def front_end_files(
     channels = {stream.name: len(stream.channels) for stream in used.streams}
     values = {
         "streams": [
-            _stream(index, identifier, stream, samples[stream.name])
+            _stream(index, identifier, stream, samples[stream.name]) | _turned(stream, used.roll)
             for index, (identifier, stream) in enumerate(
                 zip(c_text.identifiers(names), used.streams, strict=True)
             )
@@ -54,14 +56,29 @@ def front_end_files(
         ],
         "raw_values": sum(samples[name] * channels[name] for name in names),
         "work_floats": max(_work_floats(stream, used) for stream in used.streams),
-        "running_channels": used.learns and sum(layout.shape[-1] for layout in used.inputs),
+        "wearer_states": wearer_states(used),
+        "roll": used.roll
+        and {
+            "stream": names.index(used.roll.gravity),
+            "memory_windows": used.roll.memory_windows,
+        },
     }
     files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
     unused = set() if used.learns else {"kd_running.c"}
+    if used.roll is None:
+        unused.add("kd_roll.c")
     if not any(stream.log_floor for stream in used.streams):
         unused |= {"kd_log.h", "kd_log.c"}
     taken = (path for path in SOURCES.glob("*.[ch]") if path.name not in unused)
     return files | {path.name: path.read_text(encoding="utf-8") for path in taken}
+
+
+def wearer_states(constants: FrontEndConstants) -> int:
+    """How many states a board keeps of its wearer: KD_WEARER_STATES."""
+    if not constants.learns:
+        return 0
+    channels = sum(layout.shape[-1] for layout in constants.inputs)
+    return channels + (2 if constants.roll else 0)
 
 
 def model_front_end(
@@ -87,7 +104,26 @@ def model_front_end(
         _check_precision(stream, raw_samples(constants)[stream.name])
     for layout in used:
         _check_channels(layout, streams)
-    return replace(constants, streams=streams, inputs=used)
+    return replace(constants, streams=streams, inputs=used, roll=_roll_among(constants, taken))
+
+
+def _roll_among(constants: FrontEndConstants, taken: set[str]) -> RollConstants | None:
+    """The roll of those streams that a model takes."""
+    roll = constants.roll
+    if roll is None:
+        return None
+    if roll.gravity not in taken:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"the roll is read from '{roll.gravity}', which the model does not take",
+            where=f"front_end.{roll.gravity}.roll",
+            hint="name an input with it in the model's inputs, or leave roll out of the recipe",
+        )
+    return replace(
+        roll,
+        vectors=tuple(each for each in roll.vectors if each[0] in taken),
+        rings=tuple(each for each in roll.rings if each[0] in taken),
+    )
 
 
 def _check_causal(streams: tuple[StreamConstants, ...]) -> None:
@@ -180,6 +216,18 @@ def _stream(
         "scale_rows": c_text.float_rows(stream.scale),
         "log_floor_rows": c_text.float_rows(stream.log_floor) if stream.log_floor else None,
         "running": _running(stream),
+    }
+
+
+def _turned(stream: StreamConstants, roll: RollConstants | None) -> dict[str, object]:
+    """What of a stream the roll turns."""
+    axes = (roll and roll.axes_of(stream.name)) or (0, 0)
+    sense = roll and roll.sense_of(stream.name)
+    directions = ring_directions(len(stream.channels)) if sense else []
+    return {
+        "axes": axes,
+        "ring": [", ".join(map(c_text.float32, direction)) for direction in directions],
+        "ring_sense": sense or 0,
     }
 
 

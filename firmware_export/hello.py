@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
+from firmware_export.front_end import wearer_states
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import printable
 from kd_edge.base.front_end import FrontEndConstants, raw_samples
@@ -101,10 +102,10 @@ def check_link(sizes: dict[str, int], front_end: FrontEndConstants | None) -> No
             raise link_limit(f"{name} is {n_bytes:,}", f"{MOST_BYTES:,} bytes at most")
     streams = front_end.streams if front_end else ()
     if front_end and front_end.learns:
-        channels = sum(layout.shape[-1] for layout in front_end.inputs)
+        states = wearer_states(front_end)
         most = (DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["NORMALISER_ANSWER"])) // STATE_BYTES
-        if channels > most:
-            raise link_limit(f"its normaliser has {channels} channels", f"{most} at most")
+        if states > most:
+            raise link_limit(f"it keeps {states} states of its wearer", f"{most} at most")
     room = DEFAULT_PAYLOAD - fixed_bytes(BY_NAME["PREDICTION"]) - 2
     if 4 * len(streams) > room:
         raise link_limit(f"it has {len(streams)} streams", f"{room // 4} at most")

@@ -19,6 +19,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "kd_front_end_run.c",
         "kd_log.c",
         "kd_running.c",
+        "kd_roll.c",
         "kd_signal.c",
     ),
     "quantisation": ("kd_quantize.c",),

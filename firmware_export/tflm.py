@@ -41,6 +41,8 @@ ROLES = {
     "kd_log.c": "the same as code",
     "kd_running.h": "the running normaliser of a channel",
     "kd_running.c": "the same as code",
+    "kd_roll.h": "the roll of a band, by gravity",
+    "kd_roll.c": "the same as code",
     "kd_front_end_run.h": "from 16-bit sensor samples to the model's inputs",
     "kd_front_end_run.c": "the same as code",
     "kd_golden.h": "inputs with the answers that a board must give",

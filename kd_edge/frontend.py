@@ -7,8 +7,9 @@ normalisers, whose numbers `examples.normalising` fits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, field_validator, model_validator
@@ -16,6 +17,7 @@ from scipy import signal
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Biquads, FrontEndConstants, StreamConstants
+from kd_edge.base.roll import RollConstants
 from kd_edge.base.settings import settings
 from kd_edge.signals.recording import same_rate
 
@@ -46,6 +48,26 @@ class Adapt:
 
 
 @settings
+class Roll:
+    """Take back by how much a band is turned around the limb, which gravity tells.
+
+    Of an accelerometer. It turns the vectors of every modality, and the channels of a ring.
+
+    Attributes:
+        about: the sensor's axis along the limb.
+        ring: modality whose channels lie around the limb, in the order of their places.
+        sense: 1 if these are numbered from the first axis across the limb towards the second (y
+            to z about x, z to x about y, x to y about z); -1 if they are numbered against that.
+        memory_windows: windows of a wearer that count in full; older ones fade.
+    """
+
+    about: Literal["x", "y", "z"] = "x"
+    ring: str | None = None
+    sense: Literal[1, -1] = 1
+    memory_windows: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+
+
+@settings
 class StreamFrontEnd:
     """Steps for one modality, applied in this order.
 
@@ -66,6 +88,8 @@ class StreamFrontEnd:
             that take 16-bit samples need it.
         normalise: subtract the training part's mean and divide by its deviation, per channel.
         adapt: then follow the wearer by a running normaliser; a table of `Adapt`, or true.
+        roll: take back the roll of a band, by the gravity in this modality; a table of `Roll`, or
+            true. One modality may have it.
         causal: False filters forwards and backwards; such a front end cannot be exported.
     """
 
@@ -82,9 +106,10 @@ class StreamFrontEnd:
     lsb: PositiveFloat | None = None
     normalise: bool = True
     adapt: Adapt | None = None
+    roll: Roll | None = None
     causal: bool = True
 
-    @field_validator("adapt", mode="before")
+    @field_validator("adapt", "roll", mode="before")
     @classmethod
     def _defaults(cls, value):
         return {True: {}, False: None}[value] if isinstance(value, bool) else value
@@ -95,6 +120,8 @@ class StreamFrontEnd:
             raise ValueError("log is for an envelope: give envelope_hz as well")
         if self.adapt and not self.normalise:
             raise ValueError("adapt begins with the training part's statistics: leave normalise on")
+        if self.roll and (self.band_pass_hz or self.high_pass_hz or self.envelope_hz):
+            raise ValueError("roll reads gravity, which a high-pass, band-pass or envelope removes")
         return self
 
     @model_validator(mode="after")
@@ -130,6 +157,20 @@ def check_constants(constants: FrontEndConstants) -> None:
             raise ValueError(f"the input {layout.name!r} has the shape {layout.shape}")
         if np.prod(layout.shape, dtype=float) > LARGEST_WINDOW_VALUES:
             raise ValueError(f"the input {layout.name!r} has more values than any window")
+    if constants.roll and not _roll_fits(constants.roll, streams):
+        raise ValueError("the front end has a roll that its streams cannot have")
+
+
+def _roll_fits(roll: RollConstants, streams: Mapping[str, StreamConstants]) -> bool:
+    named = {name for name, *_ in (*roll.vectors, *roll.rings)}
+    return (
+        named <= streams.keys()
+        and roll.axes_of(roll.gravity) is not None
+        and len(named) == len(roll.vectors) + len(roll.rings)
+        and all(0 <= min(a, b) < max(a, b) < len(streams[n].channels) for n, a, b in roll.vectors)
+        and all(sense in (1, -1) for _, sense in roll.rings)
+        and 1 <= roll.memory_windows <= _MOST_WINDOWS
+    )
 
 
 def _wrong_in(stream: StreamConstants) -> str:

@@ -22,6 +22,7 @@ from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import raw_samples
 from kd_edge.base.quantisation import quantize
 from kd_edge.base.raw_window import pack_raw, raw_bytes, unpack_raw
+from kd_edge.base.roll import RollConstants
 from kd_edge.base.running import RunningConstants
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.examples.raw import Wearer, cut_counts, from_counts, quantised_window
@@ -36,6 +37,16 @@ FITTED = {
         "emg": {"log_floor": (30.0, 1.0, 0.02, 300.0), "running": RUNNING},
         "acc": {"running": replace(RUNNING, weight_windows=1, memory_windows=1)},
     },
+}
+
+# Design -> how it takes back the roll of a band.
+ROLLS = {
+    "ISL: envelope at 200 Hz": RollConstants(
+        "acc", (("acc", 1, 2), ("gyr", 1, 2)), (("emg", 1),), memory_windows=200
+    ),
+    "logarithm of an envelope, running; a stream twice; one as it is": RollConstants(
+        "acc", (("acc", 0, 2), ("gyr", 2, 1)), (("emg", -1),), memory_windows=3
+    ),
 }
 
 HOST = r"""
@@ -91,6 +102,7 @@ def built(request, tmp_path_factory):
     """(front end, model inputs, folder with sources) of one design."""
     folder = tmp_path_factory.mktemp("front_end")
     constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
+    constants = replace(constants, roll=ROLLS.get(request.param))
     n = len(constants.inputs)
     tensors = [
         T(layout.name, (1, *layout.shape), scale=0.021 + 0.01 * i, zero_point=-5 + 9 * i)
@@ -113,8 +125,8 @@ SOURCES = (
     "host.c", "kd_front_end.c", "kd_front_end_run.c", "kd_signal.c", "kd_quantize.c",
     "kd_settings.c",
 )  # fmt: skip
-# Of a logarithm and of a running normaliser.
-OPTIONAL = ("kd_log.c", "kd_running.c")
+# Of a logarithm, of a running normaliser and of a roll.
+OPTIONAL = ("kd_log.c", "kd_running.c", "kd_roll.c")
 
 
 def sources_in(folder) -> list[str]:
@@ -123,8 +135,8 @@ def sources_in(folder) -> list[str]:
 
 
 HEADERS = (
-    "kd_front_end.h", "kd_front_end_run.h", "kd_running.h", "kd_signal.h", "kd_quantize.h",
-    "kd_settings.h",
+    "kd_front_end.h", "kd_front_end_run.h", "kd_roll.h", "kd_running.h", "kd_signal.h",
+    "kd_quantize.h", "kd_settings.h",
 )  # fmt: skip
 
 
@@ -156,16 +168,40 @@ def test_a_boards_arithmetic_is_within_one_step_of_trainings(built):
     for counts in windows_of(front_end, np.random.default_rng(4)):
         found = quantised_window(counts, front_end, specs)
         for layout, spec, values in zip(front_end.inputs, specs, found, strict=True):
-            expected = trained_window(
-                {m: from_counts(counts[m], streams[m].lsb) for m in layout.streams}, layout, streams
-            )
+            samples = {m: from_counts(counts[m], streams[m].lsb) for m in streams}
+            samples, usable = without_roll(samples, counts, front_end.roll)
+            expected = trained_window(samples, layout, streams, usable)
             steps = np.abs(quantize(expected, spec.scale, spec.zero_point).astype(int) - values)
             assert steps.max() <= 1
             differing, total = differing + int((steps > 0).sum()), total + steps.size
     assert differing < 1e-3 * total  # a value over a step's edge now and then
 
 
-def trained_window(samples, layout, streams) -> np.ndarray:
+def without_roll(samples, counts, roll):
+    """A first window's samples turned back in float64, by the angle of gravity's mean, and which
+    channels tell of the wearer."""
+    usable = {
+        name: (x.min(0) > -32768) & (x.max(0) < 32767) & (np.ptp(x.astype(int), axis=0) > 0)
+        for name, x in counts.items()
+    }
+    if roll is None:
+        return samples, usable
+    across = list(roll.axes_of(roll.gravity))
+    mean = counts[roll.gravity][:, across].mean(axis=0)
+    angle = np.arctan2(mean[1], mean[0]) if usable[roll.gravity][across].all() else 0.0
+    samples = {name: x.astype(float) for name, x in samples.items()}
+    for name, a, b in roll.vectors:
+        turned = (samples[name][:, a] + 1j * samples[name][:, b]) * np.exp(-1j * angle)
+        samples[name][:, a], samples[name][:, b] = turned.real, turned.imag
+        usable[name][[a, b]] = usable[name][[a, b]].all()
+    for name, sense in roll.rings:
+        places = round(angle / (2 * np.pi) * samples[name].shape[1])
+        samples[name] = np.roll(samples[name], -sense * places, axis=1)
+        usable[name] = np.roll(usable[name], -sense * places)
+    return samples, usable
+
+
+def trained_window(samples, layout, streams, usable) -> np.ndarray:
     """What training has of a recording's start: filtered whole, then cut and normalised."""
     joined = []
     for stream in (streams[m] for m in layout.streams):
@@ -173,18 +209,18 @@ def trained_window(samples, layout, streams) -> np.ndarray:
         if stream.log_floor:
             x = np.log(np.maximum(x, 0) + stream.log_floor)
         z = (x - np.float32(stream.mean)) * np.float32(stream.scale)
-        joined.append(z if stream.running is None else for_a_first_window(z, samples, stream))
+        running = stream.running
+        own = usable[stream.name]
+        joined.append(z if running is None else for_a_first_window(z, own, running))
     return np.concatenate(joined, axis=1)
 
 
-def for_a_first_window(z, samples, stream) -> np.ndarray:
+def for_a_first_window(z, usable, running) -> np.ndarray:
     """The running normaliser's formulas in float64, for one who has just put the sensors on."""
-    counts = np.rint(samples[stream.name] / stream.lsb)
-    usable = (counts.min(0) > -32768) & (counts.max(0) < 32767) & (np.ptp(counts, axis=0) > 0)
-    total = stream.running.weight_windows + 1.0
+    total = running.weight_windows + 1.0
     mean = np.where(usable, z.mean(axis=0) / total, 0.0)
     square = np.where(usable, 1 + ((z * z).mean(axis=0) - 1) / total, 1.0)
-    deviation = np.sqrt(np.maximum(square - mean**2, stream.running.floor**2))
+    deviation = np.sqrt(np.maximum(square - mean**2, running.floor**2))
     return ((z - mean) / deviation).astype(np.float32)
 
 
@@ -284,10 +320,12 @@ def test_a_window_at_a_recordings_start_is_the_one_that_training_cuts(built):
         s.name: from_counts(noise(rng, 2 * raw_samples(front_end)[s.name], len(s.channels)), s.lsb)
         for s in front_end.streams
     }
-    found = quantised_window(cut_counts(samples, front_end, 0.0), front_end, specs)
+    counts = cut_counts(samples, front_end, 0.0)
+    found = quantised_window(counts, front_end, specs)
+    samples, usable = without_roll(samples, counts, front_end.roll)
     streams = {stream.name: stream for stream in front_end.streams}
     for layout, spec, values in zip(front_end.inputs, specs, found, strict=True):
-        expected = trained_window(samples, layout, streams) / np.float32(spec.scale)
+        expected = trained_window(samples, layout, streams, usable) / np.float32(spec.scale)
         expected += spec.zero_point
         inside = np.abs(expected) < 126
         assert np.abs(values - expected)[inside].max() < 0.51

@@ -19,6 +19,7 @@ from kd_edge import cli
 from kd_edge.base.errors import KINDS, KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.protocol import DEFAULT_PAYLOAD
+from kd_edge.base.roll import RollConstants
 from kd_edge.base.running import RunningConstants, RunningState, first_state
 from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
@@ -29,10 +30,12 @@ from kd_edge.live.loop import Limits, LiveLoop
 pytestmark = pytest.mark.qemu
 RUNNING = RunningConstants(weight_windows=2, memory_windows=5, floor=0.125)
 CHANNELS = 21
+STATES = CHANNELS + 2  # and gravity's
+ROLL = RollConstants("acc", (("acc", 3, 4), ("gyr", 2, 1)), (("emg", -1),), memory_windows=4)
 
 
 def front_end() -> FrontEndConstants:
-    """Log envelopes that learn, beside a sensor that learns and one that does not."""
+    """A ring of log envelopes that learn, a sensor that learns and one that is turned alone."""
     emg = StreamFrontEnd(envelope_hz=8.0, rate_hz=148.148148)
     designs = {
         "emg": (emg, EMG_HZ, 3, {"log_floor": (0.01, 0.02, 0.05), "running": RUNNING}),
@@ -54,7 +57,8 @@ def front_end() -> FrontEndConstants:
         )
         for name, (settings, rate_hz, n, fitted) in designs.items()
     )
-    return FrontEndConstants(streams, (InputLayout("t0_0", tuple(designs), (10, 40, CHANNELS)),))
+    layout = InputLayout("t0_0", tuple(designs), (10, 40, CHANNELS))
+    return FrontEndConstants(streams, (layout,), roll=ROLL)
 
 
 def windows(n, *, seed) -> list[tuple[np.ndarray, ...]]:
@@ -134,7 +138,7 @@ def test_windows_of_two_wearers_are_answered_as_python_and_tflite_micro_do(devic
         np.testing.assert_array_equal(answer.scores, host.answer(made[answer.index]))
     worn = device.normaliser()
     same(worn.state, host.wearer.state)
-    assert worn.state.windows.tolist() == [3] * 12 + [0] * 9
+    assert worn.state.windows.tolist() == [3] * 12 + [0] * 9 + [3] * 2
     assert not worn.frozen
 
 
@@ -148,23 +152,23 @@ def test_without_a_word_of_a_wearer_each_window_is_the_first(device, model):
 def test_a_state_is_frozen_reset_told_and_set(device, model):
     """Oracle: a wearer in Python to whom the same happens."""
     host, made = Host(model, front_end()), windows(4, seed=6)
-    same(device.normaliser().state, first_state(CHANNELS))
+    same(device.normaliser().state, first_state(STATES))
     for window in made[:2]:
         host.answer(window)
-    assert not np.array_equal(host.wearer.state.mean, first_state(CHANNELS).mean)
+    assert not np.array_equal(host.wearer.state.mean, first_state(STATES).mean)
     same(device.normaliser("set", host.wearer.state).state, host.wearer.state)
     assert device.normaliser("freeze").frozen
     host.wearer.frozen = True
     for answer in device.run_many(made[2:], kind="raw"):  # frozen, none begins anew
         np.testing.assert_array_equal(answer.scores, host.answer(made[2 + answer.index]))
     same(device.normaliser("thaw").state, host.wearer.state)
-    same(device.normaliser("reset").state, first_state(CHANNELS))
+    same(device.normaliser("reset").state, first_state(STATES))
 
 
 @pytest.mark.parametrize("spoilt", [{"mean": np.nan}, {"mean": 9.0}, {"square": np.inf}])
 def test_a_state_that_no_windows_lead_to_is_refused_and_changes_nothing(device, spoilt):
     before = device.normaliser().state
-    state = replace(before, **{n: np.full(CHANNELS, v, np.float32) for n, v in spoilt.items()})
+    state = replace(before, **{n: np.full(STATES, v, np.float32) for n, v in spoilt.items()})
     with pytest.raises(KdEdgeError, match="RANGE") as caught:
         device.normaliser("set", state)
     assert caught.value.code == "KD_BOARD_REFUSED"
@@ -173,7 +177,7 @@ def test_a_state_that_no_windows_lead_to_is_refused_and_changes_nothing(device, 
 
 def test_a_state_of_another_size_is_refused(device):
     with pytest.raises(KdEdgeError, match="SIZE"):
-        device.normaliser("set", first_state(CHANNELS - 1))
+        device.normaliser("set", first_state(STATES - 1))
 
 
 def test_a_stream_follows_its_wearer_and_the_host_agrees(device, model):
@@ -218,8 +222,8 @@ def test_the_command_line_keeps_a_wearer_and_gives_it_back(url, tmp_path, capsys
         (None, "KD_NO_FILE"),
         ({"model_sha256": "0" * 64}, "KD_BOARD_MODEL"),
         ({"channels": []}, "KD_BAD_FORMAT"),
-        ({"channels": [{"mean": 9, "square": 1, "windows": 3}] * CHANNELS}, "KD_BAD_FORMAT"),
-        ({"channels": [{"mean": 0, "square": 1, "windows": -1}] * CHANNELS}, "KD_BAD_FORMAT"),
+        ({"channels": [{"mean": 9, "square": 1, "windows": 3}] * STATES}, "KD_BAD_FORMAT"),
+        ({"channels": [{"mean": 0, "square": 1, "windows": -1}] * STATES}, "KD_BAD_FORMAT"),
     ],
 )
 def test_files_that_keep_no_such_state_are_refused(url, tmp_path, capsys, content, code):
@@ -238,15 +242,14 @@ def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_pat
     board = find_board("qemu-an386")
     need("arm-none-eabi-gcc", "qemu-system-arm")
     constants = front_end()
-    plain = replace(
-        constants, streams=tuple(replace(s, running=None, log_floor=()) for s in constants.streams)
-    )
+    streams = tuple(replace(s, running=None, log_floor=()) for s in constants.streams)
+    plain = replace(constants, streams=streams, roll=None)
     settings = FirmwareSettings(
         name="dense", labels=(), arena_bytes=0, arena_how="", front_end=plain, golden=None,
         synthetic=True, generator="kd-edge test",
     )  # fmt: skip
     firmware = firmware_sources(model, board, settings)
-    assert not {"kd_running.c", "kd_log.c", "kd_normaliser.c"} & set(firmware.files)
+    assert not {"kd_running.c", "kd_roll.c", "kd_log.c", "kd_normaliser.c"} & set(firmware.files)
     image = build_firmware(firmware, board, tmp_path)
     with (
         start(board, image.elf) as emulator,
@@ -257,7 +260,7 @@ def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_pat
 
 
 def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
-    """Oracle: 12 bytes a channel and one more in a frame of 1,024."""
+    """Oracle: 12 bytes a state and one more in a frame of 1,024."""
     constants = front_end()
     wide = 1 + (DEFAULT_PAYLOAD - 1) // 12
     (layout,) = constants.inputs
@@ -265,6 +268,6 @@ def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
     many = replace(layout, streams=layout.streams * 5, shape=(10, 40, CHANNELS * 5))
     from firmware_export.hello import check_link
 
-    with pytest.raises(KdEdgeError, match="its normaliser has 105 channels") as caught:
+    with pytest.raises(KdEdgeError, match="it keeps 107 states of its wearer") as caught:
         check_link({}, replace(constants, inputs=(many,)))
     assert caught.value.code == "KD_LINK_LIMIT"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.roll import RollConstants
 from kd_edge.base.running import RunningConstants
 
 Biquads = tuple[tuple[float, ...], ...]
@@ -87,10 +89,15 @@ class InputChannel:
 
 @dataclass(frozen=True)
 class FrontEndConstants:
-    """The whole front end of a model, as numbers that a board can run."""
+    """The whole front end of a model, as numbers that a board can run.
+
+    Attributes:
+        roll: how the roll of a band is taken back, first of all; None where it is not.
+    """
 
     streams: tuple[StreamConstants, ...]
     inputs: tuple[InputLayout, ...]
+    roll: RollConstants | None = None
 
     @property
     def input_channels(self) -> dict[str, tuple[InputChannel, ...]]:
@@ -112,12 +119,22 @@ class FrontEndConstants:
 
     @property
     def learns(self) -> bool:
-        """Whether a running normaliser learns from window to window."""
-        return any(stream.running for stream in self.streams)
+        """Whether something is learnt of the wearer from window to window."""
+        return self.roll is not None or any(stream.running for stream in self.streams)
 
 
 # What counts of one window are: stream name -> (samples, channels) int16.
 Counts = Mapping[str, np.ndarray]
+
+
+def spans_of(layout: InputLayout, streams: Iterable[StreamConstants]) -> list[tuple[str, slice]]:
+    """The channels of an input that each of its streams gives."""
+    sizes = {stream.name: len(stream.channels) for stream in streams}
+    ends = list(itertools.accumulate(sizes[name] for name in layout.streams))
+    return [
+        (name, slice(end - sizes[name], end))
+        for name, end in zip(layout.streams, ends, strict=True)
+    ]
 
 
 def layout_samples(layout: InputLayout) -> int:

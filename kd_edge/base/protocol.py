@@ -311,7 +311,8 @@ MESSAGES = (
             Field(
                 "states",
                 "i8*",
-                "of each channel of each input, in order: mean f32, mean square f32, windows u32",
+                "of each channel of each input, in order, then of gravity along both axes if the "
+                "front end takes back a roll: mean f32, mean square f32, windows u32",
             ),
         ),
     ),

@@ -3,8 +3,9 @@
 from kd_edge.examples.cutting import Windowing, cut_windows, used_modalities
 from kd_edge.examples.folds import FoldExamples, Sensing, fold_examples
 from kd_edge.examples.normalising import fit_front_end, normalise, wear
+from kd_edge.examples.orders import in_order
 from kd_edge.examples.sets import Examples, Groups, join, spread_evenly
-from kd_edge.examples.wearing import as_worn, from_other_starts, in_order
+from kd_edge.examples.wearing import as_worn, from_other_starts
 
 __all__ = [
     "Examples",

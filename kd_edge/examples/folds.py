@@ -9,9 +9,10 @@ import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants
 from kd_edge.examples.cutting import Windowing
-from kd_edge.examples.normalising import fit_front_end, normalise, wear
+from kd_edge.examples.normalising import fit_front_end
+from kd_edge.examples.orders import other_orders
 from kd_edge.examples.sets import Examples
-from kd_edge.examples.wearing import as_worn, from_other_starts, other_orders
+from kd_edge.examples.wearing import as_worn, from_other_starts, worn
 from kd_edge.frontend import StreamFrontEnd
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.splits import Fold, SplitPart
@@ -35,8 +36,9 @@ class Sensing:
 
     @property
     def learns(self) -> bool:
-        """Whether a running normaliser follows the wearer."""
-        return any(self.front_end[design.name].adapt for design in self.designs)
+        """Whether the front end follows the wearer."""
+        own = [self.front_end[design.name] for design in self.designs]
+        return any(settings.adapt or settings.roll for settings in own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +89,19 @@ def fold_examples(
     if sensing is None:
         tests = {part.name: of(part) for part in fold.tests}
         return FoldExamples(fold, cut, cut, of(fold.validation), tests, None)
-    constants = fit_front_end(cut, sensing.designs, sensing.front_end, sensing.windowing)
     recordings = sensing.recordings
+    constants = fit_front_end(
+        cut, sensing.designs, sensing.front_end, sensing.windowing, recordings
+    )
     adapting = [sensing.front_end[s.name].adapt for s in constants.streams if s.running]
     starts = max((adapt.starts for adapt in adapting), default=1)
     lessons = from_other_starts(cut, constants, recordings, starts=starts, seed=seed)
     tests = {part.name: as_worn(of(part), constants, recordings) for part in fold.tests}
     parts = list(fold.tests)
     for part in fold.tests if constants.learns else ():
-        normal = normalise(of(part), constants)
-        for name, order in other_orders(normal, recordings, seed).items():
+        for name, orders in other_orders(of(part), recordings, seed).items():
             parts.append(replace(part, name=f"{part.name}, {name}"))
-            tests[parts[-1].name] = wear(normal, constants, order)
+            tests[parts[-1].name] = worn(of(part), constants, orders)
     return FoldExamples(
         fold=replace(fold, tests=tuple(parts)),
         training=lessons.take(np.arange(len(cut))) if len(lessons) > len(cut) else lessons,

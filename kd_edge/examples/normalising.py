@@ -11,12 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants
+from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants, spans_of
 from kd_edge.base.logarithm import log_float32
 from kd_edge.base.running import RunningConstants, first_state, moved, normalised
 from kd_edge.examples.cutting import Windowing, layouts_of
+from kd_edge.examples.orders import each_as_first, in_order
+from kd_edge.examples.rolling import roll_of, rolled_back
 from kd_edge.examples.sets import Examples
 from kd_edge.frontend import StreamFrontEnd
+from kd_edge.signals.recording import RecordingInfo
 
 # A channel that is silent has this floor: the least of any sensor.
 _LEAST_FLOOR = 1e-12
@@ -27,6 +30,7 @@ def fit_front_end(
     designs: Sequence[StreamConstants],
     settings: Mapping[str, StreamFrontEnd],
     windowing: Windowing,
+    recordings: Sequence[RecordingInfo] = (),
 ) -> FrontEndConstants:
     """The front end with what the training part tells: floors of logarithms, means, deviations.
 
@@ -35,15 +39,19 @@ def fit_front_end(
     Args:
         training: as `cut_windows` leaves it. designs: that it was cut with, in any order.
         settings: modality -> its front end.
+        recordings: that `training.groups.recording` indexes, whose order a roll is read in.
     """
     by_name = {design.name: design for design in designs}
-    layouts = layouts_of(windowing, by_name)
+    layouts = tuple(layouts_of(windowing, by_name))
+    unfitted = FrontEndConstants(tuple(designs), layouts, roll_of(designs, settings))
+    if unfitted.roll:
+        training = rolled_back(training, unfitted, in_order(training, recordings))
     fitted = {}
     for layout in layouts:
         values = training.inputs[layout.name].reshape(-1, layout.shape[-1])
-        for name, span in _spans(layout, by_name):
+        for name, span in spans_of(layout, designs):
             fitted[name] = _fitted(by_name[name], settings[name], values[:, span])
-    return FrontEndConstants(tuple(fitted.values()), tuple(layouts))
+    return replace(unfitted, streams=tuple(fitted.values()))
 
 
 def _fitted(
@@ -88,7 +96,7 @@ def normalise(windows: Examples, constants: FrontEndConstants) -> Examples:
         parts = [
             (_compressed(array[..., span], streams[name]) - np.float32(streams[name].mean))
             * np.float32(streams[name].scale)
-            for name, span in _spans(layout, streams)
+            for name, span in spans_of(layout, constants.streams)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
@@ -116,7 +124,7 @@ def wear(
         for span, running in channels.get(name, ()):
             taken = array[..., span]
             z = taken.reshape(len(array), -1, taken.shape[-1])
-            for indices in (*order, *([i] for i in set(range(len(array))).difference(*order))):
+            for indices in each_as_first(order, len(array)):
                 worn = _worn(z, indices, running)
                 inputs[name][..., span][indices] = worn.reshape(-1, *taken.shape[1:])
     return replace(windows, inputs=inputs)
@@ -132,21 +140,10 @@ def _worn(z: np.ndarray, indices: Sequence[int], running: RunningConstants) -> n
     return worn
 
 
-def _spans(
-    layout: InputLayout, streams: Mapping[str, StreamConstants]
-) -> Iterator[tuple[str, slice]]:
-    """The channels of an input that each of its streams gives."""
-    first = 0
-    for name in layout.streams:
-        last = first + len(streams[name].channels)
-        yield name, slice(first, last)
-        first = last
-
-
 def _running(
     layout: InputLayout, constants: FrontEndConstants
 ) -> Iterator[tuple[slice, RunningConstants]]:
     streams = {stream.name: stream for stream in constants.streams}
-    for name, span in _spans(layout, streams):
+    for name, span in spans_of(layout, constants.streams):
         if streams[name].running is not None:
             yield span, streams[name].running

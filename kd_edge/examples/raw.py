@@ -25,9 +25,10 @@ from kd_edge.base.front_end import (
     raw_samples,
 )
 from kd_edge.base.quantisation import quantize
+from kd_edge.base.roll import Turn, roll_moved, turn_of, turned_back, usable_after
 from kd_edge.base.running import RunningState, first_state, is_possible
 from kd_edge.base.tensors import TensorSpec
-from kd_edge.examples.single import for_wearer, single_stream
+from kd_edge.examples.single import for_wearer, single_stream, usable_channels
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
@@ -78,9 +79,10 @@ def cut_counts(
 
 
 class Wearer:
-    """What running normalisers know of whoever wears the sensors, from window to window.
+    """What is known of whoever wears the sensors, from window to window.
 
-    A front end without running normalisers has one as well, which knows nothing.
+    Running normalisers know each channel's mean and deviation, and the roll of a band is known by
+    gravity along both axes across the limb. A front end that learns nothing has a wearer as well.
 
     Args:
         constants: the front end's.
@@ -101,11 +103,17 @@ class Wearer:
             [first_state(channels[name]) for name in layout.streams]
             for layout in self._constants.inputs
         ]
+        self._gravity = first_state(2)
 
     @property
     def state(self) -> RunningState:
-        """Of every channel of every input, in order; those of no running normaliser never move."""
+        """Of every channel of every input, in order, then of gravity where the roll is taken back.
+
+        Channels of no running normaliser never move.
+        """
         states = [state for states in self._states for state in states]
+        if self._constants.roll:
+            states.append(self._gravity)
         return RunningState(
             *(np.concatenate([getattr(s, f.name) for s in states]) for f in fields(RunningState))
         )
@@ -117,6 +125,8 @@ class Wearer:
             KdEdgeError KD_SHAPE: it is another front end's. KD_RECIPE_VALUE: no windows lead to it.
         """
         sizes = [len(s.mean) for states in self._states for s in states]
+        if self._constants.roll:
+            sizes.append(len(self._gravity.mean))
         if any(getattr(state, f.name).shape != (sum(sizes),) for f in fields(RunningState)):
             raise KdEdgeError(
                 "KD_SHAPE",
@@ -129,24 +139,44 @@ class Wearer:
                 "no windows lead to this state of a normaliser",
                 hint="take one that a board or a Wearer gave",
             )
-        at = iter(np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]))
-        self._states = [
+        split = iter(
             [
-                RunningState(*(getattr(state, f.name)[i] for f in fields(RunningState)))
-                for i in itertools.islice(at, len(states))
+                RunningState(*(getattr(state, f.name)[at] for f in fields(RunningState)))
+                for at in np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
             ]
-            for states in self._states
-        ]
+        )
+        self._states = [list(itertools.islice(split, len(states))) for states in self._states]
+        self._gravity = next(split, self._gravity)
 
-    def normalise(self, z: np.ndarray, counts: np.ndarray, where: tuple[int, int]) -> np.ndarray:
-        """The values of the stream at a place (input, position), normalised for the wearer."""
+    def turn(self, counts: Counts) -> Turn | None:
+        """The band's angle, after a window has told of it; None where no roll is taken back.
+
+        Args:
+            counts: stream -> (samples, channels) int16.
+        """
+        roll = self._constants.roll
+        if roll is None:
+            return None
+        across = counts[roll.gravity][:, list(roll.axes_of(roll.gravity))]
+        usable = bool(usable_channels(across).all()) and not self.frozen
+        self._gravity = roll_moved(across.astype(np.float32), self._gravity, roll, usable=usable)
+        return turn_of(self._gravity)
+
+    def normalise(self, z: np.ndarray, usable: np.ndarray, where: tuple[int, int]) -> np.ndarray:
+        """The values of the stream at a place (input, position), normalised for the wearer.
+
+        Args:
+            z: (samples, channels) float32, as the training part normalises it.
+            usable: (channels,) bool, those that tell of the wearer.
+        """
         layout = self._constants.inputs[where[0]]
         streams = {stream.name: stream for stream in self._constants.streams}
         stream = streams[layout.streams[where[1]]]
         if stream.running is None:
             return z
         states = self._states[where[0]]
-        z, states[where[1]] = for_wearer(z, counts, stream, states[where[1]], frozen=self.frozen)
+        usable = usable & (not self.frozen)
+        z, states[where[1]] = for_wearer(z, usable, stream, states[where[1]])
         return z
 
 
@@ -167,17 +197,18 @@ def window_from_counts(
     """
     streams = {stream.name: stream for stream in constants.streams}
     wearer = wearer or Wearer(constants)
+    turn = wearer.turn(counts)
     inputs = {}
     for index, layout in enumerate(constants.inputs):
         n = layout_samples(layout)
-        joined = [
-            wearer.normalise(
-                single_stream(counts[name], streams[name], lsb_of(streams[name]), n),
-                counts[name],
-                (index, position),
-            )
-            for position, name in enumerate(layout.streams)
-        ]
+        joined = []
+        for position, name in enumerate(layout.streams):
+            own, usable = counts[name], usable_channels(counts[name])
+            if turn is not None:
+                own = turned_back(own.astype(np.float32), name, constants.roll, turn)
+                usable = usable_after(usable, name, constants.roll, turn)
+            z = single_stream(own, streams[name], lsb_of(streams[name]), n)
+            joined.append(wearer.normalise(z, usable, (index, position)))
         inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
     return inputs
 

@@ -20,7 +20,7 @@ def single_stream(
     """Filter, rectify, filter, resample and normalise one window from rest, by the training part.
 
     Args:
-        counts: (samples, channels) int16.
+        counts: (samples, channels) int16; float32 if they were turned.
         lsb: units a count.
         n_out: samples wanted; the window has those that they need.
 
@@ -42,21 +42,31 @@ def single_stream(
 
 
 def for_wearer(
-    z: np.ndarray, counts: np.ndarray, stream: StreamConstants, state: RunningState, *, frozen: bool
+    z: np.ndarray,
+    usable: np.ndarray,
+    stream: StreamConstants,
+    state: RunningState,
 ) -> tuple[np.ndarray, RunningState]:
     """A window of `single_stream`, normalised for its wearer, and the state after it.
 
     Args:
-        z: (samples, channels) float32. counts: (samples, channels) int16, what it came from.
+        z: (samples, channels) float32.
+        usable: (channels,) bool; the others' state stays as it is.
         state: before it.
-        frozen: the state stays as it is.
     """
-    if not frozen:
-        limits = np.iinfo(np.int16)
-        clipped = ((counts == limits.min) | (counts == limits.max)).any(axis=0)
-        flat = (counts == counts[0]).all(axis=0)
-        state = moved(z, state, stream.running, ~(clipped | flat))
+    state = moved(z, state, stream.running, usable)
     return normalised(z, state, stream.running), state
+
+
+def usable_channels(counts: np.ndarray) -> np.ndarray:
+    """(channels,) bool: whether a window tells something of its wearer, neither clipped nor flat.
+
+    Args:
+        counts: (samples, channels) int16.
+    """
+    limits = np.iinfo(np.int16)
+    clipped = ((counts == limits.min) | (counts == limits.max)).any(axis=0)
+    return ~(clipped | (counts == counts[0]).all(axis=0))
 
 
 def _gain(sections: Biquads) -> np.float32:

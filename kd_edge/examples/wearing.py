@@ -1,8 +1,7 @@
-"""The order in which a wearer's windows come, and what running normalisers make of it."""
+"""What the front end makes of a wearer's windows, which come in an order."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,34 +9,10 @@ import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.examples.normalising import normalise, wear
+from kd_edge.examples.orders import in_order
+from kd_edge.examples.rolling import rolled_back
 from kd_edge.examples.sets import Examples
 from kd_edge.signals.recording import RecordingInfo
-
-
-def in_order(windows: Examples, recordings: Sequence[RecordingInfo]) -> list[np.ndarray]:
-    """Windows as they came, for each time that somebody put the sensors on.
-
-    One subject's recordings of one session are one such time. They come by their start, or by trial
-    where that is unknown: each gesture in turn, then each again.
-
-    Args:
-        recordings: that `windows.groups.recording` indexes.
-
-    Returns:
-        (windows,) int64 indices of each time, in the order of subjects and sessions.
-    """
-    times = defaultdict(list)
-    for owner in np.unique(windows.groups.recording):
-        times[recordings[owner].subject, recordings[owner].session].append(owner)
-    return [
-        np.concatenate(
-            [
-                np.flatnonzero(windows.groups.recording == owner)
-                for owner in sorted(owners, key=lambda owner: recordings[owner].moment)
-            ]
-        )
-        for _, owners in sorted(times.items())
-    ]
 
 
 def as_worn(
@@ -52,7 +27,21 @@ def as_worn(
     """
     if constants is None:
         return windows
-    return wear(normalise(windows, constants), constants, in_order(windows, recordings))
+    return worn(windows, constants, in_order(windows, recordings))
+
+
+def worn(
+    windows: Examples, constants: FrontEndConstants, orders: Sequence[Sequence[int]]
+) -> Examples:
+    """Cut windows as a model sees them that came in these orders.
+
+    Args:
+        windows: as `cut_windows` leaves them.
+        orders: for each time that somebody put the sensors on, indices of windows as they came. A
+            window of no order is the first after putting on.
+    """
+    turned = rolled_back(windows, constants, orders)
+    return wear(normalise(turned, constants), constants, orders)
 
 
 def from_other_starts(
@@ -73,47 +62,15 @@ def from_other_starts(
         starts * n windows, the first n of `as_worn`; `windows` normalised alone where nothing
         learns.
     """
-    normal = normalise(windows, constants)
     if not constants.learns:
-        return normal
+        return normalise(windows, constants)
     random = np.random.default_rng(seed)
     orders = in_order(windows, recordings)
-    seen = [wear(normal, constants, orders)]
+    seen = [worn(windows, constants, orders)]
     for _ in range(starts - 1):
         turned = [np.roll(order, -random.integers(len(order))) for order in orders]
-        seen.append(wear(normal, constants, turned))
+        seen.append(worn(windows, constants, turned))
     return replace(
-        normal.take(np.tile(np.arange(len(normal)), starts)),
-        inputs={n: np.concatenate([each.inputs[n] for each in seen]) for n in normal.inputs},
+        windows.take(np.tile(np.arange(len(windows)), starts)),
+        inputs={n: np.concatenate([each.inputs[n] for each in seen]) for n in seen[0].inputs},
     )
-
-
-def other_orders(
-    windows: Examples, recordings: Sequence[RecordingInfo], seed: int
-) -> dict[str, list[np.ndarray]]:
-    """Orders that tell whether a running normaliser knows the wearer or the protocol.
-
-    'shuffled': each person's recordings in a random order. 'one class at a time': each class of a
-    person by itself, as in a stream that is mostly one class. 'cold start': each window is the
-    first.
-
-    Args:
-        recordings: that `windows.groups.recording` indexes.
-        seed: of the shuffled order.
-
-    Returns:
-        name -> (windows,) int64 indices for each time that somebody put the sensors on.
-    """
-    random = np.random.default_rng(seed)
-    plain = in_order(windows, recordings)
-    shuffled = []
-    for order in plain:
-        owners = windows.groups.recording[order]
-        mixed = random.permutation(np.unique(owners))
-        shuffled.append(np.concatenate([order[owners == owner] for owner in mixed]))
-    by_class = [
-        order[windows.strata[order] == each]
-        for order in plain
-        for each in np.unique(windows.strata[order])
-    ]
-    return {"shuffled": shuffled, "one class at a time": by_class, "cold start": []}

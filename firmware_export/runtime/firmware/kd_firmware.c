@@ -16,7 +16,7 @@
 #endif
 #if KD_HAS_FRONT_END
 #include "kd_front_end_run.h"
-#define KD_LEARNS (KD_RUNNING_CHANNELS > 0)
+#define KD_LEARNS (KD_WEARER_STATES > 0)
 #else
 #define KD_LEARNS 0
 #endif

@@ -23,7 +23,7 @@ static void put(uint8_t *to)
 {
     kd_running_state state;
     uint32_t i;
-    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+    for (i = 0; i < KD_WEARER_STATES; i++) {
         kd_front_end_get_state(i, &state);
         kd_put32(to, bits_of(state.mean));
         kd_put32(to + 4, bits_of(state.square));
@@ -44,13 +44,13 @@ static kd_running_state state_at(const uint8_t *from)
 static kd_status set(const uint8_t *states)
 {
     uint32_t i;
-    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+    for (i = 0; i < KD_WEARER_STATES; i++) {
         const kd_running_state state = state_at(states + (size_t)i * KD_NORMALISER_STATE_BYTES);
         if (!kd_running_is_possible(&state)) {
             return KD_STATUS_RANGE;
         }
     }
-    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+    for (i = 0; i < KD_WEARER_STATES; i++) {
         const kd_running_state state = state_at(states + (size_t)i * KD_NORMALISER_STATE_BYTES);
         kd_front_end_set_state(i, &state);
     }

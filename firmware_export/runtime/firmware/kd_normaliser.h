@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define KD_NORMALISER_BYTES (KD_RUNNING_CHANNELS * KD_NORMALISER_STATE_BYTES)
+#define KD_NORMALISER_BYTES (KD_WEARER_STATES * KD_NORMALISER_STATE_BYTES)
 
 /* As kd_link_device.normaliser, which has the arguments; a stream need not end.
  * Stack: 90 bytes. */

@@ -8,15 +8,15 @@
 
 static float work[KD_FRONT_END_WORK_FLOATS];
 
-#if KD_RUNNING_CHANNELS > 0
-static kd_running_state states[KD_RUNNING_CHANNELS];
+#if KD_WEARER_STATES > 0
+static kd_running_state states[KD_WEARER_STATES];
 static bool started;
 static bool frozen;
 
 void kd_front_end_reset(void)
 {
     uint32_t i;
-    for (i = 0; i < KD_RUNNING_CHANNELS; i++) {
+    for (i = 0; i < KD_WEARER_STATES; i++) {
         kd_running_reset(&states[i]);
     }
     started = true;
@@ -32,20 +32,20 @@ bool kd_front_end_is_frozen(void)
     return frozen;
 }
 
-void kd_front_end_get_state(uint32_t channel, kd_running_state *to)
+void kd_front_end_get_state(uint32_t index, kd_running_state *to)
 {
     if (!started) {
         kd_front_end_reset();
     }
-    *to = states[channel];
+    *to = states[index];
 }
 
-void kd_front_end_set_state(uint32_t channel, const kd_running_state *from)
+void kd_front_end_set_state(uint32_t index, const kd_running_state *from)
 {
     if (!started) {
         kd_front_end_reset();
     }
-    states[channel] = *from;
+    states[index] = *from;
 }
 #endif
 
@@ -60,8 +60,25 @@ static size_t raw_offset(uint32_t stream)
     return offset;
 }
 
+#if KD_ROLL
+/* Moves what is known of gravity by a window: the last two states. Returns the band's angle. */
+static kd_turn turned(const int16_t *raw)
+{
+    kd_running_state *gravity = &states[KD_WEARER_STATES - 2u];
+    const kd_stream *stream = &kd_streams[KD_ROLL_STREAM];
+    const int16_t *window = raw + raw_offset(KD_ROLL_STREAM);
+    const int16_t *first = window + stream->first_axis;
+    const int16_t *second = window + stream->second_axis;
+    if (!frozen && kd_signal_is_usable(stream, first) && kd_signal_is_usable(stream, second)) {
+        kd_roll_move(&gravity[0], KD_ROLL_MEMORY_WINDOWS, first, stream->samples, stream->channel_count);
+        kd_roll_move(&gravity[1], KD_ROLL_MEMORY_WINDOWS, second, stream->samples, stream->channel_count);
+    }
+    return kd_roll_turn(&gravity[0], &gravity[1]);
+}
+#endif
+
 /* first: of the input's channels among those of all inputs. */
-static void run_input(const int16_t *raw, uint32_t input, uint32_t first, int8_t *values)
+static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_turn turn, int8_t *values)
 {
     const kd_input_layout *layout = &kd_input_layouts[input];
     kd_signal_output output;
@@ -77,10 +94,10 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, int8_t
         const int16_t *window = raw + raw_offset(layout->streams[position]);
         uint32_t channel;
         for (channel = 0; channel < stream->channel_count; channel++) {
-#if KD_RUNNING_CHANNELS > 0
-            const kd_signal_wearer wearer = {&states[first], frozen};
+#if KD_WEARER_STATES > 0
+            const kd_signal_wearer wearer = {&states[first], frozen, turn};
 #else
-            const kd_signal_wearer wearer = {NULL, true};
+            const kd_signal_wearer wearer = {NULL, true, turn};
 #endif
             kd_signal_channel(stream, channel, window, work, &wearer, &output);
             output.out++;
@@ -91,15 +108,19 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, int8_t
 
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs)
 {
+    kd_turn turn = {1.0f, 0.0f};
     uint32_t first = 0;
     uint32_t input;
-#if KD_RUNNING_CHANNELS > 0
+#if KD_WEARER_STATES > 0
     if (!started) {
         kd_front_end_reset();
     }
 #endif
+#if KD_ROLL
+    turn = turned(raw);
+#endif
     for (input = 0; input < KD_INPUT_COUNT; input++) {
-        run_input(raw, input, first, inputs[input]);
+        run_input(raw, input, first, turn, inputs[input]);
         first += kd_input_layouts[input].channel_count;
     }
 }

@@ -20,7 +20,7 @@ extern "C" {
  * Never fails; not reentrant (it has one work space). Stack: 520 bytes. */
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs);
 
-#if KD_RUNNING_CHANNELS > 0
+#if KD_WEARER_STATES > 0
 /* The running normaliser knows its wearer from window to window: put the board on another arm, and
  * reset it, or give it the state that it had there. It begins reset, and not frozen. */
 void kd_front_end_reset(void);
@@ -29,10 +29,11 @@ void kd_front_end_reset(void);
 void kd_front_end_freeze(bool freeze);
 bool kd_front_end_is_frozen(void);
 
-/* The state of a channel, below KD_RUNNING_CHANNELS: those of all inputs in order. What is kept, and
+/* A state, below KD_WEARER_STATES: of all inputs' channels in order, then of gravity along both axes
+ * across the limb where the roll is taken back. What is kept, and
  * set again after a start, should be kd_running_is_possible(). Never fails. */
-void kd_front_end_get_state(uint32_t channel, kd_running_state *to);
-void kd_front_end_set_state(uint32_t channel, const kd_running_state *from);
+void kd_front_end_get_state(uint32_t index, kd_running_state *to);
+void kd_front_end_set_state(uint32_t index, const kd_running_state *from);
 #endif
 
 #ifdef __cplusplus

@@ -41,8 +41,7 @@ void kd_running_move(const kd_running *running, kd_running_state *state, const f
     state->square += (squares / (float)count - state->square) / total;
 }
 
-/* Newton's steps from an estimate in integers. */
-static float inverse_root(float x)
+float kd_inverse_root(float x)
 {
     const float half = x * 0.5f;
     uint32_t bits;
@@ -64,7 +63,7 @@ void kd_running_normalise(const kd_running *running, const kd_running_state *sta
     const float mean = state->mean;
     const float variance = state->square - mean * mean;
     const float least = running->least_variance;
-    const float scale = inverse_root(variance > least ? variance : least);
+    const float scale = kd_inverse_root(variance > least ? variance : least);
     uint32_t i;
 
     for (i = 0; i < count; i++) {

@@ -42,6 +42,10 @@ void kd_running_move(const kd_running *running, kd_running_state *state, const f
 void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
                           uint32_t count);
 
+/* 1 / sqrt(x), by four of Newton's steps from an estimate in integers. x: above 0, finite.
+ * Never fails. Stack: 8 bytes. */
+float kd_inverse_root(float x);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,52 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
+/// where samples come from ///
+
+/* One channel's samples, or where axes are turned, what two channels make of it. */
+typedef struct source {
+    const int16_t *own;
+    const int16_t *other; /* null: none */
+    float of_own, of_other;
+    uint32_t stride;
+} source;
+
+static source source_of(const kd_stream *stream, uint32_t channel, const int16_t *window,
+                        const kd_signal_wearer *wearer)
+{
+    source from = {window + channel, NULL, 1.0f, 0.0f, stream->channel_count};
+#if KD_ROLL
+    if (stream->ring != NULL) {
+        const uint32_t size = stream->channel_count;
+        const uint32_t places = kd_roll_places(wearer->turn, stream->ring, size);
+        from.own = window + (channel + (stream->ring_sense > 0 ? places : size - places)) % size;
+    } else if (stream->first_axis != stream->second_axis) {
+        if (channel == stream->first_axis) {
+            from.other = window + stream->second_axis;
+            from.of_other = wearer->turn.sine;
+        } else if (channel == stream->second_axis) {
+            from.other = window + stream->first_axis;
+            from.of_other = -wearer->turn.sine;
+        }
+        from.of_own = wearer->turn.cosine;
+    }
+#else
+    (void)wearer;
+#endif
+    return from;
+}
+
+static float sample_at(const source *from, uint32_t index)
+{
+    const size_t at = (size_t)index * from->stride;
+#if KD_ROLL
+    if (from->other != NULL) {
+        return from->of_own * (float)from->own[at] + from->of_other * (float)from->other[at];
+    }
+#endif
+    return (float)from->own[at];
+}
+
 /// filter ///
 
 typedef struct started {
@@ -119,7 +165,7 @@ static void flush(outgoing *out)
 #endif
         out->values[i] = (y - out->mean) * out->scale;
     }
-#if KD_RUNNING_CHANNELS > 0
+#if KD_WEARER_STATES > 0
     if (out->kept != NULL) {
         for (i = 0; i < out->n; i++) {
             out->kept[out->done + i] = out->values[i];
@@ -204,10 +250,9 @@ static void resample(resampler *state, uint32_t n, outgoing *out)
 
 /// the wearer ///
 
-#if KD_RUNNING_CHANNELS > 0
+#if KD_WEARER_STATES > 0
 
-/* Whether a channel's window tells something of its wearer. */
-static bool is_usable(const kd_stream *stream, const int16_t *sample)
+bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample)
 {
     const int16_t first = *sample;
     bool flat = true;
@@ -244,8 +289,8 @@ static void finish(const kd_running *running, const kd_signal_wearer *wearer, bo
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                        const kd_signal_wearer *wearer, const kd_signal_output *output)
 {
-    const int16_t *sample = window + channel;
-    const float first = (float)*sample;
+    const source from = source_of(stream, channel, window, wearer);
+    const float first = sample_at(&from, 0);
     const float after = stream->filter.count > 0u ? stream->filter.gain * first : first;
     const started filter = start(&stream->filter, work, first);
     const started envelope = start(&stream->envelope, work + 2u * stream->filter.count,
@@ -272,8 +317,7 @@ void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t 
     while (left > 0u) {
         const uint32_t n = left < BLOCK ? left : BLOCK;
         for (i = 0; i < n; i++) {
-            block[i] = (float)*sample;
-            sample += stream->channel_count;
+            block[i] = sample_at(&from, stream->samples - left + i);
         }
         filter_block(&filter, block, n);
         if (stream->rectify) {
@@ -295,11 +339,11 @@ void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t 
         left -= n;
     }
     flush(&out);
-#if KD_RUNNING_CHANNELS > 0
+#if KD_WEARER_STATES > 0
     if (out.kept != NULL) {
-        finish(stream->running, wearer, is_usable(stream, window + channel), &out);
+        const bool usable = kd_signal_is_usable(stream, from.own) &&
+                            (from.other == NULL || kd_signal_is_usable(stream, from.other));
+        finish(stream->running, wearer, usable, &out);
     }
-#else
-    (void)wearer;
 #endif
 }

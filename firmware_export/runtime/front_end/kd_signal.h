@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kd_running.h"
+#include "kd_roll.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +52,11 @@ typedef struct kd_stream {
     const float *scale;   /* one a channel */
     const float *log_floor; /* one a channel, each above 0; null: no logarithm */
     const kd_running *running; /* null: none */
+    /* Before all else, the roll taken back: two channels turned as one vector, unless they are the
+     * same; the others taken from other places of a ring. */
+    uint32_t first_axis, second_axis;
+    const kd_turn *ring; /* directions of the places, one a channel; null: no ring */
+    int32_t ring_sense;  /* 1: numbered from the first axis towards the second; -1: against that */
 } kd_stream;
 
 /* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
@@ -76,7 +81,12 @@ typedef struct kd_signal_output {
 typedef struct kd_signal_wearer {
     kd_running_state *state; /* null where the stream has no running normaliser */
     bool frozen;             /* the state stays as it is */
+    kd_turn turn;            /* of the band, where the front end takes back its roll */
 } kd_signal_wearer;
+
+/* Whether a channel's window tells something of its wearer: it neither clips nor is flat.
+ * sample: the channel's first. Never fails. Stack: 8 bytes. */
+bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
 
 /* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
  * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).

@@ -196,7 +196,7 @@
 #define KD_MSG_NORMALISER_ANSWER 0x8Du
 #define KD_NORMALISER_ANSWER_FROZEN 0u /* u8: 1: windows move nothing */
 #define KD_NORMALISER_ANSWER_FIXED 1u
-/*   then states (i8*): of each channel of each input, in order: mean f32, mean square f32, windows u32 */
+/*   then states (i8*): of each channel of each input, in order, then of gravity along both axes if the front end takes back a roll: mean f32, mean square f32, windows u32 */
 
 /* SAMPLES, from the board. Sensor samples; the sequence numbers stream frames. */
 #define KD_MSG_SAMPLES 0xC1u

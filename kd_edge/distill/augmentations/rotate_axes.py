@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
+from kd_edge.base.axes import vectors_among
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import InputChannel
 from kd_edge.distill.augmentations.record import Augmentation, Draw, across_channels
@@ -60,16 +61,14 @@ class RotateAxes(Augmentation):
 
 def vectors_of(channels: Sequence[InputChannel]) -> list[tuple[int, list[int]]]:
     """The vectors among an input's channels: (which sensor's, places of x, y and z)."""
-    places = {(c.modality, c.name): i for i, c in enumerate(channels) if not c.rectified}
-    found: dict[str, list[list[int]]] = {}
-    for modality, name in places:
-        for at, letter in enumerate(name):
-            if letter not in "xX":
-                continue
-            axes = [name[:at] + chr(ord(letter) + step) + name[at + 1 :] for step in range(3)]
-            if all((modality, axis) in places for axis in axes):
-                found.setdefault(modality, []).append([places[modality, axis] for axis in axes])
-                break
+    places: dict[str, dict[str, int]] = {}
+    for place, channel in enumerate(channels):
+        if not channel.rectified:
+            places.setdefault(channel.modality, {})[channel.name] = place
+    found = {
+        modality: [[list(own.values())[axis] for axis in axes] for axes in vectors_among(list(own))]
+        for modality, own in places.items()
+    }
     return [(sensor, own) for vectors in found.values() for sensor, own in enumerate(vectors)]
 
 
