@@ -89,11 +89,7 @@ def firmware_sources(
     _check(settings, engine, stream)
     product = as_product(source)
     ports = product_ports(product)
-    front_end = None
-    if settings.front_end is not None:
-        front_end = model_front_end(settings.front_end, product.inputs)
-        for each in front_end.streams:
-            lsb_of(each)
+    front_end = _front_end(settings, product)
     render = renderer(settings, product, engine=engine)
     files, layers = _engine_files(product, board, settings, engine)
     facts = HelloFacts(
@@ -104,19 +100,30 @@ def firmware_sources(
         golden_count=_golden_count(settings),
         layer_count=layers if profile else 0,
         front_end=front_end,
+        decides=settings.decision is not None,
     )
     files |= _config_files(render, settings, ports, facts, stream)
-    files |= _runtime_files(stream, replay, front_end)
+    files |= _runtime_files(stream, replay, facts)
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
     return Firmware(
         files=dict(sorted(files.items())),
-        defines=_defines(product, ports, front_end, profile=facts.layer_count > 0),
+        defines=_defines(facts, ports),
         model_sha256=product.sha256,
         raw_bytes=raw_bytes(front_end) if front_end else 0,
         front_end=front_end,
     )
+
+
+def _front_end(settings: FirmwareSettings, product: Product) -> FrontEndConstants | None:
+    """The part of the front end that the board runs; every sensor's units a count are known."""
+    if settings.front_end is None:
+        return None
+    front_end = model_front_end(settings.front_end, product.inputs)
+    for each in front_end.streams:
+        lsb_of(each)
+    return front_end
 
 
 def _engine_files(
@@ -132,20 +139,18 @@ def _engine_files(
     return files, 0
 
 
-def _defines(
-    product: Product, ports: Ports, front_end: FrontEndConstants | None, *, profile: bool
-) -> dict[str, str | int]:
+def _defines(facts: HelloFacts, ports: Ports) -> dict[str, str | int]:
     """Macros that the link and the model are compiled with."""
-    output_bytes = sum(prod(spec.shape) for spec in product.outputs)
+    output_bytes = sum(prod(spec.shape) for spec in facts.outputs)
     defines: dict[str, str | int] = {
         "KD_BOARD_RECEIVE_BYTES": f"{RECEIVE_BYTES}u",
         "KD_LINK_SCORES_BYTES": f"{_scores_bytes(output_bytes)}u",
     }
-    if product.composition is not None:
+    if len(facts.outputs) > 1:
         defines["KD_LINK_BESIDE_BYTES"] = f"{output_bytes - ports.output.size}u"
-    if front_end and front_end.learns:
+    if facts.front_end and facts.front_end.learns:
         defines["KD_LINK_NORMALISER"] = 1
-    if profile:
+    if facts.layer_count:
         defines["KD_MODEL_PROFILE"] = 1
     return defines
 
@@ -202,6 +207,7 @@ def _config_files(
     values = {
         "has_golden": settings.golden is not None,
         "has_front_end": facts.front_end is not None,
+        "decides": facts.decides,
         "layer_count": facts.layer_count,
         "max_baud": facts.max_baud,
         "int8_bytes": sum(port.size for port in ports.inputs),
@@ -239,11 +245,13 @@ def _ascii(text: str) -> str:
 def _runtime_files(
     stream: StreamSettings | None,
     replay: Sequence[Counts],
-    front_end: FrontEndConstants | None,
+    facts: HelloFacts,
 ) -> Files:
     """Link and main program, with the parts that this image uses."""
     left_out = set(_SENSORS.values())
-    if front_end is None or not front_end.learns:
+    if not facts.decides:
+        left_out |= {"kd_decide.c", "kd_decide.h"}
+    if facts.front_end is None or not facts.front_end.learns:
         left_out |= {"kd_normaliser.c", "kd_normaliser.h"}
     if stream is None:
         left_out |= {"kd_stream.c", "kd_stream.h", "kd_ring.c", "kd_ring.h", "kd_sensor.h"}

@@ -20,6 +20,7 @@ PARTS: dict[str, str] = {
     "running normaliser": "kd_running.c",
     "roll of the band": "kd_roll.c",
     "rule of several models": "kd_rule.c",
+    "decision rule": "kd_decision*.c",
     "quantise code": "kd_quantize.c",
     "golden vectors": "kd_golden.c",
 }

@@ -8,6 +8,7 @@ from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
 from firmware_export.front_end import wearer_states
+from kd_edge.base.decision_wire import DECISION_OUTPUT
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import printable
 from kd_edge.base.front_end import FrontEndConstants, raw_samples
@@ -35,6 +36,7 @@ class HelloFacts:
         product: what the firmware runs. max_baud: 0 if the speed is fixed.
         layer_count: that PROFILE tells.
         front_end: as `model_front_end` leaves it, or None.
+        decides: a decision rule stands behind the scores.
     """
 
     board: Board
@@ -44,6 +46,12 @@ class HelloFacts:
     golden_count: int
     layer_count: int
     front_end: FrontEndConstants | None
+    decides: bool = False
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What an answer holds, in order."""
+        return self.product.outputs + (DECISION_OUTPUT,) * self.decides
 
 
 def hello_bytes(facts: HelloFacts) -> bytes:
@@ -56,7 +64,7 @@ def hello_bytes(facts: HelloFacts) -> bytes:
     sizes = {
         "int8_bytes": sum(prod(spec.shape) for spec in product.inputs),
         "raw_bytes": raw_bytes(front_end) if front_end else 0,
-        "output_bytes": sum(prod(spec.shape) for spec in product.outputs),
+        "output_bytes": sum(prod(spec.shape) for spec in facts.outputs),
     }
     check_link(sizes, front_end)
     kind, per_thousand = _ticks(facts.board)
@@ -127,7 +135,7 @@ def _block(facts: HelloFacts) -> dict[str, object]:
         "core": facts.board.core,
         "engine": facts.engine,
         "inputs": [_tensor(spec) for spec in product.inputs],
-        "outputs": [_tensor(spec) for spec in product.outputs],
+        "outputs": [_tensor(spec) for spec in facts.outputs],
         "streams": [
             {
                 "name": name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from kd_edge.base.decision import DecisionRule
     from kd_edge.base.front_end import FrontEndConstants
 
 ARENA_ALIGNMENT = 16
@@ -47,6 +48,7 @@ class FirmwareSettings:
         name: of the model, for people.
         labels: the classes in the output's order; () for a model whose outputs are not classes.
         arena_bytes: as measured, without a margin: `with_margin` adds it.
+        decision: what the scores lead to, window after window, or None.
         arenas: the same of each of several models, in the product's order; () of one model.
         arena_how: one sentence on the measurement, with the ABI it was made on.
         front_end: coefficients from samples to windows, or None where the model takes raw arrays.
@@ -66,6 +68,7 @@ class FirmwareSettings:
     generator: str
     golden_count: int = 8
     arenas: tuple[int, ...] = ()
+    decision: DecisionRule | None = None
 
 
 # A quarter and 1 KiB: an interpreter measured on x86-64 with reference kernels keeps no scratch

@@ -23,6 +23,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "kd_signal.c",
     ),
     "quantisation": ("kd_quantize.c",),
+    "decision": ("kd_decision.c", "kd_decision_rule.c"),
 }
 _BUFFERS = ("bytes in, as far as a frame", "bytes out", "answers kept", "front end's work")
 _PROBE_FILE = "probe.c"

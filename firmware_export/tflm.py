@@ -11,6 +11,7 @@ from pathlib import Path
 from firmware_export import c_text
 from firmware_export.composed import answering, composed_run_files, prefixes
 from firmware_export.constants import memory_values, product_ports, read_labels, settings_files
+from firmware_export.decision import decision_files
 from firmware_export.engines import TFLITE_MICRO
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
@@ -49,6 +50,10 @@ ROLES = {
     "kd_golden.c": "the same as data; leave it out of a product",
     "kd_rule.h": "how several models answer as one",
     "kd_rule.c": "the same as code",
+    "kd_decision.h": "from scores to what is said, window after window",
+    "kd_decision.c": "the same as code",
+    "kd_decision_rule.h": "the rule of this model",
+    "kd_decision_rule.c": "the same as data, and what it remembers",
     "kd_op_resolver.h": "exactly the operators used (C++)",
     "kd_run.h": "set up and run, callable from C",
     "kd_run.cc": "the interpreter behind it (C++)",
@@ -100,6 +105,8 @@ def render_files(product: Product, settings: FirmwareSettings) -> Files:
     files |= _run_files(render, product)
     if settings.front_end is not None:
         files |= front_end_files(render, settings.front_end, product.inputs)
+    if settings.decision is not None:
+        files |= decision_files(render, settings.decision, ports)
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     files["README.md"] = render(
@@ -113,6 +120,7 @@ def render_files(product: Product, settings: FirmwareSettings) -> Files:
         if settings.golden
         else 0,
         rule=product.composition.rule if product.composition else "",
+        decides=settings.decision is not None,
         **memory_values(settings),
     )
     return files

@@ -49,6 +49,7 @@ _GIVES = {
     ".pipeline.export_windows": ("export_windows",),
     ".pipeline.bench": ("bench",),
     ".pipeline.compose": ("compose",),
+    ".pipeline.inside": ("Inside",),
     ".pipeline.trial": ("Trial", "TrialModel", "train_and_score"),
     ".pipeline.fleet": ("Fleet", "train_fleet"),
     ".pipeline.loaded": ("LoadedBundle", "Predictions", "load"),

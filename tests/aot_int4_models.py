@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from tflite_samples import packed_int4
 
-from kd_edge.base.flatbuffer import pack, unpack
+from kd_edge.base.flatbuffer import pack, pack_int4, unpack
 from kd_edge.base.schema_names import operator_name
 
 _COARSER = 16
@@ -30,7 +29,7 @@ def with_int4_weights(content: bytes, ops=("FULLY_CONNECTED", "CONV_2D", "DEPTHW
         for index in operator.inputs[2:]:
             if index >= 0:
                 _coarsen(graph.tensors[index], model.buffers[graph.tensors[index].buffer])
-        model.buffers[weights.buffer].data = packed_int4(values)
+        model.buffers[weights.buffer].data = pack_int4(values)
     return pack(model)
 
 

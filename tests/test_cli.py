@@ -21,6 +21,7 @@ from kd_edge.pipeline.store import user_store
 def test_every_command_has_help_with_examples(capsys):
     for command in (
         ["build"],
+        ["search"],
         ["bench"],
         ["compile"],
         ["data", "inspect"],

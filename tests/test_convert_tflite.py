@@ -17,9 +17,9 @@ import pytest
 from convert_models import convolutional, recurrent
 from waiting import ended, joined, program, wait_until
 
+from kd_edge.base import children as children_of_ours
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import read_tflite
-from kd_edge.convert import process
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
 from kd_edge.convert.process import one_converter
 from kd_edge.convert.tflite import to_tflite
@@ -151,7 +151,7 @@ def press_once_it_waits() -> None:
 
     def waits() -> bool:
         calls = traceback.extract_stack(sys._current_frames()[main])
-        return any(c.filename == process.__file__ and "readline" in c.line for c in calls)
+        return any(c.filename == children_of_ours.__file__ and "readline" in c.line for c in calls)
 
     wait_until(waits, "a wait for the converter")
     signal.pthread_kill(main, signal.SIGINT)

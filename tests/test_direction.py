@@ -29,6 +29,7 @@ ORDER = (
     "kd_edge.live",
     "kd_edge.recipe",
     "kd_edge.pipeline",
+    "kd_edge.trials",
     "kd_edge.cli",
     "kd_edge.__main__",
 )

@@ -6,6 +6,7 @@ import math
 import os
 import random
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from link_harness import hello_payload, windows
 from lying_board import MAX_PAYLOAD, LyingBoard, honest_hello, mutated, mutated_hello
 
 from kd_edge.base import wire
+from kd_edge.base.decision import NOBODY, ONE, Decision
+from kd_edge.base.decision_wire import DECISION_BYTES, pack_decision
 from kd_edge.base.errors import KINDS, ExitStatus, KdEdgeError
 from kd_edge.base.protocol import BY_NAME, MESSAGES
 from kd_edge.link.channel import Patience
@@ -183,6 +186,45 @@ def changed(name: str, **values):
 def test_an_answer_that_cannot_be_is_refused(name, change):
     hello = honest_hello(output_bytes=150, outputs=[TENSOR | {"shape": (1, 150)}])
     assert refused(LyingBoard(hello, changed(name, **change))).code == "KD_BOARD_PROTOCOL"
+
+
+DECIDES = {
+    "outputs": [TENSOR, TENSOR | {"name": "decision", "shape": (1, DECISION_BYTES)}],
+    "output_bytes": 5 + DECISION_BYTES,
+}
+SAID = Decision(said=4, leading=4, confidence=ONE, onset=True, rejected=False)
+
+
+def deciding(decision: Decision, name: str):
+    """A board of five classes, whose honest decision is SAID; in one message it is another."""
+
+    def lie(message: str, payload: bytes) -> bytes:
+        told = decision if message == name else SAID
+        for each in ("RUN_ANSWER", "PREDICTION"):
+            if message == each:
+                return changed(each, scores=lambda s: s[:5] + pack_decision(told))(each, payload)
+        return payload
+
+    return LyingBoard(honest_hello(**DECIDES), lie)
+
+
+def test_an_honest_board_that_decides_is_believed():
+    device = Device(deciding(SAID, ""), patience=QUICK)
+    assert device.hello.decides
+    (answer,) = device.run_many(windows(1, seed=1))
+    assert (answer.decision, len(answer.scores)) == (SAID, 5)
+    assert len(use_everything(deciding(SAID, ""))) == 6
+
+
+@pytest.mark.parametrize("name", ["RUN_ANSWER", "PREDICTION"])
+@pytest.mark.parametrize(
+    "lie",
+    [{"said": 5}, {"leading": 5}, {"leading": NOBODY}, {"confidence": ONE + 1}, {"said": NOBODY}],
+    ids=str,
+)
+def test_a_decision_that_cannot_be_is_refused(name, lie):
+    error = refused(deciding(replace(SAID, **lie), name))
+    assert (error.code, error.where) == ("KD_BOARD_PROTOCOL", name)
 
 
 def test_an_answer_that_is_cut_in_the_middle_of_a_field_is_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from live_samples import CLASSES, FACTS, figures_after, seen
@@ -73,9 +75,13 @@ def test_a_windows_answer_is_named_and_compared_with_the_hosts():
 
 def test_shares_of_logits_are_their_softmax():
     logits = np.array([-3.5, 0.0, 2.25, 100.0], dtype=np.float32)
-    np.testing.assert_allclose(shares(logits, 0.5, 3), softmax(logits.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(shares(logits, FACTS), softmax(logits.astype(float)), rtol=1e-6)
+    warm = shares(logits, replace(FACTS, temperature=2.5))
+    np.testing.assert_allclose(warm, softmax(logits / 2.5), rtol=1e-6)
 
 
 def test_shares_of_a_softmax_are_its_own_scores():
     scores = np.array([0.5, 0.25, 0.25], dtype=np.float32)
-    np.testing.assert_allclose(shares(scores, 1 / 256, -128), scores)
+    np.testing.assert_allclose(
+        shares(scores, replace(FACTS, scale=1 / 256, zero_point=-128)), scores
+    )

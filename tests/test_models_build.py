@@ -17,7 +17,7 @@ SINGLE = {"fused": (10, 40, 21)}
 IMAGE = {"image": (16, 16, 1)}
 OF_IMAGES = ("image-cnn", "unet")
 MULTI = {"emg": (10, 300, 3), "acc": (10, 40, 9), "gyr": (10, 40, 9)}
-OWN = ["tcn", "ds-cnn", "conv-teacher"]
+OWN = ["tcn", "ds-cnn", "tcn-residual", "conv-teacher"]
 
 
 def build(name, shapes=SINGLE, n_classes=50, seed=1, **options):

@@ -48,7 +48,8 @@ class Home:
 
 
 _PIPELINE = tuple(
-    f"kd_edge/{layer}" for layer in ("runtimes", "measure", "report", "pipeline", "live", "cli")
+    f"kd_edge/{layer}"
+    for layer in ("runtimes", "measure", "report", "pipeline", "trials", "live", "cli")
 )
 _WINDOWS = "the kind of window on the wire, int8 or raw"
 HOMES = {

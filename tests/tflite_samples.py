@@ -7,18 +7,11 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from kd_edge.base.flatbuffer import pack
+from kd_edge.base.flatbuffer import pack, pack_int4
 from kd_edge.examples import Examples, Groups
 
 EMG_SHAPE, ACC_SHAPE, N_CLASSES = (4, 12, 3), (2,), 5
 LSTM_SHAPE, LSTM_UNITS, LSTM_CLASSES = (6, 3), 4, 3
-
-
-def packed_int4(values: np.ndarray) -> np.ndarray:
-    """uint8: two values from -8 to 7 to a byte, the first in the lower half."""
-    flat = values.reshape(-1).astype(np.uint8) & 15
-    whole = np.append(flat, np.zeros(flat.size % 2, np.uint8))
-    return whole[0::2] | whole[1::2] << 4
 
 
 class GraphBuilder:
@@ -50,7 +43,7 @@ class GraphBuilder:
 
     def constant_int4(self, name, array, **quantisation):
         """Values from -8 to 7."""
-        return self._constant(name, array.shape, "int4", packed_int4(array).tobytes(), quantisation)
+        return self._constant(name, array.shape, "int4", pack_int4(array).tobytes(), quantisation)
 
     def _constant(self, name, shape, dtype, content, quantisation):
         index = self.tensor(name, shape, dtype, **quantisation)

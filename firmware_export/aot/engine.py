@@ -14,6 +14,7 @@ from firmware_export.aot.export import (
 )
 from firmware_export.composed import answering, composed_run_files, prefixes
 from firmware_export.constants import Ports, product_ports, read_labels, settings_files
+from firmware_export.decision import decision_files
 from firmware_export.engines import PLAIN_C
 from firmware_export.front_end import front_end_files
 from firmware_export.golden import golden_files
@@ -41,6 +42,8 @@ def engine_files(
     }
     if settings.front_end is not None:
         files |= front_end_files(render, settings.front_end, product.inputs)
+    if settings.decision is not None:
+        files |= decision_files(render, settings.decision, ports)
     if settings.golden is not None:
         files |= golden_files(render, settings.golden, ports, limit=settings.golden_count)
     return compiled, files

@@ -347,6 +347,13 @@ def _int4_of(buffer, content: np.ndarray) -> np.ndarray:
     return buffer.int4_values
 
 
+def pack_int4(values: np.ndarray) -> np.ndarray:
+    """(ceil(n / 2),) uint8: n integers from -8 to 7, two to a byte, the first in the lower half."""
+    flat = values.reshape(-1).astype(np.uint8) & 15
+    whole = np.append(flat, np.zeros(flat.size % 2, np.uint8))
+    return whole[0::2] | whole[1::2] << 4
+
+
 def _operator(index: int, raw, codes) -> Operator:
     if not 0 <= raw.opcodeIndex < len(codes):
         bad(f"operator {index} names code {raw.opcodeIndex}, but there are {len(codes)}")

@@ -56,6 +56,8 @@ FORMATS: Registry[Format] = Registry(
         Format("float16", 16, 32, integer=False, defaults=_STUDENT, marker="D"),
         Format("dynamic", 8, 32, integer=False, defaults=_STUDENT, marker="^"),
         _SHIPPED,
+        # Without training behind its rounding it loses much: recipes have it that ask for it.
+        Format("int8x4", 4, 8, integer=True, optional=True, marker="v"),
         Format("int16x8", 8, 16, integer=True, optional=True, defaults=_STUDENT, marker="P"),
     ),
     home=__name__,
@@ -68,5 +70,9 @@ def default_formats(role: str) -> tuple[str, ...]:
 
 
 def formats_by_choice() -> tuple[str, ...]:
-    """Every format, the smallest that a board can run first."""
-    return tuple(sorted(FORMATS, key=lambda n: (FORMATS[n].weight_bits, FORMATS[n].value_bits)))
+    """Every format: what ships first, then the smaller ones before the larger."""
+
+    def place(name: str) -> tuple[bool, int, int]:
+        return name != SHIPPED, FORMATS[name].weight_bits, FORMATS[name].value_bits
+
+    return tuple(sorted(FORMATS, key=place))

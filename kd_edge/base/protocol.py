@@ -36,10 +36,13 @@ ANSWERS = 0x80  # an answer's type is its request's with this bit
 
 # Names of the values that some fields take, for both ends.
 KINDS = MappingProxyType({"INT8": 0, "RAW": 1})
-FLAGS = MappingProxyType({"KEEP_STATE": 1, "KEEP_WEARER": 2})
+FLAGS = MappingProxyType({"KEEP_STATE": 1, "KEEP_WEARER": 2, "KEEP_DECISION": 4})
 TICKS = MappingProxyType({"CYCLES": 0, "INSTRUCTIONS": 1, "MICROSECONDS": 2})
 ACTIONS = MappingProxyType({"TELL": 0, "RESET": 1, "FREEZE": 2, "THAW": 3, "SET": 4})
-CHOICES = MappingProxyType({"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS, "ACTION": ACTIONS})
+MARKS = MappingProxyType({"ONSET": 1, "REJECTED": 2})
+CHOICES = MappingProxyType(
+    {"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS, "ACTION": ACTIONS, "MARK": MARKS}
+)
 # One channel's state of the running normaliser: mean f32, mean square f32, windows u32.
 STATE_BYTES = 12
 
@@ -48,7 +51,7 @@ _FLAGS = Field(
     "flags",
     "u8",
     "KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running "
-    "normaliser",
+    "normaliser. KEEP_DECISION: nor the decision rule",
 )
 _OFFSET = Field("offset", "u32", "where in the window the data belong", "byte")
 _TICKS = (
@@ -378,6 +381,16 @@ BLOCKS = (
             Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
             Field("rule", "str", "how several models answer as one; empty: one model", later=True),
             Field("models", "list", "those models, a selector last", items=_MODEL, later=True),
+        ),
+    ),
+    Block(
+        "DECISION_BLOCK",
+        "The bytes of the output `decision`, behind all others: what the window leads to.",
+        (
+            Field("said", "u16", "class that is said from this window on; 0xFFFF: none"),
+            Field("leading", "u16", "class that the last windows speak for most"),
+            Field("confidence", "u16", "its share, 32768 for all"),
+            Field("marks", "u8", "ONSET: `said` begins here. REJECTED: the window does not count"),
         ),
     ),
 )

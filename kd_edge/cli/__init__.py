@@ -23,6 +23,7 @@ from kd_edge.cli.flash import flash
 from kd_edge.cli.live import live
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
+from kd_edge.cli.search import search
 from kd_edge.cli.selftest import selftest
 
 STANDARD_OUTPUT = "standard output"
@@ -64,6 +65,7 @@ def cli() -> None:
 
 for command in (
     build,
+    search,
     bench,
     compile_command,
     board,
@@ -113,8 +115,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else ExitStatus.OK
     except (KeyboardInterrupt, click.Abort):
-        # Only a build has kept what it did so far.
-        more = "; the same command goes on from here" if arguments[:1] == ["build"] else ""
+        # What these did so far is kept.
+        kept = arguments[:1] in (["build"], ["search"]) or "--ablate" in arguments
+        more = "; the same command goes on from here" if kept else ""
         say(f"interrupted{more}", err=True)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:

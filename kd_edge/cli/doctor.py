@@ -37,6 +37,8 @@ PACKAGES = (
     ("tensorflow", "build: training and conversion", "pip install 'kd-edge[build]'", False),
     ("keras", "build: training", "pip install 'kd-edge[build]'", False),
     ("scikit-learn", "build: baselines", "pip install 'kd-edge[build]'", False),
+    ("optuna", "search: choosing what to try", "pip install 'kd-edge[search]'", False),
+    ("ray", "search on several workers", "pip install 'kd-edge[search]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),

@@ -117,10 +117,13 @@ def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int
     host, known = None, {}
     if bundle is not None:
         check_sensors(bundle)
-        host = Host(bundle.product, bundle.manifest.front_end, runtime=runtime or ORACLE)
+        rule = bundle.manifest.decision
+        front_end = bundle.manifest.front_end
+        host = Host(bundle.product, front_end, rule=rule, runtime=runtime or ORACLE)
         known = {
             "classes": bundle.manifest.class_names,
             "front_end": host.front_end,
+            "temperature": rule.temperature if rule else 1.0,
             "title": bundle.manifest.title,
             "host": host.name,
             "synthetic": bundle.manifest.synthetic,

@@ -1,53 +1,19 @@
-"""The converter's child process: it does one job after the other until standard input closes.
-
-TensorFlow's converter may end Python; here it ends nothing else. A line of standard input names a
-job's file; the answer is a line of standard output, and a file: the model, or the error as JSON.
-"""
+"""The converter's child process: TensorFlow's converter may end Python, and here nothing else."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 
+from kd_edge.base.children import Tell, serve
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.keras_start import first_lines, load_keras
 
-WRITTEN, REFUSED = "written", "refused"
 
-
-def main() -> None:
-    """Do the jobs as they come; ends when standard input does, in the midst of one as well."""
-    # Whatever prints, prints beside the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_take, args=(jobs,), daemon=True).start()
-    while True:
-        print(_do(Path(jobs.get())), file=answers, flush=True)
-
-
-def _take(jobs: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
-        jobs.put(line.rstrip("\n"))
-    # The other end closes when the parent ends, however it ends.
-    os._exit(1)
-
-
-def _do(path: Path) -> str:
-    job = json.loads(path.read_text(encoding="utf-8"))
-    try:
-        content = _convert(job)
-    except KdEdgeError as error:
-        Path(job["error"]).write_text(json.dumps(error.to_json()), encoding="utf-8")
-        return REFUSED
+def _do(job: dict, _say: Tell) -> None:
+    content = _convert(job)
     Path(job["out"]).write_bytes(content)
-    return WRITTEN
 
 
 def _convert(job: dict) -> bytes:
@@ -80,4 +46,4 @@ def _convert(job: dict) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    serve(_do)

@@ -35,7 +35,7 @@ def convert_model(
     n_lstm = len(fused.lstm_layers(model))
     if n_lstm and route.with_lstm:
         route = route.with_lstm
-    converter = _converter(model, input_order)
+    converter = _converter(model, input_order, grids=route.grids)
     keys = _keys(input_order) if calibration else {}
     route.settings(
         converter, {key: np.asarray(calibration[n], np.float32) for key, n in keys.items()}
@@ -68,7 +68,7 @@ def _check_model(model, input_order: Sequence[str]) -> None:
         )
 
 
-def _converter(model, input_order: Sequence[str]):
+def _converter(model, input_order: Sequence[str], *, grids: bool):
     """TensorFlow's converter over the model with a batch of 1, free of metadata."""
     import tensorflow as tf
 
@@ -80,7 +80,8 @@ def _converter(model, input_order: Sequence[str]):
     def infer(**tensors):
         by_name = {keys[key]: tensor for key, tensor in tensors.items()}
         with fused.weights_as_constants(model):
-            outputs = fused.run(model, [by_name[tensor.name] for tensor in model.inputs])
+            given = [by_name[tensor.name] for tensor in model.inputs]
+            outputs = fused.run(model, given, grids=grids)
         return {"logits": outputs}
 
     # Keyword arguments and constants alone: with positional arguments or variables the converter

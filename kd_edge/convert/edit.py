@@ -71,10 +71,11 @@ def drop_metadata(model) -> None:
     """Leave out the converter's notes on itself: 1.5 kB that no runtime reads."""
     kept = [m for m in model.metadata or [] if _text(m.name) != "CONVERSION_METADATA"]
     model.metadata = kept
-    _drop_unused_buffers(model)
+    drop_unused_buffers(model)
 
 
-def _drop_unused_buffers(model) -> None:
+def drop_unused_buffers(model) -> None:
+    """Leave out buffers that no tensor and no metadata names."""
     used = {0} | {metadata.buffer for metadata in model.metadata}
     used |= {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
     kept = sorted(used)

@@ -18,7 +18,7 @@ class _Pieces:
     values: tuple
 
 
-def run(model, inputs: Sequence):
+def run(model, inputs: Sequence, *, grids: bool):
     """Answers of a functional Keras model to one window, LSTM layers in the fusable form.
 
     Called while tracing, inside `weights_as_constants`.
@@ -29,6 +29,7 @@ def run(model, inputs: Sequence):
     Args:
         model: a functional Keras model with one output.
         inputs: TensorFlow tensors with a batch of 1, in the order of `model.inputs`.
+        grids: whether the grids that the model states are told to the converter.
 
     Returns:
         (1, n_classes) TensorFlow tensor.
@@ -38,7 +39,7 @@ def run(model, inputs: Sequence):
     """
     split = _concatenations_to_split(model)
     return model._run_through_graph(
-        list(inputs), operation_fn=lambda operation: _substitute(operation, split)
+        list(inputs), operation_fn=lambda operation: _substitute(operation, split, grids)
     )
 
 
@@ -65,20 +66,35 @@ def lstm_layers(model) -> list:
     return found
 
 
-def _substitute(operation, split: frozenset[int]):
+def _substitute(operation, split: frozenset[int], grids: bool):
     import keras
+
+    from kd_edge.models.grid import Grid
 
     if isinstance(operation, keras.layers.LSTM):
         return _fused_lstm(operation)
     if isinstance(operation, keras.Model):
-        return lambda *inputs, **_: run(operation, keras.tree.flatten(inputs))
+        return lambda *inputs, **_: run(operation, keras.tree.flatten(inputs), grids=grids)
     if id(operation) in split:
         return lambda values, **_: _Pieces(tuple(values))
     if isinstance(operation, keras.layers.Dense):
         return _dense_of_pieces(operation)
-    if isinstance(operation, keras.layers.Dropout):
-        return lambda values, **_: values
+    if isinstance(operation, keras.layers.Dropout | Grid):
+        return _passed(operation, told=grids)
     return operation
+
+
+def _passed(layer, *, told: bool):
+    """A layer that does nothing; a grid may tell the converter a tensor's scale and zero point."""
+    import tensorflow as tf
+
+    from kd_edge.models.grid import Grid
+
+    if not (isinstance(layer, Grid) and told):
+        return lambda values, **_: values
+    return lambda values, **_: tf.quantization.fake_quant_with_min_max_args(
+        values, layer.low, layer.high
+    )
 
 
 def _dense_of_pieces(layer):

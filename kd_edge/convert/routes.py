@@ -19,6 +19,7 @@ from kd_edge.base.registry import Registry
 from kd_edge.base.sources import import_folder
 from kd_edge.convert import edit
 from kd_edge.convert.calibration import private_call
+from kd_edge.convert.int4 import int4_from_int8
 from kd_edge.convert.int16 import int16_from_int8
 
 Calibration = Mapping[str, np.ndarray]
@@ -38,11 +39,14 @@ class Route:
             (converter's own input name -> (n, ...) float32); it is empty for a float format.
         edit: changes the finished `ModelT` in place; None where nothing is to be changed.
         with_lstm: another route for models that have an LSTM; None where they have the same.
+        grids: values lie on the int8 grids that the model states, if it states any
+            (`kd_edge.models.grid`).
     """
 
     settings: Callable[[object, Calibration], None]
     edit: Callable[[object], None] | None = None
     with_lstm: Route | None = None
+    grids: bool = False
 
 
 def as_json(route: Route) -> dict:
@@ -55,6 +59,7 @@ def as_json(route: Route) -> dict:
         "settings": _name(route.settings),
         "edit": route.edit and _name(route.edit),
         "with_lstm": route.with_lstm and as_json(route.with_lstm),
+        "grids": route.grids,
     }
 
 
@@ -64,6 +69,7 @@ def from_json(content: dict) -> Route:
         _function(content["settings"]),
         content["edit"] and _function(content["edit"]),
         content["with_lstm"] and from_json(content["with_lstm"]),
+        content["grids"],
     )
 
 
@@ -124,6 +130,13 @@ def int8(converter, calibration: Calibration) -> None:
     converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
+def int8_by_layer(converter, calibration: Calibration) -> None:
+    """As `int8`, with one scale for all weights of a dense layer."""
+    int8(converter, calibration)
+    # TFLite Micro refuses int4 weights of FULLY_CONNECTED that have a scale by row.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+
+
 def int16x8(converter, calibration: Calibration) -> None:
     """Values of 16 bits with weights of 8."""
     import tensorflow as tf
@@ -165,7 +178,8 @@ ROUTES: Registry[Route] = Registry(
         REFERENCE: Route(float32),
         "float16": Route(float16),
         "dynamic": Route(dynamic),
-        SHIPPED: Route(int8),
+        SHIPPED: Route(int8, grids=True),
+        "int8x4": Route(int8_by_layer, edit=int4_from_int8, grids=True),
         # The converter refuses LSTM in this format.
         "int16x8": Route(int16x8, with_lstm=Route(int8, edit=int16_from_int8)),
     },

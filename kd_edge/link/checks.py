@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kd_edge.base import wire
+from kd_edge.base.decision_wire import DECISION_BYTES
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import (
     LEAST_PAYLOAD,
@@ -24,7 +25,7 @@ from kd_edge.base.protocol import (
 from kd_edge.base.protocol_types import Message
 from kd_edge.base.running import is_possible, unpack_state
 from kd_edge.link.framing import encoded_bytes
-from kd_edge.link.messages import Hello, Tensor
+from kd_edge.link.messages import Answer, Hello, Tensor, answer_of
 
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
 _INT8 = (-128, 127)
@@ -59,6 +60,21 @@ def decoded(message: Message, payload: bytes, asked: Mapping[str, Any], hello: H
     if check is not None:
         _require(message.name, check(content, asked, hello))
     return content
+
+
+def whole_answer(message: Any, scores: bytes, hello: Hello, *, where: str, **more: Any) -> Answer:
+    """`answer_of`, of which `more` are arguments, for an answer whose parts have all come.
+
+    Args:
+        where: the message's name.
+
+    Raises:
+        KdEdgeError KD_BOARD_PROTOCOL: its decision is impossible.
+    """
+    try:
+        return answer_of(message, scores, hello, **more)
+    except ValueError as error:
+        raise impossible(str(error), where=where) from error
 
 
 def check_hello(hello: Hello) -> None:
@@ -97,7 +113,8 @@ def _hello(hello: Hello) -> Conditions:
         yield f"{name} has no samples in a window", stream.samples > 0
     raw = sum(2 * stream.samples * stream.channels for stream in hello.streams)
     yield from _size("an int8 window", hello.int8_bytes, sum(t.n_bytes for t in hello.inputs))
-    yield from _size("the scores", hello.output_bytes, sum(t.n_bytes for t in hello.outputs))
+    told = sum(t.n_bytes for t in hello.outputs) + DECISION_BYTES * hello.decides
+    yield from _size("the scores", hello.output_bytes, told)
     yield from _size("a raw window", hello.raw_bytes, raw)
 
 

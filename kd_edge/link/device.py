@@ -145,8 +145,8 @@ class Device:
                 sensor (int16, samples x channels); taken as fast as the board answers.
             kind: "int8" or "raw".
             keep_state: do not reset the model's state before each window.
-            begins: whether somebody has just put the sensors on before a raw window of that index,
-                so that a running normaliser begins anew; None: before every one.
+            begins: whether a window of that index follows no other, so that a decision rule begins
+                anew, and for a raw window a running normaliser; None: no window does.
             depth: windows on their way at most; None: as many as the board allows.
 
         Yields:

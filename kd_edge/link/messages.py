@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from kd_edge.base.decision import Decision
+from kd_edge.base.decision_wire import DECISION, DECISION_BYTES, unpack_decision
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import KINDS, TICKS
 from kd_edge.base.running import RunningState
@@ -58,6 +60,7 @@ class Hello:
         model_sha256: of the .tflite, in hexadecimal; of several models, of all and their rule.
         inputs, outputs: of the model, int8. Of several models the outputs are the scores on their
             common scale, and which model answered.
+        decides: a decision rule stands behind the model, and each answer has its decision.
         rule, models: how several models answer as one, and these, a selector last; '' and () where
             there is one.
         streams: sensors in the order of a raw window; empty: no front end on the board.
@@ -97,6 +100,12 @@ class Hello:
     scores_bytes: int
     rule: str = ""
     models: tuple[BoardModel, ...] = ()
+    decides: bool = False
+
+    @property
+    def classes(self) -> int:
+        """Scores of a window."""
+        return self.outputs[0].n_bytes
 
     def count(self, ticks: int) -> int:
         """Timer ticks as a number of what `ticks_kind` says, rounded."""
@@ -113,6 +122,7 @@ class Answer:
     Attributes:
         index: of the window, from 0, in the order in which windows were given.
         scores: (output bytes,) int8; every output, in order.
+        decision: what the window leads to; None of a board that does not decide.
         ticks: the engine's, counted in `Hello.ticks_kind`.
         front_end_ticks: of filters, decimation, normalising and quantising; 0 for int8 windows.
         microseconds: both, by the board's clock.
@@ -125,6 +135,7 @@ class Answer:
     front_end_ticks: int
     microseconds: int
     sends: int = 1
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +239,8 @@ _SAME_IN_HELLO = (
 def hello_of(message: Any, facts: Any) -> Hello:
     """A decoded HELLO_ANSWER and a decoded FACTS_BLOCK."""
     names = {number: name.lower() for name, number in TICKS.items()}
+    *outputs, last = _tensors(facts.outputs) or (None,)
+    decides = bool(outputs) and (last.name, last.n_bytes) == (DECISION, DECISION_BYTES)
     return Hello(
         board=facts.board,
         core=facts.core,
@@ -236,7 +249,8 @@ def hello_of(message: Any, facts: Any) -> Hello:
         firmware=".".join(str(part) for part in message.firmware),
         model_sha256=bytes(message.model_sha256).hex(),
         inputs=_tensors(facts.inputs),
-        outputs=_tensors(facts.outputs),
+        outputs=tuple(outputs) if decides else _tensors(facts.outputs),
+        decides=decides,
         streams=tuple(BoardStream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
         ticks_kind=names[message.ticks_kind],
         rule=facts.rule,
@@ -252,7 +266,15 @@ def _tensors(group: Any) -> tuple[Tensor, ...]:
 
 
 def answer_of(message: Any, scores: bytes, hello: Hello, *, index: int, sends: int = 1) -> Answer:
-    """A decoded RUN_ANSWER or PREDICTION, with the scores of all its parts."""
+    """A decoded RUN_ANSWER or PREDICTION, with the scores of all its parts.
+
+    Raises:
+        ValueError: with words for a decision that cannot be.
+    """
+    decision = None
+    if hello.decides:
+        scores, decided = scores[:-DECISION_BYTES], scores[-DECISION_BYTES:]
+        decision = unpack_decision(decided, hello.classes)
     return Answer(
         index=index,
         scores=np.frombuffer(scores, dtype=np.int8),
@@ -260,6 +282,7 @@ def answer_of(message: Any, scores: bytes, hello: Hello, *, index: int, sends: i
         front_end_ticks=hello.count(message.front_end_ticks),
         microseconds=message.microseconds,
         sends=sends,
+        decision=decision,
     )
 
 

@@ -10,7 +10,8 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import BY_NAME, FLAGS, KINDS
 from kd_edge.base.wire import fixed_bytes
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Request
-from kd_edge.link.messages import Answer, Hello, answer_of, window_content
+from kd_edge.link.checks import whole_answer
+from kd_edge.link.messages import Answer, Hello, window_content
 
 _RUN_FIXED = fixed_bytes(BY_NAME["RUN"])
 _SCORES_FIXED = fixed_bytes(BY_NAME["SCORES"])
@@ -66,8 +67,8 @@ class Runs:
         windows: as `window_content` takes them; taken only as fast as the board answers.
         kind: "int8" or "raw".
         keep_state: the model's state is not reset before each window.
-        begins: whether a running normaliser begins anew before a window of that index; None: before
-            every one.
+        begins: whether a running normaliser and a decision rule begin anew before a window of that
+            index; None: before every one.
         depth: windows on their way at most; None: as many as the board keeps answers.
         rejoin: opens a new session after the board began anew, and returns its HELLO.
         heed: told how many seconds the board needed for each answer, before it is handed on.
@@ -168,7 +169,8 @@ class Runs:
 
     def _flags(self, job: _Job) -> int:
         goes_on = self._begins is not None and not self._begins(job.index)
-        return FLAGS["KEEP_STATE"] * self._keep_state | FLAGS["KEEP_WEARER"] * goes_on
+        keeps = (FLAGS["KEEP_WEARER"] | FLAGS["KEEP_DECISION"]) * goes_on
+        return FLAGS["KEEP_STATE"] * self._keep_state | keeps
 
     @property
     def _remembers(self) -> bool:
@@ -207,7 +209,9 @@ class Runs:
     def _answer(self, job: _Job) -> Answer:
         run = job.last.answer
         scores = b"".join([run.scores, *(request.answer.scores for request in job.more)])
-        answer = answer_of(run, scores, self._hello, index=job.index, sends=job.last.sends)
+        answer = whole_answer(
+            run, scores, self._hello, where="RUN_ANSWER", index=job.index, sends=job.last.sends
+        )
         # What the board says it needed, but no more than it was waited for.
         waited = job.last.answered_at - job.last.posted_at
         self._heed(min(answer.microseconds / 1e6, waited))

@@ -10,8 +10,8 @@ import numpy as np
 
 from kd_edge.base.protocol import BY_NAME
 from kd_edge.link.channel import Channel
-from kd_edge.link.checks import impossible
-from kd_edge.link.messages import Answer, Hello, Prediction, Samples, answer_of
+from kd_edge.link.checks import impossible, whole_answer
+from kd_edge.link.messages import Answer, Hello, Prediction, Samples
 
 _SAMPLES = BY_NAME["SAMPLES"].number
 _PREDICTION = BY_NAME["PREDICTION"].number
@@ -90,7 +90,9 @@ class _Frames:
         if len(self._scores) < self._hello.output_bytes:
             return None
         whole, self._prediction = self._prediction, None
-        answer = answer_of(whole, self._scores, self._hello, index=whole.window)
+        answer = whole_answer(
+            whole, self._scores, self._hello, where="PREDICTION", index=whole.window
+        )
         ends = tuple(self._full(stream, end) for stream, end in enumerate(whole.ends))
         return Prediction(whole.stamp_us, ends, answer)
 

@@ -43,7 +43,8 @@ class Facts:
         port: how the board is reached.
         ticks_kind: what the board counts for an answer: 'cycles', 'instructions', 'microseconds'.
         classes: names, or numbers where no bundle names them.
-        scale, zero_point: of the scores.
+        scale, zero_point: of the scores. temperature: that calibrates them; 1 where it is unknown.
+        decides: the board says what its windows lead to.
         title: the bundle's; None without one.
         host: the runtime that answers every window too; None: nothing to compare with.
         synthetic: the model was made from a generator's signals, which an emulated board replays.
@@ -62,6 +63,8 @@ class Facts:
     classes: tuple[str, ...]
     scale: float
     zero_point: int
+    temperature: float = 1.0
+    decides: bool = False
     title: str | None = None
     host: str | None = None
     synthetic: bool = False
@@ -77,6 +80,7 @@ def facts_of(
     *,
     classes: tuple[str, ...] | None = None,
     front_end: FrontEndConstants | None = None,
+    temperature: float = 1.0,
     title: str | None = None,
     host: str | None = None,
     synthetic: bool = False,
@@ -117,6 +121,8 @@ def facts_of(
         classes=classes or tuple(str(number) for number in range(scores.n_bytes)),
         scale=scores.scale,
         zero_point=scores.zero_point,
+        temperature=temperature,
+        decides=hello.decides,
         title=title,
         host=host,
         synthetic=synthetic,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kd_edge.base.decision import NOBODY, ONE, Decision
 from kd_edge.base.quantisation import dequantize
 from kd_edge.link.stream import StreamWindow
 from kd_edge.live.facts import Facts
@@ -33,6 +34,25 @@ class HostAnswer:
 
 
 @dataclass(frozen=True)
+class SeenDecision:
+    """What a window leads to.
+
+    Attributes:
+        said: the class that is said; None: none is. leading: the one that leads.
+        confidence: the leading class's, 0 to 1.
+        onset: `said` begins. rejected: the window was not sure enough to count.
+        same: whether the host decides the same; None: it has not been asked.
+    """
+
+    said: str | None
+    leading: str
+    confidence: float
+    onset: bool
+    rejected: bool
+    same: bool | None
+
+
+@dataclass(frozen=True)
 class Seen:
     """One window's answer, ready to be shown.
 
@@ -44,6 +64,7 @@ class Seen:
         microseconds: both together by the board's clock.
         late_ms: how much later it came than the quickest answer of the last 30 s did.
         host: None where the host has not answered, for the reason `not_compared`.
+        decision: None of a board that does not decide.
     """
 
     window: int
@@ -58,6 +79,7 @@ class Seen:
     late_ms: float
     host: HostAnswer | None
     not_compared: str = ""
+    decision: SeenDecision | None = None
 
     def to_json(self) -> dict[str, Any]:
         rounded = {
@@ -79,6 +101,8 @@ class Figures:
         compared, same_class, same_scores: windows that the host answered too, and how.
         largest_steps: the largest difference of a score, in int8 steps; None: nothing compared.
         differing: numbers of the first windows whose scores differ.
+        onsets, rejected: windows with which a class began to be said; that were not sure enough.
+        decisions_compared, same_decision: windows that the host decided too, and alike.
         frames, lost_frames: of the stream; damaged_frames: on the whole link.
         samples, lost_samples: per sensor; lost in the sensor, on the board or on the way.
         median_us, p95_us: of the board's time for an answer, of the last 1000; None: none yet.
@@ -101,6 +125,10 @@ class Figures:
     median_us: float | None
     p95_us: float | None
     late_ms: float | None
+    onsets: int = 0
+    rejected: int = 0
+    decisions_compared: int = 0
+    same_decision: int = 0
 
     def to_json(self) -> dict[str, Any]:
         late = None if self.late_ms is None else round(self.late_ms, 3)
@@ -147,6 +175,10 @@ class Tally:
     frames: int = 0
     samples: list[int] = field(default_factory=list)
     lost_samples: list[int] = field(default_factory=list)
+    onsets: int = 0
+    rejected: int = 0
+    decisions_compared: int = 0
+    same_decision: int = 0
     _us: deque[int] = field(default_factory=lambda: deque(maxlen=_LATEST))
     _late_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
 
@@ -168,6 +200,8 @@ class Tally:
         self._late_ms.append(seen.late_ms)
         if seen.host is not None:
             self._add_host(seen.window, seen.host)
+        if seen.decision is not None:
+            self._add_decision(seen.decision)
 
     def _add_host(self, window: int, host: HostAnswer) -> None:
         self.compared += 1
@@ -176,6 +210,12 @@ class Tally:
         self.largest_steps = max(self.largest_steps or 0, host.steps)
         if host.steps and len(self.differing) < _LISTED:
             self.differing.append(window)
+
+    def _add_decision(self, decision: SeenDecision) -> None:
+        self.onsets += decision.onset
+        self.rejected += decision.rejected
+        self.decisions_compared += decision.same is not None
+        self.same_decision += decision.same is True
 
     def figures(self, *, seconds: float, lost_frames: int, damaged_frames: int) -> Figures:
         us = sorted(self._us)
@@ -196,6 +236,10 @@ class Tally:
             median_us=statistics.median(us) if us else None,
             p95_us=us[-(-95 * len(us) // 100) - 1] if us else None,
             late_ms=max(self._late_ms, default=None),
+            onsets=self.onsets,
+            rejected=self.rejected,
+            decisions_compared=self.decisions_compared,
+            same_decision=self.same_decision,
         )
 
 
@@ -206,6 +250,7 @@ def seen_window(
     ends: Sequence[int],
     late_ms: float,
     host_scores: np.ndarray | None,
+    host_decision: Decision | None = None,
     not_compared: str = "",
 ) -> Seen:
     """A window's answer as it is shown.
@@ -213,6 +258,7 @@ def seen_window(
     Args:
         ends: per sensor the number of the sample after the window's last.
         host_scores: (bytes,) int8, every output; None where the host has not answered.
+        host_decision: None where the host has not decided.
         not_compared: why.
     """
     n = len(facts.classes)
@@ -225,13 +271,29 @@ def seen_window(
         best=best,
         name=facts.classes[best],
         scores=tuple(float(score) for score in scores),
-        shares=tuple(float(share) for share in shares(scores, facts.scale, facts.zero_point)),
+        shares=tuple(float(share) for share in shares(scores, facts)),
         ticks=window.answer.ticks,
         front_end_ticks=window.answer.front_end_ticks,
         microseconds=window.answer.microseconds,
         late_ms=late_ms,
         host=None if host_scores is None else _compare(window.answer.scores, host_scores, n),
         not_compared=not_compared,
+        decision=_decision(window.answer.decision, host_decision, facts.classes),
+    )
+
+
+def _decision(
+    board: Decision | None, host: Decision | None, classes: Sequence[str]
+) -> SeenDecision | None:
+    if board is None:
+        return None
+    return SeenDecision(
+        said=None if board.said == NOBODY else classes[board.said],
+        leading=classes[board.leading],
+        confidence=board.confidence / ONE,
+        onset=board.onset,
+        rejected=board.rejected,
+        same=None if host is None else host == board,
     )
 
 
@@ -246,9 +308,9 @@ def _best(scores: np.ndarray) -> int:
     return int(CLASSIFICATION.decide(scores))
 
 
-def shares(scores: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+def shares(scores: np.ndarray, facts: Facts) -> np.ndarray:
     """Scores, (classes,), as shares of 1: those of an int8 softmax as they are, others' softmax."""
-    if (scale, zero_point) == _SOFTMAX:
-        return scores / max(float(scores.sum()), scale)
-    powers = np.exp(scores - scores.max(), dtype=np.float64)
+    if (facts.scale, facts.zero_point) == _SOFTMAX:
+        return scores / max(float(scores.sum()), facts.scale)
+    powers = np.exp((scores - scores.max()) / facts.temperature, dtype=np.float64)
     return powers / powers.sum()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.front_end import model_front_end
+from kd_edge.base.decision import Decision, DecisionRule, Memory, decide
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.product import Product, as_product
 from kd_edge.examples.raw import Wearer, quantised_window
@@ -21,6 +22,7 @@ class Host:
     Args:
         model: an int8 `.tflite`, or a product of one or several.
         front_end: the bundle's.
+        rule: the bundle's decision rule, if it has one.
         runtime: a key of `RUNTIMES`; TFLite Micro answers bit for bit as a board does.
 
     Attributes:
@@ -34,13 +36,35 @@ class Host:
     """
 
     def __init__(
-        self, model: Path | Product, front_end: FrontEndConstants, *, runtime: str = ORACLE
+        self,
+        model: Path | Product,
+        front_end: FrontEndConstants,
+        *,
+        rule: DecisionRule | None = None,
+        runtime: str = ORACLE,
     ):
         self._interpreter = open_product(as_product(model), runtime)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._interpreter.inputs)
         self.wearer = Wearer(self.front_end)
         self.output = self._interpreter.outputs[0]
+        self._rule = rule
+        self.forget_windows()
+
+    def forget_windows(self) -> None:
+        """A decision begins anew, as where a stream begins."""
+        self._memory = None if self._rule is None else Memory(self._rule)
+
+    def decide(self, scores: np.ndarray) -> Decision | None:
+        """What one more window leads to; None without a rule.
+
+        Args:
+            scores: (bytes,) int8, as `answer` gives them.
+        """
+        if self._rule is None:
+            return None
+        self._memory, decision = decide(self._rule, self._memory, scores[: self._rule.classes])
+        return decision
 
     def answer(self, arrays: Sequence[np.ndarray], *, keep_state: bool = False) -> np.ndarray:
         """Every output in order, (bytes,) int8, for one raw window.

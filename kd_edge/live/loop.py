@@ -87,6 +87,8 @@ class LiveLoop:
         # The host has seen every window that the board has, which matters where it remembers any.
         self._in_step = True
         self._remembers = keep_state or (host is not None and host.front_end.learns)
+        # A board that decides remembers windows too, and the host's decision must have seen them.
+        self._decides = device.hello.decides
         self._assembler = WindowAssembler(device.hello)
         self._tally = Tally(len(facts.sensors))
         self._lateness = Lateness()
@@ -115,6 +117,8 @@ class LiveLoop:
         """Follows the stream; returns why it ended."""
         if self._host is not None and self._host.front_end.learns:
             self._wear(self._host)
+        if self._host is not None and self._decides:
+            self._host.forget_windows()
         self._begun_s = time.monotonic()
         events = self._device.stream(windows=limits.windows or 0, keep_state=self._keep_state)
         # Closing the iterator stops the board.
@@ -146,12 +150,16 @@ class LiveLoop:
             return
         late_ms = self._lateness.add(event.stamp_us + event.answer.microseconds, time.monotonic())
         host_scores, why_not = self._ask_host(window)
+        host_decision = None
+        if host_scores is not None and self._decides and self._in_step:
+            host_decision = self._host.decide(host_scores)
         seen = seen_window(
             window,
             self._facts,
             ends=event.ends,
             late_ms=late_ms,
             host_scores=host_scores,
+            host_decision=host_decision,
             not_compared=why_not,
         )
         self._tally.add_window(seen)

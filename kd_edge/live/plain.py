@@ -68,7 +68,8 @@ class Lines:
     def window(self, seen: Seen, figures: Figures) -> None:
         self._print(
             f"{seen.at_s:8.2f} s  window {seen.window}  {seen.name}  "
-            f"{percent(seen.shares[seen.best])}  {said_of_host(seen, self._facts)}  "
+            f"{percent(seen.shares[seen.best])}  {said_of_decision(seen)}"
+            f"{said_of_host(seen, self._facts)}  "
             f"{microseconds(seen.microseconds)}  lost frames {figures.lost_frames}"
         )
 
@@ -147,6 +148,8 @@ class Picture:
         table = Table.grid(padding=(0, 1))
         said = Text(said_of_host(seen, self._facts))
         table.add_row(Text(seen.name, style="bold"), "", said)
+        if seen.decision is not None:
+            table.add_row(Text(said_of_decision(seen).strip()), "", "")
         best = sorted(range(len(seen.shares)), key=lambda i: -seen.shares[i])[:_BARS]
         for index in best:
             bar = "█" * round(24 * seen.shares[index])
@@ -174,6 +177,17 @@ class Picture:
         return table
 
 
+def said_of_decision(seen: Seen) -> str:
+    """What a board that decides says, and two blanks behind it; '' of any other."""
+    decision = seen.decision
+    if decision is None:
+        return ""
+    marks = ["begins"] * decision.onset + ["window rejected"] * decision.rejected
+    marks += ["host decides otherwise"] * (decision.same is False)
+    said = f"says {decision.said}" if decision.said is not None else "says nothing"
+    return f"{', '.join([said, *marks])}  "
+
+
 def said_of_host(seen: Seen, facts: Facts) -> str:
     """The host's verdict in a few words; '' where there is none."""
     if seen.host is None:
@@ -190,6 +204,8 @@ def figure_lines(figures: Figures, facts: Facts) -> list[str]:
     lines = []
     if facts.host is not None:
         lines.append(f"agreement  {_agreement(figures, facts.host)}")
+    if facts.decides:
+        lines.append(f"decisions  {_decisions(figures)}")
     samples = sum(figures.lost_samples)
     lines.append(
         f"losses     {figures.lost_frames:,} of {figures.frames + figures.lost_frames:,} frames, "
@@ -214,6 +230,14 @@ def _agreement(figures: Figures, host: str) -> str:
         f"{percent(figures.same_scores / figures.compared)} same scores in {figures.compared:,} "
         f"windows; largest difference {figures.largest_steps} steps ({host})"
     )
+
+
+def _decisions(figures: Figures) -> str:
+    compared = figures.decisions_compared
+    alike = (
+        f"; as the host decides in {figures.same_decision:,} of {compared:,}" if compared else ""
+    )
+    return f"{figures.onsets:,} onsets, {figures.rejected:,} windows rejected{alike}"
 
 
 def lanes(trace: Trace, sensor: Sensor) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "seed-multi-expert-student": "kd_edge.models.seed:multi_expert_student",
         "tcn": "kd_edge.models.students:tcn",
         "ds-cnn": "kd_edge.models.students:ds_cnn",
+        "tcn-residual": "kd_edge.models.residual:tcn_residual",
         "conv-teacher": "kd_edge.models.teachers:conv_teacher",
         "image-cnn": "kd_edge.models.images:image_cnn",
         "unet": "kd_edge.models.images:unet",

@@ -23,8 +23,8 @@ def conv(x, width: int, kernel: int, stride: int, name: str):
     return _norm_relu(x, name)
 
 
-def separable(x, width: int, kernel: int, stride: int, name: str):
-    """Depthwise convolution along time, then a pointwise one, each normalised, with ReLU."""
+def depthwise(x, kernel: int, stride: int, name: str):
+    """Convolution along time of each channel by itself, batch normalisation, ReLU."""
     # A depthwise layer takes equal strides only; the other axis has length 1.
     x = layers.DepthwiseConv2D(
         (1, kernel),
@@ -34,7 +34,12 @@ def separable(x, width: int, kernel: int, stride: int, name: str):
         depthwise_initializer="he_normal",
         name=f"{name}_depthwise",
     )(x)
-    return conv(_norm_relu(x, f"{name}_depthwise"), width, 1, 1, f"{name}_pointwise")
+    return _norm_relu(x, f"{name}_depthwise")
+
+
+def separable(x, width: int, kernel: int, stride: int, name: str):
+    """Depthwise convolution along time, then a pointwise one, each normalised, with ReLU."""
+    return conv(depthwise(x, kernel, stride, name), width, 1, 1, f"{name}_pointwise")
 
 
 def residual(x, width: int, kernel: int, stride: int, *, dropout: float, name: str):
@@ -51,7 +56,14 @@ def residual(x, width: int, kernel: int, stride: int, *, dropout: float, name: s
 
 
 def fused_stems(inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int, stride: int):
-    """A strided convolution an input, all to one length in time, then concatenated by channel.
+    """The `stems` of all inputs, concatenated by channel: (batch, 1, time, channels)."""
+    return fused(stems(inputs, width=width, kernel=kernel, stride=stride))
+
+
+def stems(
+    inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int, stride: int
+) -> list[keras.KerasTensor]:
+    """A strided convolution an input, all to one length in time.
 
     Args:
         inputs: name -> (batch, [steps,] samples, channels).
@@ -60,7 +72,7 @@ def fused_stems(inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int
             a kernel of at least two strides.
 
     Returns:
-        (batch, 1, time, channels).
+        of each input (batch, 1, time, channels).
 
     Raises:
         KdEdgeError KD_SHAPE: no stride brings the inputs to one length.
@@ -70,13 +82,18 @@ def fused_stems(inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int
     timelines = {name: as_timeline(x, name) for name, x in inputs.items()}
     lengths = {name: x.shape[2] for name, x in timelines.items()}
     share = width if len(inputs) == 1 else 4 * -(-width // (4 * len(inputs)))
-    stems = []
+    found = []
     for name, own in common_strides(lengths, stride).items():
         width_in_time = max(kernel, 2 * own) if own > stride else kernel
-        stems.append(conv(timelines[name], share, width_in_time, own, f"{name}_stem"))
-    if len(stems) == 1:
-        return stems[0]
-    return layers.Concatenate(axis=-1, name="fusion")(stems)
+        found.append(conv(timelines[name], share, width_in_time, own, f"{name}_stem"))
+    return found
+
+
+def fused(parts: list[keras.KerasTensor]) -> keras.KerasTensor:
+    """Parts of one length in time, concatenated by channel."""
+    if len(parts) == 1:
+        return parts[0]
+    return layers.Concatenate(axis=-1, name="fusion")(parts)
 
 
 def common_strides(lengths: dict[str, int], stride: int) -> dict[str, int]:
@@ -101,15 +118,6 @@ def common_strides(lengths: dict[str, int], stride: int) -> dict[str, int]:
         where=", ".join(f"{name}: {length} samples" for name, length in lengths.items()),
         hint="choose rates whose window lengths are multiples of each other in the front end",
     )
-
-
-def head(x, n_classes: int, *, segments: int, dropout: float):
-    """Logits: means over at most `segments` equal parts of the time axis, dropout, one Dense."""
-    part = -(-x.shape[2] // segments)
-    x = layers.AveragePooling2D((1, part), padding="same", name="pool")(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return layers.Dense(n_classes, name="logits")(x)
 
 
 def _norm_relu(x, name: str):

@@ -82,7 +82,7 @@ def _one_image(input_shapes) -> tuple[list[keras.KerasTensor], keras.KerasTensor
         raise KdEdgeError(
             "KD_SHAPE",
             f"the model takes one image, not inputs of shapes {list(input_shapes.values())}",
-            hint="models for sensors: tcn, ds-cnn, conv-teacher",
+            hint="models for sensors: tcn, tcn-residual, ds-cnn, conv-teacher",
         )
     inputs = list(make_inputs(input_shapes).values())
     return inputs, inputs[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 from keras import layers
 
-from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.errors import KdEdgeError, nearest
 
 
 def make_inputs(input_shapes: dict[str, tuple[int, ...]]) -> dict[str, keras.KerasTensor]:
@@ -39,10 +41,29 @@ def as_steps(x: keras.KerasTensor, name: str, steps: int) -> keras.KerasTensor:
 
 
 def check_option(name: str, value, low, high=None) -> None:
-    """Raises KD_RECIPE_VALUE unless low <= value (<= high)."""
-    if not isinstance(value, int | float) or value < low or (high is not None and value > high):
+    """Raises KD_RECIPE_VALUE unless low <= value (<= high); with a whole `low`, unless it is whole.
+
+    True and False are no numbers here, although Python counts with them.
+    """
+    whole = isinstance(low, int)
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not number or value < low or (high is not None and value > high):
         bound = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise KdEdgeError("KD_RECIPE_VALUE", f"model option '{name}' must be {bound}, not {value}")
+        kind = "a whole number, " if whole else ""
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE", f"model option '{name}' must be {kind}{bound}, not {value}"
+        )
+
+
+def check_choice(name: str, value, known: Iterable[str]) -> None:
+    """Raises KD_RECIPE_VALUE, with the nearest, unless the value is one of the known."""
+    known = list(known)
+    if value not in known:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"model option '{name}' cannot be {value!r}{nearest(str(value), known)}",
+            hint=f"it may be {', '.join(known)}",
+        )
 
 
 def too_short(name: str, length: int, what: str) -> KdEdgeError:

@@ -82,7 +82,8 @@ def load_keras(path: Path):
     require("tensorflow", extra="build", purpose="reading a Keras model")
     import keras
 
-    import kd_edge.models.layers  # noqa: F401  registers the layers that a file may hold
+    import kd_edge.models.grid
+    import kd_edge.models.layers  # noqa: F401  both register the layers that a file may hold
 
     try:
         check_zip(path, most_bytes=MOST_KERAS_BYTES)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import keras
 
-from kd_edge.models.blocks import conv, fused_stems, head, separable
+from kd_edge.models.blocks import conv, fused_stems, separable
+from kd_edge.models.heads import head
 from kd_edge.models.inputs import check_option, make_inputs
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from kd_edge.models.blocks import fused_stems, head, residual
+from kd_edge.models.blocks import fused_stems, residual
+from kd_edge.models.heads import head
 from kd_edge.models.inputs import check_option, make_inputs
 
 

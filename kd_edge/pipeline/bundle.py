@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from kd_edge.base.composition import Composition
+from kd_edge.base.decision import DecisionRule
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import sha256_file, stays_inside, write_text
 from kd_edge.base.front_end import FrontEndConstants
@@ -80,6 +81,8 @@ class Manifest:
     Attributes:
         product: what ships: a student, or the name of the composition. task: what its answers mean.
         composition: the models that ship together, and their rule; None: one student ships.
+        decision: what the product's scores lead to, window after window; None: each window stands
+            alone.
         front_end: from samples to windows, with the fitted normaliser; None for images.
         pixels: how images become the model's input; None for recordings.
         learned: recordings of the training and validation parts.
@@ -101,6 +104,7 @@ class Manifest:
     task: str = "classification"
     pixels: PixelInput | None = None
     composition: Composition | None = None
+    decision: DecisionRule | None = None
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)
@@ -235,6 +239,8 @@ def _check(manifest: Manifest) -> None:
         if not model.inputs or not inputs.issuperset(model.inputs):
             raise ValueError(f"the model {model.name!r} takes inputs that the front end lacks")
     _check_product(manifest)
+    if manifest.decision is not None and manifest.decision.classes != len(manifest.class_names):
+        raise ValueError("its decision rule is for another number of classes")
     classes = manifest.class_names
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ValueError("it has fewer than two classes, or two of one name")

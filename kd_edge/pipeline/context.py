@@ -9,6 +9,7 @@ from pathlib import Path
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import own_path
 from kd_edge.pipeline.dataset import Dataset, load_dataset
+from kd_edge.pipeline.inside import Inside, folds_inside
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import Stages
 from kd_edge.pipeline.store import user_store
@@ -55,12 +56,14 @@ def prepare(
     watch: Watch,
     same_on_any_cores: bool,
     held_out: str | None = None,
+    inside: Inside | None = None,
 ) -> Context:
     """Read, check and split the data.
 
     Args:
         cache: whether the user's store is used.
         held_out: of the only fold to be made; None makes all of them.
+        inside: make one fold inside that fold's training part, or inside the first's.
 
     Raises:
         KdEdgeError: as `load_dataset`, `make_folds` and `check_duplicates`. KD_UNKNOWN_NAME: no
@@ -70,9 +73,13 @@ def prepare(
     dataset = load_dataset(
         recipe, data, store=store, file=own_path(out, EXAMPLES_FILE), progress=watch.step
     )
-    folds = _folds(recipe, dataset)
+    folds = folds_of(recipe, dataset)
     if held_out is not None:
-        folds = (_fold(folds, held_out),)
+        folds = (fold_without(folds, held_out),)
+    if inside is not None:
+        folds = folds_inside(dataset.recordings, folds[0], recipe, inside.score)
+        if inside.held_out is not None:
+            folds = (fold_without(folds, inside.held_out),)
     return Context(
         recipe=recipe,
         dataset=dataset,
@@ -98,21 +105,31 @@ def with_seed(context: Context, seed: int, held_out: Sequence[str] | None = None
             out.
     """
     recipe = context.recipe.model_copy(update={"seed": seed})
-    folds = _folds(recipe, context.dataset)
+    folds = folds_of(recipe, context.dataset)
     if held_out is not None:
-        folds = tuple(_fold(folds, name) for name in held_out)
+        folds = tuple(fold_without(folds, name) for name in held_out)
     data = fold_windows(context.dataset, folds[0], recipe)
     return replace(context, recipe=recipe, folds=folds, data=data)
 
 
-def _folds(recipe: Recipe, dataset: Dataset) -> tuple[Fold, ...]:
+def folds_of(recipe: Recipe, dataset: Dataset) -> tuple[Fold, ...]:
+    """The folds of a recipe's split.
+
+    Raises:
+        KdEdgeError: as `make_folds` and `check_duplicates`.
+    """
     folds = make_folds(dataset.recordings, recipe.split, seed=recipe.seed)
     if not recipe.dataset.allow_duplicates:
         check_duplicates(dataset.recordings, folds)
     return folds
 
 
-def _fold(folds: tuple[Fold, ...], held_out: str) -> Fold:
+def fold_without(folds: Sequence[Fold], held_out: str) -> Fold:
+    """The fold that holds out a subject or session.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: there is none, with the nearest.
+    """
     known = {fold.held_out: fold for fold in folds if fold.held_out is not None}
     if held_out not in known:
         raise KdEdgeError(

@@ -87,6 +87,7 @@ def export_firmware(
         arena_how=f"{arena.how} ABI: {arena.abi}.",
         arenas=arenas_of(product, proven.rows),
         front_end=manifest.front_end,
+        decision=manifest.decision,
         golden=Golden(
             golden.inputs,
             golden.outputs,

@@ -11,6 +11,7 @@ from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context, prepare
+from kd_edge.pipeline.inside import Inside
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.peers import float_figure
@@ -74,6 +75,7 @@ def train_and_score(
     data: Path | str | None = None,
     seed: int | None = None,
     fold: str | None = None,
+    inside: Inside | None = None,
     cache: bool = True,
     watch: Watch | None = None,
 ) -> Trial:
@@ -88,6 +90,8 @@ def train_and_score(
         seed: in place of the recipe's.
         fold: the subject or session that the fold to train holds out, if the split makes several
             folds; None for the first.
+        inside: score on a part of what the fold learns from, and on no test part: for choices that
+            the test parts must not see.
         cache: whether the user's cache is used.
         watch: told of stages and epochs.
 
@@ -111,6 +115,7 @@ def train_and_score(
             watch=watch or Watch(),
             same_on_any_cores=same_on_any_cores,
             held_out=fold,
+            inside=inside,
         )
         check_networks(context)
         return trial_of(context, context.data)

@@ -1,6 +1,7 @@
 """Recipes: one TOML file that says what is built, validated before any work starts."""
 
 from kd_edge.recipe.product import Product
+from kd_edge.recipe.search import Budget, Choices, Range, Search
 from kd_edge.recipe.tables import (
     Augmentation,
     Conversion,
@@ -12,10 +13,12 @@ from kd_edge.recipe.tables import (
     Recipe,
     Student,
 )
-from kd_edge.recipe.toml import load_recipe, parse_recipe, to_toml
+from kd_edge.recipe.toml import load_recipe, load_search, parse_recipe, to_toml, with_values
 
 __all__ = [
     "Augmentation",
+    "Budget",
+    "Choices",
     "Conversion",
     "Dataset",
     "Distillation",
@@ -23,9 +26,13 @@ __all__ = [
     "Model",
     "Product",
     "Proof",
+    "Range",
     "Recipe",
+    "Search",
     "Student",
     "load_recipe",
+    "load_search",
     "parse_recipe",
     "to_toml",
+    "with_values",
 ]

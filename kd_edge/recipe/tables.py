@@ -60,13 +60,13 @@ def _plain(value: Any) -> Any:
 Options = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
     """A TOML table: frozen, numbers finite, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Dataset(_Table):
+class Dataset(Table):
     """Where recordings or images come from.
 
     reader: a name in `kd_edge.signals.READERS`, or 'synthetic'; with [images] a name in
@@ -98,7 +98,7 @@ class Dataset(_Table):
         return classes
 
 
-class _OpenTable(_Table):
+class _OpenTable(Table):
     """A table whose other keys belong to what it names, and are checked there."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -120,7 +120,7 @@ class Augmentation(_OpenTable):
     copies: PositiveInt
 
 
-class Model(_Table):
+class Model(Table):
     """A model to train: a name in the model registry with its inputs and options.
 
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
@@ -180,7 +180,7 @@ class Distillation(_OpenTable):
     drop_teachers: bool = False
 
 
-class Conversion(_Table):
+class Conversion(Table):
     """Formats to write and the limits that fail a build.
 
     formats: of students; float32 and int8 are always among them, since each proves the other.
@@ -209,7 +209,7 @@ class Conversion(_Table):
         return self
 
 
-class Proof(_Table):
+class Proof(Table):
     """What `bench` measures.
 
     parity_windows: compared between runtimes.
@@ -222,7 +222,7 @@ class Proof(_Table):
     baselines: tuple[str, ...] = ()
 
 
-class Firmware(_Table):
+class Firmware(Table):
     """What goes into the bundle's firmware/.
 
     golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test.
@@ -233,7 +233,7 @@ class Firmware(_Table):
     core: str = "host"
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """Everything that `kd-edge build` is asked to do.
 
     A recipe of recordings has `front_end` and `windows`, a recipe of images has `images`.

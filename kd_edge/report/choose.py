@@ -121,7 +121,7 @@ def rows_in_order(report: Report) -> tuple[Row, ...]:
 
 
 def forms_by_choice() -> tuple[str, ...]:
-    """Every form; what ships is the smallest a board can run, the others stand in for it."""
+    """Every form; what ships stands first, the others stand in for it."""
     return (*formats_by_choice(), KERAS, "")
 
 

@@ -23,15 +23,17 @@
 #if KD_LEARNS
 #include "kd_normaliser.h"
 #endif
+#if KD_HAS_DECISION
+#include "kd_decide.h"
+#endif
 #if KD_HAS_SENSORS
 #include "kd_stream.h"
 #endif
-#ifdef KD_MODEL_COUNT
-/* Several models answer as one: the scores, then which model answered. */
+/* The scores; of several models which of them answered; what a decision rule makes of them. */
 #define ANSWER_BYTES (KD_OUTPUT_SIZE + KD_LINK_BESIDE_BYTES)
+#ifdef KD_MODEL_COUNT
 #define LAYER_NAME kd_layer_name
 #else
-#define ANSWER_BYTES KD_OUTPUT_SIZE
 #define LAYER_NAME kd_model_layer_name
 #if KD_LAYER_COUNT > 0
 #include "kd_model.h"
@@ -95,6 +97,9 @@ static kd_status run_model(uint8_t flags, kd_link_run *run)
         return failed(status, run);
     }
     run->scores = kd_scores();
+#if KD_HAS_DECISION
+    run->scores = kd_decide(run->scores, (flags & KD_FLAG_KEEP_DECISION) != 0u);
+#endif
     run->microseconds = kd_profile_us(run->ticks + run->front_end_ticks);
     return KD_STATUS_OK;
 }
@@ -280,6 +285,9 @@ static kd_status on_stream(void *user, bool on, uint32_t windows, uint8_t flags)
         return KD_STATUS_ENGINE;
     }
     (void)kd_reset_state();
+#if KD_HAS_DECISION
+    kd_decide_forget();
+#endif
     stream.flags = flags;
     stream.endless = windows == 0u;
     stream.left = windows;
@@ -297,8 +305,8 @@ static void move_stream(void)
     const uint64_t complete_us = kd_profile_now_us();
     kd_link_window_taken(&serial);
     kd_link_run run = {0};
-    /* A stream has one wearer. */
-    const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER);
+    /* A stream has one wearer, and each window follows the last. */
+    const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER | KD_FLAG_KEEP_DECISION);
     if (run_window((uint8_t)KD_KIND_RAW, flags, &run) != KD_STATUS_OK) {
         /* The host sees that nothing follows; a RUN tells it why. */
         (void)on_stream(NULL, false, 0, 0);

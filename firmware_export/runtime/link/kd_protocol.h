@@ -16,6 +16,7 @@
 #define KD_KIND_RAW 1u
 #define KD_FLAG_KEEP_STATE 1u
 #define KD_FLAG_KEEP_WEARER 2u
+#define KD_FLAG_KEEP_DECISION 4u
 #define KD_TICKS_CYCLES 0u
 #define KD_TICKS_INSTRUCTIONS 1u
 #define KD_TICKS_MICROSECONDS 2u
@@ -24,6 +25,8 @@
 #define KD_ACTION_FREEZE 2u
 #define KD_ACTION_THAW 3u
 #define KD_ACTION_SET 4u
+#define KD_MARK_ONSET 1u
+#define KD_MARK_REJECTED 2u
 
 /* HELLO, from the host. Opens a session; every other request is refused before it. */
 #define KD_MSG_HELLO 0x01u
@@ -64,7 +67,7 @@
 /* PART, from the host. Some of a window larger than a frame; offset 0 starts one. */
 #define KD_MSG_PART 0x03u
 #define KD_PART_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
-#define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser */
+#define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser. KEEP_DECISION: nor the decision rule */
 #define KD_PART_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_PART_FIXED 6u
 /*   then data (i8*): bytes of the window */
@@ -76,7 +79,7 @@
 /* RUN, from the host. The rest of a window; the model then runs. */
 #define KD_MSG_RUN 0x04u
 #define KD_RUN_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
-#define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser */
+#define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser. KEEP_DECISION: nor the decision rule */
 #define KD_RUN_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_RUN_FIXED 6u
 /*   then data (i8*): the window's last bytes */
@@ -230,6 +233,13 @@
 #define KD_ERROR_DETAIL 1u /* u32: see the list of codes */
 #define KD_ERROR_FIXED 5u
 /*   then text (text*): the code in words */
+
+/* DECISION_BLOCK. The bytes of the output `decision`, behind all others: what the window leads to. */
+#define KD_DECISION_BLOCK_SAID 0u /* u16: class that is said from this window on; 0xFFFF: none */
+#define KD_DECISION_BLOCK_LEADING 2u /* u16: class that the last windows speak for most */
+#define KD_DECISION_BLOCK_CONFIDENCE 4u /* u16: its share, 32768 for all */
+#define KD_DECISION_BLOCK_MARKS 6u /* u8: ONSET: `said` begins here. REJECTED: the window does not count */
+#define KD_DECISION_BLOCK_FIXED 7u
 
 /* X(name, number, text): the link's return codes that travel in an ERROR. */
 #define KD_STATUS_WIRE_LIST(X) \

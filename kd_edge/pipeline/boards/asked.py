@@ -101,6 +101,7 @@ def check_board(bundle: BoardBundle, interpreter: Interpreter, hello: Hello, *, 
             [t.shape for t in hello.outputs],
             [tuple(s.shape) for s in interpreter.outputs],
         ),
+        ("decisions", hello.decides, bundle.manifest.decision is not None),
     ]
     if raw and hello.streams:
         front_end = model_front_end(bundle.manifest.front_end, interpreter.inputs)

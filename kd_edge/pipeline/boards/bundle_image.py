@@ -159,6 +159,7 @@ def bundle_firmware(
         arena_how=f"{arena.how} ABI: {arena.abi}.",
         arenas=arenas_of(bundle.product, report.rows),
         front_end=bundle.front_end,
+        decision=manifest.decision,
         golden=bundle.golden,
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
