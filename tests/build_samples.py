@@ -5,7 +5,8 @@ name = "tiny"
 seed = 1
 [dataset]
 reader = "synthetic"
-options = { n_signs = 3, n_subjects = 3, n_repetitions = 10, n_sensors = 1 }
+unknown_classes = ["sign 04"]
+options = { n_signs = 4, n_subjects = 3, n_repetitions = 10, n_sensors = 1 }
 [front_end.emg]
 envelope_hz = 8.0
 rate_hz = 148.148148
@@ -46,6 +47,9 @@ model = "tcn"
 epochs = 30
 batch_size = 16
 learning_rate = 0.003
+[decision]
+windows = 3
+reject_by = ["confidence", "distance"]
 [distillation]
 loss = "hinton"
 temperature = 3.0

@@ -6,6 +6,14 @@ import math
 import random
 
 from kd_edge.measure.results import Arena, Latency, LayerCost, Size
+from kd_edge.report.decision_tree import (
+    Calibrated,
+    Covered,
+    DecisionSection,
+    EventPoint,
+    StreamEvents,
+    Unknown,
+)
 from kd_edge.report.tree import (
     SCHEMA_VERSION,
     Curve,
@@ -20,7 +28,10 @@ from kd_edge.report.tree import (
     SampleWindow,
 )
 from kd_edge.runtimes.results import LayerDifference, Parity, Side
+from kd_edge.tasks.calibration import Calibration
+from kd_edge.tasks.events import EventScore
 from kd_edge.tasks.figures import Accuracy, GroupAccuracy, Interval
+from kd_edge.tasks.rejection import Coverage, CoveragePoint
 
 SUBJECTS = ("S1", "S2", "S3", "S4", "S5")
 HOST = "Invented CPU, 2 cores, Linux"
@@ -181,11 +192,52 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
                             ("front end", 2_048), (f"labels {hostile}".strip(), 612))
         ),
         samples=sample_windows(classes[:3]),
+        decisions=decisions(hostile),
         folds=tuple(
             FoldResult(f"without {s}", PRODUCT, accuracy(classes, 0.5 + 0.04 * i, 20, (s,), 60 + i))
             for i, s in enumerate(SUBJECTS)
         ),
     )  # fmt: skip
+
+
+def decisions(hostile: str = "") -> DecisionSection:
+    """Confidence, rejection and events of two parts."""
+    part, leaky = f"unseen person{hostile}", f"random split{hostile}"
+    points = tuple(CoveragePoint(c / 10, 1 - 0.03 * c) for c in range(1, 11))
+    scores = ((1, 88, 40, 0.41), (5, 92, 9, 0.83), (12, 60, 1, 1.7))
+    return DecisionSection(
+        temperature=1.83,
+        n_fitted=300,
+        unknown_classes=(f"scratch{hostile}",),
+        calibration=tuple(
+            Calibrated(name, Calibration(400, 1.31, 0.142), Calibration(400, 1.02, 0.031))
+            for name in (part, leaky)
+        ),
+        coverage=(
+            Covered(part, Coverage(400, 0.113, points), 0.86, 0.9),
+            Covered(leaky, Coverage(400, 0.2, points[-1:]), None, None),
+        ),
+        unknown=(
+            Unknown(
+                part, 400, 90, {"confidence": 0.81, "margin": 0.8, "distance": 0.74}, 0.14, 0.52
+            ),
+        ),
+        events=(
+            StreamEvents(
+                part,
+                True,
+                5,
+                (
+                    *(
+                        EventPoint(n, EventScore(100, f, f + a, a, 5.0, delay, 2 * delay))
+                        for n, f, a, delay in scores
+                    ),
+                    EventPoint(40, EventScore(100, 0, 0, 0, 5.0, None, None)),
+                ),
+            ),
+        ),
+        notes=(f"Made up.{hostile}",),
+    )
 
 
 def _parts(classes: tuple[str, ...], hostile: str) -> tuple[Part, ...]:

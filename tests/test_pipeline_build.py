@@ -75,6 +75,23 @@ def test_the_report_follows_its_schema_and_says_synthetic(bundle):
     assert roles == {"teacher", "ensemble", "student", "baseline"}
 
 
+def test_a_bundle_holds_its_decision_rule_and_what_it_does(bundle):
+    """Oracle: the recipe, and its fourth sign, which no model learned."""
+    manifest = load_manifest(bundle)
+    rule, section = manifest.decision, from_json((bundle / "report.json").read_text()).decisions
+    assert (rule.classes, rule.windows, len(rule.prototypes)) == (3, 3, 3)
+    assert rule.temperature == manifest.temperature == section.temperature
+    assert [each.part for each in section.calibration] == ["unseen person", "random split"]
+    assert "sign 04" not in manifest.class_names
+    # Ten of the unseen person, and ten of each person of the random split.
+    assert [(u.n_known, u.n_unknown % 10) for u in section.unknown] == [(30, 0), (12, 0)]
+    assert section.unknown[0].n_unknown == 10
+    for folder in ("firmware", "firmware/aot"):
+        assert "kd_decision_take" in (bundle / folder / "kd_decision.h").read_text()
+        assert "prototypes[9]" in (bundle / folder / "kd_decision_rule.c").read_text()
+    assert "Confidence and decisions" in (bundle / "report.html").read_text()
+
+
 def test_the_student_learns_something(bundle):
     """Oracle: three classes by chance give a third."""
     report = from_json((bundle / "report.json").read_text())
@@ -347,7 +364,7 @@ def test_int8_runtimes_that_disagree_fail_the_build(bundle):
         ('loss = "hinton"', 'loss = "hintn"', "did you mean 'hinton'"),
         ('baselines = ["lda"]', 'baselines = ["ldaa"]', "did you mean 'lda'"),
         ('reader = "synthetic"', 'reader = "sintetic"', "did you mean 'synthetic'"),
-        ("n_signs = 3", "n_sign = 3", "did you mean 'n_signs'"),
+        ("n_signs = 4", "n_sign = 4", "did you mean 'n_signs'"),
         ('held_out = ["S3"]', 'held_out = ["S9"]', "S9"),
         ('loss = "hinton"', 'loss = "logit-mse"', "loss 'logit-mse' has no option 'temperature'"),
         ('model = "tcn"', 'model = "tcn"\noptions = { block = 2 }', "did you mean 'blocks'"),

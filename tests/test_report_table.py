@@ -73,7 +73,8 @@ def test_parity_and_findings_are_shown_with_where_and_hint(report):
 
 
 def test_what_is_absent_is_said_and_is_never_zero(report):
-    text = printed(replace(report, rows=(), parity=(), findings=(), folds=(), parts=()))
+    bare = replace(report, rows=(), parity=(), findings=(), folds=(), parts=(), decisions=None)
+    text = printed(bare)
     assert "Parity: not measured" in text
     assert "Findings: none" in text
     assert "0 %" not in text

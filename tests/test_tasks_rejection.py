@@ -27,7 +27,7 @@ def test_the_temperature_of_logits_that_are_too_large_is_found(wanted):
     logits = RNG.normal(0, 2, (20_000, 5))
     shares = softmax(logits)
     truth = (RNG.random((20_000, 1)) > np.cumsum(shares, axis=1)).sum(axis=1)
-    found = fit_temperature(wanted * logits, truth)
+    found = fit_temperature(wanted * logits, truth, np.arange(20_000))
     assert found == pytest.approx(wanted, rel=0.05)
     before = measure_calibration(wanted * logits, truth)
     after = measure_calibration(wanted * logits, truth, found)
@@ -52,9 +52,20 @@ def test_the_calibration_error_is_the_weighted_gap_of_its_bins():
     assert found.error == pytest.approx((abs(2.7 - 2) + abs(1.2 - 2)) / 5)
 
 
+def test_a_few_recordings_that_are_all_right_leave_doubt():
+    """Oracle: by hand: of 4 recordings and 2 classes, a share of (4 + 1) / (4 + 2) is right."""
+    truth = np.array([0, 0, 1, 1])
+    logits = 8.0 * np.eye(2)[truth]
+    found = fit_temperature(logits, truth, np.arange(4))
+    assert softmax(logits, found).max(axis=1) == pytest.approx([5 / 6] * 4, abs=1e-3)
+    # Ten windows of each say no more than the recordings do.
+    many = fit_temperature(np.repeat(logits, 10, 0), np.repeat(truth, 10), np.repeat(range(4), 10))
+    assert many == pytest.approx(found)
+
+
 def test_no_window_gives_no_temperature():
     with pytest.raises(KdEdgeError) as caught:
-        fit_temperature(np.zeros((0, 3)), np.zeros(0, int))
+        fit_temperature(np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, int))
     assert caught.value.code == "KD_EMPTY_PART"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from kd_edge.pipeline.bundle import (
 )
 from kd_edge.pipeline.context import EXAMPLES_FILE, WORK_FOLDER, Context, prepare
 from kd_edge.pipeline.converting import convert_models
+from kd_edge.pipeline.deciding import decide_over
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
 from kd_edge.pipeline.kept_windows import WINDOWS_FILE
@@ -114,6 +115,9 @@ def _build(context: Context) -> Built:
     models, refused = convert_models(context, trained)
     answers = answer(context, [*students, *teachers])
     manifest = _manifest(context, models)
+    decided = decide_over(context, manifest, answers)
+    if decided is not None:
+        manifest = replace(manifest, temperature=decided.section.temperature, decision=decided.rule)
     proven = _prove(context, manifest, answers)
     gates = _gates(context, manifest, answers, proven)
     windows = next(iter(context.data.tests.values()))
@@ -140,6 +144,7 @@ def _build(context: Context) -> Built:
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
         folds=fold_results(context, students, answers),
         examples=manifest.examples,
+        decisions=decided and decided.section,
     )
     keep_raw_windows(context, manifest.front_end)
     write_report(out, report)

@@ -81,6 +81,7 @@ class Manifest:
     Attributes:
         product: what ships: a student, or the name of the composition. task: what its answers mean.
         composition: the models that ship together, and their rule; None: one student ships.
+        temperature: of the product's scores, fitted on the validation part; None of other tasks.
         decision: what the product's scores lead to, window after window; None: each window stands
             alone.
         front_end: from samples to windows, with the fitted normaliser; None for images.
@@ -105,6 +106,7 @@ class Manifest:
     pixels: PixelInput | None = None
     composition: Composition | None = None
     decision: DecisionRule | None = None
+    temperature: float | None = None
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)

@@ -96,7 +96,10 @@ class _Asked:
 def _of_recordings(asked: _Asked) -> Dataset:
     recipe = asked.recipe
     recordings, names = _of_classes(
-        _read(recipe, asked.data, asked.tell), recipe.dataset.classes, asked.class_names
+        _read(recipe, asked.data, asked.tell),
+        recipe.dataset.classes,
+        asked.class_names,
+        recipe.dataset.unknown_classes,
     )
     checks.check(
         recordings,
@@ -120,7 +123,8 @@ def _of_images(asked: _Asked) -> Dataset:
     found = _reader(recipe).read(asked.data, **recipe.dataset.options)
     images = found.images
     if images[0].mask is None:
-        images, names = _of_classes(images, wanted, asked.class_names)
+        unknown = recipe.dataset.unknown_classes
+        images, names = _of_classes(images, wanted, asked.class_names, unknown)
     else:
         names = asked.class_names or wanted or found.class_names
     if names is None:
@@ -160,7 +164,8 @@ def read_recordings(
         KdEdgeError: whatever reading finds.
     """
     recordings = _read(recipe, data, progress)
-    return _of_classes(recordings, recipe.dataset.classes, class_names)[0]
+    dataset = recipe.dataset
+    return _of_classes(recordings, dataset.classes, class_names, dataset.unknown_classes)[0]
 
 
 def check_reader(recipe: Recipe) -> None:
@@ -278,11 +283,12 @@ def _of_classes(
     recordings: Sequence[Recording] | Sequence[Image],
     wanted: tuple[str, ...] | None,
     fixed: tuple[str, ...] | None,
+    unknown: tuple[str, ...] = (),
 ) -> tuple[list, tuple[str, ...]]:
     """The recordings to use and the classes in the model's output order.
 
-    `wanted` are the recipe's: others are left out. `fixed` are a bundle's: of what is left,
-    others are an error.
+    `wanted` are the recipe's: others, and the `unknown`, are left out. `fixed` are a bundle's: of
+    what is left, others are an error.
     """
     unlabelled = [r for r in recordings if r.label is None]
     if unlabelled:
@@ -292,8 +298,12 @@ def _of_classes(
             where=unlabelled[0].source,
             hint="put a labels.csv beside the files: file,label,subject,session,trial",
         )
-    kept = [r for r in recordings if wanted is None or r.label in wanted]
     known = sorted({r.label for r in recordings})
+    if recordings:
+        _check_labels(unknown, known, "labels:", key="dataset.unknown_classes")
+    kept = [
+        r for r in recordings if r.label not in unknown and (wanted is None or r.label in wanted)
+    ]
     if fixed is not None:
         _check_labels(sorted({r.label for r in kept}), fixed, "the bundle's classes are")
         if recordings and not kept:
@@ -301,16 +311,18 @@ def _of_classes(
         return kept, fixed
     if wanted is not None and recordings:
         _check_labels(wanted, known, "labels:")
-    return kept, wanted or tuple(known)
+    return kept, wanted or tuple(name for name in known if name not in unknown)
 
 
-def _check_labels(names: Sequence[str], known: Sequence[str], what: str) -> None:
+def _check_labels(
+    names: Sequence[str], known: Sequence[str], what: str, key: str = "dataset.classes"
+) -> None:
     for name in names:
         if name not in known:
             raise KdEdgeError(
                 "KD_LABELS",
                 f"label '{name}' is unknown{nearest(name, known)}",
-                where="dataset.classes and the recordings' labels",
+                where=f"{key} and the recordings' labels",
                 hint=f"{what} {', '.join(known[:20])}",
             )
 

@@ -52,6 +52,9 @@ class Stages:
     Args:
         store: what builds in other folders have done; None: nothing.
         report: told a stage's name, and whether it is done already.
+
+    Attributes:
+        store: as given, or one that keeps nothing.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Stages:
         report: Callable[[str, bool], None] | None = None,
     ):
         self._out = Path(out)
-        self._store = store or Store(None)
+        self.store = store or Store(None)
         self._report = report or (lambda name, cached: None)
         self._done: dict[str, dict] = self._load()
         self._asked: set[str] = set()
@@ -92,7 +95,7 @@ class Stages:
         self._remember(name, None)
         # Position and suffix: the same work has other names in another folder.
         places = {f"{at}{Path(file).suffix}": file for at, file in enumerate(files)}
-        with self._store.at(key, name) as slot:
+        with self.store.at(key, name) as slot:
             done = slot.take(lambda entry: self._adopt(entry, places))
             self._report(name, done is not None)
             if done is None:
@@ -112,7 +115,7 @@ class Stages:
             make: as in `run`; gives each array, of any shape and unit, a name.
         """
         key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
-        with self._store.at(key, name) as slot:
+        with self.store.at(key, name) as slot:
             found = slot.take(entry_arrays)
             self._report(name, found is not None)
             if found is None:
@@ -124,7 +127,7 @@ class Stages:
         """The value of a stage without files that `keep` remembered under this key, else None."""
         entry = self._done.get(name)
         if entry is None or entry["key"] != key:
-            with self._store.at(key_of("kept", key), name) as slot:
+            with self.store.at(key_of("kept", key), name) as slot:
                 entry = slot.take(lambda entry: self._adopt(entry, {}))
             if entry is None:
                 return None
@@ -136,7 +139,7 @@ class Stages:
     def keep(self, name: str, key: str, value: Any) -> None:
         """Remember a value that is known only when another stage has failed, say."""
         self._asked.add(name)
-        with self._store.at(key_of("kept", key), name) as slot:
+        with self.store.at(key_of("kept", key), name) as slot:
             slot.keep(value)
         self._remember(name, {"key": key, "files": {}, "value": value})
 

@@ -1,5 +1,6 @@
 """Recipes: one TOML file that says what is built, validated before any work starts."""
 
+from kd_edge.recipe.decision import Decision
 from kd_edge.recipe.product import Product
 from kd_edge.recipe.search import Budget, Choices, Range, Search
 from kd_edge.recipe.tables import (
@@ -21,6 +22,7 @@ __all__ = [
     "Choices",
     "Conversion",
     "Dataset",
+    "Decision",
     "Distillation",
     "Firmware",
     "Model",

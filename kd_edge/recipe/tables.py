@@ -40,6 +40,7 @@ from kd_edge.recipe.checks import (
     check_product,
     check_source,
 )
+from kd_edge.recipe.decision import Decision, check_decision
 from kd_edge.recipe.product import Product
 from kd_edge.splits import Split
 
@@ -75,6 +76,7 @@ class Dataset(Table):
     options: passed to the reader; for 'synthetic' the settings of `SignSettings`.
     classes: labels to keep, in the model's output order; all, sorted, where absent. Of images with
         masks: the names of the masks' values 0, 1, ….
+    unknown_classes: labels that no model learns, to see whether they are rejected.
     allow_duplicates: go on although identical recordings or images lie on both sides of a split.
     memory_mb: of an image set's input that is held in memory, in 10^6 bytes; a larger one is
         written into the output folder and read batch by batch.
@@ -85,11 +87,12 @@ class Dataset(Table):
     path: str | None = None
     options: Options = {}
     classes: tuple[str, ...] | None = None
+    unknown_classes: tuple[str, ...] = ()
     allow_duplicates: bool = False
     allow_stuck: bool = False
     memory_mb: PositiveInt = 2000
 
-    @field_validator("classes")
+    @field_validator("classes", "unknown_classes")
     @classmethod
     def _each_once(cls, classes):
         doubled = [name for name, n in Counter(classes or ()).items() if n > 1]
@@ -255,6 +258,7 @@ class Recipe(Table):
     teachers: tuple[Teacher, ...] = ()
     students: Annotated[tuple[Student, ...], Field(min_length=1)]
     product: Product | None = None
+    decision: Decision | None = None
     distillation: Distillation | None = None
     conversion: Conversion = Field(default_factory=Conversion)
     proof: Proof = Proof()
@@ -267,6 +271,7 @@ class Recipe(Table):
         check_models(self)
         check_files(self)
         check_product(self)
+        check_decision(self)
         return self
 
     def to_json(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kd_edge.base.templates import templates
-from kd_edge.report import board_table, choose, plots, plots_cost, words
+from kd_edge.report import board_table, choose, plots, plots_cost, plots_decision, words
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
@@ -42,6 +42,14 @@ class Pictures:
     samples: tuple[tuple[SampleWindow, tuple[Picture, ...]], ...]
 
 
+@dataclass(frozen=True)
+class DecisionPictures:
+    """Accuracy against coverage; and against delay, a picture for each part with streams."""
+
+    coverage: Picture
+    events: tuple[Picture, ...]
+
+
 def render_html(report: Report) -> str:
     """The whole page; the same report gives the same bytes with the same Matplotlib."""
     headline = choose.headline(report)
@@ -61,6 +69,7 @@ def render_html(report: Report) -> str:
         measured_title=choose.measure_title(report),
         words=words,
         answered=tuple(answered_lines(report)),
+        decision_pictures=_decision_pictures(report),
         board_words=board_table,
         board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],
     )
@@ -123,6 +132,14 @@ def _pictures(report: Report, headline: Headline) -> Pictures:
         flash=plots_cost.flash(report),
         samples=_sample_pictures(report),
     )
+
+
+def _decision_pictures(report: Report) -> DecisionPictures | None:
+    section = report.decisions
+    if section is None or not section.coverage:
+        return None
+    drawn = (plots_decision.events(found, i) for i, found in enumerate(section.events))
+    return DecisionPictures(plots_decision.coverage(section), tuple(drawn))
 
 
 def _subjects_picture(report: Report, headline: Headline, who: str) -> Picture | None:

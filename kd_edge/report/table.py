@@ -14,6 +14,7 @@ from kd_edge.report.choose import (
     parts_in_order,
     rows_in_order,
 )
+from kd_edge.report.decision_table import decision_lines
 from kd_edge.report.tree import Finding, Report, Row
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def print_table(report: Report, console: Console) -> None:
         console.print(table)
     for line in answered_lines(report):
         console.print(Text(line, style="dim"))
+    for line in decision_lines(report.decisions):
+        console.print(Text(line))
     console.print()
     console.print(_cost_table(report))
     console.print(Text("– not measured", style="dim"))

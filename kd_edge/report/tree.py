@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.board_tree import BoardSection
+from kd_edge.report.decision_tree import DecisionSection
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.tasks.figures import Figure, Interval
 
@@ -205,6 +206,7 @@ class Report:
         boards: what boards answered, one entry an evaluation.
         gates: every limit with what was measured against it.
         examples: what they are called: 'windows' or 'images'.
+        decisions: confidence, rejection and events; None where they were not measured.
     """
 
     schema_version: int
@@ -224,3 +226,4 @@ class Report:
     boards: tuple[BoardSection, ...] = ()
     gates: tuple[Gate, ...] = ()
     examples: str = "windows"
+    decisions: DecisionSection | None = None

@@ -32,6 +32,16 @@ def percent(fraction: float) -> str:
     return f"{shown} %"
 
 
+def share(fraction: float | None) -> str:
+    """As `percent`, or the word for nothing."""
+    return NOT_MEASURED if fraction is None else percent(fraction)
+
+
+def seconds(number: float | None) -> str:
+    """0.8249 -> '0.82 s', or the word for nothing."""
+    return NOT_MEASURED if number is None else f"{number:.2f} s"
+
+
 def interval(bounds: Interval) -> str:
     """'43.1–79.5', in percent without the sign, to stand behind a percentage."""
     return f"{100 * bounds.low:.1f}–{100 * bounds.high:.1f}"
