@@ -105,7 +105,15 @@ def _composed(
             )
     if name in known:
         raise KdEdgeError("KD_USAGE", f"a model is called '{name}': name the product otherwise")
-    return replace(manifest, product=name, models=tuple(known.values()), composition=composition)
+    return replace(
+        manifest,
+        product=name,
+        models=tuple(known.values()),
+        composition=composition,
+        # Both are of the built product's own scores.
+        decision=None,
+        temperature=None,
+    )
 
 
 def _added(manifest: Manifest, composition: Composition, name: str, path: Path) -> BundledModel:
@@ -165,4 +173,5 @@ def _report(folder: Path, manifest: Manifest, proven: Proven, firmware: BundleFi
         rows=(*proven.rows, *kept),
         parity=(*proven.parity, *firmware.parity),
         flash=firmware.flash,
+        decisions=None,
     )

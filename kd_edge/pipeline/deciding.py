@@ -64,7 +64,11 @@ class Decided:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Windows with the int8 product's scores, (n, classes) int8."""
+    """Windows with the int8 product's answers.
+
+    Attributes:
+        scores: (n, classes) int8.
+    """
 
     windows: Examples
     scores: np.ndarray
@@ -141,7 +145,7 @@ class _Fitted:
 
     Attributes:
         plain: temperature and prototypes, without a limit to anything.
-        scores, truth: of the validation part.
+        scores: (n, classes) int8 of the validation part. truth: (n,) its classes.
     """
 
     plain: DecisionRule
