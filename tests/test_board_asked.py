@@ -34,7 +34,7 @@ def hello():
     )
 
 
-BUNDLE = SimpleNamespace(manifest=SimpleNamespace(front_end=one_sensor()))
+BUNDLE = SimpleNamespace(manifest=SimpleNamespace(front_end=one_sensor(), decision=None))
 
 
 def test_the_bundles_own_board_is_asked(interpreter, hello):
@@ -48,6 +48,7 @@ def test_the_bundles_own_board_is_asked(interpreter, hello):
         ({"inputs": (replace(INPUT, shape=(1, 21, 1)),)}, "inputs"),
         ({"inputs": (INPUT, INPUT)}, "inputs"),
         ({"outputs": (replace(OUTPUT, shape=(1, 6)),)}, "outputs"),
+        ({"decides": True}, "decisions"),
         ({"streams": (replace(SENSOR, name="no such sensor"),)}, "sensors"),
         ({"streams": (replace(SENSOR, samples=19),)}, "sensors"),
         ({"streams": (SENSOR, replace(SENSOR, name="acc"))}, "sensors"),

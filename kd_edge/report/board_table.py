@@ -78,6 +78,10 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
     ]
     if section.answered:
         rows.append(("windows that each model answered", words.answered(section.answered)))
+    if section.decisions:
+        d = section.decisions
+        told = f"{d.same:,} of {d.n_windows:,}; {words.plural(d.onsets, 'onset')}"
+        rows.append(("decisions as Python's", f"{told}, {d.rejected:,} windows rejected"))
     rows.append(("inference", _spread(section.inference)))
     if section.front_end:
         rows.append(("filters and quantisation", _spread(section.front_end)))

@@ -77,6 +77,21 @@ class BoardMemory:
 
 
 @dataclass(frozen=True)
+class DecisionsAlike:
+    """A board's decisions beside Python's on the board's own scores.
+
+    Attributes:
+        n_windows: compared. same: alike in all that a decision says.
+        onsets, rejected: windows with which a class began to be said; that were not sure enough.
+    """
+
+    n_windows: int
+    same: int
+    onsets: int
+    rejected: int
+
+
+@dataclass(frozen=True)
 class LinkCounts:
     """One board's share of the work and what its link lost.
 
@@ -111,6 +126,7 @@ class BoardSection:
         seconds: from the first request to the last answer, on this host.
         golden_passed, golden_count: the self-test, of several boards the worst one's.
         answered: of a composition: model -> windows that it answered; empty where all answer.
+        decisions: of a board that decides, else None.
     """
 
     board: str
@@ -139,3 +155,4 @@ class BoardSection:
     golden_count: int
     notes: tuple[str, ...] = ()
     answered: dict[str, int] = field(default_factory=dict)
+    decisions: DecisionsAlike | None = None

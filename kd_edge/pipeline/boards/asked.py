@@ -58,8 +58,8 @@ class Asked:
             (samples, channels) int16 counts of each stream.
         int8: the model's inputs, each of its shape, one tuple a window, as Python quantises them.
         notes: what a reader of the figures must know.
-        goes_on: positions of windows whose wearer is the one before's, so that a running normaliser
-            knows what came before.
+        goes_on: positions of windows that follow the one before: a running normaliser and a rule of
+            decisions know what came before.
     """
 
     parts: dict[str, tuple[Examples, range]]
@@ -156,6 +156,7 @@ def _test_windows(bundle: BoardBundle, interpreter: Interpreter, settings: EvalS
     keep = _spread_over(sum(len(part) for part in parts.values()), settings.limit)
     chosen: dict[str, tuple[Examples, range]] = {}
     int8: list[tuple[np.ndarray, ...]] = []
+    goes_on: set[int] = set()
     first = 0
     for name, part in parts.items():
         own = keep[(keep >= first) & (keep < first + len(part))] - first
@@ -163,8 +164,17 @@ def _test_windows(bundle: BoardBundle, interpreter: Interpreter, settings: EvalS
         if len(own):
             taken = part.take(own)
             chosen[name] = (taken, range(len(int8), len(int8) + len(taken)))
+            goes_on |= {len(int8) + i for i in _following(bundle, taken)}
             int8 += _quantised(interpreter, taken)
-    return Asked(chosen, int8, int8)
+    return Asked(chosen, int8, int8, goes_on=frozenset(goes_on))
+
+
+def _following(bundle: BoardBundle, windows: Examples) -> frozenset[int]:
+    """Positions of windows behind one of the same recording, where a decision rule minds them."""
+    if bundle.manifest.decision is None:
+        return frozenset()
+    owners = windows.groups.recording
+    return frozenset((np.flatnonzero(owners[1:] == owners[:-1]) + 1).tolist())
 
 
 def _golden_windows(
@@ -202,7 +212,7 @@ def _other_recordings(
     windows = as_worn(dataset.examples, manifest.front_end, dataset.recordings)
     windows = windows.only(manifest.product_inputs)
     keep = _spread_over(len(windows), settings.limit)
-    goes_on = frozenset()
+    goes_on = _following(bundle, windows.take(keep))
     if manifest.learns and settings.windows == "raw":
         orders = in_order(windows.take(keep), dataset.recordings)
         keep = keep[np.concatenate(orders)]
@@ -212,7 +222,7 @@ def _other_recordings(
     parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}
     if settings.windows == "int8":
         int8 = _quantised(interpreter, taken)
-        return Asked(parts, int8, int8, notes)
+        return Asked(parts, int8, int8, notes, goes_on)
     recordings = read_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )

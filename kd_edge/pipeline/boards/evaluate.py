@@ -22,6 +22,7 @@ from kd_edge.pipeline.boards.asked import (
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
 from kd_edge.pipeline.boards.closing import Closing, ask_closing
 from kd_edge.pipeline.boards.compare import agreement, disagreements, spread
+from kd_edge.pipeline.boards.deciding import decisions_alike
 from kd_edge.pipeline.boards.targets import Target
 from kd_edge.pipeline.boards.work import Done, Job, share_out
 from kd_edge.pipeline.composed_proof import count_answers
@@ -58,6 +59,9 @@ def evaluate(
         check_board(bundle, interpreter, target.device.hello, raw=settings.windows == "raw")
     windows = asked_windows(bundle, interpreter, settings, targets[0].device.hello, progress)
     _begin_to_learn(bundle, targets, settings, windows)
+    if len(targets) > 1:
+        # No board sees all windows of a recording: each decides about each window alone.
+        windows = replace(windows, goes_on=frozenset())
     jobs = [
         Job(index, repeat, windows.wire[index], begins=index not in windows.goes_on)
         for repeat in range(settings.repeat)
@@ -225,6 +229,9 @@ def _with_host_answers(
     order = sorted(scores)
     if not order:
         return section
+    rule = bundle.manifest.decision
+    if rule is not None:
+        section = replace(section, decisions=decisions_alike(rule, done, windows.goes_on))
     spec, task = interpreter.outputs[0], find_task(bundle.manifest.task)
     shape = spec.shape[1:]
     board = np.stack([scores[i].reshape(-1) for i in order])
