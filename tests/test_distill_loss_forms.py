@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -17,6 +18,7 @@ from logit_samples import RNG, STUDENT, TEACHER  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.base.pixels import NO_CLASS  # noqa: E402
+from kd_edge.distill.batch import Outputs  # noqa: E402
 from kd_edge.distill.losses import make_loss  # noqa: E402
 from kd_edge.distill.losses.attention import attention_loss  # noqa: E402
 from kd_edge.distill.losses.crd import contrastive_loss  # noqa: E402
@@ -261,7 +263,25 @@ def test_losses_of_layers_are_means_over_the_teachers_and_train_their_own_parts(
         assert shapes == ([(6, 7), (9, 7)] if name == "crd" else [])
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_each_teacher_weighs_by_how_near_it_is_to_the_label(n):
+    """Oracle: the paper's formula by NumPy and SciPy; one teacher alone is plain distillation."""
+    said = [TEACHER, STUDENT[::-1].copy(), RNG.normal(0, 4, TEACHER.shape).astype("f4")][:n]
+    told = batch(STUDENT, TEACHER)
+    told = dataclasses.replace(
+        told, taught=told.taught._replace(teachers=tuple(Outputs(t, {}) for t in said))
+    )
+    ours = make_loss("ca-mkd", {"temperature": 3.0}).values(told, {})
+    hard = np.stack([-log_softmax(t, axis=1)[np.arange(6), LABELS] for t in said])
+    weights = np.ones((1, 6)) if n == 1 else (1 - softmax(hard, axis=0)) / (n - 1)
+    answers = log_softmax(STUDENT / 3, axis=1)
+    each = np.stack([-9 * (softmax(t / 3, axis=1) * answers).sum(axis=1) for t in said])
+    np.testing.assert_allclose(weights.sum(axis=0), 1, rtol=1e-6)
+    np.testing.assert_allclose(ours, (weights * each).sum(axis=0), rtol=1e-4)
+
+
 IN_A_STEP = {
+    "ca-mkd": {"temperature": 2.0},
     "dkd": {"temperature": 2.0, "target_weight": 1.0, "other_weight": 4.0},
     "dist": {"temperature": 2.0, "example_weight": 1.0, "class_weight": 1.0},
     "standardised": {"temperature": {"start": 4.0, "end": 1.0, "epochs": 3}},

@@ -80,6 +80,7 @@ ON_LOGITS = {
     "dkd": {"temperature": 2.0, "target_weight": 1.0, "other_weight": 4.0},
     "dist": {"temperature": 2.0, "example_weight": 1.0, "class_weight": 1.0},
     "logit-mse": {},
+    "ca-mkd": {"temperature": 2.0},
 }
 
 

@@ -20,8 +20,9 @@ from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples.hashes import hex_digits, window_hashes
 from kd_edge.pipeline.brought import checked_files
 from kd_edge.pipeline.names import check_names
-from kd_edge.pipeline.peers import file_rows
+from kd_edge.pipeline.peers import file_rows, lineage
 from kd_edge.recipe import load_recipe, parse_recipe, to_toml
+from kd_edge.report import words
 
 HEAD, TAIL = RECIPE[: RECIPE.index("[[teachers]]")], RECIPE[RECIPE.index("[distillation]") :]
 FILE = '[[teachers]]\nname = "theirs"\nfile = "theirs.npz"\n'
@@ -132,6 +133,9 @@ def test_the_report_has_a_row_for_a_file_with_its_hash(here):
     logits = {"theirs": {n: file.opened.predict(part) for n, part in DATA.tests.items()}}
     answers = SimpleNamespace(stored=SimpleNamespace(logits=logits))
     (row,) = file_rows(context, [file], answers)
+    theirs, ours = map(words.learnt, lineage(context, [file], answers))
+    assert theirs.startswith(f"theirs came as theirs.npz, SHA-256 {file.sha256}; what it was")
+    assert ours == "student learnt from theirs"
     assert (row.model, row.role, row.architecture) == ("theirs", "teacher", "file of logits")
     assert row.accuracy["unseen"].accuracy == 1.0
     assert f"theirs.npz, SHA-256 {file.sha256}" in row.notes[0]

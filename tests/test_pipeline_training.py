@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tomli_w
 
 pytest.importorskip("tensorflow")
 
@@ -14,14 +18,16 @@ from build_samples import RECIPE
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill import trainer
+from kd_edge.distill.teaching import Teaching
 from kd_edge.distill.trainer import History
 from kd_edge.examples import Examples, Groups
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.names import check_networks
-from kd_edge.pipeline.peers import ensemble_rows
+from kd_edge.pipeline.peers import ensemble_rows, lineage
 from kd_edge.pipeline.stages import Stages
 from kd_edge.pipeline.training import FoldTrainer, predictor
 from kd_edge.recipe import parse_recipe
+from kd_edge.report import words
 
 MODELS = """
 [[teachers]]
@@ -69,6 +75,8 @@ DATA = SimpleNamespace(
     lessons=examples(12, 1),
     validation=examples(9, 2),
     tests={"unseen": examples(6, 3)},
+    input_rates_hz={"emg": 20.0, "imu": 20.0},
+    front_end=SimpleNamespace(input_channels={}),
 )
 
 
@@ -85,6 +93,11 @@ def trained(out, text, monkeypatch, data=DATA):
         network.set_weights([weight + moved for weight in network.get_weights()])
         return History((), (), (), (), ())
 
+    return run_fold(out, text, monkeypatch, train, data), told
+
+
+def run_fold(out, text, monkeypatch, train, data=DATA):
+    """Every model of a recipe by name; `train` stands in for the trainer's."""
     monkeypatch.setattr(trainer, "train", train)
     context = SimpleNamespace(
         recipe=parse_recipe(text), stages=Stages(out), out=out,
@@ -92,7 +105,7 @@ def trained(out, text, monkeypatch, data=DATA):
     )  # fmt: skip
     fold = FoldTrainer(context, data)
     teachers = fold.teachers()
-    return {model.name: model for model in (*teachers, *fold.students(teachers))}, told
+    return {model.name: model for model in (*teachers, *fold.students(teachers))}
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +170,75 @@ def test_the_report_names_teachers_that_were_dropped():
         "without student: the validation part is decided rightly by 0.0 % with it, 100.0 % "
         "without it",
     )
+    assert [words.learnt(each) for each in lineage(context, (), answers)] == [
+        "large learnt from the labels alone",
+        "assistant learnt from large",
+        "student learnt from assistant",
+        "again learnt from large, without student, which made the others decide worse",
+    ]
+
+
+MANUAL = Path(__file__).resolve().parents[1] / "docs" / "recipes.md"
+
+
+def manual(heading):
+    """A recipe with the example of the manual behind those words; its models are small."""
+    text = MANUAL.read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(.*?)```", text[text.index(heading) :], re.DOTALL)[1]
+    tables = tomllib.loads(CHAIN) | {"teachers": []} | tomllib.loads(example)
+    tables["distillation"].pop("drop_teachers", None)  # who is dropped, others show
+    for model in (*tables["teachers"], *tables["students"]):
+        model |= {"model": "tcn", "options": {"blocks": 0, "width": 4}}
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("heading", "heard"),
+    [
+        (
+            "**Many teachers, one student.**",
+            {"student": ("tcn-1", "tcn-2", "tcn-3", "tcn-4", "tcn-5", "wide")},
+        ),
+        ("**Experts.**", {"student": ("emg-expert", "imu-expert")}),
+        ("**A teaching assistant**", {"assistant": ("large",), "student": ("assistant",)}),
+        (
+            "**Born-again generations**",
+            {"student-2": ("student-1",), "student": ("student-2",)},
+        ),
+    ],
+)
+def test_the_examples_of_the_manual_teach_as_they_say(heading, heard, tmp_path, monkeypatch):
+    """Oracle: the manual's own words; the others learn from the labels alone."""
+    text = tomli_w.dumps(manual(heading))
+    recipe = parse_recipe(text)
+    models, told = trained(tmp_path, text, monkeypatch)
+    taught = {m.name: recipe.teachers_of(m) for m in recipe.to_train}
+    assert {name: names for name, names in taught.items() if names} == heard
+    assert {name: len(said.teachers) for name, said in told.items() if said} == {
+        name: len(names) for name, names in heard.items()
+    }
+    assert list(told) == list(models)
+
+
+def test_the_patient_example_asks_its_teacher_in_every_step(tmp_path, monkeypatch):
+    """Oracle: the paper: what both see is the same, mixtures too; the teachers alone; a cosine."""
+    tables = manual("### Patient and consistent")
+    tables["teachers"] = [tables["students"][0] | {"name": "wide"}]
+    given = {}
+
+    def train(network, lessons, validation, settings, *, name, teacher, **others):
+        given[name] = settings, teacher
+        return History((), (), (), (), ())
+
+    run_fold(tmp_path, tomli_w.dumps(tables), monkeypatch, train)
+    settings, teacher = given["student"]
+    assert isinstance(teacher, Teaching)
+    assert settings.augmentation.copies == 3
+    kinds = [type(change).__name__ for change in settings.augmentation.augmentations]
+    assert kinds == ["Mix", "Gain", "Shift"]
+    assert (settings.epochs, settings.patience) == (600, None)
+    assert settings.learning_rate_decay == "cosine"
+    assert [term.weight for term in settings.loss.terms] == [0, 1]
 
 
 def test_a_layer_that_a_loss_names_is_looked_for_before_anything_is_trained(tmp_path):

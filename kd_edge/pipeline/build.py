@@ -37,7 +37,13 @@ from kd_edge.pipeline.kept_windows import WINDOWS_FILE
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part
-from kd_edge.pipeline.peers import baseline_rows, ensemble_rows, file_rows, fold_results
+from kd_edge.pipeline.peers import (
+    baseline_rows,
+    ensemble_rows,
+    file_rows,
+    fold_results,
+    lineage,
+)
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.raw_windows import keep_raw_windows
 from kd_edge.pipeline.reporting import (
@@ -145,6 +151,7 @@ def _build(context: Context) -> Built:
         folds=fold_results(context, students, answers),
         examples=manifest.examples,
         decisions=decided and decided.section,
+        learnt=lineage(context, teachers, answers),
     )
     keep_raw_windows(context, manifest.front_end)
     write_report(out, report)

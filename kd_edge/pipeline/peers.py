@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -15,10 +15,13 @@ from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained, network_of, predictor
-from kd_edge.report.tree import FoldResult, Row
+from kd_edge.report.tree import FoldResult, Learnt, Row
 from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Figure
+
+if TYPE_CHECKING:
+    from kd_edge.distill.ensemble import Chosen
 
 _FIGURES = TypeAdapter(dict[str, Figure])
 _FIGURE = TypeAdapter(Figure)
@@ -67,18 +70,11 @@ def ensemble_rows(context: Context, answers: KerasAnswers) -> list[Row]:
 
 
 def _ensemble_row(context: Context, names: tuple[str, ...], answers: KerasAnswers) -> Row:
-    from kd_edge.distill.ensemble import choose, combine
+    from kd_edge.distill.ensemble import combine
 
     recipe = context.recipe
     method, task = recipe.distillation.ensemble, find_task(recipe.task)
-    validation = answers.validation
-    chosen = choose(
-        [validation.logits[name][VALIDATION] for name in names],
-        validation.parts[VALIDATION].truth,
-        task=task,
-        method=method,
-        drop=recipe.distillation.drop_teachers,
-    )
+    chosen = _chosen(context, names, answers)
     kept = [names[index] for index in chosen.kept]
     figures = {
         part: task.score(
@@ -111,6 +107,40 @@ def _ensemble_row(context: Context, names: tuple[str, ...], answers: KerasAnswer
     )
 
 
+def _chosen(context: Context, names: tuple[str, ...], answers: KerasAnswers) -> Chosen:
+    """Which of several teachers joined, as the models that learnt from them saw it."""
+    from kd_edge.distill.ensemble import choose
+
+    recipe, validation = context.recipe, answers.validation
+    return choose(
+        [validation.logits[name][VALIDATION] for name in names],
+        validation.parts[VALIDATION].truth,
+        task=find_task(recipe.task),
+        method=recipe.distillation.ensemble,
+        drop=recipe.distillation.drop_teachers,
+    )
+
+
+def lineage(
+    context: Context, teachers: Sequence[Teacher], answers: KerasAnswers
+) -> tuple[Learnt, ...]:
+    """Whom each model learnt from, teachers first."""
+    recipe = context.recipe
+    files = {t.name: t.origin for t in teachers if isinstance(t, Brought)}
+    found = []
+    for model in (*recipe.teachers, *recipe.students):
+        names = recipe.teachers_of(model)
+        if len(names) < 2:
+            found.append(Learnt(model.name, names, origin=files.get(model.name)))
+            continue
+        dropped = [out.teacher for out in _chosen(context, names, answers).dropped]
+        kept = [name for at, name in enumerate(names) if at not in dropped]
+        left_out = tuple(names[at] for at in dropped)
+        joined = recipe.distillation.ensemble if len(kept) > 1 else None
+        found.append(Learnt(model.name, tuple(kept), left_out, joined))
+    return tuple(found)
+
+
 def file_rows(context: Context, teachers: Sequence[Teacher], answers: KerasAnswers) -> list[Row]:
     """Teachers that came as files, as they answered at build time."""
     score = find_task(context.recipe.task).score
@@ -130,9 +160,8 @@ def file_rows(context: Context, teachers: Sequence[Teacher], answers: KerasAnswe
             latency=None,
             arena=None,
             notes=(
-                f"{Path(teacher.file).name}, SHA-256 {teacher.sha256}; nobody here knows what it "
-                "was trained on: if it has seen test recordings, its figures and its students' "
-                "flatter",
+                f"{teacher.origin}; nobody here knows what it was trained on: if it has seen test "
+                "recordings, its figures and its students' flatter",
             ),
         )
         for teacher in teachers

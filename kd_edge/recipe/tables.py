@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -41,6 +41,7 @@ from kd_edge.recipe.checks import (
     check_source,
 )
 from kd_edge.recipe.decision import Decision, check_decision
+from kd_edge.recipe.expanding import MOST, expanded
 from kd_edge.recipe.product import Product
 from kd_edge.splits import Split
 
@@ -131,6 +132,8 @@ class Model(Table):
     label_smoothing: share of each label that is spread evenly over all classes.
     teachers: names of the models that it learns from, each of which stands above it. Without it, a
         teacher learns from the labels alone and a student from all [[teachers]] together.
+    seeds: of a teacher: so many of it, each from another start. generations: so many of it, each
+        taught by the one before. Both are 1 in a validated recipe: see `expanding`.
     """
 
     name: Name
@@ -144,6 +147,8 @@ class Model(Table):
     patience: PositiveInt | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     teachers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    seeds: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
+    generations: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
 
 
 class Student(Model):
@@ -263,6 +268,11 @@ class Recipe(Table):
     conversion: Conversion = Field(default_factory=Conversion)
     proof: Proof = Proof()
     firmware: Firmware = Firmware()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, tables: Any) -> Any:
+        return expanded(tables) if isinstance(tables, Mapping) else tables
 
     @model_validator(mode="after")
     def _holds_together(self):

@@ -9,7 +9,7 @@ from kd_edge.report import board_table, choose, plots, plots_cost, plots_decisio
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
-from kd_edge.report.table import answered_lines
+from kd_edge.report.table import answered_lines, lineage_lines
 from kd_edge.report.tree import Report, Row, SampleWindow
 from kd_edge.tasks.figures import Figure
 
@@ -70,6 +70,7 @@ def render_html(report: Report) -> str:
         words=words,
         answered=tuple(answered_lines(report)),
         decision_pictures=_decision_pictures(report),
+        lineage=lineage_lines(report),
         board_words=board_table,
         board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],
     )

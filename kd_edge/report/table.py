@@ -46,7 +46,7 @@ def print_table(report: Report, console: Console) -> None:
     for table in (*_accuracy_tables(report, console.width), *_fold_tables(report)):
         console.print()
         console.print(table)
-    for line in answered_lines(report):
+    for line in (*answered_lines(report), *lineage_lines(report)):
         console.print(Text(line, style="dim"))
     for line in decision_lines(report.decisions):
         console.print(Text(line))
@@ -101,6 +101,12 @@ def answered_lines(report: Report) -> Iterable[str]:
                 f"{row.model} {row.format}, {words.runtime_name(row.runtime)}, windows of {part} "
                 f"answered by {words.answered(counts)}"
             )
+
+
+def lineage_lines(report: Report) -> tuple[str, ...]:
+    """Who learnt from whom, a sentence a model; nothing where all had the labels alone."""
+    taught = any(each.teachers or each.origin for each in report.learnt)
+    return tuple(map(words.learnt, report.learnt)) if taught else ()
 
 
 def _fold_tables(report: Report) -> Iterable[Table]:

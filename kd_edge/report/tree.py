@@ -92,6 +92,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """Whom one model learnt from.
+
+    Attributes:
+        teachers: names of those that taught it; () where it had the labels alone, or came as a
+            file.
+        left_out: teachers that were dropped, since they made the others decide worse.
+        ensemble: how several teachers became one; None of one or none.
+        origin: the file that it came as, with its SHA-256; None of a model that was trained here.
+    """
+
+    model: str
+    teachers: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    ensemble: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
 class Curve:
     """Training history of one model; one value an epoch, None where not measured."""
 
@@ -207,6 +226,7 @@ class Report:
         gates: every limit with what was measured against it.
         examples: what they are called: 'windows' or 'images'.
         decisions: confidence, rejection and events; None where they were not measured.
+        learnt: whom each model learnt from, teachers first; empty where it is not known.
     """
 
     schema_version: int
@@ -227,3 +247,4 @@ class Report:
     gates: tuple[Gate, ...] = ()
     examples: str = "windows"
     decisions: DecisionSection | None = None
+    learnt: tuple[Learnt, ...] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from kd_edge.report.tree import FlashSection, Gate, Part
+from kd_edge.report.tree import FlashSection, Gate, Learnt, Part
 from kd_edge.runtimes.registry import RUNTIMES
 from kd_edge.runtimes.results import PLAIN_C, TITLES, Side
 from kd_edge.tasks.figures import Figure, Interval
@@ -94,6 +95,24 @@ def bounds(of: Gate) -> str:
     """'[96.6 to 99.8]', in the gate's unit."""
     digits = 2 if of.unit == "points" else 1
     return f"[{of.interval.low:.{digits}f} to {of.interval.high:.{digits}f}]"
+
+
+def learnt(of: Learnt) -> str:
+    """'student learnt from large-1 and large-2 (mean-logits), without small, …'."""
+    if of.origin is not None:
+        return f"{of.model} came as {of.origin}; what it was trained on is not known here"
+    if not of.teachers:
+        return f"{of.model} learnt from the labels alone"
+    joined = f" ({of.ensemble})" if of.ensemble else ""
+    without = ""
+    if of.left_out:
+        without = f", without {listed(of.left_out)}, which made the others decide worse"
+    return f"{of.model} learnt from {listed(of.teachers)}{joined}{without}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
 def limit(of: Gate) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.registry import Registry
 from kd_edge.distill.losses.attention import Attention
+from kd_edge.distill.losses.ca_mkd import CaMkd
 from kd_edge.distill.losses.crd import Crd
 from kd_edge.distill.losses.dist import Dist
 from kd_edge.distill.losses.dkd import Dkd
@@ -31,6 +32,7 @@ LOSSES: Registry[type[Loss]] = Registry(
         "dkd": Dkd,
         "dist": Dist,
         "logit-mse": LogitMse,
+        "ca-mkd": CaMkd,
         "fitnets": FitNets,
         "attention": Attention,
         "rkd": Rkd,
