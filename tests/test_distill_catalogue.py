@@ -14,6 +14,7 @@ from kd_edge.distill.catalogue import DOCUMENT, document
 from kd_edge.distill.losses import LOSSES, make_loss, weigh_labels
 from kd_edge.distill.tapped import Tapped
 from kd_edge.models import build_model
+from kd_edge.recipe import Distillation
 
 
 def test_the_document_is_what_the_registries_say():
@@ -42,7 +43,7 @@ def test_the_examples_of_the_manual_are_losses_and_augmentations():
     for table in augmented:
         assert make_augmentations({k: v for k, v in table.items() if k != "copies"})
     for table in distilled:
-        own = {k: v for k, v in table.items() if k not in ("loss", "alpha", "ensemble")}
+        own = {k: v for k, v in table.items() if k not in Distillation.model_fields}
         assert weigh_labels(make_loss(table["loss"], own), table["alpha"])
 
 

@@ -272,11 +272,12 @@ def _fields_at(location: tuple[int | str, ...], table: type[Table]) -> list[str]
     schema = table.model_json_schema()
     node = schema
     for part in location:
+        if part in TEACHER_FORMS:
+            node = node["oneOf"][TEACHER_FORMS.index(part)]
+            continue
         node = _resolve(node, schema)
         if isinstance(part, int):
             node = node.get("items", {})
-        elif part in TEACHER_FORMS:
-            node = node["oneOf"][TEACHER_FORMS.index(part)]
         elif "[" not in part:
             node = node.get("properties", {}).get(part) or node.get("additionalProperties", {})
     return list(_resolve(node, schema).get("properties", {}))
