@@ -44,6 +44,7 @@ from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
 from kd_edge.link.reset import STRATEGIES
 from kd_edge.measure.baselines import BASELINES
 from kd_edge.models import MODELS, build_model
+from kd_edge.models.fitted import FITTED
 from kd_edge.recipe import parse_recipe
 from kd_edge.report.choose import forms_by_choice
 from kd_edge.report.words import runtime_name
@@ -64,6 +65,7 @@ TABLES: dict[str, tuple[Registry, ...]] = {
     "augmentation": (AUGMENTATIONS,),
     "model": (MODELS,),
     "teacher file": (TEACHER_FILES,),
+    "fitted model": (MODELS, FITTED),
     "way to join teachers": (ENSEMBLES,),
     "baseline": (BASELINES,),
     "runtime": (RUNTIMES,),

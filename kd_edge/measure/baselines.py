@@ -68,15 +68,14 @@ def scores_of(classifier, features: np.ndarray) -> np.ndarray:
 
 
 def _lda(seed: int):
-    """Linear discriminant analysis, shrunk (Ledoit and Wolf): features can outnumber windows."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    """Linear discriminant analysis, as the model `lda` is fitted, on richer features."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    from kd_edge.models.linear import shrunk_lda
+
     del seed  # nothing in it is random
-    return make_pipeline(
-        StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    )
+    return make_pipeline(StandardScaler(), shrunk_lda())
 
 
 def _random_forest(seed: int):

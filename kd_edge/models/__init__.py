@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import keras
 
 # name -> builder, or 'module:function' so that Keras is imported only when a model is built.
-# A builder takes (input_shapes, n_classes) and keyword-only options that all have defaults.
+# A builder takes (input_shapes, n_classes) and keyword-only options that all have defaults. One
+# that takes `body`, a trained model, can stand on that model's embedding.
 MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
     "model",
     {
@@ -26,12 +27,17 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "tcn": "kd_edge.models.students:tcn",
         "ds-cnn": "kd_edge.models.students:ds_cnn",
         "tcn-residual": "kd_edge.models.residual:tcn_residual",
+        "lda": "kd_edge.models.linear:lda",
+        "prototype": "kd_edge.models.linear:prototype",
         "conv-teacher": "kd_edge.models.teachers:conv_teacher",
         "image-cnn": "kd_edge.models.images:image_cnn",
         "unet": "kd_edge.models.images:unet",
     },
     home=__name__,
 )
+
+
+_BODY = "body"
 
 
 def build_model(
@@ -41,6 +47,7 @@ def build_model(
     n_classes: int,
     seed: int,
     options: Mapping[str, object],
+    body: keras.Model | None = None,
 ) -> keras.Model:
     """A fresh model; the same arguments give the same weights.
 
@@ -51,6 +58,8 @@ def build_model(
         n_classes: >= 2.
         seed: of the weights and of dropout.
         options: the builder's own settings; `model_options` lists them.
+        body: of a model of `kd_edge.models.fitted.FITTED`, one that was trained on these inputs;
+            the new one shares its layers up to the embedding.
 
     Returns:
         A functional Keras model: inputs named as in `input_shapes`, one output 'logits' of
@@ -78,7 +87,8 @@ def build_model(
     state = random.getstate()
     random.seed(seed)
     try:
-        return builder(dict(input_shapes), n_classes, **options)
+        stands_on = {} if body is None else {_BODY: body}
+        return builder(dict(input_shapes), n_classes, **stands_on, **options)
     finally:
         random.setstate(state)
 
@@ -90,7 +100,7 @@ def model_options(name: str) -> dict[str, object]:
         KdEdgeError KD_UNKNOWN_NAME: no such model. KD_MISSING_PACKAGE: Keras is not installed.
     """
     parameters = inspect.signature(_resolve(name)).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != _BODY}
 
 
 def _resolve(name: str) -> Callable[..., keras.Model]:

@@ -32,20 +32,22 @@ def gate_modalities(parts: list[keras.KerasTensor]) -> list[keras.KerasTensor]:
             "gate = 'modality' weighs modalities against each other, and the model has one input",
             hint='windows.inputs = { emg = ["emg"], imu = ["acc", "gyr"] } gives each its own',
         )
-    joint = layers.Concatenate(name="squeeze")([_mean(x) for x in parts])
+    joint = layers.Concatenate(name="squeeze")(
+        [_mean(x, f"squeeze_{index}") for index, x in enumerate(parts)]
+    )
     joint = layers.Dense(_hidden(joint), activation="relu", name="squeeze_dense")(joint)
     return [_gated(x, joint, 1, f"gate_{index}") for index, x in enumerate(parts)]
 
 
 def gate_channels(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Each channel of (batch, 1, time, channels) times a gate of its own."""
-    squeezed = _mean(x)
+    squeezed = _mean(x, f"{name}_mean")
     hidden = layers.Dense(_hidden(squeezed), activation="relu", name=f"{name}_squeeze")(squeezed)
     return _gated(x, hidden, x.shape[-1], f"{name}_gate")
 
 
-def _mean(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.GlobalAveragePooling2D()(x)
+def _mean(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.GlobalAveragePooling2D(name=name)(x)
 
 
 def _hidden(squeezed: keras.KerasTensor) -> int:

@@ -1,4 +1,4 @@
-"""Layers of our own: an LSTM that trains faster, and a Dense over several inputs."""
+"""Layers of our own: a faster LSTM, a Dense over several inputs, statistics of segments."""
 
 from __future__ import annotations
 
@@ -100,3 +100,37 @@ class FusionDense(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="kd_edge")
+class SegmentStatistic(keras.layers.Layer):
+    """One statistic of each channel in each segment.
+
+    'mean'; 'magnitude', the mean absolute value; 'length', the mean absolute step from one sample
+    to the next; 'deviation', the mean of what lies above the segment's mean, which is half the mean
+    absolute deviation, since deviations add up to 0.
+
+    Args:
+        kind: one of these four.
+
+    Inputs: (batch, segments, samples, channels); output: (batch, segments, 1, channels).
+    """
+
+    def __init__(self, kind: str, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def call(self, x):
+        if self.kind == "magnitude":
+            x = ops.absolute(x)
+        elif self.kind == "length":
+            x = ops.absolute(x[:, :, 1:] - x[:, :, :-1])
+        elif self.kind == "deviation":
+            x = ops.relu(x - ops.mean(x, axis=2, keepdims=True))
+        return ops.mean(x, axis=2, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:2], 1, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind}

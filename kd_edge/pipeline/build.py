@@ -143,7 +143,7 @@ def _build(context: Context) -> Built:
             *baseline_rows(context),
         ),
         parity=(*proven.parity, *firmware.parity),
-        curves=tuple(model.curve for model in trained),
+        curves=tuple(model.curve for model in trained if model.curve is not None),
         findings=gates.findings,
         gates=gates.gates,
         flash=firmware.flash,

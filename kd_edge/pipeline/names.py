@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from kd_edge.distill.foreign.record import FileTeacher
 
 
+# What decides a model's network.
+_OF_NETWORK = {"name", "model", "options", "body"}
+
+
 def check_names(recipe: Recipe) -> None:
     """Look up everything that a recipe names: reader, task, models, losses, core and the rest.
 
@@ -80,7 +84,7 @@ def check_networks(context: Context) -> None:
     models = recipe.to_train
     files = {file.name: file for file in checked_files(context)}
     key = key_of(
-        [model.model_dump(mode="json", include={"name", "model", "options"}) for model in models],
+        [model.model_dump(mode="json", include=_OF_NETWORK) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
         len(windows.class_names),
         windows.truth.shape[1:],
@@ -91,7 +95,10 @@ def check_networks(context: Context) -> None:
     )
 
     def make() -> None:
-        networks = {m.name: _build(m, windows.only(recipe.inputs_of(m))) for m in models}
+        networks = {}
+        for model in models:
+            given = windows.only(recipe.inputs_of(model))
+            networks[model.name] = _build(model, given, networks.get(model.body))
         for name, network in networks.items():
             _check_task(recipe, name, network, windows)
         teachers = networks | {name: file.opened for name, file in files.items()}
@@ -102,7 +109,7 @@ def check_networks(context: Context) -> None:
     context.stages.run("check the models", key, [], make)
 
 
-def _build(model: Model, windows: Examples) -> keras.Model:
+def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.Model:
     from kd_edge.models import build_model
 
     try:
@@ -112,6 +119,7 @@ def _build(model: Model, windows: Examples) -> keras.Model:
             n_classes=len(windows.class_names),
             seed=0,
             options=model.options,
+            body=body,
         )
     except KdEdgeError as error:
         raise KdEdgeError(

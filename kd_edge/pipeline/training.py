@@ -18,6 +18,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path, sha256_file
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
+from kd_edge.models.fitted import fit_model
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
@@ -42,7 +43,7 @@ class Trained:
         role: 'teacher' or 'student'.
         file: `.keras` file below the output folder.
         inputs: window inputs it takes, in order.
-        curve: its training history.
+        curve: its training history; None of a model that is fitted.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Trained:
     sha256: str
     inputs: tuple[str, ...]
     parameters: int
-    curve: Curve
+    curve: Curve | None
 
     @property
     def digest(self) -> str:
@@ -99,7 +100,10 @@ class FoldTrainer:
             names = self._recipe.teachers_of(model)
             chosen = [trained[name] for name in names]
             teacher = asked.setdefault(names, _Once(partial(self._teacher, chosen)))
-            trained[model.name] = self._train(model, role, chosen, teacher)
+            if model.is_fitted:
+                trained[model.name] = self._fitted(model, role, trained.get(model.body))
+            else:
+                trained[model.name] = self._train(model, role, chosen, teacher)
         return tuple(trained[model.name] for model in models)
 
     def _train(
@@ -123,33 +127,69 @@ class FoldTrainer:
             return self._fit(model, file, key, teacher.value if teachers else None)
 
         value = self._stages.run(f"train {self._folder}{model.name}", key, [file], make)
+        series = {name: tuple(values) for name, values in value["history"].items()}
+        curve = Curve(model=model.name, **series)
+        return self._trained(model, role, file, value["parameters"], curve)
+
+    def _fitted(self, model: Model, role: str, body: Trained | None) -> Trained:
+        """A model that is computed from the training part at once, with its body's embedding."""
+        data, file = self._data, f"{self._folder}{model.name}.keras"
+        key = key_of(
+            data.key,
+            model.model_dump(mode="json"),
+            self._recipe.inputs_of(model),
+            self._recipe.seed,
+            body and body.sha256,
+            self._same_on_any_cores,
+        )
+
+        def make() -> int:
+            from kd_edge.models.embedding import embedding_of
+
+            network = self._network(model, body and load_keras(self._out / body.file))
+            embed = predictor(embedding_of(network))
+            training = data.training.only(self._recipe.inputs_of(model))
+            fit_model(model.model, network, embed(training), training.truth, model.options)
+            save_model(network, self._out / file)
+            return network.count_params()
+
+        parameters = self._stages.run(f"fit {self._folder}{model.name}", key, [file], make)
+        return self._trained(model, role, file, parameters, None)
+
+    def _trained(
+        self, model: Model, role: str, file: str, parameters: int, curve: Curve | None
+    ) -> Trained:
         return Trained(
             name=model.name,
             role=role,
             architecture=model.model,
             file=file,
             sha256=sha256_file(self._out / file),
-            inputs=recipe.inputs_of(model),
-            parameters=value["parameters"],
-            curve=Curve(
-                model=model.name,
-                **{name: tuple(series) for name, series in value["history"].items()},
-            ),
+            inputs=self._recipe.inputs_of(model),
+            parameters=parameters,
+            curve=curve,
+        )
+
+    def _network(self, model: Model, body=None):
+        """A fresh network of a model, on another's embedding where it has a body."""
+        from kd_edge.models import build_model
+
+        training = self._data.training
+        return build_model(
+            model.model,
+            input_shapes=training.only(self._recipe.inputs_of(model)).input_shapes,
+            n_classes=len(training.class_names),
+            seed=model_seed(self._recipe.seed, model.name),
+            options=model.options,
+            body=body,
         )
 
     def _fit(self, model: Model, file: str, key: str, teacher: Teaching | Taught | None) -> dict:
         from kd_edge.distill.trainer import train
-        from kd_edge.models import build_model
 
         recipe, data = self._recipe, self._data
         inputs = recipe.inputs_of(model)
-        network = build_model(
-            model.model,
-            input_shapes=data.training.only(inputs).input_shapes,
-            n_classes=len(data.training.class_names),
-            seed=model_seed(recipe.seed, model.name),
-            options=model.options,
-        )
+        network = self._network(model)
         checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{key[:16]}.ckpt")
         history = train(
             network,

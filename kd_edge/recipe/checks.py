@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from kd_edge.base.errors import nearest
 from kd_edge.base.settings import MisfitError
 from kd_edge.distill.foreign.settings import TeacherFile
+from kd_edge.models.fitted import FITTED
 
 if TYPE_CHECKING:
-    from kd_edge.recipe.tables import Recipe
+    from kd_edge.recipe.tables import Model, Recipe
 
 
 # Keys of recordings, and what says the like of images.
@@ -56,11 +57,61 @@ def check_inputs(recipe: Recipe) -> None:
                 )
 
 
+# Keys that say how a model is trained in steps.
+_OF_TRAINING = (
+    *("epochs", "batch_size", "learning_rate", "learning_rate_decay"),
+    *("patience", "label_smoothing", "teachers"),
+)
+
+
+def check_learning(model: Model) -> None:
+    """A model has the keys of how it learns, in steps or at once, and no others."""
+    if not model.is_fitted:
+        if model.epochs is None:
+            raise MisfitError("epochs", f"'{model.model}' is trained in epochs: say how many")
+        if model.body is not None:
+            raise MisfitError(
+                "body",
+                f"'{model.model}' has a body of its own; {' and '.join(FITTED)} take another's",
+            )
+        return
+    for key in _OF_TRAINING:
+        if getattr(model, key) != type(model).model_fields[key].default:
+            raise MisfitError(
+                key, f"'{model.model}' is fitted to the training part at once: leave {key} out"
+            )
+    if model.body is not None and model.inputs is not None:
+        raise MisfitError("inputs", f"it takes those of its body, '{model.body}': leave inputs out")
+
+
+def _check_bodies(recipe: Recipe) -> None:
+    """Each body is a trained model that stands above."""
+    above: dict[str, Model] = {}
+    for kind, models in (("teachers", recipe.teachers), ("students", recipe.students)):
+        for index, model in enumerate(models):
+            if isinstance(model, TeacherFile):
+                continue
+            where = f"{kind}.{index}.body"
+            trained = [name for name, other in above.items() if not other.is_fitted]
+            if model.body in above and model.body not in trained:
+                raise MisfitError(
+                    where, f"'{model.body}' is fitted, and has nothing that it learnt to give"
+                )
+            if model.body is not None and model.body not in trained:
+                raise MisfitError(
+                    where,
+                    f"no model '{model.body}' stands above '{model.name}'"
+                    f"{nearest(model.body, trained)}; above it: {', '.join(trained) or 'nothing'}",
+                )
+            above[model.name] = model
+
+
 def check_models(recipe: Recipe) -> None:
     """Models have names of their own, and those that learn from others say how."""
     names = [model.name for model in (*recipe.teachers, *recipe.students)]
     if len(set(names)) < len(names):
         raise ValueError(f"models need different names; these are {names}")
+    _check_bodies(recipe)
     _check_teachers(recipe)
     learns_from = [recipe.teachers_of(model) for model in (*recipe.teachers, *recipe.students)]
     if not any(learns_from):
@@ -103,7 +154,8 @@ def _check_teachers(recipe: Recipe) -> None:
             if len(set(model.teachers or ())) < len(model.teachers or ()):
                 raise MisfitError(where, f"a teacher stands there twice: {model.teachers}")
             above.append(model.name)
-    if not recipe.teachers and any(s.distill and s.teachers is None for s in recipe.students):
+    distilled = [s for s in recipe.students if s.distill and not s.is_fitted]
+    if not recipe.teachers and any(s.teachers is None for s in distilled):
         raise ValueError("students are distilled, but there are no [[teachers]]")
 
 

@@ -33,9 +33,11 @@ from kd_edge.base.settings import Name
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
+from kd_edge.models.fitted import FITTED
 from kd_edge.recipe.checks import (
     check_files,
     check_inputs,
+    check_learning,
     check_models,
     check_product,
     check_source,
@@ -125,8 +127,10 @@ class Augmentation(_OpenTable):
 
 
 class Model(Table):
-    """A model to train: a name in the model registry with its inputs and options.
+    """A model to train or to fit: a name in the model registry with its inputs and options.
 
+    body: of a model that is fitted: a trained one above it, whose embedding it classifies.
+    epochs: how often training sees each window; a model that is fitted has none.
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
         `epochs`, by half a cosine.
     label_smoothing: share of each label that is spread evenly over all classes.
@@ -139,8 +143,9 @@ class Model(Table):
     name: Name
     model: str
     inputs: tuple[str, ...] | None = None
+    body: str | None = None
     options: Options = {}
-    epochs: PositiveInt
+    epochs: PositiveInt | None = None
     batch_size: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-3
     learning_rate_decay: Literal["none", "cosine"] = "none"
@@ -149,6 +154,16 @@ class Model(Table):
     teachers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
     generations: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it is computed at once, and not trained in steps."""
+        return self.model in FITTED
+
+    @model_validator(mode="after")
+    def _trained_or_fitted(self):
+        check_learning(self)
+        return self
 
 
 class Student(Model):
@@ -328,12 +343,18 @@ class Recipe(Table):
 
     def inputs_of(self, model: Model | TeacherFile) -> tuple[str, ...]:
         """The inputs that a model takes, in its order."""
+        if isinstance(model, Model) and model.body is not None:
+            return self.inputs_of(self.named(model.body))
         return model.inputs or self.inputs
+
+    def named(self, name: str) -> Model:
+        """The teacher or student of that name."""
+        return next(m for m in (*self.teachers, *self.students) if m.name == name)
 
     def teachers_of(self, model: Model | TeacherFile) -> tuple[str, ...]:
         """Names of the models that a model learns from, () for one that has the labels alone."""
         if model.teachers is not None:
             return model.teachers
-        if isinstance(model, Student) and model.distill:
+        if isinstance(model, Student) and model.distill and not model.is_fitted:
             return tuple(teacher.name for teacher in self.teachers)
         return ()

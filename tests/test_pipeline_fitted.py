@@ -1,0 +1,172 @@
+"""Models that are fitted, not trained: a recipe's LDA and prototypes, from data to plain C.
+
+Oracles: scikit-learn for LDA (tests/test_models_linear.py holds the mathematics), TFLite Micro for
+plain C, and what the watch is told is done.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from build_samples import RECIPE
+from eager import without_graphs
+
+import kd_edge
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.cli import run
+from kd_edge.models import MODELS
+from kd_edge.models.fitted import FITTED, Fitted
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import parse_recipe, to_toml
+
+pytest.importorskip("tensorflow")
+
+START = RECIPE[: RECIPE.index("[[teachers]]")]
+PROOF = (
+    RECIPE[RECIPE.index("[conversion]") :]
+    .replace("max_drop_points = 30.0", "")
+    .replace('baselines = ["lda"]', "")
+)
+LDA = """[[students]]
+name = "plain"
+model = "lda"
+options = { segments = 3 }
+"""
+STUDENT = """[[students]]
+name = "student"
+model = "tcn"
+options = { blocks = 0 }
+epochs = 1
+distill = false
+"""
+PROTOTYPE = """[[students]]
+name = "nearest"
+model = "prototype"
+body = "student"
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory, cache, converter):
+    """LDA as the product, with prototypes on a student's embedding beside it."""
+    folder = tmp_path_factory.mktemp("fitted")
+    recipe = folder / "fitted.toml"
+    recipe.write_text(START + LDA + STUDENT + PROTOTYPE + PROOF)
+    with without_graphs():
+        assert run(["build", str(recipe), "--out", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+def test_a_fitted_model_is_built_and_proved_like_any_student(bundle):
+    report = json.loads((bundle / "report.json").read_text())
+    assert "failed" not in {gate["verdict"] for gate in report["gates"]}
+    parity = report["parity"][-1]
+    assert (parity["left"]["runtime"], parity["max_steps"]) == ("plain-c", 0)
+    assert [curve["model"] for curve in report["curves"]] == ["student"]
+    assert (bundle / "firmware" / "aot" / "kd_model.c").is_file()
+
+
+def test_lda_as_a_product_answers_on_other_runtimes_as_in_keras(bundle):
+    """Every row of the product is within a point of Keras' on each test part."""
+    rows = json.loads((bundle / "report.json").read_text())["rows"]
+    plain = [row for row in rows if row["model"] == "plain"]
+    figures = {
+        (row["format"], row["runtime"]): [part["accuracy"] for part in row["accuracy"].values()]
+        for row in plain
+    }
+    exact = np.array(figures.pop(("keras", "keras")))
+    assert exact.min() > 0.5  # of 3 classes: it knows them
+    assert np.abs(np.array(list(figures.values())) - exact).max() <= 0.01
+
+
+class Told(Watch):
+    """The stages that were really done."""
+
+    def __init__(self):
+        self.worked: set[str] = set()
+
+    def stage(self, name, cached):
+        if not cached:
+            self.worked.add(name)
+
+
+def trial(text):
+    told = Told()
+    with without_graphs():
+        return kd_edge.train_and_score(parse_recipe(text), watch=told), told.worked
+
+
+def test_prototypes_are_fitted_again_when_their_body_changes(bundle):
+    """Oracle: LDA and its figures stay; the build of the bundle has left them in the cache."""
+    text = START + LDA + STUDENT.replace("epochs = 1", "epochs = 2") + PROTOTYPE + PROOF
+    found, worked = trial(text)
+    assert {"train student", "fit nearest"} <= worked
+    assert "fit plain" not in worked
+    assert [model.name for model in found.students] == ["plain", "student", "nearest"]
+
+
+def test_a_fitted_model_of_your_own_is_one_entry_in_two_tables(cache):
+    """A fixed answer, whatever the window: its share of the classes is the figure."""
+    MODELS.add("kd_edge.models.linear:prototype", name="fixed")
+    FITTED.add(Fitted("fixed", always_the_first))
+    try:
+        found, _ = trial(START + LDA.replace('"lda"', '"fixed"') + PROOF)
+        assert found.students[0].figures["unseen person"].value == pytest.approx(1 / 3)
+    finally:
+        FITTED.remove("fixed")
+        MODELS.remove("fixed")
+
+
+def always_the_first(network, vectors, truth, **options):
+    kernel, bias = network.get_layer("logits").get_weights()
+    network.get_layer("logits").set_weights([0 * kernel, -np.arange(len(bias))])
+
+
+def test_a_recipe_of_fitted_models_reads_back_as_it_was():
+    recipe = parse_recipe(START + LDA + STUDENT + PROTOTYPE + PROOF)
+    assert parse_recipe(to_toml(recipe)) == recipe
+    assert all(recipe.teachers_of(model) == () for model in recipe.students)
+    inputs = [recipe.inputs_of(model) for model in recipe.students]
+    assert inputs == [("emg", "imu")] * 3
+
+
+def test_a_prototype_takes_the_inputs_of_its_body():
+    text = START + STUDENT.replace("epochs", 'inputs = ["imu"]\nepochs') + PROTOTYPE + PROOF
+    recipe = parse_recipe(text)
+    assert recipe.inputs_of(recipe.students[1]) == ("imu",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (LDA, LDA + "epochs = 3\n", "students.0.epochs: 'lda' is fitted"),
+        (LDA, LDA + "patience = 3\n", "students.0.patience"),
+        (LDA, LDA + "learning_rate = 0.1\n", "students.0.learning_rate"),
+        (LDA, LDA + 'learning_rate_decay = "cosine"\n', "students.0.learning_rate_decay"),
+        (LDA, LDA + "batch_size = 8\n", "students.0.batch_size"),
+        (LDA, LDA + "label_smoothing = 0.1\n", "students.0.label_smoothing"),
+        (LDA, LDA + 'teachers = ["student"]\n', "students.0.teachers"),
+        ("epochs = 1\n", "", "students.1.epochs: 'tcn' is trained in epochs"),
+        ("epochs = 1\n", 'epochs = 1\nbody = "plain"\n', "students.1.body: 'tcn' has"),
+        ('body = "student"', 'body = "studnet"', "did you mean 'student'"),
+        ('body = "student"', 'body = "plain"', "students.2.body: 'plain' is fitted"),
+        ('body = "student"', 'body = "nearest"', "stands above 'nearest'"),
+        ('body = "student"', 'body = "student"\ninputs = ["imu"]', "students.2.inputs"),
+    ],
+)
+def test_keys_that_do_not_fit_are_named(old, new, words):
+    text = START + LDA + STUDENT + PROTOTYPE + PROOF
+    assert old in text
+    with pytest.raises(KdEdgeError) as caught:
+        parse_recipe(text.replace(old, new))
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert words in f"{caught.value.where}: {caught.value.message}"
+
+
+def test_options_of_windows_are_refused_with_a_body_before_any_work(cache):
+    text = START + STUDENT + PROTOTYPE + "options = { segments = 2 }\n" + PROOF
+    with pytest.raises(KdEdgeError, match="stands on another's embedding") as caught:
+        trial(text)
+    assert "nearest" in caught.value.where
