@@ -37,8 +37,8 @@ class Adapt:
         weight_windows: windows that the training part's statistics count for.
         memory_windows: windows of a wearer that count in full; older ones fade.
         floor: the least deviation of a wearer, as a part of the training part's.
-        starts: training shows each person's recordings in their order, from so many moments at
-            which the sensors could have been put on.
+        starts: training shows each person's recordings so often, first in their order and then in
+            random ones, each time from putting the sensors on.
     """
 
     weight_windows: Annotated[int, Field(ge=1, le=10_000)] = 6

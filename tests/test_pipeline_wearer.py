@@ -24,7 +24,8 @@ ADAPT = (
     .replace("[front_end.gyr]", "[front_end.gyr]\nlsb = 0.02")
     .replace(
         """reader = "synthetic"
-options = { n_signs = 3, n_subjects = 3, n_repetitions = 10, n_sensors = 1 }
+unknown_classes = ["sign 04"]
+options = { n_signs = 4, n_subjects = 3, n_repetitions = 10, n_sensors = 1 }
 """,
         'reader = "folder"\n',
     )

@@ -200,7 +200,7 @@ def test_people_of_other_strengths_become_alike(people):
 
 
 def test_lessons_hold_every_window_from_as_many_starts(people):
-    """Oracle: the first are in their order; each of the others is worn after another past."""
+    """Oracle: the first are in their order; the others after another past, whole recordings."""
     recordings, cut, constants = people
     infos = [r.info() for r in recordings]
     lessons = from_other_starts(cut, constants, infos, starts=4, seed=1)

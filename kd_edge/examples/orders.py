@@ -53,19 +53,26 @@ def other_orders(
     Returns:
         name -> (windows,) int64 indices for each time that somebody put the sensors on.
     """
-    random = np.random.default_rng(seed)
     plain = in_order(windows, recordings)
-    shuffled = []
-    for order in plain:
-        owners = windows.groups.recording[order]
-        mixed = random.permutation(np.unique(owners))
-        shuffled.append(np.concatenate([order[owners == owner] for owner in mixed]))
+    shuffled = shuffled_orders(windows, recordings, np.random.default_rng(seed))
     by_class = [
         order[windows.strata[order] == each]
         for order in plain
         for each in np.unique(windows.strata[order])
     ]
     return {"shuffled": shuffled, "one class at a time": by_class, "cold start": []}
+
+
+def shuffled_orders(
+    windows: Examples, recordings: Sequence[RecordingInfo], random: np.random.Generator
+) -> list[np.ndarray]:
+    """`in_order` with each time's recordings in a random order; (windows,) int64 indices each."""
+    shuffled = []
+    for order in in_order(windows, recordings):
+        owners = windows.groups.recording[order]
+        mixed = random.permutation(np.unique(owners))
+        shuffled.append(np.concatenate([order[owners == owner] for owner in mixed]))
+    return shuffled
 
 
 def each_as_first(orders: Sequence[Sequence[int]], n: int) -> list[Sequence[int]]:

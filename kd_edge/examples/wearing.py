@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.examples.normalising import normalise, wear
-from kd_edge.examples.orders import in_order
+from kd_edge.examples.orders import in_order, shuffled_orders
 from kd_edge.examples.rolling import rolled_back
 from kd_edge.examples.sets import Examples
 from kd_edge.signals.recording import RecordingInfo
@@ -52,11 +52,14 @@ def from_other_starts(
     starts: int,
     seed: int,
 ) -> Examples:
-    """`as_worn`, and again as if each person had put the sensors on at other moments.
+    """`as_worn`, and again as if each person had made the recordings in other orders.
+
+    A protocol that records gestures in blocks, or always in one order, would otherwise be learnt:
+    what is known of a wearer then tells which gestures came before.
 
     Args:
-        starts: how often each window comes in all, >= 1. What lies before the moment that is drawn
-            comes after the rest.
+        starts: how often each window comes in all, >= 1; all but the first time with each
+            person's recordings in a random order.
 
     Returns:
         starts * n windows, the first n of `as_worn`; `windows` normalised alone where nothing
@@ -65,11 +68,8 @@ def from_other_starts(
     if not constants.learns:
         return normalise(windows, constants)
     random = np.random.default_rng(seed)
-    orders = in_order(windows, recordings)
-    seen = [worn(windows, constants, orders)]
-    for _ in range(starts - 1):
-        turned = [np.roll(order, -random.integers(len(order))) for order in orders]
-        seen.append(worn(windows, constants, turned))
+    others = (shuffled_orders(windows, recordings, random) for _ in range(starts - 1))
+    seen = [worn(windows, constants, orders) for orders in (in_order(windows, recordings), *others)]
     return replace(
         windows.take(np.tile(np.arange(len(windows)), starts)),
         inputs={n: np.concatenate([each.inputs[n] for each in seen]) for n in seen[0].inputs},
