@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from decision_samples import decide_all
+from decision_samples import decide_all, stream
 from firmware_samples import two_input_model
 from live_samples import HOP_S, front_end, replay
 from programs import need
 
+from firmware_export import c_text
+from firmware_export.aot.cores import find_core
 from firmware_export.boards import find_board
-from firmware_export.boards.emulator import start
-from firmware_export.firmware import build_firmware, firmware_sources
+from firmware_export.boards.compiling import measure_objects
+from firmware_export.boards.emulator import run_image, start
+from firmware_export.boards.toolchain import build_image
+from firmware_export.constants import Ports, PortTensor
+from firmware_export.decision import decision_files
+from firmware_export.firmware import RUNTIME, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
-from kd_edge.base.decision import ONE, DecisionRule
+from kd_edge.base.decision import ONE, Decision, DecisionRule
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.templates import templates
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of
 from kd_edge.live.host import Host
@@ -25,6 +33,7 @@ from kd_edge.live.loop import Limits, LiveLoop
 from kd_edge.runtimes.registry import open_interpreter
 
 pytestmark = pytest.mark.qemu
+README = RUNTIME.parent / "README.md"
 
 
 def rule_for(session) -> DecisionRule:
@@ -152,3 +161,105 @@ def test_a_rule_for_other_scores_is_refused(model, session):
         with pytest.raises(KdEdgeError) as caught:
             firmware_sources(model, find_board("qemu-an386"), settings_for(wrong))
         assert caught.value.code == "KD_SHAPE"
+
+
+MAIN = r"""
+#include "kd_board.h"
+#include "kd_decision_rule.h"
+#include "scores.h"
+
+static void put(uint32_t value, char end)
+{
+    char text[11];
+    size_t at = sizeof text;
+    text[--at] = end;
+    do {
+        text[--at] = (char)('0' + value % 10u);
+        value /= 10u;
+    } while (value > 0u);
+    kd_board_write(text + at, sizeof text - at);
+}
+
+int main(void)
+{
+    static kd_decision found[N_WINDOWS];
+    kd_decision_reset(&kd_decider, &kd_decider_memory);
+    const uint64_t start = kd_board_ticks();
+    for (int i = 0; i < N_WINDOWS; i++) {
+        found[i] = kd_decision_take(&kd_decider, &kd_decider_memory, scores[i]);
+    }
+    put((uint32_t)(kd_board_ticks() - start), '\n');
+    for (int i = 0; i < N_WINDOWS; i++) {
+        put(found[i].said, ' ');
+        put(found[i].leading, ' ');
+        put(found[i].confidence, ' ');
+        put(found[i].onset, ' ');
+        put(found[i].rejected, '\n');
+    }
+    return 0;
+}
+"""
+BOARD = "qemu-an386"
+
+
+def rule_files(rule: DecisionRule) -> dict[str, str]:
+    """The rule's sources as an export has them."""
+    port = PortTensor("OUTPUT", '""', "", c_text.float32(rule.scale), 0, (1,), rule.classes)
+    render = templates("firmware_export", escape=False).get_template
+    facts = {"generator": "", "name": "", "sha256": "", "synthetic": False}
+    return decision_files(
+        lambda name, **values: render(f"{name}.j2").render(**facts, **values),
+        rule,
+        Ports((), port),
+    )
+
+
+def on_board(rule: DecisionRule, scores: np.ndarray, out) -> tuple[list[Decision], float]:
+    """Decisions of an emulated M4F, and instructions a window."""
+    board = find_board(BOARD)
+    rows = ",\n".join("{ " + ", ".join(map(str, row)) + " }" for row in scores.tolist())
+    header = f"#define N_WINDOWS {len(scores)}\nstatic const int8_t scores[][{rule.classes}] = {{\n"
+    files = {**rule_files(rule), "main.c": MAIN, "scores.h": header + rows + "\n};\n"}
+    image = build_image(board, files, out=out, optimize="-O2")
+    first, *lines = run_image(board, image.elf).output.splitlines()
+    found = [[int(cell) for cell in line.split()] for line in lines]
+    decisions = [Decision(*row[:3], bool(row[3]), bool(row[4])) for row in found]
+    return decisions, board.instructions(int(first)) / len(scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "by_distance"),
+    [("7 classes", 7, False), ("26 classes", 26, False), ("26 classes, prototypes", 26, True)],
+)
+def test_the_rule_alone_decides_alike_and_takes_the_instructions_that_the_readme_states(
+    name, classes, by_distance, tmp_path
+):
+    """Oracle: kd_edge.base.decision; QEMU's count."""
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    rng = np.random.default_rng(classes)
+    prototypes = tuple(map(tuple, (60 * np.eye(classes, dtype=int)).tolist()))
+    rule = DecisionRule(
+        classes, 0.05, windows=5, enter=ONE // 2, leave=ONE // 4, least_share=ONE // 4,
+        prototypes=prototypes * by_distance, most_distance=classes * 30**2,
+    )  # fmt: skip
+    scores = stream(rng, 100, classes)
+    decisions, instructions = on_board(rule, scores, tmp_path)
+    assert decisions == decide_all(rule, scores)
+    stated = dict(re.findall(r"\| (\d+ classes[^|]*?) \| ([\d,]+) \|", README.read_text()))
+    assert int(stated[name].replace(",", "")) == pytest.approx(instructions, rel=0.1), instructions
+
+
+@pytest.mark.gcc_arm
+def test_the_rule_keeps_to_the_size_that_the_readme_states():
+    """Oracle: the object file for Cortex-M4, -Os."""
+    need("arm-none-eabi-gcc")
+    measured = measure_objects(
+        rule_files(DecisionRule(26, 0.05, windows=5)),
+        find_core("m4"),
+        ("-std=c99", "-Os", "-ffunction-sections"),
+        sources=["kd_decision.c"],
+        what="the rule",
+    )
+    (stated,) = re.findall(r"`kd_decision.c` \(([\d,]+) bytes of flash", README.read_text())
+    n_bytes = measured.of("kd_decision.c").flash_bytes
+    assert int(stated.replace(",", "")) == pytest.approx(n_bytes, rel=0.1), n_bytes

@@ -58,7 +58,7 @@ typedef struct kd_decision {
 /* Forgets all windows. Stack: 24 bytes. */
 void kd_decision_reset(const kd_decision_rule *rule, kd_decision_memory *memory);
 
-/* Takes one more window's scores, `classes` of them. Stack: 120 bytes. */
+/* Takes one more window's scores, `classes` of them. Stack: 80 bytes. */
 kd_decision kd_decision_take(const kd_decision_rule *rule, kd_decision_memory *memory,
                              const int8_t *scores);
 
