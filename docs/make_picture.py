@@ -17,6 +17,7 @@ _PLACES = {
     "file": (0, 2), "signals": (1, 1), "images": (1, 3), "frontend": (2, 1), "splits": (2, 3),
     "examples": (3, 2), "tasks": (4, 1), "distill": (4, 2), "models": (4, 3),
     "runtimes": (5, 1), "convert": (5, 2), "report": (6, 0), "measure": (6, 1),
+    "personalise": (6, 2),
     "firmware_export": (6, 3), "pipeline": (7, 0), "trials": (7, 1), "link": (7, 2),
     "board": (7, 3), "recipe": (8, 0), "cli": (8, 1), "live": (8, 2),
 }  # fmt: skip

@@ -23,6 +23,7 @@ ORDER = (
     "kd_edge.runtimes",
     "kd_edge.convert",
     "kd_edge.measure",
+    "kd_edge.personalise",
     "firmware_export",
     "kd_edge.link",
     "kd_edge.report",

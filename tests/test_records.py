@@ -102,7 +102,10 @@ HOMES = {
     "losses and augmentations": Home(
         (LOSSES, AUGMENTATIONS, ENSEMBLES),
         ("kd_edge/distill",),
-        {"kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle"},
+        {
+            "kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle",
+            "kd_edge/pipeline/personal_bundle.py": "an array of a bundle",
+        },
         only_in=_PIPELINE,
     ),
     "models": Home((MODELS,), ("kd_edge/models",), {}),

@@ -71,7 +71,6 @@ class Operator:
         inputs: tensor indices, -1 where an optional one is absent.
         options: schema names in snake_case, e.g. {'stride_w': 1, 'padding': 'SAME'}; activations
             and paddings by name.
-        options_kind: the schema's name of their table, e.g. 'Conv2DOptions'; empty without one.
         options_kind: the schema's name of their table, e.g. 'Conv2DOptions'; empty without options.
     """
 
@@ -152,6 +151,21 @@ def buffer_offsets(content: bytes) -> tuple[int, ...]:
     buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
     fields = [(buffer._tab, buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength()]
     return tuple(int(table.Vector(field)) for table, field in fields)
+
+
+def drop_unused_buffers(model) -> None:
+    """Leave out of a `ModelT` the buffers that nothing names, and number the others anew."""
+    notes = model.metadata or []
+    used = {0} | {metadata.buffer for metadata in notes}
+    used |= {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    kept = sorted(used)
+    number = {old: new for new, old in enumerate(kept)}
+    model.buffers = [model.buffers[old] for old in kept]
+    for metadata in notes:
+        metadata.buffer = number[metadata.buffer]
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = number[tensor.buffer]
 
 
 def _aligned_vector(builder, data) -> int:

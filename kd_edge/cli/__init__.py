@@ -21,6 +21,7 @@ from kd_edge.cli.eval import evaluate
 from kd_edge.cli.firmware import firmware
 from kd_edge.cli.flash import flash
 from kd_edge.cli.live import live
+from kd_edge.cli.personalise import personalise
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
 from kd_edge.cli.search import search
@@ -67,6 +68,7 @@ for command in (
     build,
     search,
     bench,
+    personalise,
     compile_command,
     board,
     firmware,

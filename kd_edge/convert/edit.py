@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import LSTM
+from kd_edge.base.flatbuffer import LSTM, drop_unused_buffers
 from kd_edge.base.schema_names import operator_name
 
 
@@ -72,20 +72,6 @@ def drop_metadata(model) -> None:
     kept = [m for m in model.metadata or [] if _text(m.name) != "CONVERSION_METADATA"]
     model.metadata = kept
     drop_unused_buffers(model)
-
-
-def drop_unused_buffers(model) -> None:
-    """Leave out buffers that no tensor and no metadata names."""
-    used = {0} | {metadata.buffer for metadata in model.metadata}
-    used |= {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    kept = sorted(used)
-    number = {old: new for new, old in enumerate(kept)}
-    model.buffers = [model.buffers[old] for old in kept]
-    for metadata in model.metadata:
-        metadata.buffer = number[metadata.buffer]
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            tensor.buffer = number[tensor.buffer]
 
 
 def _text(name) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import LSTM, pack_int4
+from kd_edge.base.flatbuffer import LSTM, drop_unused_buffers, pack_int4
 from kd_edge.base.schema_names import operator_name
-from kd_edge.convert.edit import drop_unused_buffers
 
 _INT8_LARGEST, _INT4_LARGEST = 127, 7
 _PACKED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})

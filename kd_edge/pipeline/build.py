@@ -45,6 +45,7 @@ from kd_edge.pipeline.peers import (
     lineage,
 )
 from kd_edge.pipeline.proof import Proven, Prover
+from kd_edge.pipeline.prototypes import keep_prototypes
 from kd_edge.pipeline.raw_windows import keep_raw_windows
 from kd_edge.pipeline.reporting import (
     HTML_FILE,
@@ -154,6 +155,7 @@ def _build(context: Context) -> Built:
         learnt=lineage(context, teachers, answers),
     )
     keep_raw_windows(context, manifest.front_end)
+    keep_prototypes(context, manifest)
     write_report(out, report)
     _clear(context)
     written = (RECIPE_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)

@@ -214,6 +214,34 @@ class FoldResult:
 
 
 @dataclass(frozen=True)
+class Personal:
+    """What `personalise` found and did for one wearer.
+
+    Attributes:
+        taken: the product has the wearer's last layer; else the one that was built.
+        why: in a sentence.
+        repetitions: class -> repetitions that were given; every class is named.
+        windows: of them. built_right, personal_right: of these windows, what each layer decides
+            rightly; the wearer's has learned from them.
+        held_out: repetitions that were held out in turn while the rest was learned; 0: none could.
+        held_out_built, held_out_personal: of them, what each layer decides rightly.
+        chance: that equally good layers differ so much in favour of the wearer's; None: not tried.
+    """
+
+    subject: str
+    taken: bool
+    why: str
+    repetitions: dict[str, int]
+    windows: int
+    built_right: int
+    personal_right: int
+    held_out: int
+    held_out_built: int
+    held_out_personal: int
+    chance: float | None
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that `build` and `bench` found; see the parts' own docstrings.
 
@@ -227,6 +255,7 @@ class Report:
         examples: what they are called: 'windows' or 'images'.
         decisions: confidence, rejection and events; None where they were not measured.
         learnt: whom each model learnt from, teachers first; empty where it is not known.
+        personal: what was done for one wearer; None: it is nobody's.
     """
 
     schema_version: int
@@ -248,3 +277,4 @@ class Report:
     examples: str = "windows"
     decisions: DecisionSection | None = None
     learnt: tuple[Learnt, ...] = ()
+    personal: Personal | None = None

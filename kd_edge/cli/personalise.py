@@ -1,0 +1,67 @@
+"""`kd-edge personalise`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kd_edge.cli.options import PATH, common, path_option, typed_command
+
+EPILOG = """
+\b
+Examples:
+  kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann
+  kd-edge personalise build/signs --data EVERYBODYS --subject ann --repetitions 3
+  kd-edge personalise build/signs --data ANNS_RECORDINGS --reader folder --json
+
+The new layer is taken only if it decides held-out repetitions better than the old one, beyond
+chance. If it does not, the new bundle keeps the old layer and says so; the exit status is 0 all
+the same: what OUT holds is the better of the two.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("bundle", type=PATH)
+@path_option("--data", required=True, help="Labelled recordings of the wearer.")
+@path_option("--out", help="Folder of the new bundle; BUNDLE-personal otherwise.")
+@click.option("--reader", help="Reader of --data, if it is not the recipe's.")
+@click.option("--subject", help="Whose recordings, if --data holds several people's.")
+@click.option(
+    "--repetitions",
+    type=click.IntRange(min=1),
+    help="Learn from so many of each label, the first in time, and test on the later ones.",
+)
+@common
+def personalise(
+    bundle: Path,
+    data: Path,
+    out: Path | None,
+    reader: str | None,
+    subject: str | None,
+    repetitions: int | None,
+    as_json: bool,
+) -> None:
+    """Give BUNDLE a last layer for one wearer, from a few labelled repetitions of each sign."""
+    from kd_edge.cli.printing import printing
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.pipeline.personalise import personalise as run
+    from kd_edge.pipeline.wearers_data import Wanted
+    from kd_edge.report.json import to_json
+    from kd_edge.report.table import print_table
+
+    out = out or bundle.parent / f"{bundle.name}-personal"
+    with TerminalWatch() as watch:
+        report = run(
+            bundle,
+            wanted=Wanted(data, reader, subject, repetitions),
+            out=out,
+            command=typed_command(),
+            watch=watch,
+        )
+    if as_json:
+        click.echo(to_json(report))
+        return
+    with printing() as console:
+        print_table(report, console)
+        console.print(f"wrote {out}")
