@@ -106,7 +106,7 @@ def test_training_parts_without_prototypes_say_why(values, truth, why):
 
 @pytest.mark.parametrize("by_row", [True, False])
 def test_in_int8_it_decides_as_in_real_numbers_and_fills_the_output(prototypes, by_row):
-    """Oracle: the layer in real numbers. No score may leave the output's range: ties would follow."""
+    """Oracle: the layer in real numbers. A score beyond the output range would make ties."""
     old = find_head(read_tflite(body_and_head(by_row=by_row)))
     few, later = wearer(3, 3), wearer(3, 9)
     new = learn(prototypes, few)
@@ -134,7 +134,7 @@ def test_a_layer_that_cannot_be_written_is_refused(prototypes):
 
 
 def judged(built: list[bool], personal: list[bool]):
-    """Two layers that are right or wrong on two repetitions of as many classes, as they are told."""
+    """Two layers that are right or wrong on two repetitions of a class, as they are told."""
     n = len(built)
     classes = np.repeat(np.arange(n // 2), 2)
     few = Few(np.arange(n, dtype=np.float32)[:, None], classes, np.arange(n))
