@@ -1,5 +1,6 @@
 # make demo: a first bundle from synthetic signs.   make test: lint and every quick test.
 # make test-all: the longer checks too.             make bench: speeds against named peers.
+# make results: every row of results/rows.toml, five seeds each, and the tables made of them (hours).
 # make recipes: every recipe whole, three seeds each, and which limits hold (hours on two cores).
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BOARD_TOOLS_VENV := .venv-board-tools
 # Workers: the tests start converters of their own, so no more than two.
 WORKERS ?= 2
 
-.PHONY: demo test test-all lint bench recipes clean debian
+.PHONY: demo test test-all lint bench recipes results clean debian
 
 demo: $(STAMPS)/build
 	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
@@ -51,6 +52,13 @@ $(RECIPE_BUILDS): recipe-%: $(STAMPS)/test
 	  echo "recipes/$*.toml is skipped: no recordings at $(RECORDINGS_$*); name the folder with SETS="; \
 	else $(BIN)/kd-edge build recipes/$*.toml $(addprefix --data ,$(RECORDINGS_$*)) \
 	  --seed $(FIRST_SEED) --seeds $(SEEDS) --out build/recipes/$*; fi
+
+# It goes on where it was interrupted. ROWS names some of them.
+ROWS ?=
+RESULT_SEEDS ?= 5
+results: $(STAMPS)/test
+	$(BIN)/kd-edge results $(ROWS) --sets $(SETS) --seeds $(RESULT_SEEDS)
+	$(BIN)/python docs/make_results.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

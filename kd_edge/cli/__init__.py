@@ -24,6 +24,7 @@ from kd_edge.cli.live import live
 from kd_edge.cli.personalise import personalise
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
+from kd_edge.cli.results import results
 from kd_edge.cli.search import search
 from kd_edge.cli.selftest import selftest
 
@@ -69,6 +70,7 @@ for command in (
     search,
     bench,
     personalise,
+    results,
     compile_command,
     board,
     firmware,
@@ -118,7 +120,7 @@ def run(arguments: list[str]) -> int:
         return status if isinstance(status, int) else ExitStatus.OK
     except (KeyboardInterrupt, click.Abort):
         # What these did so far is kept.
-        kept = arguments[:1] in (["build"], ["search"]) or "--ablate" in arguments
+        kept = arguments[:1] in (["build"], ["search"], ["results"]) or "--ablate" in arguments
         more = "; the same command goes on from here" if kept else ""
         say(f"interrupted{more}", err=True)
         return ExitStatus.INTERRUPTED

@@ -24,11 +24,30 @@ def run_baseline(
 ) -> dict[str, Accuracy]:
     """Fit a baseline on the training part and measure it on every test part.
 
+    Args and errors: as `baseline_scores`.
+    """
+    scores = baseline_scores(name, train, tests, rate_hz=rate_hz, seed=seed)
+    return {part: measure_accuracy(scores[part], windows) for part, windows in tests.items()}
+
+
+def baseline_scores(
+    name: str,
+    train: Examples,
+    tests: dict[str, Examples],
+    *,
+    rate_hz: dict[str, float] | None,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Fit a baseline on the training part and ask it about every test part.
+
     Args:
         name: a key of `BASELINES`.
         tests: part name -> windows.
         rate_hz: model input -> samples a second, see `window_features`.
         seed: of the random forest.
+
+    Returns:
+        part name -> (n_windows, classes) probabilities.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: no such baseline.
@@ -41,10 +60,7 @@ def run_baseline(
     require("sklearn", extra="build", purpose=f"the baseline '{name}'")
     classifier = make(seed)
     classifier.fit(window_features(train, rate_hz=rate_hz), train.truth)
-    return {
-        part: measure_accuracy(_scores(classifier, windows, rate_hz), windows)
-        for part, windows in tests.items()
-    }
+    return {part: _scores(classifier, windows, rate_hz) for part, windows in tests.items()}
 
 
 def _scores(classifier, windows: Examples, rate_hz: dict[str, float] | None) -> np.ndarray:

@@ -28,7 +28,7 @@ def convert_models(
     """
     from kd_edge.convert.process import one_converter
 
-    converter = _Converter(context)
+    converter = Converter(context)
     with one_converter():
         done = [
             (model, fmt, converter.convert(model, fmt))
@@ -71,8 +71,8 @@ def _calibration(context: Context) -> dict[str, np.ndarray]:
     return training.take(indices).in_memory().inputs
 
 
-class _Converter:
-    """Converts the models of one build, each format a stage."""
+class Converter:
+    """Converts the models of one fold, each format a stage, beside their Keras files."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -80,7 +80,8 @@ class _Converter:
 
     def convert(self, model: Trained, fmt: str) -> BundledFormat | str:
         """One format of one model; the reason as a sentence where an optional one is refused."""
-        file = FORMATS[fmt].file(model.name)
+        folder, _, _ = model.file.rpartition(f"{model.name}.keras")
+        file = folder + FORMATS[fmt].file(model.name)
         key = key_of(
             code_digest(__name__),  # a refusal is kept without a stage that would add it
             model.sha256,
@@ -91,12 +92,12 @@ class _Converter:
             self._context.recipe.conversion.calibration_windows,
             self._context.recipe.seed,
         )
-        refusal, stages = f"refusal of {model.name} as {fmt}", self._context.stages
+        refusal, stages = f"refusal of {folder}{model.name} as {fmt}", self._context.stages
         if (refused := stages.recall(refusal, key)) is not None:
             return refused
         try:
             value = stages.run(
-                f"convert {model.name} to {fmt}",
+                f"convert {folder}{model.name} to {fmt}",
                 key,
                 [file],
                 lambda: asdict(self._make(model, fmt, file)),

@@ -1,0 +1,126 @@
+"""Figures over people and seeds, from scores: nothing here trains or reads a file."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kd_edge.report.results_tree import Mean
+from kd_edge.tasks.figures import Interval
+from kd_edge.tasks.intervals import LEVEL, bootstrap, wilson
+from kd_edge.tasks.record import largest
+
+RECORDING = "recording"
+
+
+@dataclass(frozen=True, eq=False)
+class Right:
+    """Which decisions one seed has right.
+
+    Attributes:
+        right: (n,) bool. recording: (n,) int64. person, session: (n,) str.
+    """
+
+    right: np.ndarray
+    recording: np.ndarray
+    person: np.ndarray
+    session: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence[Right]) -> Right:
+        """The decisions of all folds."""
+        names = ("right", "recording", "person", "session")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def decided(shares: np.ndarray, truth: np.ndarray, recording: np.ndarray, *, votes: int | None):
+    """Decisions over windows: which are right, and the window that each ends with.
+
+    A vote is the class with the largest mean share over the windows that it is made of.
+
+    Args:
+        shares: (n, classes) probabilities of the windows, a recording's windows in their order.
+        truth: (n,) classes. recording: (n,) which recording each window is of.
+        votes: windows that a decision is made of, each window ending one, the first ones of a
+            recording left out (a recording of fewer windows is one decision); None: all of a
+            recording's.
+
+    Returns:
+        right (m,) bool, and last (m,) int64 index of the last window of each.
+    """
+    right, last = [], []
+    for owner in np.unique(recording):
+        own = np.flatnonzero(recording == owner)
+        length = len(own) if votes is None else min(votes, len(own))
+        sums = np.cumsum(shares[own].astype(np.float64), axis=0)
+        sums[length:] -= sums[:-length].copy()
+        ends = own[length - 1 :]
+        right.append(largest(sums[length - 1 :]) == truth[ends])
+        last.append(ends)
+    return np.concatenate(right), np.concatenate(last)
+
+
+def shares_of(logits: np.ndarray) -> np.ndarray:
+    """(n, classes) probabilities of (n, classes) logits."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def mean_of(seeds: Sequence[Right]) -> Mean:
+    """The figure of a model over its seeds."""
+    people = _over_seeds([_by(seed.person, seed.right) for seed in seeds])
+    sessions = _over_seeds([_by(seed.session, seed.right) for seed in seeds])
+    of_seeds = [statistics.fmean(_by(seed.person, seed.right).values()) for seed in seeds]
+    return Mean(
+        percent=statistics.fmean(of_seeds),
+        seeds=tuple(of_seeds),
+        deviation=statistics.stdev(of_seeds) if len(of_seeds) > 1 else None,
+        interval=_interval(list(people.values()), Right.join(seeds)),
+        people=people,
+        sessions=sessions if len(sessions) > 1 else {},
+        decisions=len(seeds[0].right),
+    )
+
+
+def _by(groups: np.ndarray, right: np.ndarray) -> dict[str, float]:
+    """Percent of each group."""
+    return {str(name): 100 * float(np.mean(right[groups == name])) for name in np.unique(groups)}
+
+
+def _over_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Group -> mean over the seeds that have it."""
+    names = sorted({name for seed in seeds for name in seed})
+    return {name: statistics.fmean(s[name] for s in seeds if name in s) for name in names}
+
+
+def _interval(people: Sequence[float], all_seeds: Right) -> Interval:
+    """Over people; of one person over the recordings."""
+    if len(people) > 1:
+        return mean_interval(people)
+    _, inverse = np.unique(all_seeds.recording, return_inverse=True)
+    totals = np.bincount(inverse)
+    share = np.bincount(inverse, weights=all_seeds.right) / totals
+    if np.ptp(share) == 0:  # a bootstrap would have no width: false certainty
+        low, high = wilson(float(share[0]), len(share))
+        return Interval(100 * low, 100 * high, LEVEL, "Wilson")
+    counts = np.stack([all_seeds.right, np.ones(len(inverse))], axis=1)
+    (found,) = bootstrap(counts, inverse, lambda sums: sums[:1] / sums[1:])
+    return Interval(100 * found.low, 100 * found.high, found.level, found.method)
+
+
+def mean_interval(percents: Sequence[float]) -> Interval:
+    """95 % interval of a mean over people: Student's t, cut at 0 and 100.
+
+    Args:
+        percents: one a person, two people or more.
+    """
+    from scipy.stats import t
+
+    n = len(percents)
+    half = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * statistics.stdev(percents) / math.sqrt(n)
+    mean = statistics.fmean(percents)
+    return Interval(max(0.0, mean - half), min(100.0, mean + half), LEVEL, "Student, over people")

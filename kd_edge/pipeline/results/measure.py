@@ -1,0 +1,326 @@
+"""`make_results`: rows of results, each from a recipe trained in all folds with all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import sha256_file, write_text
+from kd_edge.base.formats import SHIPPED
+from kd_edge.distill.reproducible import one_order_of_sums
+from kd_edge.measure.host import host
+from kd_edge.pipeline.context import Context, prepare, with_seed
+from kd_edge.pipeline.fleet import folder_of, train_fleet
+from kd_edge.pipeline.lock import locked
+from kd_edge.pipeline.reporting import versions
+from kd_edge.pipeline.results.answers import Asked, Predict, Predictors, Shares
+from kd_edge.pipeline.results.figures import RECORDING, Right, decided, mean_of
+from kd_edge.pipeline.results.rows import RowSettings
+from kd_edge.pipeline.stages import Stages
+from kd_edge.pipeline.store import user_store
+from kd_edge.pipeline.training import Trained
+from kd_edge.pipeline.trial import Trial, TrialModel
+from kd_edge.pipeline.watch import Watch
+from kd_edge.recipe import Recipe, load_recipe
+from kd_edge.report import results_tree as tree
+from kd_edge.runtimes.registry import ORACLE
+from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN, Parity
+from kd_edge.splits import Fold
+
+# Of the recipe's architectures, those of the seed projects.
+_SEED_MODELS = "seed-"
+
+
+@dataclass(frozen=True)
+class ResultsPlan:
+    """What is asked of `make_results`.
+
+    Attributes:
+        rows: in the order in which they are made, those of one recipe one after the other.
+        recipes: folder of the recipes. sets: folder of the public sets.
+        work: folder for models. out: folder for a JSON file of each row.
+        quick: take the recipes' quick forms.
+    """
+
+    rows: tuple[RowSettings, ...]
+    seeds: tuple[int, ...]
+    recipes: Path
+    sets: Path
+    work: Path
+    out: Path
+    quick: bool = False
+
+
+def make_results(
+    plan: ResultsPlan, *, cache: bool = True, watch: Watch | None = None
+) -> Iterator[tree.Result]:
+    """Make the rows one after the other; each is written as soon as it is there.
+
+    What an earlier run did and still holds is kept: models and answers in the work folder and in
+    the user's cache. Rows of one recipe share them.
+
+    Raises:
+        KdEdgeError: as `train_fleet`. KD_RECIPE_VALUE: a row does not fit its recipe.
+    """
+    from kd_edge.convert.process import one_converter
+
+    watch = watch or Watch()
+    _check_data(plan)
+    with one_converter():
+        for recipe, data in dict.fromkeys((row.recipe, row.data) for row in plan.rows):
+            rows = [row for row in plan.rows if (row.recipe, row.data) == (recipe, data)]
+            for result in _of_recipe(plan, rows, cache=cache, watch=watch):
+                write_text(plan.out / f"{result.row}.json", tree.result_to_json(result))
+                yield result
+
+
+def _check_data(plan: ResultsPlan) -> None:
+    """All sets are there, before hours of work."""
+    for row in plan.rows:
+        if row.data is not None and not (plan.sets / row.data).exists():
+            raise KdEdgeError(
+                "KD_NO_FILE",
+                f"the row '{row.name}' needs recordings that are not there",
+                where=str(plan.sets / row.data),
+                hint="name the folder of public sets with --sets, or other rows",
+            )
+
+
+def _of_recipe(
+    plan: ResultsPlan, rows: Sequence[RowSettings], *, cache: bool, watch: Watch
+) -> tuple[tree.Result, ...]:
+    """The rows of one recipe and set: trained once, then asked fold by fold and seed by seed."""
+    recipe = load_recipe(plan.recipes / f"{rows[0].recipe}.toml", quick=plan.quick)
+    _check_rows(rows, recipe)
+    data = None if rows[0].data is None else plan.sets / rows[0].data
+    work = plan.work / recipe.name
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work):
+        with one_order_of_sums() as same_on_any_cores:
+            context = prepare(
+                recipe,
+                data,
+                work,
+                command="",
+                cache=cache,
+                watch=watch,
+                same_on_any_cores=same_on_any_cores,
+            )
+        made = [_Row(row, recipe, row.folds(context.folds)) for row in rows]
+        wanted = {fold.held_out for row in made for fold in row.folds}
+        names = [fold.held_out for fold in context.folds if fold.held_out in wanted]
+        trials = train_fleet(
+            recipe,
+            seeds=plan.seeds,
+            data=data,
+            folds=None if None in wanted else names,
+            out=work,
+            cache=cache,
+            watch=watch,
+        ).trials
+        # Training has written the stages of this folder meanwhile.
+        stages = Stages(work, store=user_store(cache, note=watch.note), report=watch.stage)
+        context = replace(context, stages=stages)
+        predict = Predictors(context)
+        for done, trial in enumerate(trials):
+            watch.step(f"answers of {recipe.name}", done, len(trials))
+            asked = _asked(context, trial)
+            for row in made:
+                row.take(asked, trial, predict)
+    return tuple(row.result(plan.seeds, context.dataset.examples.synthetic) for row in made)
+
+
+def _asked(context: Context, trial: Trial) -> Asked:
+    names = None if trial.held_out is None else [trial.held_out]
+    of_seed = with_seed(context, trial.seed, names)
+    folder = folder_of(trial.seed, of_seed.folds[0])
+    trained = {
+        model.name: _trained(model, folder, of_seed)
+        for model in (*trial.teachers, *trial.students)
+        # A teacher that came as a file stands elsewhere.
+        if model.file is not None and model.file.is_relative_to(context.out)
+    }
+    return Asked(of_seed, of_seed.data, folder, trained)
+
+
+class _Row:
+    """A row as its folds and seeds come in."""
+
+    def __init__(self, settings: RowSettings, recipe: Recipe, folds: Sequence[Fold]):
+        self.folds = folds
+        self._settings, self._recipe = settings, recipe
+        self._columns = _Columns(recipe, settings)
+        # (column, name) -> facts; (column, name, order) -> seed -> decisions of each fold.
+        self._facts: dict[tuple[str, str], dict] = {}
+        self._right: dict[tuple[str, str, str], dict[int, list[Right]]] = {}
+        self._parity: tuple[Parity, ...] = ()
+
+    def take(self, asked: Asked, trial: Trial, predict: Predict) -> None:
+        """Ask the models of a fold and seed, if the fold is one of the row's."""
+        if trial.fold not in [fold.name for fold in self.folds]:
+            return
+        for (column, name), shares, facts in self._columns.ask(asked, predict):
+            known = self._facts.setdefault((column, name), facts)
+            known["bytes"] = facts["bytes"] and max(facts["bytes"], known["bytes"])
+            for order, part in orders(self._settings.part, asked.data.tests).items():
+                decisions = _decisions(shares[part], asked.data.tests[part], self._votes)
+                of_seeds = self._right.setdefault((column, name, order), {})
+                of_seeds.setdefault(trial.seed, []).append(decisions)
+        self._parity = self._parity or asked.parity(self._columns.student)
+
+    def result(self, seeds: Sequence[int], synthetic: bool) -> tree.Result:
+        """The row, all its folds and seeds taken."""
+        models = tuple(
+            tree.ModelResult(column=column, name=name, figures=self._figures(column, name), **facts)
+            for (column, name), facts in self._facts.items()
+        )
+        plain = {model.column: model.figures[tree.AS_WORN] for model in models}
+        return tree.Result(
+            schema_version=tree.RESULT_SCHEMA,
+            row=self._settings.name,
+            recipe=self._settings.recipe,
+            recipe_sha256=self._recipe.sha256,
+            form=self._recipe.form,
+            part=self._settings.part,
+            synthetic=synthetic,
+            seeds=tuple(seeds),
+            folds=tuple(fold.name for fold in self.folds),
+            people=tuple(plain[tree.STUDENT].people),
+            vote=self._settings.vote,
+            models=models,
+            int8_loss_points=plain[tree.FLOAT].percent - plain[tree.STUDENT].percent,
+            parity=self._parity,
+            board=None,
+            host=host(),
+            versions=versions(),
+        )
+
+    def _figures(self, column: str, name: str) -> dict[str, tree.Mean]:
+        return {
+            order: mean_of([Right.join(folds) for folds in of_seeds.values()])
+            for (*model, order), of_seeds in self._right.items()
+            if model == [column, name]
+        }
+
+    @property
+    def _votes(self) -> int | None:
+        """Windows of a decision; None: all of a recording's."""
+        windows, vote = self._recipe.windows, self._settings.vote
+        if vote == RECORDING:
+            return None
+        if vote is None or windows.hop_s is None:
+            return 1
+        return max(1, 1 + int((vote - windows.length_s) / windows.hop_s + 1e-9))
+
+
+def orders(part: str, tests: Sequence[str]) -> dict[str, str]:
+    """Order in which a wearer's recordings come -> test part; the plain one first."""
+    others = {
+        name.removeprefix(f"{part}, "): name for name in tests if name.startswith(f"{part}, ")
+    }
+    return {tree.AS_WORN: part, **others}
+
+
+def _decisions(shares, windows, votes: int | None) -> Right:
+    groups = windows.groups
+    right, last = decided(shares, windows.truth, groups.recording, votes=votes)
+    return Right(right, groups.recording[last], groups.subject[last], groups.session[last])
+
+
+class _Columns:
+    """The models of a row, in the order of its columns."""
+
+    def __init__(self, recipe: Recipe, row: RowSettings):
+        self._recipe = recipe
+        models = {model.name: model for model in recipe.students}
+        self.student = _student(recipe, row)
+        self._teachers = recipe.teachers_of(models[self.student])
+        self._others = {
+            name: tree.SEED if model.model.startswith(_SEED_MODELS) else tree.OTHER
+            for name, model in models.items()
+            if name != self.student
+        }
+
+    def ask(self, asked: Asked, predict: Predict) -> Iterator[tuple[tuple[str, str], Shares, dict]]:
+        """(column, name), what it says to each test part, and the facts of the model."""
+        student = asked.models[self.student]
+        shares, size = asked.shipped(self.student)
+        fact = _fact(student.architecture, SHIPPED, ORACLE, student.parameters, size)
+        yield (tree.STUDENT, self.student), shares, fact
+        yield (tree.FLOAT, self.student), asked.floats(self.student, predict), _float(student)
+        if self._teachers and all(name in asked.models for name in self._teachers):
+            teachers = [asked.models[name] for name in self._teachers]
+            fact = _fact(
+                " + ".join(teacher.architecture for teacher in teachers),
+                KERAS,
+                KERAS,
+                sum(teacher.parameters for teacher in teachers),
+                None,
+            )
+            name = " + ".join(self._teachers)
+            yield (tree.TEACHER, name), asked.joined(self._teachers, predict), fact
+        for name, column in self._others.items():
+            yield (column, name), asked.floats(name, predict), _float(asked.models[name])
+        for name in self._recipe.proof.baselines:
+            fact = _fact(name, "", SCIKIT_LEARN, None, None)
+            yield (tree.BASELINE, name), asked.baseline(name), fact
+
+
+def _float(model: Trained) -> dict:
+    return _fact(model.architecture, KERAS, KERAS, model.parameters, None)
+
+
+def _fact(architecture: str, form: str, runtime: str, parameters, size) -> dict:
+    return {
+        "architecture": architecture,
+        "format": form,
+        "runtime": runtime,
+        "parameters": parameters,
+        "bytes": size,
+    }
+
+
+def _student(recipe: Recipe, row: RowSettings) -> str:
+    names = [model.name for model in recipe.students]
+    if row.student is not None:
+        return row.student
+    return recipe.product_name if recipe.product_name in names else names[0]
+
+
+def _check_rows(rows: Sequence[RowSettings], recipe: Recipe) -> None:
+    parts = [part.title for part in recipe.split.test]
+    students = [model.name for model in recipe.students]
+    for row in rows:
+        for what, name, known in (("part", row.part, parts), ("student", row.student, students)):
+            if name is not None and name not in known:
+                raise KdEdgeError(
+                    "KD_RECIPE_VALUE",
+                    f"the row '{row.name}' names the {what} '{name}', which its recipe lacks"
+                    f"{nearest(name, known)}",
+                    where=f"{what} of the row, recipe '{row.recipe}'",
+                    hint=f"it has {', '.join(known)}",
+                )
+        if row.vote is not None and recipe.windows is None:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"the row '{row.name}' votes over windows, and its recipe reads images",
+                where="vote of the row",
+                hint="leave vote out",
+            )
+
+
+def _trained(model: TrialModel, folder: str, context: Context) -> Trained:
+    recipe = context.recipe
+    settings = next(m for m in (*recipe.teachers, *recipe.students) if m.name == model.name)
+    return Trained(
+        name=model.name,
+        role=model.role,
+        architecture=model.architecture,
+        file=f"{folder}{model.name}.keras",
+        sha256=sha256_file(model.file),
+        inputs=recipe.inputs_of(settings),
+        parameters=model.parameters,
+        curve=None,
+    )

@@ -1,0 +1,129 @@
+"""Rows of results as a Markdown table: what was not measured says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kd_edge.report import results_tree as tree
+
+NOT_MEASURED = "not measured"
+_HEADS = (
+    "set and split",
+    "goal",
+    "student int8 [95 % interval]",
+    "float",
+    "teacher",
+    "LDA",
+    "random forest",
+    "seed's architecture",
+    "published",
+    "int8 bytes",
+)
+_BASELINES = ("lda", "random-forest")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of the table.
+
+    Attributes:
+        goal: in words, '' for none. published: percent, None if nobody has the same data and split.
+        note: on what is published. result: None if it was not measured.
+        recipe_sha256: of the recipe as it is now.
+    """
+
+    title: str
+    goal: str
+    published: float | None
+    note: str
+    result: tree.Result | None
+    recipe_sha256: str
+
+    @classmethod
+    def of(cls, settings: Any, result: tree.Result | None, recipe_sha256: str) -> TableRow:
+        """Of a row's settings, which have these names, and its result."""
+        published = settings.published
+        return cls(
+            settings.title,
+            settings.goal,
+            published.percent,
+            published.note,
+            result,
+            recipe_sha256,
+        )
+
+    @property
+    def label(self) -> str:
+        """The title, and why its figures do not count, if they do not."""
+        if self.result is None:
+            return self.title
+        if self.result.form != "whole":
+            return f"{self.title} (quick form: its figures mean nothing)"
+        if self.result.recipe_sha256 != self.recipe_sha256:
+            return f"{self.title} (measured before its recipe changed)"
+        return self.title
+
+
+def results_table(rows: Sequence[TableRow]) -> str:
+    """The rows as Markdown, figures in percent: mean over seeds of the mean over people."""
+    lines = [_line(_HEADS), _line(["---"] * len(_HEADS))]
+    return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
+
+
+def _cells(row: TableRow) -> list[str]:
+    published = "-" if row.published is None else f"{row.published:.1f}"
+    if row.result is None:
+        return [row.title, row.goal, *[NOT_MEASURED] * 6, published, NOT_MEASURED]
+    result = row.result
+    (student,) = result.models_of(tree.STUDENT)
+    return [
+        row.label,
+        row.goal,
+        _with_interval(student),
+        *(_best(result.models_of(column)) for column in (tree.FLOAT, tree.TEACHER)),
+        *(_best([m for m in result.models_of(tree.BASELINE) if m.name == n]) for n in _BASELINES),
+        _best(result.models_of(tree.SEED)),
+        published,
+        NOT_MEASURED if student.bytes is None else f"{student.bytes:,}",
+    ]
+
+
+def orders_table(rows: Sequence[TableRow]) -> str:
+    """The student in int8, a wearer's recordings in other orders, as Markdown; in percent."""
+    measured = [row for row in rows if row.result is not None]
+    found = {row.label: row.result.models_of(tree.STUDENT)[0].figures for row in measured}
+    orders = list(dict.fromkeys(order for figures in found.values() for order in figures))
+    lines = [_line(["set and split", *orders]), _line(["---"] * (1 + len(orders)))]
+    for label, figures in found.items():
+        if len(figures) > 1:
+            shown = (f"{figures[o].percent:.1f}" if o in figures else "-" for o in orders)
+            lines.append(_line([label, *shown]))
+    return "\n".join(lines) if len(lines) > 2 else f"No row is measured yet: {NOT_MEASURED}."
+
+
+def notes_table(rows: Sequence[TableRow]) -> str:
+    """What is published of each set and split, as Markdown."""
+    lines = [_line(["set and split", "published"]), _line(["---"] * 2)]
+    return "\n".join([*lines, *(_line([row.title, row.note]) for row in rows)])
+
+
+def _with_interval(model: tree.ModelResult) -> str:
+    mean = model.figures[tree.AS_WORN]
+    spread = "" if mean.deviation is None else f" ± {mean.deviation:.1f}"
+    low, high = mean.interval.low, mean.interval.high
+    text = f"**{mean.percent:.1f}**{spread} [{low:.0f} to {high:.0f}]"
+    if mean.sessions and len(mean.people) == 1:
+        text += "; days " + " ".join(f"{percent:.0f}" for percent in mean.sessions.values())
+    return text
+
+
+def _best(models: Sequence[tree.ModelResult]) -> str:
+    """The mean of a column; of several models the best, which is the hardest to beat."""
+    found = [model.figures[tree.AS_WORN].percent for model in models]
+    return f"{max(found):.1f}" if found else NOT_MEASURED
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

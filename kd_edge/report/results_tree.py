@@ -1,0 +1,163 @@
+"""What a row of results holds: figures over folds and seeds, as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.untrusted import parse_json
+from kd_edge.runtimes.results import Parity
+from kd_edge.tasks.figures import Interval
+
+RESULT_SCHEMA = 1
+# What a column of the table shows.
+STUDENT, FLOAT, TEACHER, SEED, OTHER, BASELINE = (
+    "student",
+    "float student",
+    "teacher",
+    "seed architecture",
+    "other student",
+    "baseline",
+)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """One figure of a model on one test part, in percent.
+
+    Attributes:
+        percent: mean over the seeds of the mean over people, each of whom counts alike.
+        seeds: the same of each seed, in the order of `Result.seeds`; one of what has no seed.
+        deviation: sample standard deviation over the seeds; None of a single one.
+        interval: of `percent`, over people; over recordings if there is one person alone.
+        people: person -> mean over the seeds.
+        sessions: session -> the same; empty if the part holds one session alone.
+        decisions: windows, or votes over windows, that each seed was measured on.
+    """
+
+    percent: float
+    seeds: tuple[float, ...]
+    deviation: float | None
+    interval: Interval
+    people: Mapping[str, float]
+    sessions: Mapping[str, float]
+    decisions: int
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model, or baseline, in all folds and seeds.
+
+    Attributes:
+        column: what it is in the table, a constant of this module.
+        format, runtime: what answered.
+        bytes: of the file, the largest of all; None if it was not converted.
+        figures: 'as worn' and other orders of a wearer's recordings -> mean.
+    """
+
+    column: str
+    name: str
+    architecture: str
+    format: str
+    runtime: str
+    parameters: int | None
+    bytes: int | None
+    figures: Mapping[str, Mean]
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """The student of one fold and seed on a board, beside this host's TFLite Micro."""
+
+    board: str
+    windows: int
+    same: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of results.
+
+    Attributes:
+        row: its name, and the file's.
+        recipe: name of the recipe. recipe_sha256: of all that it asks.
+        form: 'whole', or 'quick' if the figures mean nothing.
+        part: the test part, as the recipe calls it.
+        people: whom it is measured on. folds: in the recipe's order.
+        vote: None, seconds, or 'recording': what a decision is made of.
+        models: the student first.
+        int8_loss_points: percentage points that the student loses in int8; less than 0 if it gains.
+        parity: of the first fold's student of the first seed, between int8 runtimes.
+        board: None if no board was asked.
+    """
+
+    schema_version: int
+    row: str
+    recipe: str
+    recipe_sha256: str
+    form: str
+    part: str
+    synthetic: bool
+    seeds: tuple[int, ...]
+    folds: tuple[str, ...]
+    people: tuple[str, ...]
+    vote: float | str | None
+    models: tuple[ModelResult, ...]
+    int8_loss_points: float
+    parity: tuple[Parity, ...]
+    board: OnBoard | None
+    host: str
+    versions: Mapping[str, str]
+
+    def models_of(self, column: str) -> tuple[ModelResult, ...]:
+        """The models of a column."""
+        return tuple(model for model in self.models if model.column == column)
+
+
+AS_WORN = "as worn"
+
+
+@cache
+def _adapter():
+    from pydantic import ConfigDict, TypeAdapter, with_config
+
+    strict = with_config(ConfigDict(allow_inf_nan=False, extra="forbid"))
+    return TypeAdapter(strict(Result))
+
+
+def result_to_json(result: Result) -> str:
+    """As JSON text with a line end: the same result gives the same text.
+
+    Raises:
+        ValueError: a figure is NaN or infinite.
+    """
+    return json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def result_from_json(text: str, *, source: str) -> Result:
+    """The result that `result_to_json` wrote; `source` is its file, for errors.
+
+    Raises:
+        KdEdgeError KD_BAD_FORMAT: not a result of this version.
+    """
+    from pydantic import ValidationError
+
+    try:
+        version = parse_json(text)["schema_version"]
+        if version != RESULT_SCHEMA:
+            raise ValueError(f"schema version {version}, and this kd-edge reads {RESULT_SCHEMA}")
+        return _adapter().validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, KeyError, TypeError) as error:
+        said = str(error) or type(error).__name__
+    raise KdEdgeError(
+        "KD_BAD_FORMAT",
+        f"this is not a row of results: {said}",
+        where=source,
+        hint="`kd-edge results ROW` makes it again",
+    )

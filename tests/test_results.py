@@ -1,0 +1,319 @@
+"""Results: figures over people and seeds, rows, their JSON and the tables made of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kd_edge import train_fleet
+from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.base.formats import SHIPPED
+from kd_edge.cli import run
+from kd_edge.pipeline.results.figures import Right, decided, mean_of, shares_of
+from kd_edge.pipeline.results.rows import RowSettings, load_rows
+from kd_edge.recipe import load_recipe
+from kd_edge.report import results_tree as tree
+from kd_edge.report.results_table import NOT_MEASURED, TableRow, orders_table, results_table
+from kd_edge.report.results_tree import result_from_json, result_to_json
+from kd_edge.runtimes.registry import ORACLE
+from kd_edge.splits import Fold, SplitPart
+
+
+def right(values, people, recordings=None):
+    n = len(values)
+    recording = np.arange(n) if recordings is None else np.array(recordings)
+    return Right(np.array(values, bool), recording, np.array(people), np.full(n, "day 1"))
+
+
+# --- figures ---
+
+
+def test_each_window_decides_for_itself_without_a_vote():
+    shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    found, last = decided(shares, np.array([0, 0, 1]), np.array([0, 0, 1]), votes=1)
+    assert found.tolist() == [True, False, False]
+    assert last.tolist() == [0, 1, 2]
+
+
+def test_a_vote_is_the_largest_mean_share_of_the_last_windows_of_one_recording():
+    """Oracle: by hand. Two windows a vote; the second recording has one window alone."""
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
+    found, last = decided(shares, np.array([0, 0, 0, 1]), np.array([4, 4, 4, 7]), votes=2)
+    assert last.tolist() == [1, 2, 3]
+    assert found.tolist() == [True, False, True]
+
+
+def test_a_vote_over_a_recording_gives_one_decision_for_each():
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.2, 0.8]])
+    found, last = decided(shares, np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), votes=None)
+    assert last.tolist() == [2, 3]
+    assert found.tolist() == [True, False]
+
+
+def test_shares_are_probabilities_also_of_large_logits():
+    """Oracle: softmax of (0, ln 3) is (1/4, 3/4)."""
+    found = shares_of(np.array([[0.0, np.log(3)], [1e4, 1e4 + np.log(3)]], np.float64))
+    np.testing.assert_allclose(found, [[0.25, 0.75]] * 2, rtol=1e-6)
+
+
+def test_each_person_counts_alike_however_many_windows_there_are():
+    """Oracle: by hand. One has 1 of 1, the other 1 of 4: the mean is 62.5 %, not 40 %."""
+    found = mean_of([right([1, 1, 0, 0, 0], ["A", "B", "B", "B", "B"])])
+    assert found.people == {"A": 100.0, "B": 25.0}
+    assert found.percent == 62.5
+    assert found.decisions == 5
+    assert found.deviation is None
+
+
+def test_seeds_give_mean_and_deviation_and_people_the_interval():
+    """Oracle: by hand, and Student's t of two degrees of freedom, 4.302653 (any table)."""
+    people = ["A", "A", "B", "B", "C", "C"]
+    seeds = [right([1, 0, 1, 1, 0, 0], people), right([1, 1, 1, 1, 0, 0], people)]
+    found = mean_of(seeds)
+    assert found.seeds == (50.0, pytest.approx(200 / 3))
+    assert found.percent == pytest.approx((50 + 200 / 3) / 2)
+    assert found.deviation == pytest.approx((200 / 3 - 50) / 2**0.5)
+    assert found.people == {"A": 75.0, "B": 100.0, "C": 0.0}
+    half = 4.302653 * np.std([75, 100, 0], ddof=1) / 3**0.5
+    assert half > 60
+    assert (found.interval.low, found.interval.high) == (0.0, 100.0)
+    near = mean_of([right([1] * 9 + [0], ["A"] * 10), right([1] * 10, ["A"] * 10)])
+    assert near.interval.method == "bootstrap over recordings"
+
+
+def test_an_interval_over_people_is_students():
+    """Oracle: by hand; 40, 50 and 60 %, t = 4.302653."""
+    values = [1] * 4 + [0] * 6 + [1] * 5 + [0] * 5 + [1] * 6 + [0] * 4
+    found = mean_of([right(values, ["A"] * 10 + ["B"] * 10 + ["C"] * 10)]).interval
+    assert found.low == pytest.approx(50 - 4.302653 * 10 / 3**0.5, abs=1e-4)
+    assert found.high == pytest.approx(50 + 4.302653 * 10 / 3**0.5, abs=1e-4)
+
+
+def test_one_person_who_is_always_right_still_has_an_interval():
+    """Oracle: Wilson's bound of 4 of 4, n / (n + z²)."""
+    found = mean_of([right([1] * 8, ["A"] * 8, [0, 0, 1, 1, 2, 2, 3, 3])]).interval
+    assert found.method == "Wilson"
+    assert found.low == pytest.approx(100 * 4 / (4 + 1.959964**2), abs=1e-4)
+
+
+def test_seeds_may_test_other_recordings():
+    """Oracle: by hand; a random split holds out others with another seed."""
+    found = mean_of([right([1, 0], ["A", "B"]), right([1, 1, 1], ["A", "A", "A"], [7, 8, 9])])
+    assert found.people == {"A": 100.0, "B": 0.0}
+    assert found.seeds == (50.0, 100.0)
+
+
+# --- rows ---
+
+ROW = {"name": "r", "title": "R", "recipe": "demo", "part": "p", "published": {"note": "none"}}
+
+
+def fold(name, n):
+    part = SplitPart("p", "test", "leave-one-subject-out", np.arange(n), None, 0)
+    return Fold(f"without {name}", part, part, (part,), held_out=name)
+
+
+FOLDS = [fold("A", 3), fold("B", 9), fold("C", 5)]
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [({}, "ABC"), ({"largest": 2}, "BC"), ({"people": ["C", "A"]}, "AC"), ({"largest": 3}, "ABC")],
+)
+def test_a_row_has_all_folds_the_largest_or_those_of_people(more, names):
+    row = RowSettings(**ROW, **more)
+    assert [one.held_out for one in row.folds(FOLDS)] == list(names)
+
+
+@pytest.mark.parametrize("more", [{"largest": 4}, {"people": ["D"]}])
+def test_a_row_of_people_whom_the_data_lack_is_refused(more):
+    with pytest.raises(KdEdgeError, match="whom the data lack"):
+        RowSettings(**ROW, **more).folds(FOLDS)
+
+
+def test_a_single_fold_stays_as_it_is():
+    only = replace(FOLDS[0], held_out=None)
+    assert RowSettings(**ROW, largest=4).folds([only]) == (only,)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("rows = [", "KD_RECIPE_SYNTAX", "TOML"),
+        ("rows = []", "KD_RECIPE_VALUE", "at least 1"),
+        ("[[rows]]\nname = 'a'", "KD_RECIPE_VALUE", "required"),
+        (
+            "[[rows]]\nname='a'\ntitle='A'\nrecipe='r'\npart='p'\nlargest=2\npeople=['S']\n"
+            "published={note='-'}",
+            "KD_RECIPE_VALUE",
+            "both choose folds",
+        ),
+    ],
+)
+def test_rows_that_are_wrong_say_where(tmp_path, text, code, said):
+    (tmp_path / "rows.toml").write_text(text)
+    with pytest.raises(KdEdgeError, match=said) as caught:
+        load_rows(tmp_path / "rows.toml")
+    assert caught.value.code == code
+    assert "rows.toml" in caught.value.where
+
+
+def test_a_row_of_no_such_name_shows_the_nearest(capsys):
+    assert run(["results", "wach"]) == ExitStatus.USAGE
+    assert "did you mean 'watch'" in capsys.readouterr().err
+
+
+def test_every_row_fits_its_recipe(pytestconfig):
+    """Oracle: the recipe, and the names of people in none but a row that is of one."""
+    root = pytestconfig.rootpath
+    for row in load_rows(root / "results" / "rows.toml"):
+        recipe = load_recipe(root / "recipes" / f"{row.recipe}.toml")
+        assert row.part in [part.title for part in recipe.split.test]
+        assert row.student in (None, *[student.name for student in recipe.students])
+        assert {"lda", "random-forest"} <= set(recipe.proof.baselines)
+        assert any(student.model.startswith("seed-") for student in recipe.students)
+
+
+# --- JSON and tables ---
+
+
+def tool(pytestconfig):
+    path = pytestconfig.rootpath / "docs" / "make_results.py"
+    spec = importlib.util.spec_from_file_location("make_results", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_the_tables_of_a_page_are_those_of_the_json_files(page, pytestconfig):
+    """Oracle: docs/make_results.py, which writes them."""
+    maker = tool(pytestconfig)
+    kept = (pytestconfig.rootpath / page).read_text(encoding="utf-8")
+    assert "generated by docs/make_results.py" in kept
+    assert kept == maker.with_tables(kept, maker.table_rows()), "run python docs/make_results.py"
+
+
+def test_every_json_file_is_a_row_and_says_what_it_was_made_of(pytestconfig):
+    folder = pytestconfig.rootpath / "results"
+    rows = {row.name: row for row in load_rows(folder / "rows.toml")}
+    for path in folder.glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        result = result_from_json(text, source=path.name)
+        assert result_to_json(result) == text
+        assert (result.row, result.form, len(result.seeds) >= 5) == (path.stem, "whole", True)
+        assert (result.part, result.vote) == (rows[path.stem].part, rows[path.stem].vote)
+
+
+def model(column, percent, name="m"):
+    mean = mean_of([right([1, 0], ["A", "B"])])
+    figures = {tree.AS_WORN: replace(mean, percent=percent), "shuffled": replace(mean, percent=9.0)}
+    return tree.ModelResult(column, name, name, SHIPPED, ORACLE, 1, 2345, figures)
+
+
+def sample() -> tree.Result:
+    columns = (tree.STUDENT, tree.FLOAT, tree.TEACHER, tree.SEED)
+    models = [model(column, 50.0 + at) for at, column in enumerate(columns)]
+    models += [model(tree.BASELINE, 40.0, "lda"), model(tree.BASELINE, 41.0, "random-forest")]
+    return tree.Result(
+        schema_version=tree.RESULT_SCHEMA,
+        row="r",
+        recipe="demo",
+        recipe_sha256="abc",
+        form="whole",
+        part="p",
+        synthetic=True,
+        seeds=(0,),
+        folds=("all",),
+        people=("A", "B"),
+        vote=1.0,
+        models=tuple(models),
+        int8_loss_points=1.0,
+        parity=(),
+        board=None,
+        host="here",
+        versions={},
+    )
+
+
+def test_a_result_reads_back_as_it_was_written():
+    assert result_from_json(result_to_json(sample()), source="r.json") == sample()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found.update(schema_version=99),
+        lambda found: found.pop("models"),
+        lambda found: found["models"][0]["figures"]["as worn"].update(percent="high"),
+        lambda found: found.clear(),
+    ],
+)
+def test_what_is_no_row_of_results_is_refused(change):
+    found = json.loads(result_to_json(sample()))
+    change(found)
+    with pytest.raises(KdEdgeError) as caught:
+        result_from_json(json.dumps(found), source="r.json")
+    assert (caught.value.code, caught.value.where) == ("KD_BAD_FORMAT", "r.json")
+
+
+def test_the_table_shows_a_row_s_figures_and_says_what_was_not_measured():
+    row = RowSettings(**ROW, goal="90")
+    measured, missing = (TableRow.of(row, one, "abc") for one in (sample(), None))
+    lines = results_table([measured, missing]).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert cells[0] == [
+        *("R", "90", "**50.0** [0 to 100]", "51.0", "52.0", "40.0", "41.0", "53.0", "-", "2,345")
+    ]
+    assert cells[1] == ["R", "90", *[NOT_MEASURED] * 6, "-", NOT_MEASURED]
+    assert "| R | 50.0 | 9.0 |" in orders_table([measured, missing])
+
+
+def test_the_table_says_if_figures_are_quick_or_a_former_recipe_s():
+    row = RowSettings(**ROW)
+    assert TableRow.of(row, sample(), "abc").label == "R"
+    assert "before its recipe changed" in TableRow.of(row, sample(), "other").label
+    assert "mean nothing" in TableRow.of(row, replace(sample(), form="quick"), "abc").label
+
+
+# --- a row, made in its quick form ---
+
+
+@pytest.mark.usefixtures("converter")
+def test_rows_are_made_kept_and_made_again_the_same(cache, pytestconfig, tmp_path, capsys):
+    """Oracle: the figures of `train_fleet`, which scores the same models by itself."""
+    if importlib.util.find_spec("seglearn") is None:
+        pytest.skip("the set 'watch' is not installed: pip install 'kd-edge[watch]'")
+    root = pytestconfig.rootpath
+    asked = ["results", "watch", "watch-vote", "--quick", "--seeds", "1", "--json"]
+    places = [("--rows", root / "results" / "rows.toml"), ("--work", tmp_path / "work")]
+    asked += [str(part) for place in places for part in place]
+    assert run(asked) == ExitStatus.OK
+    said = json.loads(capsys.readouterr().out)
+    files = [tmp_path / "work" / "quick" / f"{name}.json" for name in ("watch", "watch-vote")]
+    texts = [file.read_text() for file in files]
+    assert [json.loads(text) for text in texts] == said
+    plain, vote = (result_from_json(text, source="") for text in texts)
+    assert [m.column for m in plain.models] == [
+        *(tree.STUDENT, tree.FLOAT, tree.TEACHER, tree.SEED, tree.BASELINE, tree.BASELINE)
+    ]
+    assert (plain.form, plain.seeds, plain.people) == ("quick", (0,), ("09",))
+    recipe = load_recipe(root / "recipes" / "watch.toml", quick=True)
+    (trial,) = train_fleet(recipe, seeds=[0]).trials
+    for column, scored in ((tree.FLOAT, trial.students[0]), (tree.TEACHER, trial.teachers[0])):
+        (found,) = plain.models_of(column)
+        figure = scored.figures["unseen person"]
+        assert found.figures[tree.AS_WORN].percent == pytest.approx(100 * figure.value)
+        assert found.figures[tree.AS_WORN].decisions == figure.n_windows
+    assert vote.models[0].figures[tree.AS_WORN].decisions == figure.n_recordings
+    assert plain.models[0].bytes < 40_960
+    assert all(parity.right.runtime == ORACLE for parity in plain.parity)
+    for file in files:
+        file.unlink()
+    assert run(asked) == ExitStatus.OK
+    assert "work  " not in capsys.readouterr().err
+    assert [file.read_text() for file in files] == texts
