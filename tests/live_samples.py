@@ -16,6 +16,7 @@ from firmware_export.boards.emulator import start
 from firmware_export.firmware import build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
+from kd_edge.base.decision import Decision
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.link.device import Device
@@ -101,12 +102,21 @@ def samples_of(stream: int, first: int, n: int, *, seed: int = 0) -> Samples:
     return Samples(stream, first, first * 900, values)
 
 
-def seen(number: int, *, best: int = 0, host: HostAnswer | None = None, **more) -> Seen:
+def seen(
+    number: int,
+    *,
+    best: int = 0,
+    host: HostAnswer | None = None,
+    decision: Decision | None = None,
+    **more,
+) -> Seen:
     """A window's answer; `best` has all of the score."""
     scores = np.full(len(CLASSES), -20, dtype=np.int8)
     scores[best] = 10
     window = StreamWindow(
-        number * 100_000, None, Answer(number, scores, 1000 + number, 500, 250 + number)
+        number * 100_000,
+        None,
+        Answer(number, scores, 1000 + number, 500, 250 + number, decision=decision),
     )
     ends = (360 + 111 * number, 48 + 15 * number)
     found = seen_window(window, FACTS, ends=ends, late_ms=1.5, host_scores=None, **more)

@@ -9,9 +9,18 @@ import pytest
 from live_samples import CLASSES, FACTS, figures_after, seen
 from scipy.special import softmax
 
+from kd_edge.base.decision import NOBODY, ONE, Decision
 from kd_edge.link.messages import Answer
 from kd_edge.link.stream import StreamWindow
-from kd_edge.live.figures import HostAnswer, Lateness, Tally, seen_window, shares
+from kd_edge.live.figures import (
+    HostAnswer,
+    Lateness,
+    SeenDecision,
+    Tally,
+    seen_window,
+    shares,
+)
+from kd_edge.live.plain import figure_lines, said_of_decision
 
 
 def test_agreement_counts_classes_and_scores_apart():
@@ -71,6 +80,32 @@ def test_a_windows_answer_is_named_and_compared_with_the_hosts():
     assert found.at_s == pytest.approx(300 / FACTS.sensors[1].rate_hz)
     assert found.host == HostAnswer(best=4, same_class=False, steps=255)
     assert sum(found.shares) == pytest.approx(1)
+
+
+ONSET = Decision(said=2, leading=2, confidence=3 * ONE // 4, onset=True, rejected=False)
+REJECTED = Decision(said=NOBODY, leading=1, confidence=ONE // 4, onset=False, rejected=True)
+
+
+def test_a_decision_is_named_and_compared_with_the_hosts():
+    begun = seen(0, decision=ONSET, host_decision=ONSET)
+    assert begun.decision == SeenDecision(CLASSES[2], CLASSES[2], 0.75, True, False, True)
+    refused = seen(1, decision=REJECTED, host_decision=replace(REJECTED, rejected=False))
+    assert refused.decision == SeenDecision(None, CLASSES[1], 0.25, False, True, False)
+    alone = seen(2, decision=REJECTED)
+    assert alone.decision.same is None
+    figures = figures_after([begun, refused, alone, seen(3)])
+    assert (figures.onsets, figures.rejected) == (1, 2)
+    assert (figures.decisions_compared, figures.same_decision) == (2, 1)
+
+
+def test_a_terminal_says_what_begins_and_what_is_rejected():
+    begun = seen(0, decision=ONSET, host_decision=ONSET)
+    refused = seen(1, decision=REJECTED, host_decision=ONSET)
+    assert said_of_decision(begun) == f"says {CLASSES[2]}, begins  "
+    assert said_of_decision(refused) == ("says nothing, window rejected, host decides otherwise  ")
+    assert said_of_decision(seen(2)) == ""
+    lines = figure_lines(figures_after([begun, refused]), replace(FACTS, decides=True))
+    assert "decisions  1 onset, 1 window rejected; as the host decides in 1 of 2" in lines
 
 
 def test_shares_of_logits_are_their_softmax():

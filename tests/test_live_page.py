@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from chromium import find_chromium, open_page
 from live_samples import CLASSES, FACTS, facts_for, figures_after, samples_of, seen, streaming_board
 from waiting import joined
 
+from kd_edge.base.decision import NOBODY, ONE, Decision
 from kd_edge.link.device import Device
 from kd_edge.live.feed import Feed
 from kd_edge.live.figures import HostAnswer
@@ -145,6 +147,35 @@ def test_what_the_host_says_otherwise_and_what_was_lost_is_shown(page, served):
     assert "<b>house</b>" in rows[2]
     assert page.run("document.querySelectorAll('#history b, h1 i').length") == 0
     assert page.complaints == []
+
+
+def test_what_is_said_begins_and_is_rejected_is_shown(page):
+    facts = replace(FACTS, decides=True)
+    feed = Feed(facts)
+    server = PageServer(feed, facts)
+    onset = Decision(said=3, leading=3, confidence=3 * ONE // 4, onset=True, rejected=False)
+    unknown = Decision(NOBODY, leading=1, confidence=ONE // 4, onset=False, rejected=True)
+    windows = [
+        seen(0, decision=onset, host_decision=onset),
+        seen(1, decision=unknown, host_decision=onset),
+    ]
+    feed.window(windows[0], figures_after(windows[:1]))
+    page.open(server.url)
+    page.wait_for("document.querySelectorAll('#history tr').length === 1")
+    assert page.text("class") == "tree"
+    assert page.text("decision") == "begins now; tree leads with 75.0 %"
+    feed.window(windows[1], figures_after(windows))
+    page.wait_for("document.querySelectorAll('#history tr').length === 2")
+    assert page.text("class") == "unknown"
+    assert "this window is rejected" in page.text("decision")
+    assert "the host decides otherwise" in page.text("decision")
+    assert page.text("onsets") == "1"
+    assert page.text("onsets-more") == "1 window rejected; as the host decides in 1 of 2"
+    rows = page.run("[...document.querySelectorAll('#history tr')].map((row) => row.innerText)")
+    assert "unknown, rejected" in rows[0]
+    assert "tree, begins" in rows[1]
+    assert page.complaints == []
+    server.close()
 
 
 def test_a_page_that_has_lost_the_connection_comes_back_with_everything(page, served):

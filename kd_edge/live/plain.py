@@ -16,7 +16,7 @@ from kd_edge.live.figures import Figures, Seen
 from kd_edge.live.loop import Summary
 from kd_edge.live.trace import Stretch, Trace
 from kd_edge.report.table import plain_text
-from kd_edge.report.words import microseconds, percent
+from kd_edge.report.words import microseconds, percent, plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -237,7 +237,9 @@ def _decisions(figures: Figures) -> str:
     alike = (
         f"; as the host decides in {figures.same_decision:,} of {compared:,}" if compared else ""
     )
-    return f"{figures.onsets:,} onsets, {figures.rejected:,} windows rejected{alike}"
+    return (
+        f"{plural(figures.onsets, 'onset')}, {plural(figures.rejected, 'window')} rejected{alike}"
+    )
 
 
 def lanes(trace: Trace, sensor: Sensor) -> list[tuple[str, str]]:
