@@ -32,7 +32,7 @@ with one_order_of_sums() as fixed:
     from kd_edge.distill.trainer import Augmenting, TrainSettings, predict_logits, train
     from kd_edge.measure.baselines import BASELINES, scores_of
     from kd_edge.models import build_model
-    from kd_edge.pipeline.training import save_model
+    from kd_edge.pipeline.keras_files import save_model
     from kd_edge.tasks import find_task
     from kd_edge.examples import Examples, Groups
     from pathlib import Path
@@ -116,7 +116,7 @@ def test_a_model_file_holds_no_date_and_no_address(tmp_path):
 
     from kd_edge.models import build_model
     from kd_edge.models.keras_start import load_keras
-    from kd_edge.pipeline.training import save_model
+    from kd_edge.pipeline.keras_files import save_model
 
     model = build_model("tcn", input_shapes={"x": (40, 3)}, n_classes=3, seed=1, options={})
     save_model(model, tmp_path / "ours.keras")

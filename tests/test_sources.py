@@ -50,6 +50,7 @@ def test_neither_the_folder_nor_line_ends_count(copied):
         (TRAINING, "kd_edge/models/layers.py"),
         (TRAINING, "kd_edge/distill/steps.py"),
         (TRAINING, "kd_edge/distill/ensemble.py"),
+        ("kd_edge.pipeline.together", "kd_edge/distill/fleet/program.py"),
         (CONVERTING, "kd_edge/convert/child.py"),
         (CONVERTING, "kd_edge/convert/fused.py"),
         (PROOF, "kd_edge/measure/arena_child.py"),

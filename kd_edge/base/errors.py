@@ -46,6 +46,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_PRECISION",
         "KD_SHAPE",
         "KD_BOARD_FILE",
+        "KD_FLEET_REFUSED",
     ),
     **_kinds(
         ExitStatus.BAD_DATA,
@@ -76,7 +77,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_CONVERTER_REFUSED",
     ),
     **_kinds(ExitStatus.MISSING_TOOL, "KD_MISSING_PACKAGE", "KD_MISSING_TOOL"),
-    **_kinds(ExitStatus.INTERNAL, "KD_COMPILE"),
+    **_kinds(ExitStatus.INTERNAL, "KD_COMPILE", "KD_FLEET_CRASH"),
     **_kinds(
         ExitStatus.BOARD,
         "KD_BOARD_FULL",

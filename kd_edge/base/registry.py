@@ -38,6 +38,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
         self.plural = plural or f"{what}s"
         self._home = home
         self._records: dict[str, Record] = {}
+        self._added: set[str] = set()
         named = records.items() if isinstance(records, Mapping) else ((r.name, r) for r in records)
         for name, record in named:
             self._put(name, record)
@@ -59,6 +60,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
                 hint="add(record, name='…')",
             )
         self._put(name, record)
+        self._added.add(name)
         note_added(self._home, name, record)
         return record
 
@@ -73,7 +75,13 @@ class Registry(Mapping[str, Record], Generic[Record]):
         """Forget a record that `add` made known. Raises as `find`."""
         self.find(name)
         forget_added(self._home, name)
+        self._added.discard(name)
         del self._records[name]
+
+    def is_own(self, name: str) -> bool:
+        """Whether kd-edge brings it: it was there from the start. Raises as `find`."""
+        self.find(name)
+        return name not in self._added
 
     def find(self, name: str, *, where: str | None = None) -> Record:
         """The record of that name.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -147,12 +146,11 @@ def mean_probabilities(logits, _held_out_accuracy=None):
     return _mix(logits, ops.zeros_like(logits[..., 0]))
 
 
-def accuracy_weighted(logits, held_out_accuracy: Sequence[float]):
+def accuracy_weighted(logits, held_out_accuracy: Sequence[float] | Tensor):
     """Logarithm of the mean of the probabilities, weighted by each teacher's held-out accuracy."""
-    # A teacher that is never right weighs nothing.
-    log_weights = [math.log(a) if a > 0 else -math.inf for a in held_out_accuracy]
-    shape = (len(log_weights),) + (1,) * (len(logits.shape) - 2)
-    weights = ops.reshape(ops.convert_to_tensor(log_weights, "float32"), shape)
+    # A teacher that is never right weighs nothing: its logarithm is -inf.
+    log_weights = ops.log(ops.convert_to_tensor(held_out_accuracy, "float32"))
+    weights = ops.reshape(log_weights, (-1,) + (1,) * (len(logits.shape) - 2))
     return _mix(logits, weights + ops.zeros_like(logits[..., 0]))
 
 

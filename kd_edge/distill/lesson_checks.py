@@ -60,14 +60,15 @@ def check_lesson(model, training, task: Task, loss: Loss, lesson: Lesson) -> Non
     if lesson.weights is not None and lesson.weights.shape != (len(training),):
         raise KdEdgeError("KD_SHAPE", f"weights are {lesson.weights.shape}, not {(len(training),)}")
     if lesson.taught is not None:
-        _check_logits(np.asarray(lesson.taught.logits), (len(training), *model.output_shape[1:]))
+        check_logits(np.asarray(lesson.taught.logits), (len(training), *model.output_shape[1:]))
     if lesson.teaching is not None:
         few = {name: array[: training.at_once] for name, array in lesson.inputs.items()}
         logits = keras.ops.convert_to_numpy(lesson.teaching(few).logits)
-        _check_logits(logits, (len(logits), *model.output_shape[1:]))
+        check_logits(logits, (len(logits), *model.output_shape[1:]))
 
 
-def _check_logits(logits: np.ndarray, shape: tuple[int, ...]) -> None:
+def check_logits(logits: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuse a teacher's (n, ..., classes) outputs of another shape, not finite, or no logits."""
     if logits.shape != shape:
         raise KdEdgeError(
             "KD_SHAPE",

@@ -70,15 +70,27 @@ class Teaching:
         files = (t for t in self._teachers if isinstance(t, FileTeacher))
         return next((teacher.name for teacher in files if teacher.only_kept), None)
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> Taught:
-        """What they say to (batch, ...) inputs by name, dropout off."""
+    @property
+    def networks(self) -> list[keras.Model]:
+        """The teachers themselves, without unit."""
+        return [teacher.model for teacher in self._teachers]
+
+    def __call__(
+        self, inputs: Mapping[str, Tensor], join: Callable[[Tensor], Tensor] | None = None
+    ) -> Taught:
+        """What they say to (batch, ...) inputs by name, dropout off.
+
+        Args:
+            join: in place of their own way to become one.
+        """
+        join = join or self._join
         answers = tuple(
             keras.tree.map_structure(ops.stop_gradient, teacher(inputs, training=False))
             for teacher in self._teachers
         )
-        if self._join is None or len(answers) == 1:
+        if join is None or len(answers) == 1:
             return Taught(answers[0].logits, answers)
-        return Taught(self._join(ops.stack([a.logits for a in answers])), answers)
+        return Taught(join(ops.stack([a.logits for a in answers])), answers)
 
     def once(self, windows: Examples) -> Taught:
         """What they say to all windows, as NumPy arrays of (n, ...)."""

@@ -17,6 +17,7 @@ from kd_edge.base.sources import code_digest
 from kd_edge.distill import checkpoint as checkpoints
 from kd_edge.distill.augmentations import Augmentation, Augmenter
 from kd_edge.distill.batch import Taught
+from kd_edge.distill.epochs import diverged, epoch_order, goes_on
 from kd_edge.distill.lesson_checks import (
     check_augmented,
     check_lesson,
@@ -226,22 +227,25 @@ class _Training:
     @property
     def goes_on(self) -> bool:
         """Epochs are left, and the patience is not at its end."""
-        done, losses = len(self._history["loss"]), self._history["validation_loss"]
-        if done >= self._settings.epochs:
-            return False
-        if self._settings.patience is None or not losses:
-            return True
-        return done - 1 - int(np.argmin(losses)) < self._settings.patience
+        settings, history = self._settings, self._history
+        done = len(history["loss"])
+        return goes_on(settings.epochs, settings.patience, done, history["validation_loss"])
 
     def run_epoch(self) -> EpochProgress:
         """Train, validate and save one epoch."""
         started = time.perf_counter()
         epoch = len(self._history["loss"])
-        # Seeded by epoch: a resumed run sees the windows in the order of an uninterrupted one.
-        order = np.random.default_rng([self._settings.seed, epoch]).permutation(self._shown)
+        order = epoch_order(self._settings.seed, epoch, self._shown)
         loss, accuracy = self._steps.run_epoch(order, epoch)
         if not math.isfinite(loss):
-            raise self._diverged(epoch + 1, loss)
+            settings = self._settings
+            raise diverged(
+                self._name,
+                loss,
+                epoch=epoch + 1,
+                epochs=settings.epochs,
+                learning_rate=settings.learning_rate,
+            )
         figures = {"loss": loss, "accuracy": accuracy, **self._validate()}
         figures["seconds"] = time.perf_counter() - started
         for figure, value in figures.items():
@@ -284,15 +288,6 @@ class _Training:
             validation_accuracy=validated[-1] if validated else None,
             seconds=history["seconds"][-1],
             seconds_left=left,
-        )
-
-    def _diverged(self, epoch: int, loss: float) -> KdEdgeError:
-        return KdEdgeError(
-            "KD_DIVERGED",
-            f"training of {self._name} diverged: its loss is {loss}",
-            where=f"epoch {epoch} of {self._settings.epochs}",
-            hint=f"lower the learning rate (it is {self._settings.learning_rate:g}), and look for "
-            "very large samples with `kd-edge data inspect`",
         )
 
     def _digest(self, lesson: Lesson, teacher: Teaching | Taught | None) -> str:

@@ -80,6 +80,11 @@ def load_keras(path: Path):
     """
     set_keras()
     require("tensorflow", extra="build", purpose="reading a Keras model")
+    return read_keras(path)
+
+
+def read_keras(path: Path):
+    """As `load_keras`, on the backend that this process has. Raises KD_BAD_FORMAT as that."""
     import keras
 
     import kd_edge.models.grid

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_text
+from kd_edge.examples import Examples
 from kd_edge.pipeline.answers import VALIDATION, KerasAnswers
 from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context
@@ -201,12 +203,26 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
     ]
 
 
-def float_figure(context: Context, data: FoldWindows, model: Teacher, name: str) -> Figure:
-    """How a model does in floating point on a test part of a fold, which `name` names."""
+def float_figure(
+    context: Context,
+    data: FoldWindows,
+    model: Teacher,
+    name: str,
+    predict: Callable[[Teacher, Examples], np.ndarray] | None = None,
+) -> Figure:
+    """How a model does in floating point on a test part of a fold, which `name` names.
+
+    Args:
+        predict: (model, its own inputs of n examples) -> (n, ..., classes) logits; None reads its
+            file.
+    """
+
+    def from_file(model: Teacher, part: Examples) -> np.ndarray:
+        return predictor(network_of(model, context.out))(part)
 
     def make():
         part = data.tests[name]
-        answers = predictor(network_of(model, context.out))(part.only(model.inputs))
+        answers = (predict or from_file)(model, part.only(model.inputs))
         return _FIGURE.dump_python(find_task(context.recipe.task).score(answers, part), mode="json")
 
     key = key_of(model.digest, model.inputs, context.recipe.task, data.key, name)

@@ -5,10 +5,12 @@ An output folder remembers its own stages, and the user's store those of all out
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from kd_edge.base.files import (
 from kd_edge.base.sources import code_digest
 from kd_edge.base.untrusted import read_json
 from kd_edge.pipeline.entries import Entry, copy_in, entry_arrays, keep_arrays
-from kd_edge.pipeline.store import Store
+from kd_edge.pipeline.store import NoSlot, Store
 
 STATE_FILE = ".stages.json"
 
@@ -35,6 +37,24 @@ def key_of(*parts: Any) -> str:
     """SHA-256 of anything that JSON can hold."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A stage to be run.
+
+    Attributes:
+        name, key: see `Stages.run`. files: that it writes, below the output folder.
+    """
+
+    name: str
+    key: str
+    files: tuple[str, ...]
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Position and suffix -> file: the same work has other names in another folder."""
+        return {f"{at}{Path(file).suffix}": file for at, file in enumerate(self.files)}
 
 
 class Stages:
@@ -83,28 +103,74 @@ class Stages:
         Raises:
             KdEdgeError KD_OUTPUT: a symbolic link stands where the stage would write.
         """
-        for file in files:
+        (value,) = self.run_together([Asked(name, key, tuple(files))], make, lambda _: [make()])
+        return value
+
+    def run_together(
+        self,
+        asked: Sequence[Asked],
+        part_of: Callable,
+        make: Callable[[Sequence[int]], Sequence[Any]],
+    ) -> list[Any]:
+        """The values of several stages whose work is done at once.
+
+        Args:
+            asked: of different names and keys.
+            part_of: a function; its place in the source is a part of every key, as `make` in `run`.
+            make: does the work of the stages at these places; returns as many values.
+
+        Raises:
+            KdEdgeError KD_OUTPUT: as `run`.
+        """
+        asked = [
+            replace(
+                one,
+                key=key_of(
+                    part_of.__module__,
+                    part_of.__qualname__,
+                    one.key,
+                    code_digest(part_of.__module__),
+                ),
+            )
+            for one in asked
+        ]
+        with contextlib.ExitStack() as stack:
+            slots: dict[int, NoSlot] = {}
+            # In one order in all processes, so that no two wait for each other.
+            for at in sorted(range(len(asked)), key=lambda at: asked[at].key):
+                slot = self._begin(asked[at], stack)
+                if slot is not None:
+                    slots[at] = slot
+            missing = sorted(slots)
+            made = make(missing) if missing else ()
+            for at, value in zip(missing, made, strict=True):
+                self._end(asked[at], slots[at], value)
+        return [self._done[one.name]["value"] for one in asked]
+
+    def _begin(self, asked: Asked, stack: contextlib.ExitStack) -> NoSlot | None:
+        """The held place of a stage that is to be done; None if it is done."""
+        for file in asked.files:
             own_path(self._out, file)
-        key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
-        self._asked.add(name)
-        entry = self._done.get(name)
-        if entry is not None and entry["key"] == key and self._intact(entry["files"], files):
-            self._report(name, True)
-            return entry["value"]
+        self._asked.add(asked.name)
+        entry = self._done.get(asked.name)
+        known = entry is not None and entry["key"] == asked.key
+        if known and self._intact(entry["files"], asked.files):
+            self._report(asked.name, True)
+            return None
         # Forget first: a crash inside `make` must not leave the old entry beside new files.
-        self._remember(name, None)
-        # Position and suffix: the same work has other names in another folder.
-        places = {f"{at}{Path(file).suffix}": file for at, file in enumerate(files)}
-        with self.store.at(key, name) as slot:
-            done = slot.take(lambda entry: self._adopt(entry, places))
-            self._report(name, done is not None)
-            if done is None:
-                value = make()
-                digests = {file: sha256_file(self._out / file) for file in files}
-                done = {"files": digests, "value": value}
-                slot.keep(value, lambda folder: self._copy_out(folder, places))
-        self._remember(name, done | {"key": key})
-        return done["value"]
+        self._remember(asked.name, None)
+        slot = stack.enter_context(self.store.at(asked.key, asked.name))
+        done = slot.take(lambda entry: self._adopt(entry, asked.places))
+        self._report(asked.name, done is not None)
+        if done is None:
+            return slot
+        self._remember(asked.name, done | {"key": asked.key})
+        return None
+
+    def _end(self, asked: Asked, slot: NoSlot, value: Any) -> None:
+        digests = {file: sha256_file(self._out / file) for file in asked.files}
+        slot.keep(value, lambda folder: self._copy_out(folder, asked.places))
+        self._remember(asked.name, {"files": digests, "value": value, "key": asked.key})
 
     def arrays(
         self, name: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.files import atomic_path, own_path, sha256_file
+from kd_edge.base.files import own_path, sha256_file
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
 from kd_edge.models.fitted import fit_model
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
+from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.recipe import Model
@@ -65,10 +63,40 @@ class Trained:
 Teacher = Trained | Brought
 
 
-class FoldTrainer:
-    """Trains the models of one fold below `folder` of the output folder ('' for the first fold)."""
+@dataclass(frozen=True)
+class Due:
+    """A model that is to be trained, unless a stage of this key has done so.
 
-    def __init__(self, context: Context, data: FoldWindows, *, folder: str = ""):
+    Attributes:
+        teachers: that it learns from.
+        stage, key: of its training.
+        file: `.keras` file below the output folder.
+    """
+
+    model: Model
+    role: str
+    teachers: tuple[Teacher, ...]
+    stage: str
+    key: str
+    file: str
+
+
+class FoldTrainer:
+    """Trains the models of one fold below `folder` of the output folder ('' for the first fold).
+
+    Args:
+        arithmetic: a name for it where it is not this process's TensorFlow: weights that another
+            arithmetic has made are others.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        data: FoldWindows,
+        *,
+        folder: str = "",
+        arithmetic: str | None = None,
+    ):
         self._recipe = context.recipe
         self._data = data
         self._stages = context.stages
@@ -76,7 +104,7 @@ class FoldTrainer:
         self._folder = folder
         self._progress = context.watch.epoch
         # Weights that another order of sums has made are others.
-        self._same_on_any_cores = context.same_on_any_cores
+        self._arithmetic = arithmetic or context.same_on_any_cores
 
     def teachers(self) -> tuple[Teacher, ...]:
         """Every teacher, trained on labels, or by the teachers that it has itself; or a file's."""
@@ -93,43 +121,67 @@ class FoldTrainer:
         trained = {model.name: model for model in above}
         asked: dict[tuple[str, ...], _Once] = {}
         for model in models:
-            if isinstance(model, TeacherFile):
-                trained[model.name] = brought(model, self._recipe, self._data)
-                trained[model.name].check(self._data)
-                continue
-            names = self._recipe.teachers_of(model)
-            chosen = [trained[name] for name in names]
-            teacher = asked.setdefault(names, _Once(partial(self._teacher, chosen)))
-            if model.is_fitted:
-                trained[model.name] = self._fitted(model, role, trained.get(model.body))
-            else:
-                trained[model.name] = self._train(model, role, chosen, teacher)
+            trained[model.name] = self.one(model, role, trained, asked)
         return tuple(trained[model.name] for model in models)
 
-    def _train(
-        self, model: Model, role: str, teachers: Sequence[Teacher], teacher: _Once
-    ) -> Trained:
+    def one(
+        self,
+        model: Model | TeacherFile,
+        role: str,
+        trained: Mapping[str, Teacher],
+        asked: dict[tuple[str, ...], _Once] | None = None,
+    ) -> Teacher:
+        """A model, trained or fitted now or before; or a file's.
+
+        Args:
+            trained: models that it may learn from, by name.
+            asked: teachers that were asked before, by their names.
+        """
+        if isinstance(model, TeacherFile):
+            found = brought(model, self._recipe, self._data)
+            found.check(self._data)
+            return found
+        if model.is_fitted:
+            return self._fitted(model, role, trained.get(model.body))
+        names = self._recipe.teachers_of(model)
+        chosen = [trained[name] for name in names]
+        once = _Once(partial(self.teacher, chosen))
+        teacher = once if asked is None else asked.setdefault(names, once)
+        return self._train(self.due(model, role, chosen), teacher)
+
+    def due(self, model: Model, role: str, teachers: Sequence[Teacher]) -> Due:
+        """What training a model would be, by the teachers that it learns from."""
         recipe = self._recipe
-        file = f"{self._folder}{model.name}.keras"
-        key = key_of(
-            self._data.key,
-            model.model_dump(mode="json"),
-            recipe.inputs_of(model),
-            recipe.seed,
-            recipe.task,
-            recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
-            recipe.distillation.model_dump(mode="json") if teachers else None,
-            [t.digest for t in teachers],
-            self._same_on_any_cores,
+        return Due(
+            model=model,
+            role=role,
+            teachers=tuple(teachers),
+            stage=f"train {self._folder}{model.name}",
+            key=key_of(
+                self._data.key,
+                model.model_dump(mode="json"),
+                recipe.inputs_of(model),
+                recipe.seed,
+                recipe.task,
+                recipe.augmentation and recipe.augmentation.model_dump(mode="json"),
+                recipe.distillation.model_dump(mode="json") if teachers else None,
+                [t.digest for t in teachers],
+                self._arithmetic,
+            ),
+            file=f"{self._folder}{model.name}.keras",
         )
 
-        def make() -> dict:
-            return self._fit(model, file, key, teacher.value if teachers else None)
-
-        value = self._stages.run(f"train {self._folder}{model.name}", key, [file], make)
+    def done(self, due: Due, value: Mapping) -> Trained:
+        """The model whose training gave that value."""
         series = {name: tuple(values) for name, values in value["history"].items()}
-        curve = Curve(model=model.name, **series)
-        return self._trained(model, role, file, value["parameters"], curve)
+        curve = Curve(model=due.model.name, **series)
+        return self._trained(due.model, due.role, due.file, value["parameters"], curve)
+
+    def _train(self, due: Due, teacher: _Once) -> Trained:
+        def make() -> dict:
+            return self._fit(due.model, due.file, due.key, teacher.value if due.teachers else None)
+
+        return self.done(due, self._stages.run(due.stage, due.key, [due.file], make))
 
     def _fitted(self, model: Model, role: str, body: Trained | None) -> Trained:
         """A model that is computed from the training part at once, with its body's embedding."""
@@ -140,7 +192,7 @@ class FoldTrainer:
             self._recipe.inputs_of(model),
             self._recipe.seed,
             body and body.sha256,
-            self._same_on_any_cores,
+            self._arithmetic,
         )
 
         def make() -> int:
@@ -246,7 +298,7 @@ class FoldTrainer:
         distillation = self._recipe.distillation
         return make_loss(distillation.loss, distillation.options)
 
-    def _teacher(self, teachers: Sequence[Teacher]) -> Teaching | Taught:
+    def teacher(self, teachers: Sequence[Teacher]) -> Teaching | Taught:
         """The teachers, or what they say to the training windows if nothing changes those."""
         if self._recipe.augmentation is not None:
             return self._teaching(teachers)
@@ -258,7 +310,7 @@ class FoldTrainer:
             self._recipe.task,
             self._recipe.distillation.model_dump(include={"ensemble", "drop_teachers"}),
             self._loss().taps().teacher,
-            self._same_on_any_cores,
+            self._arithmetic,
         )
 
         def make() -> dict[str, np.ndarray]:
@@ -280,6 +332,11 @@ class FoldTrainer:
             ensemble=recipe.distillation.ensemble,
             drop=recipe.distillation.drop_teachers,
         )
+
+
+def is_trained(model: Model | TeacherFile) -> bool:
+    """Whether a recipe's model is trained here, epoch by epoch."""
+    return not isinstance(model, TeacherFile) and not model.is_fitted
 
 
 class _Once:
@@ -315,34 +372,6 @@ def check_packages() -> None:
             f"training needs the package '{error.name}', which is not installed",
             hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
         ) from error
-
-
-def save_model(network, path: Path) -> None:
-    """Write a `.keras` file whose bytes depend on the model alone.
-
-    Keras puts the date into it, and memory addresses as names of shared objects.
-    """
-    with atomic_path(path) as temporary:
-        network.save(temporary)
-        with zipfile.ZipFile(temporary) as archive:
-            content = {name: archive.read(name) for name in archive.namelist()}
-        metadata = json.loads(content["metadata.json"])
-        del metadata["date_saved"]
-        content["metadata.json"] = json.dumps(metadata).encode()
-        content["config.json"] = _numbered(content["config.json"])
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for name in sorted(content):
-                archive.writestr(zipfile.ZipInfo(name), content[name])
-
-
-def _numbered(config: bytes) -> bytes:
-    """Shared objects by the order in which they first appear."""
-    numbers: dict[bytes, int] = {}
-    return re.sub(
-        rb'("shared_object_id": )(\d+)',
-        lambda m: m[1] + str(numbers.setdefault(m[2], len(numbers))).encode(),
-        config,
-    )
 
 
 def network_of(model: Teacher, out: Path):

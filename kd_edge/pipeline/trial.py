@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kd_edge.distill.reproducible import one_order_of_sums
+from kd_edge.examples import Examples
 from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context, prepare
@@ -15,7 +18,7 @@ from kd_edge.pipeline.inside import Inside
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.peers import float_figure
-from kd_edge.pipeline.training import FoldTrainer, Teacher
+from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.tasks.figures import Figure
@@ -129,10 +132,26 @@ def trial_of(context: Context, data: FoldWindows, *, folder: str = "", kept: boo
     """
     trainer = FoldTrainer(context, data, folder=folder)
     teachers = trainer.teachers()
-    students = trainer.students(teachers)
+    return scored(context, data, teachers, trainer.students(teachers), kept=kept)
 
-    def scored(models: Sequence[Teacher]) -> tuple[TrialModel, ...]:
-        return tuple(_scored(context, data, model, kept=kept) for model in models)
+
+def scored(
+    context: Context,
+    data: FoldWindows,
+    teachers: Sequence[Teacher],
+    students: Sequence[Trained],
+    *,
+    kept: bool,
+    predict: Callable[[Teacher, Examples], np.ndarray] | None = None,
+) -> Trial:
+    """The figures of a fold's trained models.
+
+    Args:
+        kept: whether their files stay. predict: see `float_figure`.
+    """
+
+    def each(models: Sequence[Teacher]) -> tuple[TrialModel, ...]:
+        return tuple(_scored(context, data, model, kept, predict) for model in models)
 
     return Trial(
         title=context.recipe.name,
@@ -141,12 +160,12 @@ def trial_of(context: Context, data: FoldWindows, *, folder: str = "", kept: boo
         held_out=data.fold.held_out,
         synthetic=context.dataset.examples.synthetic,
         leaky=tuple(part.name for part in data.fold.tests if part.leaky),
-        students=scored(students),
-        teachers=scored(teachers),
+        students=each(students),
+        teachers=each(teachers),
     )
 
 
-def _scored(context: Context, data: FoldWindows, model: Teacher, *, kept: bool) -> TrialModel:
+def _scored(context: Context, data: FoldWindows, model: Teacher, kept: bool, predict) -> TrialModel:
     brought = isinstance(model, Brought)
     return TrialModel(
         name=model.name,
@@ -155,5 +174,5 @@ def _scored(context: Context, data: FoldWindows, model: Teacher, *, kept: bool) 
         parameters=model.parameters,
         float32_bytes=None if brought else _FLOAT32_BYTES * model.parameters,
         file=context.out / model.file if kept or brought else None,
-        figures={name: float_figure(context, data, model, name) for name in data.tests},
+        figures={name: float_figure(context, data, model, name, predict) for name in data.tests},
     )

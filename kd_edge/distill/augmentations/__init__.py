@@ -99,7 +99,11 @@ class Augmenter:
         return [self._seeds.state]
 
     def __call__(
-        self, inputs: Mapping[str, Tensor], truth: Tensor, changed: Tensor
+        self,
+        inputs: Mapping[str, Tensor],
+        truth: Tensor,
+        changed: Tensor,
+        channels: Mapping[str, tuple[InputChannel, ...]] | None = None,
     ) -> tuple[dict[str, Tensor], Mixed | None]:
         """The batch, changed where asked, and what was mixed into it.
 
@@ -107,8 +111,10 @@ class Augmenter:
             inputs: name -> (batch, ...).
             truth: (batch, ...) integers.
             changed: (batch,) bool; the others stay as they are.
+            channels: in place of its own; their numbers may be tensors.
         """
-        draw = Draw(ops.shape(changed)[0], self._rates_hz, self._channels, self._seeds)
+        told = self._channels if channels is None else channels
+        draw = Draw(ops.shape(changed)[0], self._rates_hz, told, self._seeds)
         after, mixed = dict(inputs), None
         for augmentation in self._augmentations:
             share = augmentation.mixed_in(draw)

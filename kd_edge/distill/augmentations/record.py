@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 from keras import ops
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -107,8 +106,8 @@ def across_channels(x: Tensor, change: Tensor, channels: Sequence[InputChannel])
         change: (n, channels, channels), what a unit of the second channel adds to the first; all 0
             changes nothing.
     """
-    scale = np.array([c.scale for c in channels], np.float32)
-    mean = np.array([c.mean for c in channels], np.float32)
+    scale = ops.convert_to_tensor([c.scale for c in channels], "float32")
+    mean = ops.convert_to_tensor([c.mean for c in channels], "float32")
     own_units = timeline(x) / scale + mean
     added = ops.matmul(own_units, ops.transpose(change, (0, 2, 1))) * scale
     return x + ops.reshape(added, ops.shape(x))
