@@ -299,7 +299,7 @@ def _of_classes(
             hint="put a labels.csv beside the files: file,label,subject,session,trial",
         )
     known = sorted({r.label for r in recordings})
-    if recordings:
+    if recordings and fixed is None:  # other recordings may lack them
         _check_labels(unknown, known, "labels:", key="dataset.unknown_classes")
     kept = [
         r for r in recordings if r.label not in unknown and (wanted is None or r.label in wanted)
@@ -307,7 +307,7 @@ def _of_classes(
     if fixed is not None:
         _check_labels(sorted({r.label for r in kept}), fixed, "the bundle's classes are")
         if recordings and not kept:
-            _check_labels(known, wanted, "the recipe's classes are")
+            _check_labels(known, wanted or fixed, "the classes to use are")
         return kept, fixed
     if wanted is not None and recordings:
         _check_labels(wanted, known, "labels:")
