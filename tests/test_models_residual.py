@@ -11,6 +11,7 @@ import pytest
 from aot_harness import check_exact
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.convert.tflite import to_tflite
 from kd_edge.examples import Examples, Groups
 from kd_edge.models import build_model
@@ -108,6 +109,30 @@ def test_int8_answers_as_keras_does(converted, name):
     exact = np.asarray(network(list(data.inputs.values())))
     found = run_windows(open_interpreter(ORACLE, path), data).logits
     assert np.mean(np.square(exact - found)) < 0.01 * np.mean(np.square(exact))
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "layer"),
+    [
+        ("usual", "CONV_2D", "block_2_last_norm"),
+        ("usual", "CONV_2D", "block_3_last_norm"),
+        ("wide", "MUL", "block_0_gate_product"),
+    ],
+)
+def test_a_branch_has_the_scale_of_its_own_values_and_not_of_the_sum(
+    converted, name, operator, layer
+):
+    """Oracle: Keras' values on the calibration windows, in 255 steps."""
+    network, path = converted[name]
+    values = between(network, layer, list(windows(FORMS[name][1]).values()))
+    model = read_tflite(path)
+    block = layer.rpartition("_")[0]
+    (result,) = (
+        model.tensors[op.outputs[0]]
+        for op in model.operators
+        if op.name == operator and model.tensors[op.outputs[0]].name.startswith(block)
+    )
+    assert 255 * result.scales[0] == pytest.approx(np.ptp(values), rel=0.02)
 
 
 def test_the_usual_form_takes_at_most_40_kilobytes(converted):

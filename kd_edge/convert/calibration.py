@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.examples import spread_evenly
 
 
@@ -59,6 +60,75 @@ def state_reset_for_each_sample() -> Iterator[None]:
         yield
     finally:
         Calibrator._feed_tensors = original
+
+
+@contextlib.contextmanager
+def each_range_its_own() -> Iterator[None]:
+    """TensorFlow's calibrator, made to tell the range of every tensor by itself.
+
+    The interpreter lets ADD, MUL and their like write over an input that nobody needs any more, and
+    the calibrator looks at that input afterwards. So the last convolution of a residual block would
+    get the range of the whole sum, and lose bits to it. Here every operator's result keeps its
+    memory.
+
+    Raises:
+        KdEdgeError KD_CONVERTER_REFUSED: this TensorFlow's calibrator is another.
+    """
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    original = private_call(Calibrator, "calibrate", ("self", "dataset_gen"))
+
+    def calibrate(self, dataset_gen):
+        model = unpack(bytes(original(self, dataset_gen)))
+        tensors = model.subgraphs[0].tensors
+        for index, (low, high) in own_ranges(bytes(self._model_content), dataset_gen()).items():
+            found = tensors[index].quantization
+            if found is not None and found.min is not None and len(found.min) == 1:
+                found.min = np.maximum(found.min, np.float32(low))
+                found.max = np.minimum(found.max, np.float32(high))
+        return pack(model)
+
+    Calibrator.calibrate = calibrate
+    try:
+        yield
+    finally:
+        Calibrator.calibrate = original
+
+
+def own_ranges(
+    content: bytes, samples: Iterable[Mapping[str, np.ndarray]]
+) -> dict[int, tuple[float, float]]:
+    """Least and greatest value of every operator's results in a float model, from a fresh state
+    for each sample.
+
+    Args:
+        content: a `.tflite` with one signature.
+        samples: name of an input in it -> (1, ...) float32.
+
+    Returns:
+        tensor index -> both, of tensors of float32.
+    """
+    import tensorflow as tf
+
+    resolver = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = tf.lite.Interpreter(
+        model_content=content,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=resolver,
+    )
+    model = read_tflite(content)
+    results = [index for op in model.operators for index in op.outputs]
+    results = [index for index in results if model.tensors[index].dtype == "float32"]
+    run = interpreter.get_signature_runner()
+    low, high = dict.fromkeys(results, np.inf), dict.fromkeys(results, -np.inf)
+    for sample in samples:
+        run(**sample)
+        for index in results:
+            values = interpreter.get_tensor(index)
+            low[index] = min(low[index], float(values.min()))
+            high[index] = max(high[index], float(values.max()))
+        interpreter.reset_all_variables()
+    return {index: (low[index], high[index]) for index in results}
 
 
 def private_call(owner: type, name: str, parameters: tuple[str, ...]) -> Callable:

@@ -9,7 +9,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import pack, read_tflite, unpack
 from kd_edge.convert import edit, fused
-from kd_edge.convert.calibration import state_reset_for_each_sample
+from kd_edge.convert.calibration import each_range_its_own, state_reset_for_each_sample
 from kd_edge.convert.operators import check_operators
 from kd_edge.convert.routes import Route
 
@@ -40,7 +40,7 @@ def convert_model(
     route.settings(
         converter, {key: np.asarray(calibration[n], np.float32) for key, n in keys.items()}
     )
-    with state_reset_for_each_sample():
+    with state_reset_for_each_sample(), each_range_its_own():
         content = converter.convert()
     schema_model = unpack(_finished(content, input_order))
     if route.edit:
