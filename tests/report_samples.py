@@ -21,6 +21,7 @@ from kd_edge.report.tree import (
     FlashSection,
     FoldResult,
     Gate,
+    Learnt,
     Part,
     Provenance,
     Report,
@@ -193,6 +194,11 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
         ),
         samples=sample_windows(classes[:3]),
         decisions=decisions(hostile),
+        learnt=(
+            Learnt("theirs", (), origin=f"theirs{hostile}.onnx, SHA-256 {'ab' * 32}"),
+            Learnt(f"teacher{hostile}", ()),
+            Learnt(PRODUCT, (f"teacher{hostile}", "theirs"), ("deaf",), "mean-logits"),
+        ),
         folds=tuple(
             FoldResult(f"without {s}", PRODUCT, accuracy(classes, 0.5 + 0.04 * i, 20, (s,), 60 + i))
             for i, s in enumerate(SUBJECTS)

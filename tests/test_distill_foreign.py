@@ -250,7 +250,7 @@ def test_logits_are_found_by_the_hash_of_their_window_in_any_order(tmp_path):
     teacher.check(WINDOWS, "training part")
     np.testing.assert_allclose(teacher.predict(WINDOWS), FLAT @ WEIGHTS + BIAS, atol=1e-4)
     few = opened(logits_file(tmp_path / "big.npz", WINDOWS.take(np.arange(3, 15))))
-    told = refused("KD_LABELS", few.check, WINDOWS, "training part")
+    told = refused("KD_WINDOWS_MISSING", few.check, WINDOWS, "training part")
     assert "lacks 9 of 21 windows of the training part; the first is number 0, of r0" in told
     assert "kd-edge data windows" in told
 

@@ -85,7 +85,8 @@ def test_the_page_of_the_library_runs_as_it_stands(bundle, tmp_path, monkeypatch
         # Three seeds of a whole recipe: tests/test_pipeline_trial.py has a smaller trial.
         if "train_and_score" not in code.co_names:
             exec(code, names)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
+    assert names["theirs"].name == "theirs"
     assert names["figure"].interval.low > 1 / 3
     assert set(names["said"].names) <= set(names["product"].manifest.class_names)
 

@@ -72,6 +72,16 @@ def test_parity_and_findings_are_shown_with_where_and_hint(report):
         assert f"hint:  {finding.hint}" in text
 
 
+def test_who_learnt_from_whom_is_told_where_anybody_was_taught(report):
+    """Oracle: the report's own records; a report of models that had the labels alone is silent."""
+    text = " ".join(printed(report, width=200).split())
+    assert "theirs came as theirs.onnx, SHA-256 abab" in text
+    assert "teacher learnt from the labels alone" in text
+    told = "learnt from teacher and theirs (mean-logits), without deaf, which made the others"
+    assert f"{PRODUCT} {told}" in text
+    assert "learnt from" not in printed(replace(report, learnt=report.learnt[1:2]))
+
+
 def test_what_is_absent_is_said_and_is_never_zero(report):
     bare = replace(report, rows=(), parity=(), findings=(), folds=(), parts=(), decisions=None)
     text = printed(bare)

@@ -66,6 +66,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_WINDOW_TOO_LONG",
         "KD_DUPLICATES",
         "KD_LABELS",
+        "KD_WINDOWS_MISSING",
         "KD_OUTPUT",
         "KD_BUNDLE_VERSION",
         "KD_BUNDLE_ALTERED",

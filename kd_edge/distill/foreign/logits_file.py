@@ -26,7 +26,7 @@ from kd_edge.examples.hashes import HASH, hashes_of, window_hashes
 
 _WRITE = (
     "`kd-edge data windows RECIPE --out windows.npz` writes every window with its hash; windows of "
-    "another front end, split or version have others"
+    "another front end, split, seed or version have others"
 )
 
 
@@ -55,7 +55,7 @@ class LogitsTeacher(FileTeacher):
         """Make sure that it has every window.
 
         Raises:
-            KdEdgeError KD_LABELS: it lacks some.
+            KdEdgeError KD_WINDOWS_MISSING: it lacks some.
         """
         known = [bytes(one) in self._rows for one in window_hashes(windows)]
         if not all(known):
@@ -67,7 +67,7 @@ class LogitsTeacher(FileTeacher):
             )
 
     def _refused(self, message: str) -> KdEdgeError:
-        return self.asked.refuse("KD_LABELS", message, _WRITE)
+        return self.asked.refuse("KD_WINDOWS_MISSING", message, _WRITE)
 
 
 def open_logits(
