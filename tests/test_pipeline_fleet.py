@@ -12,6 +12,7 @@ from kd_edge.distill.losses import LOSSES
 from kd_edge.models import MODELS
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline import fleet as fleet_module
+from kd_edge.pipeline import together
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("jax")
@@ -81,7 +82,7 @@ def test_a_fleet_goes_on_where_it_was_interrupted(fleet, tmp_path):
     assert again.trials[0].students[0].file.read_bytes() == old.students[0].file.read_bytes()
 
 
-def test_what_a_fleet_cannot_do_is_refused_by_name(fleet):
+def test_what_a_fleet_cannot_do_is_refused_by_name(fleet, monkeypatch):
     class Mine(LOSSES["labels"]):
         pass
 
@@ -93,6 +94,10 @@ def test_what_a_fleet_cannot_do_is_refused_by_name(fleet):
     finally:
         LOSSES.remove("mine")
     assert caught.value.code == "KD_FLEET_REFUSED"
+    # A key that somebody adds to recipes and a fleet does not follow yet.
+    monkeypatch.setattr(together, "_MODEL_KEYS", together._MODEL_KEYS - {"batch_size"})
+    with pytest.raises(KdEdgeError, match="the key 'batch_size' of emg-expert"):
+        kd_edge.train_fleet(recipe(), seeds=[1], folds=["S1"])
 
 
 def test_without_jax_models_are_trained_one_by_one_and_the_result_says_so(fleet, monkeypatch):

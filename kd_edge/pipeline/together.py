@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 
 # Of stage keys: JAX rounds otherwise than TensorFlow.
 _ARITHMETIC = "fleet"
+# Keys that `way_of` and `FoldTrainer` follow; any other that a recipe sets is refused.
+_MODEL_KEYS = {
+    *("name", "model", "inputs", "body", "options", "epochs", "batch_size", "learning_rate"),
+    *("learning_rate_decay", "patience", "label_smoothing", "teachers", "distill"),
+    *("seeds", "generations"),  # recipes are read with a table for each of them
+}
+_DISTILLATION_KEYS = {"loss", "alpha", "ensemble", "drop_teachers"}
+_AUGMENTATION_KEYS = {"copies"}
 
 
 @dataclass(eq=False)
@@ -291,6 +299,7 @@ def check_together(recipe: Recipe, examples: Examples) -> None:
         for model in recipe.teachers:
             if model.name in asked and isinstance(model, TeacherFile):
                 raise _refused(f"the teacher '{model.name}' from a file asked in each step")
+    _check_keys(recipe)
     named = [(TASKS, recipe.task)]
     if recipe.augmentation is not None:
         named += [(AUGMENTATIONS, name) for name in recipe.augmentation.options]
@@ -302,6 +311,19 @@ def check_together(recipe: Recipe, examples: Examples) -> None:
     for table, name in named:
         if name is not None and not table.is_own(name):
             raise _refused(f"the {table.what} '{name}', which its process does not know")
+
+
+def _check_keys(recipe: Recipe) -> None:
+    """Refuse a key that models trained one by one follow, and a fleet would leave out."""
+    models = [model for model in (*recipe.teachers, *recipe.students) if is_trained(model)]
+    tables = [(model.name, model, _MODEL_KEYS) for model in models]
+    tables.append(("distillation", recipe.distillation, _DISTILLATION_KEYS))
+    tables.append(("augmentation", recipe.augmentation, _AUGMENTATION_KEYS))
+    for where, table, known in tables:
+        fields = {} if table is None else type(table).model_fields
+        for key in fields.keys() - known:
+            if getattr(table, key) != fields[key].get_default(call_default_factory=True):
+                raise _refused(f"the key '{key}' of {where}")
 
 
 def _refused(what: str, first: str = "") -> KdEdgeError:
