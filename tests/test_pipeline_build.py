@@ -229,6 +229,9 @@ def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capfd):
     assert (
         found.accuracy[report.parts[0].name].accuracy == expected.accuracy["unseen person"].accuracy
     )
+    again, first = (r.decisions.calibration[0].after for r in (report, own))
+    assert (again.n_windows, again.nll) == (first.n_windows, pytest.approx(first.nll))
+    assert report.decisions.coverage[0].answered == own.decisions.coverage[0].answered
 
 
 @pytest.mark.parametrize(

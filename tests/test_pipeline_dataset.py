@@ -114,6 +114,22 @@ def test_other_recordings_without_any_class_of_the_recipe_are_refused(folder):
     assert caught.value.code == "KD_LABELS"
 
 
+def test_unknown_classes_are_left_out_and_must_be_labels_of_the_dataset(folder):
+    asked = parse_recipe(RECIPE.replace("CLASSES", 'unknown_classes = ["rest"]'))
+    assert load_dataset(asked, folder).examples.class_names == ("a", "b")
+    wrong = parse_recipe(RECIPE.replace("CLASSES", 'unknown_classes = ["rests"]'))
+    with pytest.raises(KdEdgeError, match="did you mean 'rest'") as caught:
+        load_dataset(wrong, folder)
+    assert caught.value.where.startswith("dataset.unknown_classes")
+    # Other recordings need not hold them.
+    found = load_dataset(
+        parse_recipe(RECIPE.replace("CLASSES", 'classes = ["a"]\nunknown_classes = ["x"]')),
+        folder,
+        class_names=("a", "b"),
+    )
+    assert set(found.examples.truth) == {0}
+
+
 def test_a_file_outside_the_folder_that_labels_name_is_read_again_when_it_changes(folder):
     """Oracle: the first sample of the file outside."""
     outside = folder.parent / "outside.csv"

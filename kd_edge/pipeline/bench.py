@@ -14,6 +14,7 @@ from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
+from kd_edge.pipeline.deciding import decide_again
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
@@ -141,6 +142,7 @@ def _other_recordings(
         flash=(),
         samples=sample_windows(windows, manifest.front_end),
         examples=manifest.examples,
+        decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -14,7 +15,7 @@ from kd_edge.base.files import sha256_file
 from kd_edge.base.quantisation import dequantize
 from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers
-from kd_edge.pipeline.bundle import Manifest
+from kd_edge.pipeline.bundle import Manifest, built_report
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import Dataset, load_dataset
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE
@@ -119,6 +120,34 @@ def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> 
         return _DECIDED.dump_python(Decided(rule, section), mode="json")
 
     return _DECIDED.validate_python(context.stages.run("decisions", key, [], make))
+
+
+def decide_again(
+    folder: Path,
+    manifest: Manifest,
+    recipe: Recipe,
+    parts: Mapping[str, Examples],
+    recordings: Sequence[RecordingInfo],
+) -> DecisionSection | None:
+    """A bundle's confidence and decisions on other windows; nothing is fitted.
+
+    Args:
+        parts: part -> its windows. recordings: that their `groups.recording` indexes.
+    """
+    built = built_report(folder, manifest).decisions
+    if built is None or manifest.temperature is None or not available(ORACLE):
+        return None
+    interpreter = open_product(shipped(folder, manifest), ORACLE)
+    inputs = manifest.product_inputs
+    plain = DecisionRule(
+        classes=len(manifest.class_names),
+        scale=float(np.float32(interpreter.outputs[0].scale)),
+        temperature=manifest.temperature,
+    )
+    asked = {n: Part(w, run_windows(interpreter, w.only(inputs)).raw) for n, w in parts.items()}
+    return measure_decisions(
+        asked, plain, manifest.decision, recipe, recordings, unknown={}, n_fitted=built.n_fitted
+    )
 
 
 def rest_of(asked: Decision | None, class_names: Sequence[str]) -> int:
@@ -245,11 +274,11 @@ def measure_decisions(
         unknown: part -> windows of unknown classes that stand beside it.
         n_fitted: windows that the temperature was fitted on.
     """
-    timing = recipe.windows
-    streams = rule is not None and timing is not None and timing.hop_s is not None
+    streams = rule is not None and recipe.windows is not None and recipe.windows.hop_s is not None
+    learns = any(each.adapt for each in recipe.front_end.values())
     notes = [_ALONE] if rule is not None and not streams else []
     notes += [_JOINED] if streams else []
-    notes += [_STRANGE] if unknown else []
+    notes += [_STRANGE] if unknown and learns else []
     return DecisionSection(
         temperature=plain.temperature,
         n_fitted=n_fitted,
