@@ -15,12 +15,14 @@ from bundle_samples import write_as_built
 
 from kd_edge import cli, load
 from kd_edge.base.composition import Composition
+from kd_edge.base.decision import DecisionRule
 from kd_edge.base.errors import KINDS
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.head import find_head, without_head
 from kd_edge.base.running import RunningState
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.kept_windows import load_windows
+from kd_edge.pipeline.personal_bundle import decision_of
 from kd_edge.pipeline.prototypes import load_prototypes
 from kd_edge.pipeline.wearer import kept_state
 from kd_edge.report.json import from_json
@@ -176,7 +178,12 @@ def test_the_normaliser_goes_on_from_the_given_repetitions(own):
     product = load(out)
     sha256 = read_tflite(out / "student.int8.tflite").sha256
     kept = kept_state(out / "wearer.json", sha256)
-    given = [r for r in read(data, "folder") if (r.session, r.trial) == ("day 2", 1)]
+    classes = product.manifest.class_names  # the recipe leaves another label out
+    given = [
+        r
+        for r in read(data, "folder")
+        if (r.session, r.trial) == ("day 2", 1) and r.label in classes
+    ]
     for recording in sorted(given, key=lambda r: r.info().moment):
         product.predict(recording)
     for name in RunningState.__dataclass_fields__:
@@ -331,6 +338,17 @@ def test_prototypes_are_those_of_the_training_windows(bundle):
     scores = kept.means @ (head.weights * head.scales.reshape(-1, 1)).T.astype(np.float64)
     scores += head.bias * head.input_scale * head.scales
     assert (scores.argmax(axis=1) == np.arange(3)).all()  # each mean is of its own class
+
+
+def test_distances_to_the_built_layers_prototypes_reject_nothing_any_more(own):
+    """Oracle: the rule itself, of which the rest stays."""
+    rule = DecisionRule(3, 0.1, windows=2, prototypes=((1, 2, 3),) * 3, most_distance=9)
+    manifest = replace(load_manifest(own[0]), decision=rule)
+    assert decision_of(manifest, taken=False) == (rule, ())
+    changed, said = decision_of(manifest, taken=True)
+    assert changed == DecisionRule(3, 0.1, windows=2)
+    assert "distance" in said[0]
+    assert decision_of(replace(manifest, decision=None), taken=True) == (None, ())
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kd_edge.base.decision import DecisionRule
 from kd_edge.base.files import write_bytes
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.formats import FORMATS, SHIPPED
@@ -93,7 +94,8 @@ def write_personal(folder: Path, out: Path, manifest: Manifest, made: Made, watc
     start_bundle(out)
     with locked(out):
         wearer, models = made.wearer, _models(manifest, made.contents)
-        new = _manifest(manifest, models, wearer)
+        decision, said = decision_of(manifest, taken=made.personal.taken)
+        new = replace(_manifest(manifest, models, wearer), decision=decision)
         files = [
             *_copied(folder, out, manifest),
             *_write_models(folder, out, models, made.contents),
@@ -110,11 +112,23 @@ def write_personal(folder: Path, out: Path, manifest: Manifest, made: Made, watc
         if firmware.failures:
             raise firmware.failures[0]
         files += _keep_wearer(out, new, recipe, wearer, watch)
+        firmware = replace(firmware, caveats=(*said, *firmware.caveats))
         report = _report(new, made, parts, windows, proven, firmware)
         write_report(out, report)
         written = (WINDOWS_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)
         write_manifest(out, new, (*files, *written))
     return report
+
+
+def decision_of(manifest: Manifest, *, taken: bool) -> tuple[DecisionRule | None, tuple[str, ...]]:
+    """The bundle's decision rule as it holds for a wearer's layer, and what was changed."""
+    rule = manifest.decision
+    if rule is None or not taken or not rule.prototypes:
+        return rule, ()
+    return replace(rule, prototypes=(), most_distance=0), (
+        "The decision rule no longer rejects by the distance to prototypes: those are scores of "
+        "the built last layer.",
+    )
 
 
 def _report(
