@@ -7,6 +7,7 @@ plain C, and what the watch is told is done.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from kd_edge.cli import run
 from kd_edge.models import MODELS
 from kd_edge.models.fitted import FITTED, Fitted
 from kd_edge.pipeline.watch import Watch
-from kd_edge.recipe import parse_recipe, to_toml
+from kd_edge.recipe import Conversion, Student, load_recipe, parse_recipe, to_toml
 
 pytest.importorskip("tensorflow")
 
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 START = RECIPE[: RECIPE.index("[[teachers]]")]
 PROOF = (
     RECIPE[RECIPE.index("[conversion]") :]
@@ -79,6 +81,29 @@ def test_lda_as_a_product_answers_on_other_runtimes_as_in_keras(bundle):
     exact = np.array(figures.pop(("keras", "keras")))
     assert exact.min() > 0.5  # of 3 classes: it knows them
     assert np.abs(np.array(list(figures.values())) - exact).max() <= 0.01
+
+
+def test_int8_lda_of_real_recordings_loses_at_most_a_point(shared_data, tmp_path, cache, converter):
+    """Oracle: Keras' answers on all held-out windows of the Italian alphabet."""
+    recipe = load_recipe(RECIPES / "isl-alphabet.toml")
+    proof = recipe.proof.model_copy(
+        update={"baselines": (), "latency_runs": 20, "parity_windows": 16}
+    )
+    changes = {
+        "teachers": (),
+        "students": (Student(name="plain", model="lda"),),
+        "distillation": None,
+        "augmentation": None,
+        "conversion": Conversion(formats=("float32", "int8"), max_drop_points=1.0),
+        "proof": proof,
+    }
+    path = tmp_path / "plain.toml"
+    path.write_text(to_toml(recipe.model_copy(update=changes)))
+    data, out = str(shared_data("isl_alphabet_myo")), str(tmp_path / "out")
+    assert run(["build", str(path), "--data", data, "--out", out]) == 0
+    gates = json.loads((tmp_path / "out" / "report.json").read_text())["gates"]
+    drop = next(gate for gate in gates if gate["code"] == "KD_GATE_ACCURACY")
+    assert drop["value"] <= 1.0
 
 
 class Told(Watch):
