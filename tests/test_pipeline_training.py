@@ -21,6 +21,7 @@ from kd_edge.distill import trainer
 from kd_edge.distill.teaching import Teaching
 from kd_edge.distill.trainer import History
 from kd_edge.examples import Examples, Groups
+from kd_edge.models.grid import Grid
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.names import check_networks
 from kd_edge.pipeline.peers import ensemble_rows, lineage
@@ -83,13 +84,13 @@ DATA = SimpleNamespace(
 def trained(out, text, monkeypatch, data=DATA):
     """Every model of a recipe, and what each that was made now was told by its teachers.
 
-    In place of an epoch of training each weight moves by the mean of what was told.
+    In place of an epoch of training each weight moves by what was told: the mean, made small.
     """
     told = {}
 
     def train(network, *arguments, name, teacher, **settings):
         told[name] = teacher
-        moved = 1.0 if teacher is None else teacher.logits.mean()
+        moved = 1.0 if teacher is None else np.arcsinh(teacher.logits.mean()) / 10
         network.set_weights([weight + moved for weight in network.get_weights()])
         return History((), (), (), (), ())
 
@@ -256,3 +257,83 @@ def test_a_layer_that_a_loss_names_is_looked_for_before_anything_is_trained(tmp_
     assert caught.value.code == "KD_RECIPE_VALUE"
     assert "the teacher 'large' has no layer 'block_0_rela'" in caught.value.message
     assert "did you mean 'block_0_relu'" in caught.value.message
+
+
+# --- fine-tuned behind int8's rounding ---
+
+AWARE = """
+[[students]]
+name = "rounded"
+aware = { of = "student", weight_bits = 4 }
+epochs = 1
+"""
+TUNED = CHAIN.replace("[distillation]", f"{AWARE}[distillation]").replace(
+    'formats = ["float32", "int8"]', 'formats = ["float32", "int8", "int8x4"]'
+)
+
+
+def test_a_student_behind_rounding_starts_from_the_float_one_and_hears_it(
+    chain, tmp_path, monkeypatch
+):
+    """Oracle: the float student's weights, moved as `trained` says; 15 steps of 4 bits."""
+    shutil.copytree(chain[0], tmp_path / "out")
+    models, told = trained(tmp_path / "out", TUNED, monkeypatch)
+    assert list(told) == ["rounded"]
+    assert models["rounded"].aware_of == "student"
+    assert models["student"].aware_of is None
+    start, made = (load_keras(tmp_path / "out" / models[n].file) for n in ("student", "rounded"))
+    said = predictor(start)(DATA.training)
+    np.testing.assert_allclose(told["rounded"].logits, said, atol=1e-5)
+    moved = np.arcsinh(said.mean()) / 10
+    kernel, bias = start.get_layer("logits").get_weights()
+    tuned, offset = made.get_layer("logits").get_weights()
+    step = np.abs(kernel + moved).max() / 7
+    assert np.abs(tuned - (kernel + moved)).max() <= 0.51 * step
+    np.testing.assert_allclose(np.rint(tuned / step), tuned / step, atol=1e-4)
+    np.testing.assert_allclose(offset, bias + moved, atol=step)
+    assert any(isinstance(layer, Grid) for layer in made.layers)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew"),
+    [
+        ("", "", []),
+        ("weight_bits = 4", "weight_bits = 8", ["rounded"]),
+        ("weight_bits = 4", 'weight_bits = 4, ranges = "learned"', ["rounded"]),
+        ("calibration_windows = 16", "calibration_windows = 20", ["rounded"]),
+        ('["assistant"]', '["large"]', ["student", "again", "rounded"]),
+    ],
+)
+def test_it_is_made_anew_when_what_it_starts_from_is_another(
+    tuned, old, new, anew, tmp_path, monkeypatch
+):
+    """Oracle: by hand: its own settings, the calibration, and the float student."""
+    assert TUNED.count(old) >= 1
+    shutil.copytree(tuned, tmp_path / "out")
+    _, told = trained(tmp_path / "out", TUNED.replace(old, new, 1), monkeypatch)
+    assert list(told) == anew
+
+
+@pytest.fixture(scope="module")
+def tuned(chain, tmp_path_factory):
+    """The chain's output folder with the rounded student as well."""
+    out = tmp_path_factory.mktemp("tuned") / "out"
+    shutil.copytree(chain[0], out)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        trained(out, TUNED, monkeypatch)
+    return out
+
+
+def test_a_student_that_cannot_be_tuned_so_is_refused_before_anything_is_trained(tmp_path):
+    """Oracle: the error, with the model's and the layer's name."""
+    small = 'model = "tcn"\noptions = { blocks = 0, width = 4 }'
+    options = "options = { units = 4, kernel = 3, pool = 2 }"
+    text = TUNED.replace(small, f'model = "seed-single-student"\n{options}', 1)
+    stages = Stages(tmp_path)
+    context = SimpleNamespace(
+        recipe=parse_recipe(text), dataset=SimpleNamespace(examples=DATA.training), stages=stages
+    )
+    with pytest.raises(KdEdgeError, match="lstm") as caught:
+        check_networks(context)
+    assert caught.value.code == "KD_UNSUPPORTED_OP"
+    assert "the model 'rounded'" in caught.value.where

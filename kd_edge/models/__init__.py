@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from kd_edge.base.errors import KdEdgeError, nearest
@@ -83,12 +84,19 @@ def build_model(
     _check_shapes(name, input_shapes, n_classes)
     require("keras", extra="build", purpose="building a model")
     builder = _resolve(name)
+    stands_on = {} if body is None else {_BODY: body}
+    with layers_seeded(seed):
+        return builder(dict(input_shapes), n_classes, **stands_on, **options)
+
+
+@contextlib.contextmanager
+def layers_seeded(seed: int) -> Iterator[None]:
+    """Layers that are made while the block runs get the same weights and dropout each time."""
     # Keras draws every default seed from Python's generator; the caller's state is put back.
     state = random.getstate()
     random.seed(seed)
     try:
-        stands_on = {} if body is None else {_BODY: body}
-        return builder(dict(input_shapes), n_classes, **stands_on, **options)
+        yield
     finally:
         random.setstate(state)
 

@@ -48,8 +48,9 @@ class BundledFormat:
 class BundledModel:
     """A trained model and its formats; see `Trained` for the fields.
 
-    A selector's role is 'selector': its classes are models, and it has no accuracy of its own. Of a
-    model that came as a `.tflite` file, neither its parameters nor a Keras file are known.
+    A student that was fine-tuned behind int8's rounding names the float student that it started
+    from. A selector's role is 'selector': its classes are models, and it has no accuracy of its
+    own. Of a model that came as a `.tflite` file, neither parameters nor a Keras file are known.
     """
 
     name: str
@@ -59,6 +60,7 @@ class BundledModel:
     inputs: tuple[str, ...]
     keras_file: str | None
     formats: tuple[BundledFormat, ...]
+    aware_of: str | None = None
 
     def format(self, name: str) -> BundledFormat | None:
         """The format of that name, if the bundle has it."""

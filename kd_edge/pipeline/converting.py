@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FORMATS
 from kd_edge.base.sources import code_digest
+from kd_edge.pipeline.aware import calibration_of
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.stages import key_of
@@ -44,6 +44,7 @@ def convert_models(
             inputs=model.inputs,
             keras_file=model.file,
             formats=tuple(f for m, _, f in done if m is model and isinstance(f, BundledFormat)),
+            aware_of=model.aware_of,
         )
         for model in trained
     )
@@ -60,23 +61,12 @@ def _formats(recipe: Recipe, model: Trained) -> tuple[str, ...]:
     return conversion.formats if model.role == "student" else conversion.teacher_formats
 
 
-def _calibration(context: Context) -> dict[str, np.ndarray]:
-    """Training windows to calibrate with, balanced over classes and subjects, by input name."""
-    from kd_edge.convert.calibration import choose
-
-    recipe, training = context.recipe, context.data.training
-    indices = choose(
-        training.strata, training.groups.subject, recipe.conversion.calibration_windows, recipe.seed
-    )
-    return training.take(indices).in_memory().inputs
-
-
 class Converter:
     """Converts the models of one fold, each format a stage, beside their Keras files."""
 
     def __init__(self, context: Context):
         self._context = context
-        self._calibration = _calibration(context)
+        self._calibration = calibration_of(context.recipe, context.data.training)
 
     def convert(self, model: Trained, fmt: str) -> BundledFormat | str:
         """One format of one model; the reason as a sentence where an optional one is refused."""

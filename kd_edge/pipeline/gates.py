@@ -149,7 +149,8 @@ class _Form:
 
     Attributes:
         inputs: window inputs that it takes. runtimes: those that run it in int8, installed.
-        open: runtime -> interpreter. float_logits: part -> Keras's.
+        open: runtime -> interpreter. float_logits: part -> Keras's; of a student that was
+            fine-tuned behind int8's rounding, those of the student that it started from.
         files: its int8 files.
         reference: the float file of one model, to tell which tensors lose; None of several.
     """
@@ -171,7 +172,7 @@ def _model(model: BundledModel, folder: Path, held_out: StoredWindows) -> _Form:
         inputs=model.inputs,
         runtimes=tuple(r for r in RUNTIMES if r in int8.runtimes and available(r)),
         open=lambda runtime: open_interpreter(runtime, path),
-        float_logits=held_out.logits[model.name],
+        float_logits=held_out.logits[model.aware_of or model.name],
         files=(path,),
         reference=folder / model.format(REFERENCE).file,
     )

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from firmware_export.aot.cores import CORES
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
+from kd_edge.pipeline.aware import aware_of
 from kd_edge.pipeline.brought import checked_files
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import check_reader
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import check_packages
-from kd_edge.recipe import Distillation, Model, Recipe
+from kd_edge.recipe import Aware, Distillation, Model, Recipe
 from kd_edge.tasks import find_task
 
 if TYPE_CHECKING:
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
 
     from kd_edge.distill.foreign.record import FileTeacher
 
-
 # What decides a model's network.
-_OF_NETWORK = {"name", "model", "options", "body"}
+_OF_NETWORK = {"name", "model", "options", "body", "aware"}
 
 
 def check_names(recipe: Recipe) -> None:
@@ -36,7 +37,7 @@ def check_names(recipe: Recipe) -> None:
             KD_MISSING_PACKAGE: no build extra.
     """
     check_reader(recipe)
-    check_packages()
+    _check_packages()
     from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
     from kd_edge.distill.foreign.opening import file_kind
@@ -69,6 +70,25 @@ def check_names(recipe: Recipe) -> None:
     _check_loss(recipe.distillation)
     if recipe.distillation.ensemble is not None:
         ENSEMBLES.find(recipe.distillation.ensemble, where="distillation.ensemble")
+
+
+def _check_packages() -> None:
+    """Make sure that training is possible before any work begins.
+
+    Raises:
+        KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed.
+    """
+    from importlib import metadata
+
+    try:
+        for name in ("keras", "tensorflow", "scikit-learn"):
+            metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise KdEdgeError(
+            "KD_MISSING_PACKAGE",
+            f"training needs the package '{error.name}', which is not installed",
+            hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
+        ) from error
 
 
 def check_networks(context: Context) -> None:
@@ -112,8 +132,9 @@ def check_networks(context: Context) -> None:
 def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.Model:
     from kd_edge.models import build_model
 
+    aware = aware_of(model)
     try:
-        return build_model(
+        network = build_model(
             model.model,
             input_shapes=windows.input_shapes,
             n_classes=len(windows.class_names),
@@ -121,6 +142,7 @@ def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.M
             options=model.options,
             body=body,
         )
+        return network if aware is None else _rounding(network, aware)
     except KdEdgeError as error:
         raise KdEdgeError(
             error.code,
@@ -128,6 +150,13 @@ def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.M
             where=f"the model '{model.name}'" + (f", {error.where}" if error.where else ""),
             hint=error.hint,
         ) from error
+
+
+def _rounding(network: keras.Model, aware: Aware) -> keras.Model:
+    from kd_edge.distill.quantised import aware_network
+
+    zeros = {tensor.name: np.zeros((1, *tensor.shape[1:])) for tensor in network.inputs}
+    return aware_network(network, zeros, weight_bits=aware.weight_bits, ranges=aware.ranges, seed=0)
 
 
 def _check_task(recipe: Recipe, name: str, network: keras.Model, windows: Examples) -> None:

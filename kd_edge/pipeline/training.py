@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import own_path, sha256_file
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
 from kd_edge.models.fitted import fit_model
 from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.aware import aware_of, begin, finished
 from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.keras_files import save_model
@@ -27,6 +27,8 @@ from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
 
 if TYPE_CHECKING:
+    import keras
+
     from kd_edge.distill.batch import Taught
     from kd_edge.distill.losses import Loss
     from kd_edge.distill.teaching import Teaching
@@ -42,6 +44,7 @@ class Trained:
         file: `.keras` file below the output folder.
         inputs: window inputs it takes, in order.
         curve: its training history; None of a model that is fitted.
+        aware_of: the float student that it started from, behind int8's rounding; None: it did not.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Trained:
     inputs: tuple[str, ...]
     parameters: int
     curve: Curve | None
+    aware_of: str | None = None
 
     @property
     def digest(self) -> str:
@@ -71,6 +75,7 @@ class Due:
         teachers: that it learns from.
         stage, key: of its training.
         file: `.keras` file below the output folder.
+        start: the float student that it starts from, behind int8's rounding; None: fresh weights.
     """
 
     model: Model
@@ -79,6 +84,7 @@ class Due:
     stage: str
     key: str
     file: str
+    start: Trained | None = None
 
 
 class FoldTrainer:
@@ -147,9 +153,17 @@ class FoldTrainer:
         chosen = [trained[name] for name in names]
         once = _Once(partial(self.teacher, chosen))
         teacher = once if asked is None else asked.setdefault(names, once)
-        return self._train(self.due(model, role, chosen), teacher)
+        aware = aware_of(model)
+        start = trained[aware.of] if aware else None
+        return self._train(self.due(model, role, chosen, start), teacher)
 
-    def due(self, model: Model, role: str, teachers: Sequence[Teacher]) -> Due:
+    def due(
+        self,
+        model: Model,
+        role: str,
+        teachers: Sequence[Teacher],
+        start: Trained | None = None,
+    ) -> Due:
         """What training a model would be, by the teachers that it learns from."""
         recipe = self._recipe
         return Due(
@@ -167,8 +181,10 @@ class FoldTrainer:
                 recipe.distillation.model_dump(mode="json") if teachers else None,
                 [t.digest for t in teachers],
                 self._arithmetic,
+                start and [start.sha256, recipe.conversion.calibration_windows],
             ),
             file=f"{self._folder}{model.name}.keras",
+            start=start,
         )
 
     def done(self, due: Due, value: Mapping) -> Trained:
@@ -179,7 +195,8 @@ class FoldTrainer:
 
     def _train(self, due: Due, teacher: _Once) -> Trained:
         def make() -> dict:
-            return self._fit(due.model, due.file, due.key, teacher.value if due.teachers else None)
+            network = self._network(due.model) if due.start is None else self._rounding(due)
+            return self._fit(due, network, teacher.value if due.teachers else None)
 
         return self.done(due, self._stages.run(due.stage, due.key, [due.file], make))
 
@@ -211,6 +228,7 @@ class FoldTrainer:
     def _trained(
         self, model: Model, role: str, file: str, parameters: int, curve: Curve | None
     ) -> Trained:
+        aware = aware_of(model)
         return Trained(
             name=model.name,
             role=role,
@@ -220,6 +238,7 @@ class FoldTrainer:
             inputs=self._recipe.inputs_of(model),
             parameters=parameters,
             curve=curve,
+            aware_of=aware and aware.of,
         )
 
     def _network(self, model: Model, body=None):
@@ -236,13 +255,18 @@ class FoldTrainer:
             body=body,
         )
 
-    def _fit(self, model: Model, file: str, key: str, teacher: Teaching | Taught | None) -> dict:
+    def _rounding(self, due: Due) -> keras.Model:
+        """A trained student, rounding as its int8 form does."""
+        seed = model_seed(self._recipe.seed, due.model.name)
+        start = self._out / due.start.file
+        return begin(aware_of(due.model), start, self._recipe, self._data.training, seed)
+
+    def _fit(self, due: Due, network: keras.Model, teacher: Teaching | Taught | None) -> dict:
         from kd_edge.distill.trainer import train
 
-        recipe, data = self._recipe, self._data
+        recipe, data, model = self._recipe, self._data, due.model
         inputs = recipe.inputs_of(model)
-        network = self._network(model)
-        checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{key[:16]}.ckpt")
+        checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{due.key[:16]}.ckpt")
         history = train(
             network,
             data.lessons,
@@ -254,7 +278,8 @@ class FoldTrainer:
             checkpoint=checkpoint,
             progress=self._progress,
         )
-        save_model(network, self._out / file)
+        network = network if due.start is None else finished(network)
+        save_model(network, self._out / due.file)
         checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
 
@@ -335,8 +360,10 @@ class FoldTrainer:
 
 
 def is_trained(model: Model | TeacherFile) -> bool:
-    """Whether a recipe's model is trained here, epoch by epoch."""
-    return not isinstance(model, TeacherFile) and not model.is_fitted
+    """Whether a recipe's model is trained here, epoch by epoch, from weights of its own."""
+    if isinstance(model, TeacherFile) or model.is_fitted:
+        return False
+    return aware_of(model) is None
 
 
 class _Once:
@@ -353,25 +380,6 @@ class _Once:
 def model_seed(seed: int, name: str) -> int:
     """A seed of its own for each model, so that adding one changes no other."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "little") >> 1
-
-
-def check_packages() -> None:
-    """Make sure that training is possible before any work begins.
-
-    Raises:
-        KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed.
-    """
-    from importlib import metadata
-
-    try:
-        for name in ("keras", "tensorflow", "scikit-learn"):
-            metadata.version(name)
-    except metadata.PackageNotFoundError as error:
-        raise KdEdgeError(
-            "KD_MISSING_PACKAGE",
-            f"training needs the package '{error.name}', which is not installed",
-            hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
-        ) from error
 
 
 def network_of(model: Teacher, out: Path):

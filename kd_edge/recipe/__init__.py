@@ -5,6 +5,7 @@ from kd_edge.recipe.product import Product
 from kd_edge.recipe.search import Budget, Choices, Range, Search
 from kd_edge.recipe.tables import (
     Augmentation,
+    Aware,
     Conversion,
     Dataset,
     Distillation,
@@ -18,6 +19,7 @@ from kd_edge.recipe.toml import load_recipe, load_search, parse_recipe, to_toml,
 
 __all__ = [
     "Augmentation",
+    "Aware",
     "Budget",
     "Choices",
     "Conversion",

@@ -154,8 +154,8 @@ def _check_teachers(recipe: Recipe) -> None:
             if len(set(model.teachers or ())) < len(model.teachers or ()):
                 raise MisfitError(where, f"a teacher stands there twice: {model.teachers}")
             above.append(model.name)
-    distilled = [s for s in recipe.students if s.distill and not s.is_fitted]
-    if not recipe.teachers and any(s.teachers is None for s in distilled):
+    alone = [s for s in recipe.students if s.distill and s.teachers is None and s.aware is None]
+    if not recipe.teachers and not all(student.is_fitted for student in alone):
         raise ValueError("students are distilled, but there are no [[teachers]]")
 
 

@@ -52,7 +52,8 @@ def expanded(tables: Mapping[str, Any]) -> dict[str, Any]:
         everybody += [each["name"] for each in made if "name" in each]
     earlier, last = [], []
     for table in map(renamed, students):
-        if everybody and "teachers" not in table and table.get("distill", True):
+        alone = "teachers" not in table and "aware" not in table
+        if everybody and alone and table.get("distill", True):
             table["teachers"] = everybody
         generations = _asked(table, "generations") > 1
         earlier += _earlier(table) if generations else []

@@ -23,6 +23,7 @@ from pydantic import (
     PositiveInt,
     Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -34,6 +35,7 @@ from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Windowing
 from kd_edge.frontend import StreamFrontEnd
 from kd_edge.models.fitted import FITTED
+from kd_edge.recipe.aware import SHARED, check_aware, take_from_students
 from kd_edge.recipe.checks import (
     check_files,
     check_inputs,
@@ -166,10 +168,37 @@ class Model(Table):
         return self
 
 
+class Aware(Table):
+    """How a student is fine-tuned behind the rounding of its int8 form.
+
+    of: the student above it that it starts from, and is held against. Unless `teachers` says
+        otherwise it learns from that student as well.
+    weight_bits: 8, or 4 for the format int8x4.
+    ranges: of the values between layers and of 4-bit weights: as calibration finds them ('kept'),
+        or trained with the weights ('learned').
+    """
+
+    of: Name
+    weight_bits: Literal[8, 4] = 8
+    ranges: Literal["kept", "learned"] = "kept"
+
+
 class Student(Model):
-    """A model that ships; `distill = false` trains it on labels alone, for comparison."""
+    """A model that ships; `distill = false` trains it on labels alone, for comparison.
+
+    aware: it is another student, fine-tuned; model, inputs and options are that one's.
+    """
 
     distill: bool = True
+    aware: Aware | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_shares(self, fields):
+        """Written once, so that a change of the other student's settings changes both."""
+        written = fields(self)
+        if self.aware is None:
+            return written
+        return {key: value for key, value in written.items() if key not in SHARED}
 
 
 # How errors name the two forms of a teacher's table: with brackets, which people never see.
@@ -287,12 +316,13 @@ class Recipe(Table):
     @model_validator(mode="before")
     @classmethod
     def _expanded(cls, tables: Any) -> Any:
-        return expanded(tables) if isinstance(tables, Mapping) else tables
+        return take_from_students(expanded(tables)) if isinstance(tables, Mapping) else tables
 
     @model_validator(mode="after")
     def _holds_together(self):
         check_source(self)
         check_inputs(self)
+        check_aware(self)
         check_models(self)
         check_files(self)
         check_product(self)
@@ -355,6 +385,8 @@ class Recipe(Table):
         """Names of the models that a model learns from, () for one that has the labels alone."""
         if model.teachers is not None:
             return model.teachers
-        if isinstance(model, Student) and model.distill and not model.is_fitted:
-            return tuple(teacher.name for teacher in self.teachers)
-        return ()
+        if not isinstance(model, Student) or not model.distill or model.is_fitted:
+            return ()
+        if model.aware is not None:
+            return (model.aware.of,)
+        return tuple(teacher.name for teacher in self.teachers)
