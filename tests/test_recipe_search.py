@@ -123,15 +123,17 @@ def test_a_mistake_in_the_table_itself_is_named(read, more, code, said):
 
 
 def test_a_score_that_meets_the_validation_part_is_refused(read):
-    """Oracle: the rule of a split that makes a fold for each name."""
+    """Oracle: the rules of splits. People may be scored in turn beside a person who validates."""
     people = RECIPE.replace(
         'kind = "last-repetitions"\nrepetitions = 1',
         'kind = "leave-one-subject-out"\nheld_out = ["S1"]',
     )
     score = 'score = { kind = "leave-one-subject-out", held_out = "each" }'
-    assert read('"students.0.epochs" = [1, 2]', score).score.held_out == "each"
+    space = '"students.0.epochs" = [1, 2]'
+    for recipe in (AUGMENTED, people):
+        assert read(space, score, recipe=recipe).score.held_out == "each"
     with pytest.raises(KdEdgeError, match="cannot stand beside the recipe's validation"):
-        read('"students.0.epochs" = [1, 2]', score, recipe=people)
+        read(space, score.replace('"each"', '"next"'))
 
 
 def test_other_values_make_another_recipe_and_nothing_else_changes():

@@ -30,7 +30,8 @@ from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Budget, load_recipe, load_search, with_values
 from kd_edge.report.search_html import render_search
 from kd_edge.report.search_tree import SearchTrial, best_of, front_of
-from kd_edge.splits import HoldOut, make_folds
+from kd_edge.signals.recording import RecordingInfo
+from kd_edge.splits import HoldOut, Split, make_folds
 from kd_edge.trials.cost import Cost, beyond
 from kd_edge.trials.job import Job, run_job
 from kd_edge.trials.search import BEST_FILE, PAGE_FILE, RESULT_FILE
@@ -250,6 +251,33 @@ def test_what_is_scored_inside_holds_nothing_of_the_test_parts(file):
     scored = {infos[i].subject for fold in folds_inside(infos, outer, recipe, people)
               for i in fold.tests[0].indices}  # fmt: skip
     assert scored == {"S1", "S2"}
+
+
+def test_people_validate_and_score_in_turn_inside_a_fold_for_each(file):
+    """Oracle: subjects by hand: the fold without S1 of five people, whose next one validates."""
+    split = Split(
+        test=(HoldOut(kind="leave-one-subject-out", held_out="each"),),
+        validation=HoldOut(kind="leave-one-subject-out", held_out="next"),
+    )
+    recipe = load_recipe(file).model_copy(update={"split": split})
+    infos = [
+        RecordingInfo(f"{s}{x}", x, s, "day 1", 1, None, False, f"{s}{x}")
+        for s in ("S1", "S2", "S3", "S4", "S5")
+        for x in "ab"
+    ]
+    outer = make_folds(infos, split, seed=1)[0]
+
+    def people(score):
+        return [
+            [{infos[i].subject for i in part.indices} for part in (*fold.tests, fold.validation)]
+            for fold in folds_inside(infos, outer, recipe, score)
+        ]
+
+    assert people(None) == [[{"S2"}, {"S2"}]]
+    assert people(HoldOut(kind="leave-one-subject-out", held_out=("S4",))) == [[{"S4"}, {"S2"}]]
+    each = HoldOut(kind="leave-one-subject-out", held_out="each")
+    turns = [("S2", "S3"), ("S3", "S4"), ("S4", "S5"), ("S5", "S2")]
+    assert people(each) == [[{one}, {other}] for one, other in turns]
 
 
 def test_a_person_that_is_not_inside_is_named(file, tmp_path):

@@ -77,7 +77,7 @@ KINDS: dict[str, ErrorKind] = {
         "KD_CONVERTER_CRASH",
         "KD_CONVERTER_REFUSED",
     ),
-    **_kinds(ExitStatus.MISSING_TOOL, "KD_MISSING_PACKAGE", "KD_MISSING_TOOL"),
+    **_kinds(ExitStatus.MISSING_TOOL, "KD_MISSING_PACKAGE", "KD_MISSING_TOOL", "KD_CLUSTER"),
     **_kinds(ExitStatus.INTERNAL, "KD_COMPILE", "KD_FLEET_CRASH"),
     **_kinds(
         ExitStatus.BOARD,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.cli.executing import check_workers, executing, workers
 from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
 
@@ -17,9 +18,15 @@ Examples:
   kd-edge bench build/isl --data OTHER --html other.html
   kd-edge bench build/isl --json > today.json
   kd-edge bench build/isl --baseline yesterday.json
+  kd-edge bench build/isl --ablate --seeds 5 --html ablation.html
+
+--ablate trains the bundle's recipe with labels alone, without augmentation, without its running
+normaliser, with one teacher and with each other loss, as often as the recipe itself: the same seeds
+in the same folds. Interrupted, the same command goes on.
 
 With --baseline the exit status is 6 where a figure got worse than its tolerance.
 """
+_ABLATION_SEEDS = 5
 
 
 @click.command(epilog=EPILOG)
@@ -28,6 +35,17 @@ With --baseline the exit status is 6 where a figure got worse than its tolerance
 @click.option("--reader", help="Reader of --data, where it is not the recipe's.")
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
 @path_option("--html", help="Write the report there, as one file.")
+@click.option(
+    "--ablate",
+    is_flag=True,
+    help="Train the bundle's recipe again without each of its parts, and compare.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(2, 100),
+    help=f"Trainings of each variant and fold for --ablate; {_ABLATION_SEEDS} otherwise.",
+)
+@workers
 @click.option("--runs", type=click.IntRange(min=20), help="Timed inferences a model.")
 @no_cache
 @common
@@ -37,6 +55,10 @@ def bench(
     reader: str | None,
     baseline: Path | None,
     html: Path | None,
+    ablate: bool,
+    seeds: int | None,
+    n_workers: int | None,
+    ray: str | None,
     runs: int | None,
     no_cache: bool,
     as_json: bool,
@@ -51,6 +73,7 @@ def bench(
     from kd_edge.report.table import print_table
 
     check_output(html, "--html", (".html", ".htm"))
+    _check_ablation(ablate, data, seeds, n_workers, ray)
     old = _read_baseline(baseline) if baseline else None
     with TerminalWatch() as watch:
         report = run_bench(
@@ -62,6 +85,10 @@ def bench(
             cache=not no_cache,
             watch=watch,
         )
+        if ablate:
+            report = _ablated(
+                report, bundle, seeds or _ABLATION_SEEDS, n_workers, ray, not no_cache, watch
+            )
     if html:
         write_text(html, render_html(report))
     with printing() as console:
@@ -70,6 +97,48 @@ def bench(
         else:
             print_table(report, console)
     return _compare(old, report) if old else ExitStatus.OK
+
+
+def _check_ablation(
+    ablate: bool, data: Path | None, seeds: int | None, n_workers: int | None, ray: str | None
+) -> None:
+    """Options that go with --ablate, or against it."""
+    check_workers(n_workers, ray)
+    given = {"--seeds": seeds, "--workers": n_workers, "--ray": ray}
+    alone = [name for name, value in given.items() if value is not None]
+    if alone and not ablate:
+        raise KdEdgeError(
+            "KD_USAGE", f"{alone[0]} belongs to --ablate", where=alone[0], hint="add --ablate"
+        )
+    if ablate and data is not None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "--ablate trains on the bundle's own recordings, and --data measures on others",
+            where="--ablate, --data",
+            hint="give one of them",
+        )
+
+
+def _ablated(
+    report, bundle: Path, seeds: int, n_workers: int | None, ray: str | None, cache: bool, watch
+):
+    """The report with the ablation of the bundle's recipe."""
+    from dataclasses import replace
+
+    from kd_edge.pipeline.bundle import RECIPE_FILE, bundled_file, load_manifest
+    from kd_edge.recipe import load_recipe
+    from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
+    from kd_edge.trials.ablation import ablate
+
+    recipe = load_recipe(bundled_file(bundle, load_manifest(bundle), RECIPE_FILE))
+    data = None if recipe.dataset.path is None else Path(recipe.dataset.path)
+    start_tensorflow_quietly()
+    asked = {"data": data, "cache": cache, "watch": watch}
+    numbers = range(recipe.seed, recipe.seed + seeds)
+    if n_workers is None and ray is None:
+        return replace(report, ablation=ablate(recipe, numbers, **asked))
+    with executing(data, n_workers, ray, cache=cache, watch=watch) as executor:
+        return replace(report, ablation=ablate(recipe, numbers, executor=executor, **asked))
 
 
 def _read_baseline(path: Path):

@@ -142,9 +142,10 @@ def _keras_settings() -> Check:
 
 def _clear() -> None:
     from kd_edge.pipeline.store import Store, cache_folder
+    from kd_edge.trials.parcel import clear_recordings
 
     store = Store(cache_folder())
-    freed = store.clear()
+    freed = store.clear() + clear_recordings()
     kept = f"; {_bytes(left)} stay, which a build uses" if (left := store.size()) else ""
     say(f"cache: {_bytes(freed)} deleted{kept}", err=True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.cli.executing import check_workers, executing, workers
 from kd_edge.cli.options import PATH, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
 
@@ -34,6 +35,7 @@ The exit status is 6 if no trial keeps to the budget.
 @path_option("--out", help="Folder of the study; build/<recipe's name>-search otherwise.")
 @path_option("--space", help="A TOML file with the keys of [search], in place of the recipe's own.")
 @click.option("--trials", type=click.IntRange(min=1), help="In place of search.trials.")
+@workers
 @click.option("--quick", is_flag=True, help="Search the recipe's [quick] form.")
 @no_cache
 @common
@@ -43,6 +45,8 @@ def search(
     out: Path | None,
     space: Path | None,
     trials: int | None,
+    n_workers: int | None,
+    ray: str | None,
     quick: bool,
     no_cache: bool,
     as_json: bool,
@@ -51,6 +55,7 @@ def search(
     from kd_edge.recipe import load_search
     from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 
+    check_workers(n_workers, ray)
     asked, settings = load_search(recipe, space=space, quick=quick)
     if trials is not None:
         settings = settings.model_copy(update={"trials": trials})
@@ -61,12 +66,14 @@ def search(
     start_tensorflow_quietly()
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.convert.process import one_converter
-    from kd_edge.trials.executors import HereExecutor
     from kd_edge.trials.search import search as run_search
     from kd_edge.trials.sweep import Place
 
-    with TerminalWatch() as watch, one_converter():
-        executor = HereExecutor(data, cache=not no_cache, watch=watch)
+    with (
+        TerminalWatch() as watch,
+        one_converter(),
+        executing(data, n_workers, ray, cache=not no_cache, watch=watch) as executor,
+    ):
         place = Place(data, out, typed_command(), cache=not no_cache, watch=watch)
         report = run_search(asked, settings, executor, place)
     _show(report, out, as_json=as_json)

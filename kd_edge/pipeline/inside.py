@@ -9,8 +9,9 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.recipe import Recipe
+from kd_edge.recipe.search import split_inside
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.splits import Fold, HoldOut, Split, SplitPart, check_duplicates, make_folds
+from kd_edge.splits import Fold, HoldOut, SplitPart, check_duplicates, make_folds
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ def folds_inside(
         part = replace(fold.validation, role="test")
         return (replace(fold, tests=(part,), held_out=None),)
     own = np.sort(np.concatenate([fold.train.indices, fold.validation.indices]))
-    split = Split(test=(score,), validation=recipe.split.validation)
+    by_session = recipe.split.validation.kind == "leave-session-out"
+    validating = [recordings[i] for i in fold.validation.indices]
+    names = {each.session if by_session else each.subject for each in validating}
+    split = split_inside(recipe.split, score, tuple(sorted(names)))
     try:
         inner = make_folds([recordings[i] for i in own], split, seed=recipe.seed)
     except KdEdgeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,12 @@ from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained, network_of,
 from kd_edge.report.tree import FoldResult, Learnt, Row
 from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
-from kd_edge.tasks.figures import Figure
+from kd_edge.tasks.figures import Figure, Tally
 
 if TYPE_CHECKING:
     from kd_edge.distill.ensemble import Chosen
 
 _FIGURES = TypeAdapter(dict[str, Figure])
-_FIGURE = TypeAdapter(Figure)
 
 
 def baseline_rows(context: Context) -> list[Row]:
@@ -198,18 +198,29 @@ def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResu
     data = fold_windows(context.dataset, fold, context.recipe)
     trainer = FoldTrainer(context, data, folder=folder)
     return [
-        FoldResult(fold.name, student.name, float_figure(context, data, student, each))
+        FoldResult(fold.name, student.name, score(context, data, student, each).figure)
         for student in trainer.students(trainer.teachers())
     ]
 
 
-def float_figure(
+@dataclass(frozen=True)
+class Scored:
+    """How a model does on a part, and on each recording of it."""
+
+    figure: Figure
+    tally: Tally
+
+
+_SCORED = TypeAdapter(Scored)
+
+
+def score(
     context: Context,
     data: FoldWindows,
     model: Teacher,
     name: str,
     predict: Callable[[Teacher, Examples], np.ndarray] | None = None,
-) -> Figure:
+) -> Scored:
     """How a model does in floating point on a test part of a fold, which `name` names.
 
     Args:
@@ -221,13 +232,14 @@ def float_figure(
         return predictor(network_of(model, context.out))(part)
 
     def make():
-        part = data.tests[name]
+        part, task = data.tests[name], find_task(context.recipe.task)
         answers = (predict or from_file)(model, part.only(model.inputs))
-        return _FIGURE.dump_python(find_task(context.recipe.task).score(answers, part), mode="json")
+        found = Scored(task.score(answers, part), task.tally(answers, part))
+        return _SCORED.dump_python(found, mode="json")
 
     key = key_of(model.digest, model.inputs, context.recipe.task, data.key, name)
     value = context.stages.run(f"accuracy of {model.file} on {name}", key, [], make)
-    return _FIGURE.validate_python(value)
+    return _SCORED.validate_python(value)
 
 
 def folder_name(held_out: str) -> str:

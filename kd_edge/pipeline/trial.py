@@ -17,11 +17,11 @@ from kd_edge.pipeline.context import Context, prepare
 from kd_edge.pipeline.inside import Inside
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import FoldWindows
-from kd_edge.pipeline.peers import float_figure
+from kd_edge.pipeline.peers import score
 from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
-from kd_edge.tasks.figures import Figure
+from kd_edge.tasks.figures import Figure, Tally
 
 _FLOAT32_BYTES = 4
 
@@ -38,6 +38,7 @@ class TrialModel:
         file: its `.keras` file; None if the models were not kept. A teacher's own file if it came
             as one.
         figures: test part -> the task's figure with its interval, the most honest part first.
+        tallies: test part -> how far each of its recordings is decided rightly.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TrialModel:
     float32_bytes: int | None
     file: Path | None
     figures: Mapping[str, Figure]
+    tallies: Mapping[str, Tally]
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def scored(
     """The figures of a fold's trained models.
 
     Args:
-        kept: whether their files stay. predict: see `float_figure`.
+        kept: whether their files stay. predict: see `score`.
     """
 
     def each(models: Sequence[Teacher]) -> tuple[TrialModel, ...]:
@@ -167,6 +169,7 @@ def scored(
 
 def _scored(context: Context, data: FoldWindows, model: Teacher, kept: bool, predict) -> TrialModel:
     brought = isinstance(model, Brought)
+    scored = {name: score(context, data, model, name, predict) for name in data.tests}
     return TrialModel(
         name=model.name,
         role=model.role,
@@ -174,5 +177,6 @@ def _scored(context: Context, data: FoldWindows, model: Teacher, kept: bool, pre
         parameters=model.parameters,
         float32_bytes=None if brought else _FLOAT32_BYTES * model.parameters,
         file=context.out / model.file if kept or brought else None,
-        figures={name: float_figure(context, data, model, name, predict) for name in data.tests},
+        figures={name: each.figure for name, each in scored.items()},
+        tallies={name: each.tally for name, each in scored.items()},
     )

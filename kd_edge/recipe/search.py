@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -172,6 +173,24 @@ def _keys(tables: Mapping, start: str) -> Iterator[tuple[str, Any]]:
             yield from _keys(value, f"{start}{key}.")
 
 
+def split_inside(split: Split, score: HoldOut, validating: tuple[str, ...]) -> Split:
+    """How what a fold learns from is split again, with a part to score on.
+
+    Args:
+        validating: names of the subjects or sessions of the fold's validation part, for a split
+            whose validation part is the next one after each.
+
+    Raises:
+        KdEdgeError KD_RECIPE_VALUE: the two parts cannot stand beside each other.
+    """
+    validation = split.validation
+    if score.held_out == "each" and score.kind == validation.kind:
+        validation = replace(validation, held_out="next")
+    elif validation.held_out == "next":
+        validation = replace(validation, held_out=validating)
+    return Split(test=(score,), validation=validation)
+
+
 def check_score(recipe: Recipe, search: Search) -> None:
     """Make sure that the part to score on can stand beside the recipe's validation part.
 
@@ -181,7 +200,7 @@ def check_score(recipe: Recipe, search: Search) -> None:
     if search.score is None:
         return
     try:
-        Split(test=(search.score,), validation=recipe.split.validation)
+        split_inside(recipe.split, search.score, ("one",))
     except KdEdgeError as error:
         said = f"it cannot stand beside the recipe's validation part: {error.message}"
         raise MisfitError("score", said) from error

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kd_edge.base.templates import templates
-from kd_edge.report import board_table, choose, plots, plots_cost, plots_decision, words
+from kd_edge.report import (
+    ablation,
+    board_table,
+    choose,
+    plots,
+    plots_cost,
+    plots_decision,
+    words,
+)
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
@@ -72,6 +80,7 @@ def render_html(report: Report) -> str:
         decision_pictures=_decision_pictures(report),
         lineage=lineage_lines(report),
         board_words=board_table,
+        ablation=ablation,
         board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kd_edge.report import words
+from kd_edge.report.ablation import ablation_table
 from kd_edge.report.choose import (
     ShownPart,
     headline,
@@ -58,6 +59,9 @@ def print_table(report: Report, console: Console) -> None:
     console.print()
     if report.gates:
         console.print(_gate_table(report))
+        console.print()
+    if report.ablation:
+        console.print(ablation_table(report.ablation))
         console.print()
     _print_findings(report.findings, console)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kd_edge.measure.results import Arena, Latency, Size
+from kd_edge.report.ablation import Ablation
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.report.decision_tree import DecisionSection
 from kd_edge.runtimes.results import Parity, Side
@@ -256,6 +257,7 @@ class Report:
         decisions: confidence, rejection and events; None where they were not measured.
         learnt: whom each model learnt from, teachers first; empty where it is not known.
         personal: what was done for one wearer; None: it is nobody's.
+        ablation: how far each part of the recipe earns its place; None if nobody asked.
     """
 
     schema_version: int
@@ -278,3 +280,4 @@ class Report:
     decisions: DecisionSection | None = None
     learnt: tuple[Learnt, ...] = ()
     personal: Personal | None = None
+    ablation: Ablation | None = None

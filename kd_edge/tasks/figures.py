@@ -150,6 +150,23 @@ class Overlap:
         return "Pixel accuracy", self.pixel_accuracy
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How far each recording of a part is decided rightly: what two models are compared by.
+
+    Attributes:
+        recordings: index of each in its dataset.
+        subjects: whose each is.
+        right: examples of each that are right; one that is right in part counts in part.
+        n: examples of each.
+    """
+
+    recordings: tuple[int, ...]
+    subjects: tuple[str, ...]
+    right: tuple[float, ...]
+    n: tuple[int, ...]
+
+
 # What a task's score is.
 Figure = Accuracy | Overlap
 GroupFigure = GroupAccuracy | GroupOverlap

@@ -10,7 +10,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixels import NO_CLASS
-from kd_edge.tasks.figures import Figure
+from kd_edge.tasks.figures import Figure, Tally
 
 # Of every task's outputs: the axis that is a distribution over classes.
 CLASS_AXIS = -1
@@ -58,6 +58,22 @@ class Task:
         right, counted = self.decide(logits) == truth, truth != NO_CLASS
         within = tuple(range(1, truth.ndim))
         return (right & counted).sum(axis=within) / np.maximum(counted.sum(axis=within), 1)
+
+    def tally(self, logits: np.ndarray, examples: Any) -> Tally:
+        """How far each recording of a part is decided rightly.
+
+        Args:
+            logits: (n, ..., classes). examples: with truth (n, ...).
+        """
+        groups = examples.groups
+        found, first, owner = np.unique(groups.recording, return_index=True, return_inverse=True)
+        shares = self.shares_right(logits, examples.truth)
+        return Tally(
+            recordings=tuple(map(int, found)),
+            subjects=tuple(map(str, groups.subject[first])),
+            right=tuple(map(float, np.bincount(owner, weights=shares))),
+            n=tuple(map(int, np.bincount(owner))),
+        )
 
     def share_right(self, logits: np.ndarray, truth: np.ndarray) -> float:
         """Mean of `shares_right`, 0 to 1.

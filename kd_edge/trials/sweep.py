@@ -92,7 +92,8 @@ class Sweep:
         self._watch = place.watch
         self.folds = tuple(_folds(recipe, asked, dataset))
         # What figures depend on, so that a study holds nothing that cannot be compared.
-        same = asked.model_dump(mode="json", exclude={"trials", "sampler", "pruner", "budget"})
+        same = asked.model_dump(mode="json", exclude={"trials", "sampler", "pruner"})
+        same["budget"] = self._budget.model_dump()
         self._study = Study(
             place.out,
             asked,
@@ -130,7 +131,7 @@ class Sweep:
             return
         if outcome.trial is None:
             self._study.prune(trial, **facts)
-            self._tell(trial.number, "given up: its epochs are below the median")
+            self._tell(trial.number, "given up while it trained: its epochs did not promise enough")
             return
         running.scores.append(_score(outcome.trial, student_of(running.recipe).name))
         mean = statistics.fmean(running.scores)

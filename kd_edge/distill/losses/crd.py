@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -30,6 +31,8 @@ class Crd(LayerLoss):
             authors' program.
         temperature: above 0; 0.07 there.
     """
+
+    published: ClassVar = {"dimension": 128, "temperature": 0.07}
 
     dimension: PositiveInt
     temperature: Temperature

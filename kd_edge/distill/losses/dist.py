@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from keras import ops
 from pydantic import NonNegativeFloat
 
@@ -21,6 +23,8 @@ class Dist(Loss):
             paper.
         class_weight: of the correlation over a class's examples in the batch, alike.
     """
+
+    published: ClassVar = {"temperature": 1.0, "example_weight": 1.0, "class_weight": 1.0}
 
     temperature: Temperature
     example_weight: NonNegativeFloat

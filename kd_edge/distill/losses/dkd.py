@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from keras import ops
 from pydantic import NonNegativeFloat
 
@@ -23,6 +25,8 @@ class Dkd(Loss):
         target_weight: of how sure the teachers are of the true class, 0 or more; 1 in the paper.
         other_weight: of what they say of the other classes, 0 or more; 8 in the paper, or fewer.
     """
+
+    published: ClassVar = {"temperature": 4.0, "target_weight": 1.0, "other_weight": 8.0}
 
     temperature: Temperature
     target_weight: NonNegativeFloat

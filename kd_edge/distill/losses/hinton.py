@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from keras import ops
 
 from kd_edge.distill.batch import Batch
@@ -17,6 +19,8 @@ class Hinton(Loss):
     Options:
         temperature: above 0; 1 leaves the distributions as they are.
     """
+
+    published: ClassVar = {"temperature": 4.0}
 
     temperature: Temperature
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,7 +35,13 @@ class Loss(BaseModel):
     """One loss with its options; a subclass's fields are the keys that a recipe may set.
 
     A subclass says what it computes in `values`, with formula and paper in its docstring.
+
+    Attributes:
+        published: options of its paper's experiments, for whoever compares losses; without those
+            that only the models decide, such as layers.
     """
+
+    published: ClassVar[Mapping[str, Any]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from keras import ops
 from pydantic import NonNegativeFloat
 
@@ -21,6 +23,8 @@ class Rkd(LayerLoss):
         distance_weight: 0 or more.
         angle_weight: 0 or more, twice the other in the paper.
     """
+
+    published: ClassVar = {"distance_weight": 1.0, "angle_weight": 2.0}
 
     distance_weight: NonNegativeFloat
     angle_weight: NonNegativeFloat

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from keras import ops
 
 from kd_edge.distill.batch import Batch
@@ -20,6 +22,8 @@ class Standardised(Loss):
     Options:
         temperature: above 0, of logits of deviation 1.
     """
+
+    published: ClassVar = {"temperature": 2.0}
 
     temperature: Temperature
 
