@@ -114,6 +114,12 @@ class FrontEndConstants:
         return {i.name: tuple(c for s in i.streams for c in own[s]) for i in self.inputs}
 
     @property
+    def input_rates_hz(self) -> dict[str, float]:
+        """Samples a second of each model input."""
+        rates = {stream.name: stream.rate_hz for stream in self.streams}
+        return {i.name: rates[i.streams[0]] for i in self.inputs}
+
+    @property
     def causal(self) -> bool:
         return all(stream.causal for stream in self.streams)
 

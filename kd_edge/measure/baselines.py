@@ -54,19 +54,44 @@ def baseline_scores(
         KdEdgeError KD_MISSING_PACKAGE: scikit-learn is not installed.
         KdEdgeError KD_ONE_CLASS: the training part has fewer than two classes.
     """
+    classifier = fit_baseline(name, baseline_features(train, rate_hz), train.truth, seed=seed)
+    return {part: ask_baseline(classifier, windows, rate_hz) for part, windows in tests.items()}
+
+
+def baseline_features(windows: Examples, rate_hz: dict[str, float] | None) -> np.ndarray:
+    """(n_windows, features) float32 of `window_features`, as a bundle keeps them.
+
+    Args:
+        rate_hz: model input -> samples a second.
+    """
+    return window_features(windows, rate_hz=rate_hz).astype(np.float32)
+
+
+def fit_baseline(name: str, features: np.ndarray, truth: np.ndarray, *, seed: int):
+    """A classifier as scikit-learn has them; the same features give the same one.
+
+    Args:
+        name: a key of `BASELINES`. seed: of the random forest.
+        features: (n_windows, features) float32. truth: (n_windows,) classes.
+
+    Raises:
+        KdEdgeError: as `baseline_scores`.
+    """
     make = BASELINES.find(name)
-    if len(np.unique(train.truth)) < 2:
+    if len(np.unique(truth)) < 2:
         raise KdEdgeError("KD_ONE_CLASS", "a baseline needs at least two classes to train on")
     require("sklearn", extra="build", purpose=f"the baseline '{name}'")
-    classifier = make(seed)
-    classifier.fit(window_features(train, rate_hz=rate_hz), train.truth)
-    return {part: _scores(classifier, windows, rate_hz) for part, windows in tests.items()}
+    return make(seed).fit(features.astype(np.float64), truth)
 
 
-def _scores(classifier, windows: Examples, rate_hz: dict[str, float] | None) -> np.ndarray:
-    """(n_windows, classes) probabilities; a class that training lacked has none."""
+def ask_baseline(classifier, windows: Examples, rate_hz: dict[str, float] | None) -> np.ndarray:
+    """(n_windows, classes) probabilities; a class that training lacked has none.
+
+    Args:
+        rate_hz: model input -> samples a second.
+    """
     scores = np.zeros((len(windows), len(windows.class_names)))
-    features = window_features(windows, rate_hz=rate_hz)
+    features = baseline_features(windows, rate_hz).astype(np.float64)
     scores[:, classifier.classes_] = scores_of(classifier, features)
     return scores
 

@@ -15,6 +15,7 @@ from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
 from kd_edge.pipeline.deciding import decide_again
+from kd_edge.pipeline.kept_features import FEATURES_FILE, baselines_again
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
@@ -22,7 +23,7 @@ from kd_edge.pipeline.reporting import provenance, sample_windows
 from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
-from kd_edge.report.tree import SCHEMA_VERSION, Report
+from kd_edge.report.tree import SCHEMA_VERSION, Report, Row
 from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available
 from kd_edge.signals.recording import same_rate, same_unit
@@ -125,6 +126,7 @@ def _other_recordings(
     )
     parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
+    baselines, unfitted = _baselines(folder, manifest, recipe, part.name, windows)
     stored = StoredWindows(parts, logits)
     proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
     return Report(
@@ -132,10 +134,10 @@ def _other_recordings(
         title=manifest.title,
         product=manifest.product,
         synthetic=manifest.synthetic or windows.synthetic,
-        caveats=(*unstated, *unmeasured, *_absent_runtimes()),
+        caveats=(*unstated, *unmeasured, *unfitted, *_absent_runtimes()),
         provenance=provenance(command, manifest.recipe_sha256),
         parts=(describe_part(part, windows, dataset.recordings),),
-        rows=proven.rows,
+        rows=(*proven.rows, *baselines),
         parity=proven.parity,
         curves=(),
         findings=(),
@@ -144,6 +146,21 @@ def _other_recordings(
         examples=manifest.examples,
         decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
     )
+
+
+def _baselines(
+    folder: Path, manifest: Manifest, recipe: Recipe, part: str, windows: Examples
+) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """The recipe's baselines on other windows, or a sentence that says why there are none."""
+    import importlib.util
+
+    if not recipe.proof.baselines:
+        return (), ()
+    if FEATURES_FILE not in manifest.files:
+        return (), ("The bundle keeps no features to fit baselines on: build it again.",)
+    if importlib.util.find_spec("sklearn") is None:
+        return (), ("scikit-learn is not installed here: baselines were not measured.",)
+    return tuple(baselines_again(folder, manifest, recipe, part, windows)), ()
 
 
 def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:

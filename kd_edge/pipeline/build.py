@@ -33,6 +33,7 @@ from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.deciding import decide_over
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
+from kd_edge.pipeline.kept_features import keep_features
 from kd_edge.pipeline.kept_windows import WINDOWS_FILE
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
@@ -156,6 +157,7 @@ def _build(context: Context) -> Built:
     )
     keep_raw_windows(context, manifest.front_end)
     keep_prototypes(context, manifest)
+    keep_features(context)
     write_report(out, report)
     _clear(context)
     written = (RECIPE_FILE, REPORT_FILE, HTML_FILE, GOLDEN_FILE, FIRMWARE_FOLDER)

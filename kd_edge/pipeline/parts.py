@@ -34,10 +34,7 @@ class FoldWindows(FoldExamples):
     @property
     def input_rates_hz(self) -> dict[str, float]:
         """Samples a second of each model input that has a time axis."""
-        if self.front_end is None:
-            return {}
-        rates = {stream.name: stream.rate_hz for stream in self.front_end.streams}
-        return {i.name: rates[i.streams[0]] for i in self.front_end.inputs}
+        return {} if self.front_end is None else self.front_end.input_rates_hz
 
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:

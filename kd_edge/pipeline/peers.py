@@ -15,11 +15,11 @@ from kd_edge.examples import Examples
 from kd_edge.pipeline.answers import VALIDATION, KerasAnswers
 from kd_edge.pipeline.brought import Brought
 from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.kept_features import baseline_row
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained, network_of, predictor
 from kd_edge.report.tree import FoldResult, Learnt, Row
-from kd_edge.runtimes.results import SCIKIT_LEARN
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Figure, Tally
 
@@ -48,19 +48,7 @@ def _baseline_row(context: Context, name: str) -> Row:
     value = context.stages.run(
         f"baseline {name}", key_of(data.key, list(data.tests), name, seed), [], make
     )
-    return Row(
-        model=name,
-        role="baseline",
-        architecture=name,
-        format="",
-        runtime=SCIKIT_LEARN,
-        parameters=None,
-        size=None,
-        accuracy=_FIGURES.validate_python(value),
-        latency=None,
-        arena=None,
-        notes=("simple features, trained without augmented copies",),
-    )
+    return baseline_row(name, _FIGURES.validate_python(value))
 
 
 def ensemble_rows(context: Context, answers: KerasAnswers) -> list[Row]:
