@@ -19,7 +19,7 @@ from training_samples import SETTINGS, student, train, windows
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import InputChannel
 from kd_edge.distill.augmentations import make_augmentations
-from kd_edge.distill.fleet.job import Fold, Part, Way
+from kd_edge.distill.fleet.job import FoldSize, Part, Way
 from kd_edge.distill.fleet.training import Asked, Fleet
 from kd_edge.distill.losses import make_loss, weigh_labels
 from kd_edge.distill.teaching import Teaching
@@ -73,7 +73,7 @@ def start(network) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def fleet():
     """The child with both folds."""
-    folds = [Fold(n, held, CHANNELS) for n, held in SIZES]
+    folds = [FoldSize(n, held, CHANNELS) for n, held in SIZES]
     parts = (tuple(Part(part.inputs, part.truth) for part in fold) for fold in FOLDS)
     with contextlib.closing(Fleet(folds, parts, NAMES)) as made:
         yield made

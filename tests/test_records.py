@@ -97,6 +97,7 @@ HOMES = {
         {
             "kd_edge/recipe/tables.py": "a recipe's default",
             "kd_edge/pipeline/bundle.py": "the task of bundles that do not name theirs",
+            "kd_edge/recipe/decision.py": "the one task that decides over windows",
         },
     ),
     "losses and augmentations": Home(
@@ -105,11 +106,34 @@ HOMES = {
         {
             "kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle",
             "kd_edge/pipeline/personal_bundle.py": "an array of a bundle",
+            "kd_edge/pipeline/deciding.py": "a reason to reject a window",
+            "kd_edge/report/decision_table.py": "a reason to reject a window",
         },
         only_in=_PIPELINE,
     ),
-    "models": Home((MODELS,), ("kd_edge/models",), {}),
-    "baselines": Home((BASELINES,), ("kd_edge/measure/baselines.py",), {}),
+    "models": Home(
+        (MODELS,),
+        ("kd_edge/models",),
+        {
+            "kd_edge/measure/baselines.py": "a baseline of that name",
+            "kd_edge/report/results_table.py": "columns of the table of results",
+        },
+    ),
+    "baselines": Home(
+        (BASELINES,),
+        ("kd_edge/measure/baselines.py",),
+        {
+            **dict.fromkeys(
+                (
+                    "kd_edge/models/__init__.py",
+                    "kd_edge/models/fitted.py",
+                    "kd_edge/models/linear.py",
+                ),
+                "a model of that name",
+            ),
+            "kd_edge/report/results_table.py": "columns of the table of results",
+        },
+    ),
 }
 
 

@@ -147,7 +147,14 @@ def mean_probabilities(logits, _held_out_accuracy=None):
 
 
 def accuracy_weighted(logits, held_out_accuracy: Sequence[float] | Tensor):
-    """Logarithm of the mean of the probabilities, weighted by each teacher's held-out accuracy."""
+    """Logarithm of the mean of the probabilities, weighted by each teacher's held-out accuracy.
+
+    Args:
+        logits: (teachers, n, ..., classes). held_out_accuracy: (teachers,) shares of right answers.
+
+    Returns:
+        (n, ..., classes) logits.
+    """
     # A teacher that is never right weighs nothing: its logarithm is -inf.
     log_weights = ops.log(ops.convert_to_tensor(held_out_accuracy, "float32"))
     weights = ops.reshape(log_weights, (-1,) + (1,) * (len(logits.shape) - 2))

@@ -10,7 +10,7 @@ from kd_edge.base.errors import KdEdgeError
 
 
 def epoch_order(seed: int, epoch: int, shown: int) -> np.ndarray:
-    """The order in which an epoch shows a model its examples: (shown,) a permutation.
+    """The order in which an epoch shows a model its examples: (shown,) int64, a permutation.
 
     Seeded by epoch: a resumed run sees the examples in the order of an uninterrupted one.
     """

@@ -195,12 +195,14 @@ class TogetherTrainer:
     @cached_property
     def _fleet(self) -> Fleet:
         """The child, with the training and validation parts of every fold."""
-        from kd_edge.distill.fleet.job import Fold as Told
+        from kd_edge.distill.fleet.job import FoldSize
         from kd_edge.distill.fleet.training import Fleet
 
         firsts = [self._places[self._firsts[key]] for key in self._fold_of]
         folds = [
-            Told(*place.sizes, place.data.front_end.input_channels if place.data.front_end else {})
+            FoldSize(
+                *place.sizes, place.data.front_end.input_channels if place.data.front_end else {}
+            )
             for place in firsts
         ]
         inputs = tuple(self._context.dataset.examples.inputs)

@@ -149,7 +149,8 @@ def scored(
     """The figures of a fold's trained models.
 
     Args:
-        kept: whether their files stay. predict: see `score`.
+        kept: whether their files stay.
+        predict: gives a model's (n, ..., classes) logits of examples; see `score`.
     """
 
     def each(models: Sequence[Teacher]) -> tuple[TrialModel, ...]:

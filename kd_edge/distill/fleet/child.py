@@ -10,12 +10,12 @@ from kd_edge.base.children import Tell, serve
 
 def _do(job: dict, say: Tell) -> None:
     # JAX and Keras are imported here: a job that is not to be had ends without them.
-    from kd_edge.distill.fleet.job import Fold, Told, Way
+    from kd_edge.distill.fleet.job import FoldSize, Told, Way
     from kd_edge.distill.fleet.work import train_all
 
     train_all(
         Way.read(job["way"]),
-        [Fold.read(fold) for fold in job["folds"]],
+        [FoldSize.read(fold) for fold in job["folds"]],
         [Told(**model) for model in job["models"]],
         stack=Path(job["stack"]),
         folder=Path(job["folder"]),

@@ -79,7 +79,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldSize:
     """The examples of one fold in the stack.
 
     Attributes:
@@ -92,7 +92,7 @@ class Fold:
     channels: Mapping[str, tuple[InputChannel, ...]]
 
     @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> Fold:
+    def read(cls, fields: Mapping[str, Any]) -> FoldSize:
         """What `asdict` wrote."""
         channels = {
             name: tuple(InputChannel(**channel) for channel in each)
@@ -106,7 +106,8 @@ class Part:
     """Examples of a fold's part.
 
     Attributes:
-        inputs: name -> (n, ...) float32. truth: (n, ...) integers.
+        inputs: name -> (n, ...) float32.
+        truth: (n, ...) integers.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -151,7 +152,7 @@ def write_stack(
         stack.flush()
 
 
-def as_json(way: Way, folds: Sequence[Fold], models: Sequence[Told]) -> dict[str, Any]:
+def as_json(way: Way, folds: Sequence[FoldSize], models: Sequence[Told]) -> dict[str, Any]:
     """What the child's job holds of them."""
     return {
         "way": asdict(way),

@@ -13,7 +13,7 @@ import numpy as np
 from kd_edge.base.children import Child, DiedError
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.batch import Taught
-from kd_edge.distill.fleet.job import Fold, Part, Told, Way, as_json, write_stack
+from kd_edge.distill.fleet.job import FoldSize, Part, Told, Way, as_json, write_stack
 from kd_edge.models.keras_start import KERAS_ENVIRONMENT
 
 _ENVIRONMENT = KERAS_ENVIRONMENT | {
@@ -83,7 +83,7 @@ class Fleet:
     """
 
     def __init__(
-        self, folds: Sequence[Fold], parts: Iterator[tuple[Part, Part]], inputs: Sequence[str]
+        self, folds: Sequence[FoldSize], parts: Iterator[tuple[Part, Part]], inputs: Sequence[str]
     ):
         self._folds, self._inputs = tuple(folds), tuple(inputs)
         self._child = Child("kd_edge.distill.fleet.child", name="fleet", environment=_ENVIRONMENT)

@@ -21,7 +21,7 @@ from kd_edge.distill.augmentations import Augmenter, make_augmentations
 from kd_edge.distill.batch import Taught, taught_of
 from kd_edge.distill.ensemble import ENSEMBLES, choose
 from kd_edge.distill.epochs import diverged, epoch_order, goes_on
-from kd_edge.distill.fleet.job import HELD, INPUTS, LESSONS, TRUTH, Fold, Told, Way, files_of
+from kd_edge.distill.fleet.job import HELD, INPUTS, LESSONS, TRUTH, FoldSize, Told, Way, files_of
 from kd_edge.distill.fleet.layers import for_fleets
 from kd_edge.distill.fleet.program import Batches, Figures, Held, Member, Program, Stacked, State
 from kd_edge.distill.lesson_checks import check_logits
@@ -39,7 +39,7 @@ Say = Callable[[Mapping[str, float]], None]
 
 def train_all(
     way: Way,
-    folds: Sequence[Fold],
+    folds: Sequence[FoldSize],
     models: Sequence[Told],
     *,
     stack: Path,

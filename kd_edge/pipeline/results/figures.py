@@ -22,7 +22,9 @@ class Right:
     """Which decisions one seed has right.
 
     Attributes:
-        right: (n,) bool. recording: (n,) int64. person, session: (n,) str.
+        right: (n,) bool.
+        recording: (n,) int64 place.
+        person, session: (n,) str.
     """
 
     right: np.ndarray
