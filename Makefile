@@ -57,7 +57,7 @@ $(RECIPE_BUILDS): recipe-%: $(STAMPS)/test
 ROWS ?=
 RESULT_SEEDS ?= 5
 results: $(STAMPS)/test
-	$(BIN)/kd-edge results $(ROWS) --sets $(SETS) --seeds $(RESULT_SEEDS)
+	$(BIN)/kd-edge results $(ROWS) --sets $(SETS) --seeds $(RESULT_SEEDS) --board qemu-an386
 	$(BIN)/python docs/make_results.py
 
 $(BIN)/python:

@@ -317,3 +317,33 @@ def test_rows_are_made_kept_and_made_again_the_same(cache, pytestconfig, tmp_pat
     assert run(asked) == ExitStatus.OK
     assert "work  " not in capsys.readouterr().err
     assert [file.read_text() for file in files] == texts
+
+
+@pytest.mark.parametrize(("board", "said"), [("qemu-an3", "did you mean"), ("pico", "real board")])
+def test_a_board_that_cannot_be_asked_is_told_before_any_work(board, said, pytestconfig, capsys):
+    rows = str(pytestconfig.rootpath / "results" / "rows.toml")
+    assert run(["results", "watch", "--rows", rows, "--board", board]) == ExitStatus.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_sets_that_are_not_there_are_told_before_any_work(pytestconfig, tmp_path, capsys):
+    rows = str(pytestconfig.rootpath / "results" / "rows.toml")
+    asked = ["results", "watch", "pjm", "--rows", rows, "--sets", str(tmp_path)]
+    assert run(asked) == ExitStatus.BAD_DATA
+    assert "the row 'pjm' needs recordings" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.usefixtures("converter")
+def test_an_emulated_board_answers_as_tflite_micro_for_one_fold(cache, pytestconfig, tmp_path):
+    """Oracle: TFLite Micro on this host, every score of every window."""
+    if importlib.util.find_spec("seglearn") is None:
+        pytest.skip("the set 'watch' is not installed: pip install 'kd-edge[watch]'")
+    rows = str(pytestconfig.rootpath / "results" / "rows.toml")
+    asked = ["results", "watch", "--rows", rows, "--quick", "--seeds", "1"]
+    asked += ["--work", str(tmp_path), "--board", "qemu-an386"]
+    assert run(asked) == ExitStatus.OK
+    board = result_from_json((tmp_path / "quick" / "watch.json").read_text(), source="").board
+    assert (board.board, board.windows) == ("qemu-an386", board.same)
+    assert board.windows >= 32

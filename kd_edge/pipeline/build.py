@@ -83,6 +83,7 @@ def build(
     data: Path | None,
     out: Path,
     command: str,
+    fold: str | None = None,
     cache: bool = True,
     watch: Watch | None = None,
 ) -> Built:
@@ -91,6 +92,7 @@ def build(
     Args:
         data: recordings; None where the recipe's reader needs none.
         command: for the report's provenance.
+        fold: the subject or session that the only fold to train holds out; None trains every fold.
         cache: whether work of builds in other folders is taken from the user's cache, and this
             one's kept there.
 
@@ -109,6 +111,7 @@ def build(
             cache=cache,
             watch=watch or Watch(),
             same_on_any_cores=same_on_any_cores,
+            held_out=fold,
         )
         return _build(context)
 

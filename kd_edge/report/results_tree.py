@@ -70,7 +70,11 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class OnBoard:
-    """The student of one fold and seed on a board, beside this host's TFLite Micro."""
+    """The student of one fold and seed on a board, beside this host's TFLite Micro.
+
+    Attributes:
+        windows: asked. same: of them, those with every score the same, bit for bit.
+    """
 
     board: str
     windows: int

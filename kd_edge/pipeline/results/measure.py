@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from firmware_export.boards import find_board
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file, write_text
 from kd_edge.base.formats import SHIPPED
@@ -16,6 +17,7 @@ from kd_edge.pipeline.fleet import folder_of, train_fleet
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.reporting import versions
 from kd_edge.pipeline.results.answers import Asked, Predict, Predictors, Shares
+from kd_edge.pipeline.results.board import on_board
 from kd_edge.pipeline.results.figures import RECORDING, Right, decided, mean_of
 from kd_edge.pipeline.results.rows import RowSettings
 from kd_edge.pipeline.stages import Stages
@@ -42,6 +44,7 @@ class ResultsPlan:
         recipes: folder of the recipes. sets: folder of the public sets.
         work: folder for models. out: folder for a JSON file of each row.
         quick: take the recipes' quick forms.
+        board: name of an emulated board that answers for one fold and seed too; None: no board.
     """
 
     rows: tuple[RowSettings, ...]
@@ -51,6 +54,7 @@ class ResultsPlan:
     work: Path
     out: Path
     quick: bool = False
+    board: str | None = None
 
 
 def make_results(
@@ -67,7 +71,7 @@ def make_results(
     from kd_edge.convert.process import one_converter
 
     watch = watch or Watch()
-    _check_data(plan)
+    _check(plan)
     with one_converter():
         for recipe, data in dict.fromkeys((row.recipe, row.data) for row in plan.rows):
             rows = [row for row in plan.rows if (row.recipe, row.data) == (recipe, data)]
@@ -76,8 +80,15 @@ def make_results(
                 yield result
 
 
-def _check_data(plan: ResultsPlan) -> None:
-    """All sets are there, before hours of work."""
+def _check(plan: ResultsPlan) -> None:
+    """The board and all sets are there, before hours of work."""
+    if plan.board is not None and not find_board(plan.board).emulated:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"{plan.board} is a real board, and results ask an emulated one",
+            where="--board",
+            hint="name qemu-an386, or leave --board out",
+        )
     for row in plan.rows:
         if row.data is not None and not (plan.sets / row.data).exists():
             raise KdEdgeError(
@@ -129,7 +140,36 @@ def _of_recipe(
             asked = _asked(context, trial)
             for row in made:
                 row.take(asked, trial, predict)
-    return tuple(row.result(plan.seeds, context.dataset.examples.synthetic) for row in made)
+    synthetic = context.dataset.examples.synthetic
+    boards = _boards(plan, recipe, made, data, cache=cache, watch=watch)
+    return tuple(row.result(plan.seeds, synthetic, boards.get(row.student)) for row in made)
+
+
+def _boards(
+    plan: ResultsPlan,
+    recipe: Recipe,
+    rows: Sequence[_Row],
+    data: Path | None,
+    *,
+    cache: bool,
+    watch: Watch,
+) -> dict[str, tree.OnBoard]:
+    """Student -> what a board says, of the first row's first fold and the first seed."""
+    if plan.board is None:
+        return {}
+    return {
+        student: on_board(
+            recipe.model_copy(update={"seed": plan.seeds[0]}),
+            student,
+            data=data,
+            fold=rows[0].folds[0].held_out,
+            out=plan.work / f"{recipe.name}-{student}",
+            board=plan.board,
+            cache=cache,
+            watch=watch,
+        )
+        for student in dict.fromkeys(row.student for row in rows)
+    }
 
 
 def _asked(context: Context, trial: Trial) -> Asked:
@@ -170,7 +210,13 @@ class _Row:
                 of_seeds.setdefault(trial.seed, []).append(decisions)
         self._parity = self._parity or asked.parity(self._columns.student)
 
-    def result(self, seeds: Sequence[int], synthetic: bool) -> tree.Result:
+    @property
+    def student(self) -> str:
+        return self._columns.student
+
+    def result(
+        self, seeds: Sequence[int], synthetic: bool, board: tree.OnBoard | None
+    ) -> tree.Result:
         """The row, all its folds and seeds taken."""
         models = tuple(
             tree.ModelResult(column=column, name=name, figures=self._figures(column, name), **facts)
@@ -192,7 +238,7 @@ class _Row:
             models=models,
             int8_loss_points=plain[tree.FLOAT].percent - plain[tree.STUDENT].percent,
             parity=self._parity,
-            board=None,
+            board=board,
             host=host(),
             versions=versions(),
         )
