@@ -227,6 +227,7 @@ def sample() -> tree.Result:
         form="whole",
         part="p",
         synthetic=True,
+        trained="one by one",
         seeds=(0,),
         folds=("all",),
         people=("A", "B"),

@@ -42,6 +42,7 @@ _MOST_SEEDS = 100
     "--out", help="Folder for the rows' JSON; that of the rows, with --quick build/results/quick."
 )
 @click.option("--quick", is_flag=True, help="Take the recipes' [quick] forms: does the chain work?")
+@click.option("--one-by-one", is_flag=True, help="Train each model by itself on TensorFlow.")
 @click.option("--board", help="Emulated board that answers for one fold and seed too: qemu-an386.")
 @no_cache
 @common
@@ -55,6 +56,7 @@ def results(
     work: Path | None,
     out: Path | None,
     quick: bool,
+    one_by_one: bool,
     board: str | None,
     no_cache: bool,
     as_json: bool,
@@ -81,6 +83,7 @@ def results(
         out=out or (work / "quick" if quick else rows_file.parent),
         quick=quick,
         board=board,
+        one_by_one=one_by_one,
     )
     with TerminalWatch() as watch:
         made = list(make_results(plan, cache=not no_cache, watch=watch))

@@ -90,6 +90,7 @@ class Result:
         recipe: name of the recipe. recipe_sha256: of all that it asks.
         form: 'whole', or 'quick' if the figures mean nothing.
         part: the test part, as the recipe calls it.
+        trained: together on JAX, or one by one on TensorFlow.
         people: whom it is measured on. folds: in the recipe's order.
         vote: None, seconds, or 'recording': what a decision is made of.
         models: the student first.
@@ -105,6 +106,7 @@ class Result:
     form: str
     part: str
     synthetic: bool
+    trained: str
     seeds: tuple[int, ...]
     folds: tuple[str, ...]
     people: tuple[str, ...]

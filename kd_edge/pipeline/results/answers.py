@@ -14,7 +14,7 @@ from kd_edge.pipeline.converting import Converter
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.results.figures import shares_of
 from kd_edge.pipeline.stages import key_of
-from kd_edge.pipeline.training import Trained, network_of, predictor
+from kd_edge.pipeline.training import Trained
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.parity import compare_runtimes
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_interpreter
@@ -154,25 +154,6 @@ class Asked:
             lambda: {str(at): answers for at, answers in enumerate(ask().values())},
         )
         return {part: kept[str(at)] for at, part in enumerate(parts)}
-
-
-class Predictors:
-    """Answers of many models of few architectures: each network and its graph are built once."""
-
-    def __init__(self, context: Context):
-        self._out = context.out
-        self._networks: dict[str, tuple] = {}
-        self._loaded: dict[str, str] = {}
-
-    def __call__(self, model: Trained, part: Examples) -> np.ndarray:
-        """(n, classes) logits."""
-        if model.name not in self._networks:
-            network = network_of(model, self._out)
-            self._networks[model.name] = network, predictor(network)
-        elif self._loaded[model.name] != model.file:
-            self._networks[model.name][0].load_weights(self._out / model.file)
-        self._loaded[model.name] = model.file
-        return self._networks[model.name][1](part)
 
 
 def _logits_to_shares(logits: Shares) -> Shares:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from firmware_export.boards import find_board
 from kd_edge.base.errors import KdEdgeError, nearest
@@ -16,12 +17,13 @@ from kd_edge.pipeline.context import Context, prepare, with_seed
 from kd_edge.pipeline.fleet import folder_of, train_fleet
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.reporting import versions
-from kd_edge.pipeline.results.answers import Asked, Predict, Predictors, Shares
+from kd_edge.pipeline.results.answers import Asked, Predict, Shares
 from kd_edge.pipeline.results.board import on_board
 from kd_edge.pipeline.results.figures import RECORDING, Right, decided, mean_of
 from kd_edge.pipeline.results.rows import RowSettings
 from kd_edge.pipeline.stages import Stages
 from kd_edge.pipeline.store import user_store
+from kd_edge.pipeline.together import Predictors
 from kd_edge.pipeline.training import Trained
 from kd_edge.pipeline.trial import Trial, TrialModel
 from kd_edge.pipeline.watch import Watch
@@ -45,6 +47,7 @@ class ResultsPlan:
         work: folder for models. out: folder for a JSON file of each row.
         quick: take the recipes' quick forms.
         board: name of an emulated board that answers for one fold and seed too; None: no board.
+        one_by_one: train each model by itself; else together on JAX, if that is installed.
     """
 
     rows: tuple[RowSettings, ...]
@@ -55,6 +58,7 @@ class ResultsPlan:
     out: Path
     quick: bool = False
     board: str | None = None
+    one_by_one: bool = False
 
 
 def make_results(
@@ -122,27 +126,29 @@ def _of_recipe(
         made = [_Row(row, recipe, row.folds(context.folds)) for row in rows]
         wanted = {fold.held_out for row in made for fold in row.folds}
         names = [fold.held_out for fold in context.folds if fold.held_out in wanted]
-        trials = train_fleet(
+        fleet = train_fleet(
             recipe,
             seeds=plan.seeds,
             data=data,
             folds=None if None in wanted else names,
             out=work,
+            one_by_one=plan.one_by_one or None,
             cache=cache,
             watch=watch,
-        ).trials
+        )
         # Training has written the stages of this folder meanwhile.
         stages = Stages(work, store=user_store(cache, note=watch.note), report=watch.stage)
         context = replace(context, stages=stages)
         predict = Predictors(context)
-        for done, trial in enumerate(trials):
-            watch.step(f"answers of {recipe.name}", done, len(trials))
+        for done, trial in enumerate(fleet.trials):
+            watch.step(f"answers of {recipe.name}", done, len(fleet.trials))
             asked = _asked(context, trial)
             for row in made:
                 row.take(asked, trial, predict)
     synthetic = context.dataset.examples.synthetic
     boards = _boards(plan, recipe, made, data, cache=cache, watch=watch)
-    return tuple(row.result(plan.seeds, synthetic, boards.get(row.student)) for row in made)
+    shared = {"seeds": plan.seeds, "trained": fleet.road, "synthetic": synthetic}
+    return tuple(row.result(shared, boards.get(row.student)) for row in made)
 
 
 def _boards(
@@ -214,10 +220,8 @@ class _Row:
     def student(self) -> str:
         return self._columns.student
 
-    def result(
-        self, seeds: Sequence[int], synthetic: bool, board: tree.OnBoard | None
-    ) -> tree.Result:
-        """The row, all its folds and seeds taken."""
+    def result(self, shared: Mapping[str, Any], board: tree.OnBoard | None) -> tree.Result:
+        """The row, all its folds and seeds taken; `shared`: fields alike in the recipe's rows."""
         models = tuple(
             tree.ModelResult(column=column, name=name, figures=self._figures(column, name), **facts)
             for (column, name), facts in self._facts.items()
@@ -230,8 +234,7 @@ class _Row:
             recipe_sha256=self._recipe.sha256,
             form=self._recipe.form,
             part=self._settings.part,
-            synthetic=synthetic,
-            seeds=tuple(seeds),
+            **shared,
             folds=tuple(fold.name for fold in self.folds),
             people=tuple(plain[tree.STUDENT].people),
             vote=self._settings.vote,
