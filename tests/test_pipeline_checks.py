@@ -55,11 +55,11 @@ def test_a_refused_format_is_not_converted_again(tmp_path, monkeypatch):
     for _ in range(2):
         context = SimpleNamespace(
             recipe=parse_recipe(RECIPE),
-            data=SimpleNamespace(key="k"),
+            data=SimpleNamespace(key="k", training=None),
             stages=Stages(tmp_path),
             out=tmp_path,
         )
-        monkeypatch.setattr(converting, "_calibration", lambda context: {"x": None})
-        answer = converting._Converter(context).convert(model, "int16x8")
+        monkeypatch.setattr(converting, "calibration_of", lambda recipe, training: {"x": None})
+        answer = converting.Converter(context).convert(model, "int16x8")
         assert answer == "no such operator in 16 bits"
     assert calls == ["int16x8"]

@@ -108,6 +108,15 @@ def test_an_unknown_task_is_named_with_the_nearest():
     assert "'classification'" in caught.value.message
 
 
+# File -> what else has a largest value there.
+OTHER_ARGMAX = {
+    "base/roll.py": "the nearest place of a ring",
+    "base/decision.py": "the rule over windows, in whole numbers as on a board",
+    "pipeline/personalise.py": "a last layer on given repetitions, before there is a model",
+    "personalise/judging.py": "a last layer on repetitions that it was not made from",
+}
+
+
 def test_nobody_but_the_tasks_decides():
     """Oracle: the source: no call of argmax on scores outside of kd_edge/tasks."""
     package = Path(kd_edge.__file__).parent
@@ -119,7 +128,7 @@ def test_nobody_but_the_tasks_decides():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "argmax"
     ]
-    assert calls == []
+    assert {call.rpartition(":")[0] for call in calls} == set(OTHER_ARGMAX)
 
 
 def test_a_class_and_a_subject_have_overlaps_of_their_own():
