@@ -13,6 +13,7 @@ from kd_edge.models import MODELS
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline import fleet as fleet_module
 from kd_edge.pipeline import together
+from kd_edge.recipe.tables import Augmentation
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("jax")
@@ -59,6 +60,15 @@ def test_a_fleet_has_the_figures_of_models_trained_one_by_one(fleet):
             assert same.file is None
             for part, figure in model.figures.items():
                 assert abs(figure.value - same.figures[part].value) <= 2.01 / figure.n_windows
+
+
+def test_teachers_in_a_folder_that_is_named_from_here_are_asked_in_each_step(fleet, monkeypatch):
+    """The child works in a folder of its own. Oracle: the student's file."""
+    monkeypatch.chdir(fleet[1])
+    augmented = recipe().model_copy(update={"augmentation": Augmentation(copies=1, gain=0.1)})
+    trained = kd_edge.train_fleet(augmented, seeds=[1], folds=["S1"], out="from here")
+    assert trained.road == "together on JAX"
+    assert trained.trials[0].students[0].file.is_file()
 
 
 def test_a_fleet_goes_on_where_it_was_interrupted(fleet, tmp_path):

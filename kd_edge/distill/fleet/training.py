@@ -167,7 +167,8 @@ def _told(model: Asked, place: Path) -> Told:
         seed=model.seed,
         fold=model.fold,
         start=model.start,
-        teachers=tuple(str(file) for file in model.teachers),
+        # The child works in a folder of its own.
+        teachers=tuple(str(file.resolve()) for file in model.teachers),
         answers=None if model.answers is None else str(place),
     )
 
