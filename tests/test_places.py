@@ -212,8 +212,9 @@ def test_a_teacher_file(tmp_path):
     from kd_edge.distill.foreign.opening import FileKind, open_teacher
     from kd_edge.distill.foreign.settings import TeacherFile
 
-    def open_mine(path, settings, *, sha256, shapes, class_names, truth_shape):
-        return settings.name, path.read_text(), shapes, class_names, truth_shape
+    def open_mine(given):
+        content = given.path.read_text()
+        return given.settings.name, content, given.shapes, given.class_names, given.truth_shape
 
     path = tmp_path / "big.mine"
     path.write_text("a network")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +23,13 @@ from kd_edge.images import Image
 from kd_edge.pipeline.cache import Dataset, from_entry, to_entry
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.store import Store
-from kd_edge.recipe import Recipe
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
 from kd_edge.signals.recording import Recording
+
+if TYPE_CHECKING:
+    # A recipe's values are in a dataset's key; how recipes are read changes no window.
+    from kd_edge.recipe import Recipe
 
 __all__ = [
     "Dataset",
@@ -248,7 +252,8 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
                 "KD_USAGE",
                 "the recipe simulates its recordings, and --data names others",
                 where=str(data),
-                hint="leave --data out, or say what reads it: dataset.reader, or bench --reader",
+                hint="say what reads it: dataset.reader of the recipe, or --reader of the "
+                "command; or leave --data out",
             )
         return "synthetic"
     if data is None:

@@ -13,7 +13,9 @@ static const float least_square = 1e-6f;
 void kd_roll_move(kd_running_state *state, uint32_t memory_windows, const int16_t *sample,
                   uint32_t count, uint32_t stride)
 {
-    float sum = 0.0f, squares = 0.0f, total;
+    /* No training part counts: each band has a roll of its own. */
+    const kd_running running = {0u, memory_windows, 0.0f};
+    float sum = 0.0f, squares = 0.0f;
     uint32_t i;
 
     for (i = 0; i < count; i++) {
@@ -22,10 +24,7 @@ void kd_roll_move(kd_running_state *state, uint32_t memory_windows, const int16_
         squares += value * value;
         sample += stride;
     }
-    state->windows = state->windows < memory_windows ? state->windows + 1u : memory_windows;
-    total = (float)state->windows;
-    state->mean += (sum / (float)count - state->mean) / total;
-    state->square += (squares / (float)count - state->square) / total;
+    kd_running_add(&running, state, sum, squares, count);
 }
 
 kd_turn kd_roll_turn(const kd_running_state *first, const kd_running_state *second)

@@ -24,21 +24,29 @@ bool kd_running_is_possible(const kd_running_state *state)
     return mean < largest && state->square >= 0.999f * mean * mean && state->square < largest * largest;
 }
 
+void kd_running_add(const kd_running *running, kd_running_state *state, float sum, float squares,
+                    uint32_t count)
+{
+    float total;
+
+    /* A state from elsewhere may count more. */
+    state->windows = state->windows < running->memory_windows ? state->windows + 1u : running->memory_windows;
+    total = (float)(state->windows + running->weight_windows);
+    state->mean += (sum / (float)count - state->mean) / total;
+    state->square += (squares / (float)count - state->square) / total;
+}
+
 void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
                      uint32_t count)
 {
-    float sum = 0.0f, squares = 0.0f, total;
+    float sum = 0.0f, squares = 0.0f;
     uint32_t i;
 
     for (i = 0; i < count; i++) {
         sum += z[i];
         squares += z[i] * z[i];
     }
-    /* A state from elsewhere may count more. */
-    state->windows = state->windows < running->memory_windows ? state->windows + 1u : running->memory_windows;
-    total = (float)(state->windows + running->weight_windows);
-    state->mean += (sum / (float)count - state->mean) / total;
-    state->square += (squares / (float)count - state->square) / total;
+    kd_running_add(running, state, sum, squares, count);
 }
 
 float kd_inverse_root(float x)

@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 typedef struct kd_running {
-    uint32_t weight_windows; /* that the training part's statistics count for, at least 1 */
+    uint32_t weight_windows; /* that the training part's statistics count for; with 0, a state that
+                              * windows have moved is theirs alone */
     uint32_t memory_windows; /* of a wearer that count in full, at least 1 */
     float least_variance;    /* of z, above 0 */
 } kd_running;
@@ -33,17 +34,22 @@ void kd_running_reset(kd_running_state *state);
  * mean square that is no smaller than the mean's, but for rounding. Never fails. Stack: 0 bytes. */
 bool kd_running_is_possible(const kd_running_state *state);
 
+/* Moves the state by a window of one channel, given the sums of its values and of their squares.
+ * count: of values, at least 1. Never fails. Stack: 0 bytes. */
+void kd_running_add(const kd_running *running, kd_running_state *state, float sum, float squares,
+                    uint32_t count);
+
 /* Moves the state by a window of one channel. z: count values, at least 1.
  * Never fails. Stack: 8 bytes. */
 void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
                      uint32_t count);
 
-/* z = (z - mean) / deviation, in place. Never fails. Stack: 8 bytes. */
+/* z = (z - mean) / deviation, in place. Never fails. Stack: 16 bytes. */
 void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
                           uint32_t count);
 
 /* 1 / sqrt(x), by four of Newton's steps from an estimate in integers. x: above 0, finite.
- * Never fails. Stack: 8 bytes. */
+ * Never fails. Stack: 0 bytes. */
 float kd_inverse_root(float x);
 
 #ifdef __cplusplus

@@ -85,7 +85,7 @@ typedef struct kd_signal_wearer {
 } kd_signal_wearer;
 
 /* Whether a channel's window tells something of its wearer: it neither clips nor is flat.
- * sample: the channel's first. Never fails. Stack: 8 bytes. */
+ * sample: the channel's first. Never fails. Stack: 20 bytes. */
 bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
 
 /* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
@@ -93,7 +93,7 @@ bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
  * channel: below channel_count. window: stream->samples times channel_count values, the channels of
  * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
- * Never fails. Stack: 410 bytes. */
+ * Never fails. Stack: 420 bytes. */
 void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                        const kd_signal_wearer *wearer, const kd_signal_output *output);
 

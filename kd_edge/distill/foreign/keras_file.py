@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import keras
 from keras import ops
@@ -11,7 +10,7 @@ from keras import ops
 from kd_edge.distill.batch import Outputs, Tensor
 from kd_edge.distill.foreign.record import Asked, FileTeacher
 from kd_edge.distill.foreign.settings import TeacherFile
-from kd_edge.distill.foreign.wiring import Wire, arranged, ask, wire
+from kd_edge.distill.foreign.wiring import GivenFile, Wire, arranged, ask, wire
 from kd_edge.distill.tapped import Tapped
 from kd_edge.models.keras_start import load_keras
 
@@ -38,19 +37,10 @@ class KerasTeacher(FileTeacher):
         return Outputs(ops.cast(said.logits, "float32"), said.features)
 
 
-def open_keras(
-    path: Path,
-    settings: TeacherFile,
-    *,
-    sha256: str,
-    shapes: Mapping[str, tuple[int, ...]],
-    class_names: Sequence[str],
-    truth_shape: tuple[int, ...],
-) -> KerasTeacher:
-    """A teacher from a `.keras` file; arguments and errors as `opening.open_teacher`."""
-    del truth_shape  # its trial shows it
-    asked = ask(settings, sha256=sha256, inputs=tuple(shapes), class_names=class_names)
-    model = load_keras(path)
+def open_keras(given: GivenFile) -> KerasTeacher:
+    """A teacher from a `.keras` file; errors as `opening.open_teacher`."""
+    settings, asked = given.settings, ask(given)
+    model = load_keras(given.path)
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise asked.refuse(
             "KD_BAD_FORMAT", "is no functional model: its inputs and outputs are not known",
@@ -59,7 +49,7 @@ def open_keras(
     # Inputs as a list, in whatever form the file has them; and one output.
     network = keras.Model(list(model.inputs), _output(settings, asked, model))
     wanted = {tensor.name: tuple(tensor.shape[1:]) for tensor in network.inputs}
-    return KerasTeacher(asked, network, wire(settings, asked, shapes, wanted))
+    return KerasTeacher(asked, network, wire(settings, asked, given.shapes, wanted))
 
 
 def _output(settings: TeacherFile, asked: Asked, model):

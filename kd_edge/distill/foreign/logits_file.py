@@ -10,8 +10,7 @@ are and no others, so it cannot teach where windows are augmented in the step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.untrusted import load_arrays
 from kd_edge.distill.batch import Outputs, Tensor
 from kd_edge.distill.foreign.record import Asked, FileTeacher, by_numpy, check_scores
-from kd_edge.distill.foreign.settings import SAME, TeacherFile
-from kd_edge.distill.foreign.wiring import ask
+from kd_edge.distill.foreign.settings import SAME
+from kd_edge.distill.foreign.wiring import GivenFile, ask
 from kd_edge.examples import Examples
 from kd_edge.examples.hashes import HASH, hashes_of, window_hashes
 
@@ -70,37 +69,26 @@ class LogitsTeacher(FileTeacher):
         return self.asked.refuse("KD_WINDOWS_MISSING", message, _WRITE)
 
 
-def open_logits(
-    path: Path,
-    settings: TeacherFile,
-    *,
-    sha256: str,
-    shapes: Mapping[str, tuple[int, ...]],
-    class_names: Sequence[str],
-    truth_shape: tuple[int, ...],
-) -> LogitsTeacher:
-    """A teacher from an NPZ file; arguments and errors as `opening.open_teacher`."""
+def open_logits(given: GivenFile) -> LogitsTeacher:
+    """A teacher from an NPZ file; errors as `opening.open_teacher`."""
+    settings = given.settings
     try:
-        arrays = load_arrays(path)
-        hashes, logits, classes = _read(arrays)
+        hashes, logits, classes = _read(load_arrays(given.path))
     except (OSError, ValueError) as error:
         raise KdEdgeError(
             "KD_BAD_FORMAT",
             f"cannot read the logits of the teacher '{settings.name}': {error}",
-            where=str(path),
+            where=str(given.path),
             hint="np.savez(file, hash=…, logits=…, classes=…); docs/recipes.md has the form",
         ) from error
-    asked = ask(
-        settings, sha256=sha256, inputs=tuple(shapes), class_names=class_names,
-        file_classes=classes,
-    )  # fmt: skip
-    told = class_names if settings.classes == SAME else settings.classes
+    asked = ask(given, file_classes=classes)
+    told = given.class_names if settings.classes == SAME else settings.classes
     if classes is not None and told is not None and tuple(told) != classes:
         raise asked.refuse(
             "KD_LABELS", "names other classes than the recipe does, or in another order",
             f"leave `classes` out; the file has {', '.join(classes[:20])}",
         )  # fmt: skip
-    check_scores(asked, logits, (len(logits), *truth_shape))
+    check_scores(asked, logits, (len(logits), *given.truth_shape))
     return LogitsTeacher(asked, hashes, logits)
 
 

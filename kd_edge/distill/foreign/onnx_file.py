@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from kd_edge.base.untrusted import read_regular
 from kd_edge.distill.batch import Outputs, Tensor
 from kd_edge.distill.foreign.record import Asked, FileTeacher, by_numpy
 from kd_edge.distill.foreign.settings import TeacherFile
-from kd_edge.distill.foreign.wiring import Wire, arranged, ask, wire
+from kd_edge.distill.foreign.wiring import GivenFile, Wire, arranged, ask, wire
 from kd_edge.models.keras_start import first_lines
 
 # Element type of an input or an output, as onnxruntime calls it -> NumPy's.
@@ -78,23 +77,15 @@ class OnnxTeacher(FileTeacher):
         return said[:n].astype(np.float32)
 
 
-def open_onnx(
-    path: Path,
-    settings: TeacherFile,
-    *,
-    sha256: str,
-    shapes: Mapping[str, tuple[int, ...]],
-    class_names: Sequence[str],
-    truth_shape: tuple[int, ...],
-) -> OnnxTeacher:
-    """A teacher from an ONNX file; arguments and errors as `opening.open_teacher`."""
+def open_onnx(given: GivenFile) -> OnnxTeacher:
+    """A teacher from an ONNX file; errors as `opening.open_teacher`."""
     require("onnxruntime", extra="onnx", purpose="a teacher from an ONNX file")
     import onnxruntime
 
-    asked = ask(settings, sha256=sha256, inputs=tuple(shapes), class_names=class_names)
+    settings, asked = given.settings, ask(given)
     try:
         # Its bytes alone: whatever its answers depend on, its SHA-256 holds.
-        content = read_regular(path, most_bytes=_MOST_BYTES)
+        content = read_regular(given.path, most_bytes=_MOST_BYTES)
     except OSError as error:
         raise asked.refuse(
             "KD_BAD_FORMAT", f"cannot be read: {error.strerror or error}", "name a smaller file"
@@ -112,8 +103,8 @@ def open_onnx(
     except Exception as error:
         raise _refused(asked, error) from error
     wanted = {each.name: _behind_batch(asked, each) for each in session.get_inputs()}
-    wires = wire(settings, asked, shapes, wanted)
-    return OnnxTeacher(asked, session, _output(settings, asked, session), wires, truth_shape)
+    wires = wire(settings, asked, given.shapes, wanted)
+    return OnnxTeacher(asked, session, _output(settings, asked, session), wires, given.truth_shape)
 
 
 def _behind_batch(asked: Asked, given) -> tuple[int | None, ...]:

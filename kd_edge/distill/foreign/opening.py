@@ -15,6 +15,7 @@ from kd_edge.distill.foreign.logits_file import open_logits
 from kd_edge.distill.foreign.onnx_file import open_onnx
 from kd_edge.distill.foreign.record import FileTeacher
 from kd_edge.distill.foreign.settings import LOGITS_SUFFIX, TeacherFile
+from kd_edge.distill.foreign.wiring import GivenFile
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class FileKind:
         name: the suffix of such files.
         title: what people call it.
         runtime: what answers, as the report's table names it.
-        open: (path, settings, sha256=, shapes=, class_names=, truth_shape=) -> FileTeacher.
+        open: the file as a teacher.
     """
 
     name: str
     title: str
     runtime: str
-    open: Callable[..., FileTeacher]
+    open: Callable[[GivenFile], FileTeacher]
 
 
 TEACHER_FILES: Registry[FileKind] = Registry(
@@ -99,11 +100,12 @@ def open_teacher(
                 where=settings.file,
                 hint=f"inputs: {', '.join(shapes)}",
             )
-    return file_kind(settings).open(
+    given = GivenFile(
         path,
         settings,
-        sha256=digest_of_file(path, settings.name),
-        shapes={name: shapes[name] for name in taken},
-        class_names=class_names,
-        truth_shape=truth_shape,
+        digest_of_file(path, settings.name),
+        {name: shapes[name] for name in taken},
+        class_names,
+        truth_shape,
     )
+    return file_kind(settings).open(given)

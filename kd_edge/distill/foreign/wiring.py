@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kd_edge.base.errors import nearest
@@ -39,28 +40,38 @@ class Wire:
     arrangement: Arrangement
 
 
-def ask(
-    settings: TeacherFile,
-    *,
-    sha256: str,
-    inputs: Sequence[str],
-    class_names: Sequence[str],
-    file_classes: Sequence[str] | None = None,
-) -> Asked:
+@dataclass(frozen=True)
+class GivenFile:
+    """A teacher's file, what its settings say of it, and the windows that it is for.
+
+    Attributes:
+        shapes: of one example of each input that the file is given, in their order.
+        class_names: of the data, in the model's output order.
+        truth_shape: of the truth about one example; () where it has one class.
+    """
+
+    path: Path
+    settings: TeacherFile
+    sha256: str
+    shapes: Mapping[str, tuple[int, ...]]
+    class_names: Sequence[str]
+    truth_shape: tuple[int, ...]
+
+
+def ask(given: GivenFile, *, file_classes: Sequence[str] | None = None) -> Asked:
     """How a file is asked, as far as that depends on names alone.
 
     Args:
-        inputs: of the windows, that it is given.
-        class_names: of the data, in the model's output order.
         file_classes: that the file names itself.
 
     Raises:
         KdEdgeError KD_LABELS: the file lacks classes of the data, or nothing names its classes.
     """
+    settings, class_names = given.settings, given.class_names
     known = settings.classes if file_classes is None else file_classes
     known = class_names if known == SAME else known
     asked = Asked(
-        settings.name, settings.file, sha256, tuple(inputs), (), 0,
+        settings.name, settings.file, given.sha256, tuple(given.shapes), (), 0,
         probabilities=settings.scores == "probabilities",
     )  # fmt: skip
     if known is None:
@@ -76,9 +87,7 @@ def ask(
             "dataset.classes",
         )
     columns = tuple(list(known).index(name) for name in class_names)
-    return Asked(
-        asked.name, asked.where, sha256, asked.inputs, columns, len(known), asked.probabilities
-    )
+    return replace(asked, columns=columns, n_classes=len(known))
 
 
 def wire(

@@ -28,7 +28,7 @@ Shares = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class TrainedFold:
     """One fold and seed with its trained models.
 
     Attributes:

@@ -17,7 +17,7 @@ from kd_edge.pipeline.context import Context, prepare, with_seed
 from kd_edge.pipeline.fleet import folder_of, train_fleet
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.reporting import versions
-from kd_edge.pipeline.results.answers import Asked, Predict, Shares
+from kd_edge.pipeline.results.answers import Predict, Shares, TrainedFold
 from kd_edge.pipeline.results.board import on_board
 from kd_edge.pipeline.results.figures import RECORDING, Right, decided, mean_of
 from kd_edge.pipeline.results.rows import RowSettings
@@ -142,7 +142,7 @@ def _of_recipe(
         predict = Predictors(context)
         for done, trial in enumerate(fleet.trials):
             watch.step(f"answers of {recipe.name}", done, len(fleet.trials))
-            asked = _asked(context, trial)
+            asked = _trained_fold(context, trial)
             for row in made:
                 row.take(asked, trial, predict)
     synthetic = context.dataset.examples.synthetic
@@ -178,7 +178,7 @@ def _boards(
     }
 
 
-def _asked(context: Context, trial: Trial) -> Asked:
+def _trained_fold(context: Context, trial: Trial) -> TrainedFold:
     names = None if trial.held_out is None else [trial.held_out]
     of_seed = with_seed(context, trial.seed, names)
     folder = folder_of(trial.seed, of_seed.folds[0])
@@ -188,7 +188,7 @@ def _asked(context: Context, trial: Trial) -> Asked:
         # A teacher that came as a file stands elsewhere.
         if model.file is not None and model.file.is_relative_to(context.out)
     }
-    return Asked(of_seed, of_seed.data, folder, trained)
+    return TrainedFold(of_seed, of_seed.data, folder, trained)
 
 
 class _Row:
@@ -203,7 +203,7 @@ class _Row:
         self._right: dict[tuple[str, str, str], dict[int, list[Right]]] = {}
         self._parity: tuple[Parity, ...] = ()
 
-    def take(self, asked: Asked, trial: Trial, predict: Predict) -> None:
+    def take(self, asked: TrainedFold, trial: Trial, predict: Predict) -> None:
         """Ask the models of a fold and seed, if the fold is one of the row's."""
         if trial.fold not in [fold.name for fold in self.folds]:
             return
@@ -292,7 +292,9 @@ class _Columns:
             if name != self.student
         }
 
-    def ask(self, asked: Asked, predict: Predict) -> Iterator[tuple[tuple[str, str], Shares, dict]]:
+    def ask(
+        self, asked: TrainedFold, predict: Predict
+    ) -> Iterator[tuple[tuple[str, str], Shares, dict]]:
         """(column, name), what it says to each test part, and the facts of the model."""
         student = asked.models[self.student]
         shares, size = asked.shipped(self.student)
