@@ -15,7 +15,7 @@ PARTS: dict[str, str] = {
     "model array": "kd_model*.c",
     "settings and labels": "kd_settings.c",
     "front-end constants": "kd_front_end.c",
-    "front-end code": "kd_signal.c",
+    "front-end code": "kd_signal*.c",
     "logarithm": "kd_log.c",
     "running normaliser": "kd_running.c",
     "roll of the band": "kd_roll.c",

@@ -253,10 +253,14 @@ def _running(stream: StreamConstants) -> str | None:
     )
 
 
-def _work_floats(stream: StreamConstants, used: FrontEndConstants) -> int:
-    """KD_SIGNAL_WORK_FLOATS of kd_signal.h."""
+def _memory_floats(stream: StreamConstants) -> int:
+    """KD_SIGNAL_MEMORY_FLOATS of kd_signal.h."""
     sections = len(stream.sos) + len(stream.envelope_sos)
-    past = (len(stream.fir) - 1) // stream.up if stream.fir else 0
+    return 2 * sections + ((len(stream.fir) - 1) // stream.up + SIGNAL_BLOCK if stream.fir else 0)
+
+
+def _work_floats(stream: StreamConstants, used: FrontEndConstants) -> int:
+    """What kd_signal_window needs."""
     windows = [layout_samples(layout) for layout in used.inputs if stream.name in layout.streams]
     kept = max(windows) if stream.running else 0
-    return 2 * sections + past + SIGNAL_BLOCK + kept
+    return _memory_floats(stream) + SIGNAL_BLOCK + kept

@@ -21,6 +21,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "kd_running.c",
         "kd_roll.c",
         "kd_signal.c",
+        "kd_signal_window.c",
     ),
     "quantisation": ("kd_quantize.c",),
     "decision": ("kd_decision.c", "kd_decision_rule.c"),

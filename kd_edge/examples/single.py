@@ -14,6 +14,54 @@ from kd_edge.base.logarithm import log_float32
 from kd_edge.base.running import RunningState, moved, normalised
 
 
+class Passing:
+    """A stream on its way through filters, resampler and the training part's normaliser, from rest.
+
+    What comes out does not depend on how samples are dealt out to calls.
+
+    Args:
+        stream: lsb: units a count.
+        due: `stream.up` times the place of the first output, from the first sample.
+    """
+
+    def __init__(self, stream: StreamConstants, lsb: float, due: int = 0):
+        self._stream, self._lsb, self._due = stream, np.float32(lsb), due
+        self._filter = _Cascade(stream.sos)
+        self._envelope = _Cascade(stream.envelope_sos)
+        self._past: np.ndarray | None = None
+
+    def advance(self, counts: np.ndarray) -> np.ndarray:
+        """What comes out for more samples, oldest first.
+
+        Args:
+            counts: (samples, channels) int16; float32 if they were turned.
+
+        Returns:
+            (outputs, channels) float32.
+        """
+        stream = self._stream
+        x = self._filter.advance(counts.astype(np.float32))
+        if stream.rectify:
+            x = self._envelope.advance(np.abs(x))
+        x = (self._resampled(x) if stream.fir else x) * self._lsb
+        if stream.log_floor:
+            x = log_float32(np.where(x > 0, x, np.float32(0)) + np.float32(stream.log_floor))
+        return (x - np.float32(stream.mean)) * np.float32(stream.scale)
+
+    def _resampled(self, x: np.ndarray) -> np.ndarray:
+        if not len(x):
+            return x
+        past = (len(self._stream.fir) - 1) // self._stream.up
+        if self._past is None:
+            self._past = np.repeat(x[:1], past, axis=0)
+        up, down = self._stream.up, self._stream.down
+        due = np.arange(self._due, len(x) * up, down)
+        self._due += len(due) * down - len(x) * up
+        values = np.concatenate([self._past, x])
+        self._past = values[len(values) - past :]
+        return _resample(values, self._stream, past, due)
+
+
 def single_stream(
     counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int
 ) -> np.ndarray:
@@ -27,18 +75,7 @@ def single_stream(
     Returns:
         (n_out, channels) float32.
     """
-    x = counts.astype(np.float32)
-    first = x[0]
-    if stream.sos:
-        x = _cascade(x, stream.sos, first)
-        first = _gain(stream.sos) * first
-    if stream.rectify:
-        x = _cascade(np.abs(x), stream.envelope_sos, np.abs(first))
-    x = _resample(x, stream, n_out) if stream.fir else x[:n_out]
-    x = x * np.float32(lsb)
-    if stream.log_floor:
-        x = log_float32(np.where(x > 0, x, np.float32(0)) + np.float32(stream.log_floor))
-    return (x - np.float32(stream.mean)) * np.float32(stream.scale)
+    return Passing(stream, lsb).advance(counts)[:n_out]
 
 
 def for_wearer(
@@ -69,50 +106,71 @@ def usable_channels(counts: np.ndarray) -> np.ndarray:
     return ~(clipped | (counts == counts[0]).all(axis=0))
 
 
-def _gain(sections: Biquads) -> np.float32:
-    return np.float32(dc_gain(sections))
-
-
-def _cascade(x: np.ndarray, sections: Biquads, first: np.ndarray) -> np.ndarray:
+class _Cascade:
     """Biquads on the difference to the first sample, from zero states, and that sample's level.
 
     All biquads work at once: in turn t, biquad s is at sample t - s, which the one before it gave
     in the turn before.
     """
-    b0, b1, b2, _, a1, a2 = np.float32(sections).T[:, :, None]
-    n_sections = len(sections)
-    padded = np.concatenate([x - first, np.zeros((n_sections - 1, x.shape[1]), np.float32)])
-    s0 = np.zeros((n_sections, x.shape[1]), np.float32)
-    s1, y = s0.copy(), s0.copy()
-    out = np.empty_like(padded)
-    into = s0.copy()
-    for turn, sample in enumerate(padded):
-        into[1:] = y[:-1]
-        into[0] = sample
-        y = b0 * into + s0
-        s0 = b1 * into - a1 * y + s1
-        s1 = b2 * into - a2 * y
-        out[turn] = y[-1]
-    return out[n_sections - 1 :] + _gain(sections) * first
+
+    def __init__(self, sections: Biquads):
+        self._sections = sections
+        self._first: np.ndarray | None = None
+
+    def advance(self, x: np.ndarray) -> np.ndarray:
+        """Args: x: (samples, channels) float32, behind those before."""
+        n_sections = len(self._sections)
+        if not n_sections or not len(x):
+            return x
+        if self._first is None:
+            self._first = x[0].copy()
+            self._s0 = np.zeros((n_sections, x.shape[1]), np.float32)
+            self._s1 = self._s0.copy()
+        b0, b1, b2, _, a1, a2 = np.float32(self._sections).T[:, :, None]
+        y, out = np.empty_like(self._s0), np.empty_like(x)
+        into = y.copy()
+        arrays = (b0, b1, b2, a1, a2, into, y, self._s0, self._s1)
+        padded = np.concatenate([x - self._first, np.empty((n_sections - 1, x.shape[1]), x.dtype)])
+        for turn, sample in enumerate(padded):
+            into[1:] = y[:-1]
+            into[0] = sample
+            if n_sections - 1 <= turn < len(x):
+                _turn(*arrays)
+            else:  # some biquads are not yet, or no longer, at one of these samples
+                at = slice(max(0, turn - len(x) + 1), min(turn + 1, n_sections))
+                _turn(*(array[at] for array in arrays))
+            if turn >= n_sections - 1:
+                out[turn - n_sections + 1] = y[-1]
+        return out + np.float32(dc_gain(self._sections)) * self._first
 
 
-def _resample(x: np.ndarray, stream: StreamConstants, n_out: int) -> np.ndarray:
-    """Output m from inputs up to m * down / up; before the first input, the first."""
+def _turn(b0, b1, b2, a1, a2, into, y, s0, s1) -> None:
+    """One sample through each biquad: y, s0 and s1 change in place; (biquads, channels) each."""
+    y[...] = b0 * into + s0
+    s0[...] = b1 * into - a1 * y + s1
+    s1[...] = b2 * into - a2 * y
+
+
+def _resample(
+    values: np.ndarray, stream: StreamConstants, past: int, due: np.ndarray
+) -> np.ndarray:
+    """Outputs from inputs up to `due` / up, behind `past` values before them.
+
+    Args:
+        values: (past + samples, channels) float32. due: (outputs,) int.
+    """
     up, n_taps = stream.up, len(stream.fir)
     half = np.float32(stream.fir[: n_taps // 2 + 1])
     taps = np.concatenate([half, half[-2::-1]])
-    past = (n_taps - 1) // up
-    padded = np.concatenate([np.repeat(x[:1], past, axis=0), x])
-    due = np.arange(n_out) * stream.down
-    out = np.empty((n_out, x.shape[1]), np.float32)
+    out = np.empty((len(due), values.shape[1]), np.float32)
     for phase in range(up):
         which = np.flatnonzero(due % up == phase)
         newest = past + due[which] // up
         rising = (n_taps // 2 - phase) // up + 1
         row = taps[phase::up]
-        total = np.zeros((len(which), x.shape[1]), np.float32)
-        total = _dot(row[:rising], padded, newest, total)
-        out[which] = _dot(row[rising:], padded, newest - rising, total)
+        total = np.zeros((len(which), values.shape[1]), np.float32)
+        total = _dot(row[:rising], values, newest, total)
+        out[which] = _dot(row[rising:], values, newest - rising, total)
     return out
 
 

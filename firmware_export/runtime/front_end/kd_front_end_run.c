@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kd_settings.h"
+#include "kd_signal_window.h"
 
 #ifndef KD_LSB_UNKNOWN
 
@@ -99,7 +100,7 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_tur
 #else
             const kd_signal_wearer wearer = {NULL, true, turn};
 #endif
-            kd_signal_channel(stream, channel, window, work, &wearer, &output);
+            kd_signal_window(stream, channel, window, work, &wearer, &output);
             output.out++;
             first++;
         }

@@ -1,10 +1,10 @@
-/* One stream's front end: from 16-bit samples at the sensor's rate to the model's int8 values.
+/* One stream's front end, from sample to sample: filter, envelope, resampling and normaliser.
  *
- * A window is filtered from rest: as if its first sample had stood there for ever. Nothing is
- * carried from window to window, so the same samples always give the same values, and a lost sample
- * spoils the windows that hold it and no other. In IEEE 754 float32, in one order of operations on
- * every core: bit for bit what kd_edge/examples/single.py computes, and within one int8 step of what
- * the model was trained on, which is float64. Never compile it with -ffast-math. */
+ * A channel begins from rest: as if its first sample had stood there for ever. What it remembers of
+ * its samples stands in a kd_signal_state, however many samples come at once. In IEEE 754 float32, in
+ * one order of operations on every core: bit for bit what kd_edge/examples/single.py computes, and
+ * within one int8 step of what the model was trained on, which is float64. Never compile it with
+ * -ffast-math. */
 #ifndef KD_SIGNAL_H
 #define KD_SIGNAL_H
 
@@ -59,43 +59,36 @@ typedef struct kd_stream {
     int32_t ring_sense;  /* 1: numbered from the first axis towards the second; -1: against that */
 } kd_stream;
 
-/* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
- * kd_quantize_input with scale and zero_point. */
-typedef struct kd_signal_output {
-    int8_t *out;
-    uint32_t stride;
-    uint32_t count;
-    float scale;
-    int32_t zero_point;
-} kd_signal_output;
-
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 32u
 
-/* Floats of work that kd_signal_channel needs for a stream, where taps is at least 1.
- * kept: output->count where the stream has a running normaliser, else 0. */
-#define KD_SIGNAL_WORK_FLOATS(biquads, envelope_biquads, taps, up, kept) \
-    (2u * ((biquads) + (envelope_biquads)) + ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK + (kept))
+/* Floats of memory that a channel needs: two a biquad; where tap_count is not 0, the values that taps
+ * reach back to, and a block. firmware_export/front_end.py counts them alike. */
+#define KD_SIGNAL_MEMORY_FLOATS(biquads, envelope_biquads, taps, up) \
+    (2u * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
 
-/* What is known of a channel's wearer. */
-typedef struct kd_signal_wearer {
-    kd_running_state *state; /* null where the stream has no running normaliser */
-    bool frozen;             /* the state stays as it is */
-    kd_turn turn;            /* of the band, where the front end takes back its roll */
-} kd_signal_wearer;
+/* What a channel remembers of its samples. */
+typedef struct kd_signal_state {
+    float *memory;        /* KD_SIGNAL_MEMORY_FLOATS of the stream */
+    float first;          /* the sample that it began with */
+    float envelope_first; /* that of the envelope */
+    uint32_t due;         /* `up` times the place of the next output, from the next sample */
+    bool begun;           /* a sample has come */
+} kd_signal_state;
 
-/* Whether a channel's window tells something of its wearer: it neither clips nor is flat.
- * sample: the channel's first. Never fails. Stack: 20 bytes. */
-bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
+/* A channel before its first sample. memory: KD_SIGNAL_MEMORY_FLOATS of the stream; nothing in it is
+ * read. due: up times the place of the first output from the first sample, which is 0 where they
+ * stand together; below `down`. Never fails. Stack: 0 bytes. */
+void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due);
 
-/* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
- * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
- * channel: below channel_count. window: stream->samples times channel_count values, the channels of
- * a sample side by side. work: KD_SIGNAL_WORK_FLOATS of the stream; nothing in it is kept.
- * output->count: at most stream->samples * up / down, rounded up.
- * Never fails. Stack: 420 bytes. */
-void kd_signal_channel(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
-                       const kd_signal_wearer *wearer, const kd_signal_output *output);
+/* Takes n samples of a channel, in counts, and gives in their place what the resampler makes of them,
+ * in counts as well. n: at most KD_SIGNAL_BLOCK.
+ * Returns how many there are, at most n. Stack: 120 bytes. */
+uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, float *x, uint32_t n);
+
+/* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.
+ * channel: below channel_count. Never fails. Stack: 60 bytes. */
+void kd_signal_normalise(const kd_stream *stream, uint32_t channel, float *y, uint32_t n);
 
 #ifdef __cplusplus
 }

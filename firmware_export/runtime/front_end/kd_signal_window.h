@@ -1,0 +1,52 @@
+/* One channel of a window by itself: from rest, and nothing is carried to the next.
+ *
+ * The same samples always give the same values, and a lost sample spoils the windows that hold it and
+ * no other. */
+#ifndef KD_SIGNAL_WINDOW_H
+#define KD_SIGNAL_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kd_signal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
+ * kd_quantize_input with scale and zero_point. */
+typedef struct kd_signal_output {
+    int8_t *out;
+    uint32_t stride;
+    uint32_t count;
+    float scale;
+    int32_t zero_point;
+} kd_signal_output;
+
+/* What is known of a channel's wearer. */
+typedef struct kd_signal_wearer {
+    kd_running_state *state; /* null where the stream has no running normaliser */
+    bool frozen;             /* the state stays as it is */
+    kd_turn turn;            /* of the band, where the front end takes back its roll */
+} kd_signal_wearer;
+
+/* Whether a channel's window tells something of its wearer: it neither clips nor is flat.
+ * sample: the channel's first. Never fails. Stack: 20 bytes. */
+bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
+
+/* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
+ * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
+ * channel: below channel_count. window: stream->samples times channel_count values, the channels of
+ * a sample side by side. work: KD_SIGNAL_MEMORY_FLOATS of the stream, a block, and output->count more
+ * where it has a running normaliser; nothing in it is kept.
+ * output->count: at most stream->samples * up / down, rounded up.
+ * Never fails. Stack: 300 bytes. */
+void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
+                      const kd_signal_wearer *wearer, const kd_signal_output *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KD_SIGNAL_WINDOW_H */
