@@ -13,7 +13,7 @@ from kd_edge import train_fleet
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.base.formats import SHIPPED
 from kd_edge.cli import run
-from kd_edge.pipeline.results.figures import Right, decided, mean_of, shares_of
+from kd_edge.pipeline.results.figures import Right, decided, gain_of, mean_of, shares_of
 from kd_edge.pipeline.results.rows import RowSettings, load_rows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import results_tree as tree
@@ -91,6 +91,27 @@ def test_an_interval_over_people_is_students():
     found = mean_of([right(values, ["A"] * 10 + ["B"] * 10 + ["C"] * 10)]).interval
     assert found.low == pytest.approx(50 - 4.302653 * 10 / 3**0.5, abs=1e-4)
     assert found.high == pytest.approx(50 + 4.302653 * 10 / 3**0.5, abs=1e-4)
+
+
+def test_a_gain_is_paired_over_seeds_and_people():
+    """Oracle: by hand. A gains 50 and 0, B 0 and 50, C 100 and 50; Student's t = 4.302653."""
+    people = ["A", "A", "B", "B", "C", "C"]
+    ones = [right([1, 1, 1, 0, 1, 1], people), right([1, 0, 1, 1, 1, 0], people)]
+    others = [right([1, 0, 1, 0, 0, 0], people), right([1, 0, 1, 0, 0, 0], people)]
+    found = gain_of(ones, others)
+    assert found.seeds == (50.0, pytest.approx(100 / 3))
+    assert found.people == {"A": 25.0, "B": 25.0, "C": 75.0}
+    assert found.points == pytest.approx(125 / 3)
+    half = 4.302653 * np.std([25, 25, 75], ddof=1) / 3**0.5
+    assert found.interval.low == pytest.approx(125 / 3 - half, abs=1e-4)
+    assert gain_of(others, ones).interval.low == pytest.approx(-found.interval.high, abs=1e-4)
+
+
+def test_a_gain_of_one_person_is_drawn_over_recordings():
+    ones, others = right([1] * 20, ["A"] * 20), right([1, 0] * 10, ["A"] * 20)
+    found = gain_of([ones], [others])
+    assert found.points == 50.0
+    assert 0 < found.interval.low < 50 < found.interval.high < 100
 
 
 def test_one_person_who_is_always_right_still_has_an_interval():
@@ -234,6 +255,7 @@ def sample() -> tree.Result:
         vote=1.0,
         models=tuple(models),
         int8_loss_points=1.0,
+        distillation=None,
         parity=(),
         board=None,
         host="here",
@@ -268,9 +290,21 @@ def test_the_table_shows_a_row_s_figures_and_says_what_was_not_measured():
     lines = results_table([measured, missing]).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert cells[0] == [
-        *("R", "90", "**50.0** [0 to 100]", "51.0", "52.0", "40.0", "41.0", "53.0", "-", "2,345")
+        *(
+            "R",
+            "90",
+            "**50.0** [0 to 100]",
+            "51.0",
+            "no teacher",
+            "52.0",
+            "40.0",
+            "41.0",
+            "53.0",
+            "-",
+            "2,345",
+        )
     ]
-    assert cells[1] == ["R", "90", *[NOT_MEASURED] * 6, "-", NOT_MEASURED]
+    assert cells[1] == ["R", "90", *[NOT_MEASURED] * 7, "-", NOT_MEASURED]
     assert "| R | 50.0 | 9.0 |" in orders_table([measured, missing])
 
 
@@ -300,7 +334,8 @@ def test_rows_are_made_kept_and_made_again_the_same(cache, pytestconfig, tmp_pat
     assert [json.loads(text) for text in texts] == said
     plain, vote = (result_from_json(text, source="") for text in texts)
     assert [m.column for m in plain.models] == [
-        *(tree.STUDENT, tree.FLOAT, tree.TEACHER, tree.SEED, tree.BASELINE, tree.BASELINE)
+        *(tree.STUDENT, tree.FLOAT, tree.LABELS, tree.TEACHER, tree.SEED),
+        *(tree.BASELINE, tree.BASELINE),
     ]
     assert (plain.form, plain.seeds, plain.people) == ("quick", (0,), ("09",))
     recipe = load_recipe(root / "recipes" / "watch.toml", quick=True)
@@ -311,6 +346,10 @@ def test_rows_are_made_kept_and_made_again_the_same(cache, pytestconfig, tmp_pat
         assert found.figures[tree.AS_WORN].percent == pytest.approx(100 * figure.value)
         assert found.figures[tree.AS_WORN].decisions == figure.n_windows
     assert vote.models[0].figures[tree.AS_WORN].decisions == figure.n_recordings
+    (student, alone) = (plain.models_of(column)[0].figures for column in (tree.FLOAT, tree.LABELS))
+    assert plain.distillation.points == pytest.approx(
+        student[tree.AS_WORN].percent - alone[tree.AS_WORN].percent
+    )
     assert plain.models[0].bytes < 40_960
     assert all(parity.right.runtime == ORACLE for parity in plain.parity)
     for file in files:

@@ -14,6 +14,7 @@ _HEADS = (
     "goal",
     "student int8 [95 % interval]",
     "float",
+    "on labels alone: points more with a teacher [95 % interval]",
     "teacher",
     "LDA",
     "random forest",
@@ -75,14 +76,16 @@ def results_table(rows: Sequence[TableRow]) -> str:
 def _cells(row: TableRow) -> list[str]:
     published = "-" if row.published is None else f"{row.published:.1f}"
     if row.result is None:
-        return [row.title, row.goal, *[NOT_MEASURED] * 6, published, NOT_MEASURED]
+        return [row.title, row.goal, *[NOT_MEASURED] * 7, published, NOT_MEASURED]
     result = row.result
     (student,) = result.models_of(tree.STUDENT)
     return [
         row.label,
         row.goal,
         _with_interval(student),
-        *(_best(result.models_of(column)) for column in (tree.FLOAT, tree.TEACHER)),
+        _best(result.models_of(tree.FLOAT)),
+        _gain(result),
+        _best(result.models_of(tree.TEACHER)),
         *(_best([m for m in result.models_of(tree.BASELINE) if m.name == n]) for n in _BASELINES),
         _best(result.models_of(tree.SEED)),
         published,
@@ -117,6 +120,16 @@ def _with_interval(model: tree.ModelResult) -> str:
     if mean.sessions and len(mean.people) == 1:
         text += "; days " + " ".join(f"{percent:.0f}" for percent in mean.sessions.values())
     return text
+
+
+def _gain(result: tree.Result) -> str:
+    """What the teacher gave."""
+    gain = result.distillation
+    if gain is None:
+        return "no teacher"
+    low, high = gain.interval.low, gain.interval.high
+    on_labels = _best(result.models_of(tree.LABELS))
+    return f"{on_labels}: {gain.points:+.1f} [{low:+.1f} to {high:+.1f}]"
 
 
 def _best(models: Sequence[tree.ModelResult]) -> str:

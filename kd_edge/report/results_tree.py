@@ -12,11 +12,12 @@ from kd_edge.base.untrusted import parse_json
 from kd_edge.runtimes.results import Parity
 from kd_edge.tasks.figures import Interval
 
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 # What a column of the table shows.
-STUDENT, FLOAT, TEACHER, SEED, OTHER, BASELINE = (
+STUDENT, FLOAT, LABELS, TEACHER, SEED, OTHER, BASELINE = (
     "student",
     "float student",
+    "float student on labels alone",
     "teacher",
     "seed architecture",
     "other student",
@@ -45,6 +46,24 @@ class Mean:
     people: Mapping[str, float]
     sessions: Mapping[str, float]
     decisions: int
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What one model has more than another on the same decisions, in percentage points.
+
+    Attributes:
+        points: mean over the seeds of the mean over people; less than 0 where it has less.
+        seeds: the same of each seed. deviation: over the seeds; None of a single one.
+        interval: of `points`, over people; over recordings if there is one person alone.
+        people: person -> mean over the seeds.
+    """
+
+    points: float
+    seeds: tuple[float, ...]
+    deviation: float | None
+    interval: Interval
+    people: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,8 @@ class Result:
         vote: None, seconds, or 'recording': what a decision is made of.
         models: the student first.
         int8_loss_points: percentage points that the student loses in int8; less than 0 if it gains.
+        distillation: of the float student, beside the same network trained on the labels alone for
+            as many epochs; None if the student has no teacher.
         parity: of the first fold's student of the first seed, between int8 runtimes.
         board: None if no board was asked.
     """
@@ -113,6 +134,7 @@ class Result:
     vote: float | str | None
     models: tuple[ModelResult, ...]
     int8_loss_points: float
+    distillation: Gain | None
     parity: tuple[Parity, ...]
     board: OnBoard | None
     host: str

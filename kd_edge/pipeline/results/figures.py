@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.report.results_tree import Mean
+from kd_edge.report.results_tree import Gain, Mean
 from kd_edge.tasks.figures import Interval
-from kd_edge.tasks.intervals import LEVEL, bootstrap, wilson
+from kd_edge.tasks.intervals import LEVEL, bootstrap, difference_interval, wilson
 from kd_edge.tasks.record import largest
 
 RECORDING = "recording"
@@ -88,6 +88,37 @@ def mean_of(seeds: Sequence[Right]) -> Mean:
     )
 
 
+def gain_of(seeds: Sequence[Right], others: Sequence[Right]) -> Gain:
+    """What a model has more than another, seed by seed and person by person.
+
+    Args:
+        seeds, others: the same decisions of the same seeds, in the same order.
+    """
+    pairs = list(zip(seeds, others, strict=True))
+    of_seeds = [_differences(one, other) for one, other in pairs]
+    points = [statistics.fmean(people.values()) for people in of_seeds]
+    people = _over_seeds(of_seeds)
+    if len(people) > 1:
+        interval = _student(list(people.values()), -100.0)
+    else:
+        one, other = (Right.join(models) for models in (seeds, others))
+        found = difference_interval(one.right, other.right, one.recording)
+        interval = Interval(100 * found.low, 100 * found.high, found.level, found.method)
+    return Gain(
+        points=statistics.fmean(points),
+        seeds=tuple(points),
+        deviation=statistics.stdev(points) if len(points) > 1 else None,
+        interval=interval,
+        people=people,
+    )
+
+
+def _differences(one: Right, other: Right) -> dict[str, float]:
+    """Person -> percentage points."""
+    left, right = _by(one.person, one.right), _by(other.person, other.right)
+    return {name: left[name] - right[name] for name in left}
+
+
 def _by(groups: np.ndarray, right: np.ndarray) -> dict[str, float]:
     """Percent of each group."""
     return {str(name): 100 * float(np.mean(right[groups == name])) for name in np.unique(groups)}
@@ -120,9 +151,16 @@ def mean_interval(percents: Sequence[float]) -> Interval:
     Args:
         percents: one a person, two people or more.
     """
+    return _student(percents, 0.0)
+
+
+def _student(percents: Sequence[float], lowest: float) -> Interval:
+    """Student's interval of a mean over people, cut at `lowest` and 100."""
     from scipy.stats import t
 
     n = len(percents)
     half = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * statistics.stdev(percents) / math.sqrt(n)
     mean = statistics.fmean(percents)
-    return Interval(max(0.0, mean - half), min(100.0, mean + half), LEVEL, "Student, over people")
+    return Interval(
+        max(lowest, mean - half), min(100.0, mean + half), LEVEL, "Student, over people"
+    )

@@ -10,16 +10,16 @@ from typing import Any
 from firmware_export.boards import find_board
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file, write_text
-from kd_edge.base.formats import SHIPPED
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
 from kd_edge.pipeline.context import Context, prepare, with_seed
 from kd_edge.pipeline.fleet import folder_of, train_fleet
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.reporting import versions
-from kd_edge.pipeline.results.answers import Predict, Shares, TrainedFold
+from kd_edge.pipeline.results.answers import Predict, TrainedFold
 from kd_edge.pipeline.results.board import on_board
-from kd_edge.pipeline.results.figures import RECORDING, Right, decided, mean_of
+from kd_edge.pipeline.results.columns import Columns, and_on_labels
+from kd_edge.pipeline.results.figures import RECORDING, Right, decided, gain_of, mean_of
 from kd_edge.pipeline.results.rows import RowSettings
 from kd_edge.pipeline.stages import Stages
 from kd_edge.pipeline.store import user_store
@@ -29,12 +29,8 @@ from kd_edge.pipeline.trial import Trial, TrialModel
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, load_recipe
 from kd_edge.report import results_tree as tree
-from kd_edge.runtimes.registry import ORACLE
-from kd_edge.runtimes.results import KERAS, SCIKIT_LEARN, Parity
+from kd_edge.runtimes.results import Parity
 from kd_edge.splits import Fold
-
-# Of the recipe's architectures, those of the seed projects.
-_SEED_MODELS = "seed-"
 
 
 @dataclass(frozen=True)
@@ -109,13 +105,14 @@ def _of_recipe(
     """The rows of one recipe and set: trained once, then asked fold by fold and seed by seed."""
     recipe = load_recipe(plan.recipes / f"{rows[0].recipe}.toml", quick=plan.quick)
     _check_rows(rows, recipe)
+    trained = and_on_labels(recipe, rows)
     data = None if rows[0].data is None else plan.sets / rows[0].data
     work = plan.work / recipe.name
     work.mkdir(parents=True, exist_ok=True)
     with locked(work):
         with one_order_of_sums() as same_on_any_cores:
             context = prepare(
-                recipe,
+                trained,
                 data,
                 work,
                 command="",
@@ -127,7 +124,7 @@ def _of_recipe(
         wanted = {fold.held_out for row in made for fold in row.folds}
         names = [fold.held_out for fold in context.folds if fold.held_out in wanted]
         fleet = train_fleet(
-            recipe,
+            trained,
             seeds=plan.seeds,
             data=data,
             folds=None if None in wanted else names,
@@ -197,7 +194,7 @@ class _Row:
     def __init__(self, settings: RowSettings, recipe: Recipe, folds: Sequence[Fold]):
         self.folds = folds
         self._settings, self._recipe = settings, recipe
-        self._columns = _Columns(recipe, settings)
+        self._columns = Columns(recipe, settings)
         # (column, name) -> facts; (column, name, order) -> seed -> decisions of each fold.
         self._facts: dict[tuple[str, str], dict] = {}
         self._right: dict[tuple[str, str, str], dict[int, list[Right]]] = {}
@@ -240,6 +237,7 @@ class _Row:
             vote=self._settings.vote,
             models=models,
             int8_loss_points=plain[tree.FLOAT].percent - plain[tree.STUDENT].percent,
+            distillation=self._gain() if tree.LABELS in plain else None,
             parity=self._parity,
             board=board,
             host=host(),
@@ -252,6 +250,10 @@ class _Row:
             for (*model, order), of_seeds in self._right.items()
             if model == [column, name]
         }
+
+    def _gain(self) -> tree.Gain:
+        models = ((column, self.student, tree.AS_WORN) for column in (tree.FLOAT, tree.LABELS))
+        return gain_of(*([Right.join(folds) for folds in self._right[m].values()] for m in models))
 
     @property
     def _votes(self) -> int | None:
@@ -276,68 +278,6 @@ def _decisions(shares, windows, votes: int | None) -> Right:
     groups = windows.groups
     right, last = decided(shares, windows.truth, groups.recording, votes=votes)
     return Right(right, groups.recording[last], groups.subject[last], groups.session[last])
-
-
-class _Columns:
-    """The models of a row, in the order of its columns."""
-
-    def __init__(self, recipe: Recipe, row: RowSettings):
-        self._recipe = recipe
-        models = {model.name: model for model in recipe.students}
-        self.student = _student(recipe, row)
-        self._teachers = recipe.teachers_of(models[self.student])
-        self._others = {
-            name: tree.SEED if model.model.startswith(_SEED_MODELS) else tree.OTHER
-            for name, model in models.items()
-            if name != self.student
-        }
-
-    def ask(
-        self, asked: TrainedFold, predict: Predict
-    ) -> Iterator[tuple[tuple[str, str], Shares, dict]]:
-        """(column, name), what it says to each test part, and the facts of the model."""
-        student = asked.models[self.student]
-        shares, size = asked.shipped(self.student)
-        fact = _fact(student.architecture, SHIPPED, ORACLE, student.parameters, size)
-        yield (tree.STUDENT, self.student), shares, fact
-        yield (tree.FLOAT, self.student), asked.floats(self.student, predict), _float(student)
-        if self._teachers and all(name in asked.models for name in self._teachers):
-            teachers = [asked.models[name] for name in self._teachers]
-            fact = _fact(
-                " + ".join(teacher.architecture for teacher in teachers),
-                KERAS,
-                KERAS,
-                sum(teacher.parameters for teacher in teachers),
-                None,
-            )
-            name = " + ".join(self._teachers)
-            yield (tree.TEACHER, name), asked.joined(self._teachers, predict), fact
-        for name, column in self._others.items():
-            yield (column, name), asked.floats(name, predict), _float(asked.models[name])
-        for name in self._recipe.proof.baselines:
-            fact = _fact(name, "", SCIKIT_LEARN, None, None)
-            yield (tree.BASELINE, name), asked.baseline(name), fact
-
-
-def _float(model: Trained) -> dict:
-    return _fact(model.architecture, KERAS, KERAS, model.parameters, None)
-
-
-def _fact(architecture: str, form: str, runtime: str, parameters, size) -> dict:
-    return {
-        "architecture": architecture,
-        "format": form,
-        "runtime": runtime,
-        "parameters": parameters,
-        "bytes": size,
-    }
-
-
-def _student(recipe: Recipe, row: RowSettings) -> str:
-    names = [model.name for model in recipe.students]
-    if row.student is not None:
-        return row.student
-    return recipe.product_name if recipe.product_name in names else names[0]
 
 
 def _check_rows(rows: Sequence[RowSettings], recipe: Recipe) -> None:
