@@ -15,7 +15,12 @@ from tflite_samples import options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower.conv_layout import packed_stream, quad_stream, row_stream
-from firmware_export.aot.lower.conv_quantisation import Narrowing, fits_packed, sum_bounds
+from firmware_export.aot.lower.conv_quantisation import (
+    Narrowing,
+    fits_packed,
+    settled,
+    sum_bounds,
+)
 from firmware_export.aot.schedule import item_calls
 from firmware_export.boards import find_board
 from firmware_export.boards.on_board import run_on_board
@@ -76,6 +81,45 @@ def test_few_channels_along_a_row_go_to_the_row_kernel_and_others_do_not():
     assert _kernels(replace(_ROW, source=(1, 2, 9, 4), groups=2, channels=4), "m4") == {
         "kd_conv_s8_general"
     }
+
+
+_CLAMPED = tuple(
+    replace(case, clamped=0.4, seed=seed, activation=activation)
+    for seed, activation in enumerate(("NONE", "RELU", "RELU6"))
+    for case in (
+        replace(_ROW, source=(1, 6, 7, 9), kernel=(3, 3), channels=11, padding="SAME"),
+        replace(_ROW, op="DEPTHWISE_CONV_2D", source=(1, 6, 7, 9), kernel=(3, 3), channels=1),
+        replace(_ROW, source=(1, 1, 40, 8), kernel=(1, 3), channels=5, logistic=True),
+    )
+)
+
+
+@_on("host", "m4", "m55")
+def test_channels_with_clamped_biases_answer_as_tflite_micro(core):
+    check_exact([model(case) for case in _CLAMPED], core=core)
+
+
+def test_a_clamped_bias_keeps_no_layer_from_the_faster_kernels():
+    """The general kernel takes eight times as many instructions."""
+    kernels = {kernel for case in _CLAMPED for kernel in _kernels(case, "m4")}
+    assert kernels == {"kd_conv_s8", "kd_depthwise_s8", "kd_conv_s8_row"}
+
+
+def test_only_channels_whose_result_never_changes_lose_their_weights():
+    """The first channel's sums reach one step beyond what the clamp hides."""
+    weights = np.full((3, 4), 100, np.int8)
+    largest = 4 * 100 * 127
+    narrowing = replace(
+        _narrowing(3),
+        multiplier=np.full(3, 1 << 30, np.int32),
+        shift=np.full(3, -1, np.int32),
+        bias=np.array([-4 * 128 - largest + 4, -4 * 128 - largest, 1 << 30], np.int32),
+    )
+    rows, settled_narrowing = settled(weights, narrowing)
+    assert rows.any(axis=1).tolist() == [True, False, False]
+    assert settled_narrowing.bias.tolist() == [narrowing.bias[0], 4 * -128, 4 * 127]
+    wrapping = replace(narrowing, shift=np.full(3, 1, np.int32))
+    assert settled(weights, wrapping)[0].any(axis=1).tolist() == [False, False, True]
 
 
 def _narrowing(channels: int, *, in_zero: int = 0, shift: int = -3) -> Narrowing:

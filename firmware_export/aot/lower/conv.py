@@ -24,6 +24,7 @@ from firmware_export.aot.lower.conv_quantisation import (
     check_sums,
     fits_packed,
     narrowing_of,
+    settled,
 )
 from firmware_export.aot.lower.conv_s16 import wide_convolution_call
 from firmware_export.aot.lower.convolution import Convolution
@@ -64,6 +65,8 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
     if conv.source.dtype == "int16":
         return wide_convolution_call(node, conv)
     check_sums(node, conv.rows, conv.narrowing)
+    rows, narrowing = settled(conv.rows, conv.narrowing)
+    conv = replace(conv, weights=rows.reshape(conv.weights.shape), narrowing=narrowing)
     if conv.packed:
         return _groups_s4_call(conv) if conv.groups > 1 else _dense_s4_call(conv, core)
     variant = kernel_variant("kd_conv_s8", core)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from firmware_export.aot.arithmetic import activation_range
 from firmware_export.aot.checks import require_symmetric, require_types
+from firmware_export.aot.fixedpoint import requantize
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_point_of
 from kd_edge.base.flatbuffer import Tensor
 
 _INT8 = (-128, 127)
+_QUARTER = (1 << 30, -1)  # multiplier and shift that divide a multiple of four exactly
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +131,46 @@ def check_sums(node: Node, weights: np.ndarray, narrowing: Narrowing) -> None:
     bias = narrowing.bias.astype(np.int64)
     if (least + bias).min() < -(1 << 31) or (most + bias).max() >= 1 << 31:
         raise refuse(node, "its sums can leave 32 bits", "use a smaller filter or bias")
+
+
+def settled(weights: np.ndarray, narrowing: Narrowing) -> tuple[np.ndarray, Narrowing]:
+    """The same answers, with zero weights if a channel's result is the same for every input.
+
+    Such a channel has a bias far beyond its products. The converter clamps such biases to 2^30,
+    and one of them would keep the layer from the faster kernels, whose sums are shorter.
+
+    Args:
+        weights: int8 (channels, window), for which `check_sums` holds.
+    """
+    least, most = sum_bounds(weights, narrowing.in_zero)
+    bias = narrowing.bias.astype(np.int64)
+    ends = zip(least + bias, most + bias, narrowing.pairs, strict=True)
+    results = [_results(narrowing, first, last, *pair) for first, last, pair in ends]
+    same = np.array([ends is not None and ends[0] == ends[1] for ends in results])
+    if not same.any():
+        return weights, narrowing
+    value = np.array([ends[0] if ends else 0 for ends in results], np.int64)
+    one = dict(zip(("multiplier", "shift"), _QUARTER, strict=True))
+    return np.where(same[:, None], 0, weights).astype(weights.dtype), replace(
+        narrowing,
+        bias=np.where(same, 4 * (value - narrowing.out_zero), bias).astype(narrowing.bias.dtype),
+        **{
+            name: np.where(same, number, getattr(narrowing, name)).astype(np.int32)
+            for name, number in one.items()
+        },
+    )
+
+
+def _results(
+    narrowing: Narrowing, least: int, most: int, multiplier: int, shift: int
+) -> tuple[int, int] | None:
+    """What the smallest and the largest sum become before a table; None if sums may wrap."""
+    if shift > 0 and max(-int(least), int(most)) << shift >= 1 << 31:
+        return None
+    sums = np.array([least, most], np.int64)
+    values = requantize(sums, multiplier, shift) + narrowing.out_zero
+    first, last = np.clip(values, narrowing.low, narrowing.high).tolist()
+    return first, last
 
 
 def fits_doubled(weights: np.ndarray, narrowing: Narrowing) -> bool:

@@ -23,6 +23,7 @@ from firmware_export.aot.lower.conv_quantisation import (
     check_sums,
     fits_doubled,
     narrowing_of,
+    settled,
 )
 from firmware_export.aot.lower.conv_s16 import DEPTHWISE_COLUMNS, wide_depthwise_call
 from firmware_export.aot.lower.convolution import Convolution
@@ -55,6 +56,9 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
     wide = source.dtype == "int16"
     variant = kernel_variant("kd_depthwise_s8", core)
     by_channel = weights.data.reshape(g.taps, channels).T
+    if not wide:
+        check_sums(node, by_channel, narrowing)
+        by_channel, narrowing = settled(by_channel, narrowing)
     exact = (
         g.kernel_columns <= DEPTHWISE_COLUMNS if wide else _exact(by_channel, narrowing, variant)
     )
@@ -67,7 +71,6 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
         return (convolution_call(node, conv, core),)
     if wide:
         return (wide_depthwise_call(node, g, by_channel, narrowing),)
-    check_sums(node, by_channel, narrowing)
     call = _call(node, g, by_channel, narrowing, variant)
     return (_with_packed_weights(call, variant) if packed else call,)
 
