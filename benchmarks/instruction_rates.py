@@ -25,12 +25,12 @@ from scipy.optimize import nnls
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from aot_rate_models import rate_models
+from layer_counts import instructions_by_layer, program_of
 
-from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.figures import LayerFigure
 from firmware_export.boards import find_board
 from firmware_export.boards.board import Board
-from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import build_image
 from firmware_export.boards.tools import find_tool
 
@@ -55,73 +55,16 @@ def main(paths: list[str]) -> None:
     small = rate_models()
     models = [Path(path).read_bytes() for path in paths] + small
     rates, mixes = {}, {}
-    for core in BOARDS:
+    for core, board in BOARDS.items():
         rows: dict[str, list[tuple[LayerFigure, int]]] = defaultdict(list)
         for content in models:
             compiled = compile_model(content, CompileSettings(core=core))
-            for layer, count in zip(compiled.layers, counted(compiled), strict=True):
+            counts = instructions_by_layer(compiled, find_board(board), optimize=OPTIMIZE)
+            for layer, count in zip(compiled.layers, counts, strict=True):
                 rows[layer.kernel].append((layer, count))
         rates[core] = {kernel: fit(found) for kernel, found in sorted(rows.items())}
         mixes[core] = sum((mix_of(content, core) for content in small), Counter())
     print(module_text(rates, mixes))
-
-
-def counted(compiled: Compiled) -> list[int]:
-    """Instructions of each layer in one window, all turns together."""
-    with tempfile.TemporaryDirectory() as name:
-        board = find_board(BOARDS[compiled.core.name])
-        sources = {**compiled.files, "main.c": _main(compiled, _COUNT, "report();")}
-        image = build_image(
-            board,
-            sources,
-            out=Path(name),
-            optimize=OPTIMIZE,
-            defines={"KD_MODEL_PROFILE": 1},
-        )
-        cells = [int(cell) for cell in run_image(board, image.elf).output.split()]
-    marks, *ticks = cells
-    turns = [layer.times for layer in compiled.layers]
-    return [
-        max(1, board.instructions(tick - n * marks)) for tick, n in zip(ticks, turns, strict=True)
-    ]
-
-
-# Ticks between two marks belong to the layer of the second; two marks in a row tell their own cost.
-_COUNT = """
-static uint64_t before;
-static uint64_t ticks[KD_MODEL_LAYER_COUNT];
-void kd_profile_mark(uint32_t layer)
-{
-    const uint64_t now = kd_board_ticks();
-    ticks[layer] += now - before;
-    before = kd_board_ticks();
-}
-static void write_number(uint64_t value)
-{
-    char digits[21];
-    size_t first = sizeof digits;
-    digits[--first] = ' ';
-    do {
-        digits[--first] = (char)('0' + value % 10u);
-        value /= 10u;
-    } while (value != 0u);
-    kd_board_write(digits + first, sizeof digits - first);
-}
-static void report(void)
-{
-    uint64_t counts[KD_MODEL_LAYER_COUNT];
-    for (uint32_t i = 0; i < KD_MODEL_LAYER_COUNT; i++) {
-        counts[i] = ticks[i];
-    }
-    ticks[0] = 0u;
-    before = kd_board_ticks();
-    kd_profile_mark(0u);
-    write_number(ticks[0]);
-    for (uint32_t i = 0; i < KD_MODEL_LAYER_COUNT; i++) {
-        write_number(counts[i]);
-    }
-}
-"""
 
 
 def fit(found: list[tuple[LayerFigure, int]]) -> tuple[float, ...]:
@@ -148,7 +91,7 @@ def mix_of(content: bytes, core: str) -> Counter[str]:
     compiled = compile_model(content, CompileSettings(core=core))
     with tempfile.TemporaryDirectory() as name:
         folder, board = Path(name), find_board(BOARDS[core])
-        sources = {**compiled.files, "main.c": _main(compiled, "", "window_is_over();")}
+        sources = {**compiled.files, "main.c": program_of(compiled, "", last="window_is_over();")}
         elf = build_image(board, sources, out=folder, optimize=OPTIMIZE).elf
         instructions, symbols = _read_image(elf)
         first, last = symbols["kd_model_invoke"], symbols["window_is_over"]
@@ -200,42 +143,6 @@ def _read_image(elf: Path) -> tuple[dict[int, Instruction], dict[str, int]]:
             n_bytes = len(cells[2].replace(" ", "")) // 2
             instructions[int(cells[1], 16)] = Instruction(cells[3], n_bytes)
     return instructions, symbols
-
-
-def _main(compiled: Compiled, functions: str, last: str) -> str:
-    """A program that runs one window of noise."""
-    fills = "\n".join(
-        f"    fill((uint8_t *)kd_model_input_{i}(), sizeof *kd_model_input_{i}() * "
-        f"KD_MODEL_INPUT_{i}_SIZE);"
-        for i in range(len(compiled.graph.inputs))
-    )
-    begin = "    before = kd_board_ticks();" if functions else ""
-    return f"""#include <stddef.h>
-#include "kd_board.h"
-#include "kd_model.h"
-static void fill(uint8_t *bytes, size_t n)
-{{
-    uint32_t value = 1u;
-    while (n--) {{
-        value = value * 1664525u + 1013904223u;
-        *bytes++ = (uint8_t)(value >> 24);
-    }}
-}}
-__attribute__((noinline)) void window_is_over(void);
-void window_is_over(void)
-{{
-    __asm__ volatile("");
-}}
-{functions}
-int main(void)
-{{
-{fills}
-{begin}
-    kd_model_invoke();
-    {last}
-    return 0;
-}}
-"""
 
 
 def module_text(rates: dict, mixes: dict[str, Counter[str]]) -> str:

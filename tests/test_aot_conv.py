@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from aot_harness import check_exact, tflm_answers
 from aot_models import OperatorModel, Quantised
-from aot_window_models import Case, cases, fits, keyword_spotter, model
+from aot_tiny_models import kws01
+from aot_window_models import Case, cases, fits, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tflite_samples import options_of
@@ -227,7 +228,7 @@ def test_a_keyword_spotter_takes_far_fewer_instructions_than_with_cmsis_nn(
     core, board, most, tmp_path
 ):
     """TFLite Micro with CMSIS-NN was measured to take 7.7 M on the M4F; the same answers here."""
-    content = keyword_spotter()
+    content = kws01()
     compiled = compile_model(content, CompileSettings(core=core))
     answers = tflm_answers(content, seed=1, n_windows=4)
     (run,), _ = run_on_board(find_board(board), [(compiled, answers.inputs)], tmp_path)
