@@ -13,7 +13,7 @@ from kd_edge.base.roll import RollConstants, ring_places, roll_moved, turn_of, t
 from kd_edge.base.running import first_state
 from kd_edge.examples import Windowing, as_worn, cut_windows, fit_front_end, from_other_starts
 from kd_edge.examples.raw import Wearer, cut_counts, window_from_counts
-from kd_edge.examples.rolling import roll_of
+from kd_edge.examples.rolling import roll_of, rolled_back
 from kd_edge.frontend import StreamFrontEnd, check_constants
 from kd_edge.signals.recording import Recording, Stream
 
@@ -77,6 +77,22 @@ def test_a_turned_band_gives_what_an_unturned_one_gives(bands):
     for other in others:
         np.testing.assert_allclose(other, unturned, atol=2e-3)
     assert np.abs(np.subtract(*np.split(cut.inputs["x"], 3)[:2])).max() > 1
+
+
+def test_bands_at_once_are_turned_as_each_window_after_the_other(bands):
+    """Oracle: a wearer's windows one by one, bit for bit; a flat one tells nothing of the roll."""
+    _, cut, _, constants = bands
+    x = cut.inputs["x"].copy()
+    x[4, :, 8:11] = x[4, :1, 8:11]
+    orders, roll = [[0, 4, 2], [*range(17, 5, -1)], [5, 1]], constants.roll
+    found = rolled_back(replace(cut, inputs={"x": x}), constants, orders).inputs["x"]
+    for order in [*orders, [3]]:
+        state = first_state(2)
+        for at in order:
+            state = roll_moved(x[at][:, [9, 10]], state, roll, usable=at != 4)
+            for name, span in (("emg", slice(8)), ("acc", slice(8, 11)), ("gyr", slice(11, 14))):
+                expected = turned_back(x[at][:, span], name, roll, turn_of(state))
+                np.testing.assert_array_equal(found[at][:, span], expected)
 
 
 def test_lessons_read_the_roll_from_every_start(bands):

@@ -22,18 +22,24 @@ from kd_edge.base.running import (
 from kd_edge.examples import (
     Examples,
     Groups,
+    Sensing,
     Windowing,
     as_worn,
     cut_windows,
     fit_front_end,
+    fold_examples,
     from_other_starts,
     in_order,
     normalise,
 )
+from kd_edge.examples.following import followed
+from kd_edge.examples.orders import OTHER_ORDERS
 from kd_edge.examples.raw import Wearer, cut_counts, window_from_counts
 from kd_edge.frontend import StreamFrontEnd, design_stream
 from kd_edge.signals.recording import Recording, Stream
+from kd_edge.splits import Fold, SplitPart
 
+PARTS = ("train", "validation", "test")
 RUNNING = RunningConstants(weight_windows=3, memory_windows=1000, floor=0.1)
 ADAPT = StreamFrontEnd(envelope_hz=5.0, log=True, adapt={"weight_windows": 3, "starts": 4})
 WINDOWS = Windowing(length_s=1.0, hop_s=0.5, inputs={"x": ("emg", "acc")})
@@ -85,6 +91,23 @@ def test_old_windows_fade_behind_the_memory():
         exact = exact * 7 / 8 + mean / 8
     np.testing.assert_allclose(state.mean, exact, rtol=1e-5)
     assert state.windows.tolist() == [5, 5]
+
+
+def test_many_wearers_at_once_are_followed_as_each_by_itself():
+    """Oracle: one window after the other, bit for bit; the last two windows stand in no order."""
+    z, orders = windows(40, channels=3), [[5, 3, 4], [*range(9, 38)], [0, 8], [6], [2, 7, 1]]
+    usable = np.random.default_rng(1).random((40, 3)) < 0.8
+    running = replace(RUNNING, memory_windows=7)
+    found = followed(z, orders, running, usable)
+    every = normalised(z, found, running)
+    for order in [*orders, [38], [39]]:
+        state = first_state(3)
+        for at in order:
+            state = moved(z[at], state, running, usable[at])
+            for name, expected in vars(state).items():
+                np.testing.assert_array_equal(getattr(found, name)[at], expected)
+            np.testing.assert_array_equal(every[at], normalised(z[at], state, running))
+    assert followed(z[:0], [], running, usable[:0]).mean.shape == (0, 3)
 
 
 def test_a_normalised_stream_ends_with_mean_zero_and_deviation_one():
@@ -213,6 +236,21 @@ def test_lessons_hold_every_window_from_as_many_starts(people):
         np.testing.assert_array_equal(lessons.truth[part], cut.truth)
         np.testing.assert_array_equal(lessons.groups.recording[part], cut.groups.recording)
     assert len({lessons.inputs["x"][start * n, 0, 0] for start in range(4)}) > 1
+
+
+def test_a_fold_makes_a_part_when_it_is_asked_for_and_knows_its_size_before(people):
+    """Oracle: the parts themselves; a fleet asks each place for its tests alone."""
+    recordings, cut, _ = people
+    _, designs = cut_windows(recordings, FRONT_END, WINDOWS, ("a",))
+    sensing = Sensing(designs, FRONT_END, WINDOWS, [r.info() for r in recordings])
+    dealt = [SplitPart(n, n, n, np.arange(3) + 3 * i, None, 0) for i, n in enumerate(PARTS)]
+    fold = fold_examples(cut, Fold("f", dealt[0], dealt[1], (dealt[2],)), sensing)
+    assert tuple(fold.tests) == tuple(part.name for part in fold.fold.tests)
+    assert [*fold.tests] == ["test", *(f"test, {order}" for order in OTHER_ORDERS)]
+    assert vars(fold).keys().isdisjoint({"lessons", "training", "validation"})
+    assert (fold.n_lessons, fold.n_validation) == (len(fold.lessons), len(fold.validation))
+    first = fold.lessons.inputs["x"][: len(fold.training)]
+    np.testing.assert_array_equal(first, fold.training.inputs["x"])
 
 
 def test_a_board_that_is_worn_and_training_agree(people):

@@ -52,40 +52,50 @@ class RollConstants:
 
 @dataclass(frozen=True)
 class Turn:
-    """The band's angle: cosine and sine, float32."""
+    """The band's angle.
 
-    cosine: np.float32
-    sine: np.float32
+    Attributes:
+        cosine, sine: float32; (windows,) of them for an angle each.
+    """
+
+    cosine: np.float32 | np.ndarray
+    sine: np.float32 | np.ndarray
 
 
 def roll_moved(
     gravity: np.ndarray, state: RunningState, constants: RollConstants, *, usable: bool
 ) -> RunningState:
-    """The state after a window: the mean over windows, of which none is the training part's.
+    """The state after a window.
 
     Args:
         gravity: (samples, 2) float32, the accelerometer along both axes across the limb.
         usable: False if either clips or is flat; the state stays as it is.
     """
-    counts = RunningConstants(0, constants.memory_windows, 1.0)
-    return moved(gravity, state, counts, np.full(2, usable))
+    return moved(gravity, state, counts_of(constants), np.full(2, usable))
+
+
+def counts_of(constants: RollConstants) -> RunningConstants:
+    """How gravity's mean over windows learns: none of them is the training part's."""
+    return RunningConstants(0, constants.memory_windows, 1.0)
 
 
 def turn_of(state: RunningState) -> Turn:
     """The angle of gravity's mean; none where it has no direction across the limb."""
-    first, second = state.mean
+    first, second = state.mean[..., 0], state.mean[..., 1]
     square = first * first + second * second
-    if not square > _LEAST_SQUARE:
-        return Turn(np.float32(1), np.float32(0))
-    inverse = inverse_root(np.reshape(square, 1))[0]
-    return Turn(first * inverse, second * inverse)
+    known = square > _LEAST_SQUARE
+    inverse = inverse_root(np.where(known, square, np.float32(1))).reshape(np.shape(square))
+    return Turn(
+        np.where(known, first * inverse, np.float32(1))[()],
+        np.where(known, second * inverse, np.float32(0))[()],
+    )
 
 
 def turned_back(x: np.ndarray, stream: str, constants: RollConstants, turn: Turn) -> np.ndarray:
     """A stream's samples as a band without roll would have given them.
 
     Args:
-        x: (samples, channels) float32.
+        x: (..., samples, channels) float32. turn: of (...).
 
     Returns:
         The same shape, float32: a' = cos a + sin b, b' = cos b - sin a along the axes across the
@@ -93,12 +103,16 @@ def turned_back(x: np.ndarray, stream: str, constants: RollConstants, turn: Turn
     """
     axes, sense = constants.axes_of(stream), constants.sense_of(stream)
     if axes is not None:
-        first, second = x[:, axes[0]], x[:, axes[1]]
+        cosine, sine = turn.cosine[..., None], turn.sine[..., None]
+        first, second = x[..., axes[0]], x[..., axes[1]]
         x = x.copy()
-        x[:, axes[0]] = turn.cosine * first + turn.sine * second
-        x[:, axes[1]] = turn.cosine * second + -turn.sine * first
+        x[..., axes[0]], x[..., axes[1]] = (
+            cosine * first + sine * second,
+            cosine * second + -sine * first,
+        )
     if sense is not None:
-        x = x[:, ring_places(x.shape[1], sense, turn)]
+        places = ring_places(x.shape[-1], sense, turn)
+        x = np.take_along_axis(x, places[..., None, :], axis=-1)
     return x
 
 
@@ -114,10 +128,14 @@ def usable_after(
 
 
 def ring_places(size: int, sense: int, turn: Turn) -> np.ndarray:
-    """(size,) int places that a ring's channels are taken from, as near to the turn as can be."""
+    """(..., size) int places that a ring's channels are taken from, as near to the turn as can be.
+
+    Args:
+        turn: of (...).
+    """
     directions = np.float32(ring_directions(size))
-    near = turn.cosine * directions[:, 0] + turn.sine * directions[:, 1]
-    return (np.arange(size) + sense * int(np.argmax(near))) % size
+    near = turn.cosine[..., None] * directions[:, 0] + turn.sine[..., None] * directions[:, 1]
+    return (np.arange(size) + sense * near.argmax(axis=-1)[..., None]) % size
 
 
 def ring_directions(size: int) -> list[tuple[float, float]]:

@@ -37,9 +37,9 @@ class RunningState:
     """What is known of a wearer.
 
     Attributes:
-        mean, square: (channels,) float32, of z and of z².
-        windows: (channels,) int64, at most `memory_windows`; a window that clips or is flat is not
-            counted.
+        mean, square: (channels,) float32, of z and of z²; (..., channels) of many wearers.
+        windows: int64 of the same shape, at most `memory_windows`; a window that clips or is flat
+            is not counted.
     """
 
     mean: np.ndarray
@@ -47,12 +47,10 @@ class RunningState:
     windows: np.ndarray
 
 
-def first_state(n_channels: int) -> RunningState:
-    """Of a board that was just put on."""
+def first_state(*shape: int) -> RunningState:
+    """Of a board that was just put on; `shape` ends in the number of channels."""
     return RunningState(
-        np.zeros(n_channels, np.float32),
-        np.ones(n_channels, np.float32),
-        np.zeros(n_channels, np.int64),
+        np.zeros(shape, np.float32), np.ones(shape, np.float32), np.zeros(shape, np.int64)
     )
 
 
@@ -104,9 +102,36 @@ def moved(
         z: (samples, channels) float32.
         usable: (channels,) bool; the others keep their state.
     """
-    count = np.float32(len(z))
-    mean = np.add.accumulate(z, axis=0)[-1] / count
-    square = np.add.accumulate(z * z, axis=0)[-1] / count
+    return advanced(*means_of(z), state, constants, usable)
+
+
+def means_of(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of z and of z² over a window, each summed sample after sample.
+
+    Args:
+        z: (..., samples, channels) float32.
+
+    Returns:
+        Twice (..., channels) float32.
+    """
+    count = np.float32(z.shape[-2])
+    mean = np.add.accumulate(z, axis=-2)[..., -1, :] / count
+    return mean, np.add.accumulate(z * z, axis=-2)[..., -1, :] / count
+
+
+def advanced(
+    mean: np.ndarray,
+    square: np.ndarray,
+    state: RunningState,
+    constants: RunningConstants,
+    usable: np.ndarray,
+) -> RunningState:
+    """The state after a window of these means; also many states, each after a window of its own.
+
+    Args:
+        mean, square: (..., channels) float32, of `means_of`.
+        usable: (..., channels) bool; the others keep their state.
+    """
     windows = np.minimum(state.windows + 1, constants.memory_windows)
     total = (windows + constants.weight_windows).astype(np.float32)
     return RunningState(
@@ -120,7 +145,7 @@ def normalised(z: np.ndarray, state: RunningState, constants: RunningConstants) 
     """(z - m) / max(√(s - m²), floor).
 
     Args:
-        z: (samples, channels) float32.
+        z: (..., samples, channels) float32. state: of arrays (..., channels).
 
     Returns:
         The same shape, float32.
@@ -129,7 +154,7 @@ def normalised(z: np.ndarray, state: RunningState, constants: RunningConstants) 
     least = floor * floor
     variance = state.square - state.mean * state.mean
     variance = np.where(variance > least, variance, least)
-    return (z - state.mean) * inverse_root(variance)
+    return (z - state.mean[..., None, :]) * inverse_root(variance)[..., None, :]
 
 
 def inverse_root(x: np.ndarray) -> np.ndarray:

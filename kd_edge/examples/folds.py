@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants
 from kd_edge.examples.cutting import Windowing
 from kd_edge.examples.normalising import fit_front_end
-from kd_edge.examples.orders import other_orders
+from kd_edge.examples.orders import OTHER_ORDERS, other_orders
 from kd_edge.examples.sets import Examples
 from kd_edge.examples.wearing import as_worn, from_other_starts, worn
 from kd_edge.frontend import StreamFrontEnd
@@ -45,27 +46,99 @@ class Sensing:
 class FoldExamples:
     """One fold's examples, normalised by its training part.
 
+    A part is made when it is first asked for: a model in training takes lessons and validation, a
+    trained one the tests.
+
     Attributes:
-        fold: with a test part for each further order in which a wearer's windows are shown.
-        training, validation: of these parts.
-        lessons: the training part as models learn from it: where a running normaliser learns, from
-            several starts.
-        tests: part name -> examples, the most honest part first.
+        plain: the fold as the split made it.
         front_end: fitted on the training part; None for images.
+        examples, sensing, seed: as `fold_examples` takes them.
     """
 
-    fold: Fold
-    training: Examples
-    lessons: Examples
-    validation: Examples
-    tests: dict[str, Examples]
+    plain: Fold
     front_end: FrontEndConstants | None
+    examples: Examples
+    sensing: Sensing | None
+    seed: int
+
+    @cached_property
+    def fold(self) -> Fold:
+        """With a test part for each further order in which a wearer's windows are shown."""
+        others = (
+            replace(part, name=f"{part.name}, {order}")
+            for part in self.plain.tests
+            for order in self._other_orders
+        )
+        return replace(self.plain, tests=(*self.plain.tests, *others))
 
     def of(self, part: SplitPart) -> Examples:
         """The examples of one of the fold's parts."""
         if part.role == "train":
             return self.training
         return self.tests.get(part.name, self.validation)
+
+    @cached_property
+    def training(self) -> Examples:
+        """The training part, each person's windows in their order."""
+        return self.lessons if self._starts == 1 else self._worn(self.plain.train)
+
+    @cached_property
+    def lessons(self) -> Examples:
+        """The training part as models learn from it, `training` first.
+
+        Where a running normaliser learns, windows come from several starts.
+        """
+        cut = self._cut(self.plain.train)
+        if self.front_end is None:
+            return cut
+        recordings = self.sensing.recordings
+        return from_other_starts(
+            cut, self.front_end, recordings, starts=self._starts, seed=self.seed
+        )
+
+    @property
+    def n_lessons(self) -> int:
+        """How many lessons there are, without making them."""
+        return self._starts * len(_owned(self.examples, self.plain.train))
+
+    @property
+    def n_validation(self) -> int:
+        """How many examples the validation part has, without making it."""
+        return len(_owned(self.examples, self.plain.validation))
+
+    @cached_property
+    def validation(self) -> Examples:
+        """The validation part, each person's windows in their order."""
+        return self._worn(self.plain.validation)
+
+    @cached_property
+    def tests(self) -> dict[str, Examples]:
+        """Part name -> examples, the most honest part first; then the parts in further orders."""
+        tests = {part.name: self._worn(part) for part in self.plain.tests}
+        for part in self.plain.tests if self._other_orders else ():
+            cut = self._cut(part)
+            for name, orders in other_orders(cut, self.sensing.recordings, self.seed).items():
+                tests[f"{part.name}, {name}"] = worn(cut, self.front_end, orders)
+        return tests
+
+    @property
+    def _other_orders(self) -> Sequence[str]:
+        return OTHER_ORDERS if self.front_end is not None and self.front_end.learns else ()
+
+    @property
+    def _starts(self) -> int:
+        """How often each training window is a lesson."""
+        if self.front_end is None:
+            return 1
+        adapting = [self.sensing.front_end[s.name].adapt for s in self.front_end.streams]
+        return max((adapt.starts for adapt in adapting if adapt), default=1)
+
+    def _cut(self, part: SplitPart) -> Examples:
+        return self.examples.take(_owned(self.examples, part))
+
+    def _worn(self, part: SplitPart) -> Examples:
+        recordings = self.sensing.recordings if self.sensing else ()
+        return as_worn(self._cut(part), self.front_end, recordings)
 
 
 def fold_examples(
@@ -81,32 +154,18 @@ def fold_examples(
         sensing: where they came from; None for images, which stay as they are.
         seed: of the moments at which training puts the sensors on, and of shuffled orders.
     """
+    front_end = None
+    if sensing is not None:
+        front_end = fit_front_end(
+            examples.take(_owned(examples, fold.train)),
+            sensing.designs,
+            sensing.front_end,
+            sensing.windowing,
+            sensing.recordings,
+        )
+    return FoldExamples(fold, front_end, examples, sensing, seed)
 
-    def of(part: SplitPart) -> Examples:
-        return examples.take(np.flatnonzero(np.isin(examples.groups.recording, part.indices)))
 
-    cut = of(fold.train)
-    if sensing is None:
-        tests = {part.name: of(part) for part in fold.tests}
-        return FoldExamples(fold, cut, cut, of(fold.validation), tests, None)
-    recordings = sensing.recordings
-    constants = fit_front_end(
-        cut, sensing.designs, sensing.front_end, sensing.windowing, recordings
-    )
-    adapting = [sensing.front_end[s.name].adapt for s in constants.streams if s.running]
-    starts = max((adapt.starts for adapt in adapting), default=1)
-    lessons = from_other_starts(cut, constants, recordings, starts=starts, seed=seed)
-    tests = {part.name: as_worn(of(part), constants, recordings) for part in fold.tests}
-    parts = list(fold.tests)
-    for part in fold.tests if constants.learns else ():
-        for name, orders in other_orders(of(part), recordings, seed).items():
-            parts.append(replace(part, name=f"{part.name}, {name}"))
-            tests[parts[-1].name] = worn(of(part), constants, orders)
-    return FoldExamples(
-        fold=replace(fold, tests=tuple(parts)),
-        training=lessons.take(np.arange(len(cut))) if len(lessons) > len(cut) else lessons,
-        lessons=lessons,
-        validation=as_worn(of(fold.validation), constants, recordings),
-        tests=tests,
-        front_end=constants,
-    )
+def _owned(examples: Examples, part: SplitPart) -> np.ndarray:
+    """(n,) indices of the examples of a part's recordings."""
+    return np.flatnonzero(np.isin(examples.groups.recording, part.indices))

@@ -13,9 +13,10 @@ import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants, spans_of
 from kd_edge.base.logarithm import log_float32
-from kd_edge.base.running import RunningConstants, first_state, moved, normalised
+from kd_edge.base.running import RunningConstants, normalised
 from kd_edge.examples.cutting import Windowing, layouts_of
-from kd_edge.examples.orders import each_as_first, in_order
+from kd_edge.examples.following import followed
+from kd_edge.examples.orders import in_order
 from kd_edge.examples.rolling import roll_of, rolled_back
 from kd_edge.examples.sets import Examples
 from kd_edge.frontend import StreamFrontEnd
@@ -124,20 +125,9 @@ def wear(
         for span, running in channels.get(name, ()):
             taken = array[..., span]
             z = taken.reshape(len(array), -1, taken.shape[-1])
-            for indices in each_as_first(order, len(array)):
-                worn = _worn(z, indices, running)
-                inputs[name][..., span][indices] = worn.reshape(-1, *taken.shape[1:])
+            state = followed(z, order, running, np.ones((len(z), z.shape[-1]), bool))
+            inputs[name][..., span] = normalised(z, state, running).reshape(taken.shape)
     return replace(windows, inputs=inputs)
-
-
-def _worn(z: np.ndarray, indices: Sequence[int], running: RunningConstants) -> np.ndarray:
-    """(len(indices), samples, channels) of the windows at `indices`, one after the other."""
-    state, usable = first_state(z.shape[-1]), np.ones(z.shape[-1], bool)
-    worn = np.empty((len(indices), *z.shape[1:]), np.float32)
-    for place, index in enumerate(indices):
-        state = moved(z[index], state, running, usable)
-        worn[place] = normalised(z[index], state, running)
-    return worn
 
 
 def _running(

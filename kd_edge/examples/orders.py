@@ -10,6 +10,8 @@ import numpy as np
 from kd_edge.examples.sets import Examples
 from kd_edge.signals.recording import RecordingInfo
 
+OTHER_ORDERS = ("shuffled", "one class at a time", "cold start")
+
 
 def in_order(windows: Examples, recordings: Sequence[RecordingInfo]) -> list[np.ndarray]:
     """Windows as they came, for each time that somebody put the sensors on.
@@ -23,18 +25,23 @@ def in_order(windows: Examples, recordings: Sequence[RecordingInfo]) -> list[np.
     Returns:
         (windows,) int64 indices of each time, in the order of subjects and sessions.
     """
+    own = _of_each(windows.groups.recording)
     times = defaultdict(list)
-    for owner in np.unique(windows.groups.recording):
+    for owner in own:
         times[recordings[owner].subject, recordings[owner].session].append(owner)
     return [
         np.concatenate(
-            [
-                np.flatnonzero(windows.groups.recording == owner)
-                for owner in sorted(owners, key=lambda owner: recordings[owner].moment)
-            ]
+            [own[owner] for owner in sorted(owners, key=lambda owner: recordings[owner].moment)]
         )
         for _, owners in sorted(times.items())
     ]
+
+
+def _of_each(recording: np.ndarray) -> dict[int, np.ndarray]:
+    """Recording -> indices of its windows; both in rising order."""
+    by_recording = np.argsort(recording, kind="stable")
+    owners, firsts = np.unique(recording[by_recording], return_index=True)
+    return dict(zip(owners.tolist(), np.split(by_recording, firsts[1:]), strict=False))
 
 
 def other_orders(
@@ -51,7 +58,7 @@ def other_orders(
         seed: of the shuffled order.
 
     Returns:
-        name -> (windows,) int64 indices for each time that somebody put the sensors on.
+        `OTHER_ORDERS` -> (windows,) int64 indices for each time that somebody put the sensors on.
     """
     plain = in_order(windows, recordings)
     shuffled = shuffled_orders(windows, recordings, np.random.default_rng(seed))
@@ -60,7 +67,7 @@ def other_orders(
         for order in plain
         for each in np.unique(windows.strata[order])
     ]
-    return {"shuffled": shuffled, "one class at a time": by_class, "cold start": []}
+    return dict(zip(OTHER_ORDERS, (shuffled, by_class, []), strict=True))
 
 
 def shuffled_orders(
@@ -69,9 +76,9 @@ def shuffled_orders(
     """`in_order` with each time's recordings in a random order; (windows,) int64 indices each."""
     shuffled = []
     for order in in_order(windows, recordings):
-        owners = windows.groups.recording[order]
-        mixed = random.permutation(np.unique(owners))
-        shuffled.append(np.concatenate([order[owners == owner] for owner in mixed]))
+        own = _of_each(windows.groups.recording[order])
+        mixed = random.permutation(list(own))
+        shuffled.append(np.concatenate([order[own[owner]] for owner in mixed]))
     return shuffled
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from kd_edge.base.axes import vectors_among
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants, spans_of
-from kd_edge.base.roll import RollConstants, roll_moved, turn_of, turned_back
-from kd_edge.base.running import RunningState, first_state
-from kd_edge.examples.orders import each_as_first
+from kd_edge.base.roll import RollConstants, counts_of, turn_of, turned_back
+from kd_edge.examples.following import followed
 from kd_edge.examples.sets import Examples
 from kd_edge.frontend import StreamFrontEnd
 
@@ -77,14 +76,11 @@ def rolled_back(
     inputs = {name: array.copy() for name, array in windows.inputs.items()}
     lines = {n: x.reshape(len(x), -1, x.shape[-1]) for n, x in inputs.items()}
     gravity = _gravity(lines, spans, roll)
-    for indices in each_as_first(orders, len(windows)):
-        state = first_state(2)
-        for index in indices:
-            state = _moved(gravity[index], state, roll)
-            turn = turn_of(state)
-            for name, stream, span in spans:
-                line = lines[name][index]
-                line[:, span] = turned_back(line[:, span], stream, roll, turn)
+    flat = (gravity == gravity[:, :1]).all(axis=1).any(axis=-1)
+    usable = np.repeat(~flat[:, None], 2, axis=1)
+    turn = turn_of(followed(gravity, orders, counts_of(roll), usable))
+    for name, stream, span in spans:
+        lines[name][..., span] = turned_back(lines[name][..., span], stream, roll, turn)
     return replace(windows, inputs=inputs)
 
 
@@ -101,8 +97,3 @@ def _gravity(
         where=f"front_end.{roll.gravity}.roll",
         hint="name it in an input of the windows, or leave roll out",
     )
-
-
-def _moved(gravity: np.ndarray, state: RunningState, roll: RollConstants) -> RunningState:
-    flat = (gravity == gravity[0]).all(axis=0).any()
-    return roll_moved(gravity, state, roll, usable=not flat)

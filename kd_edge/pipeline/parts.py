@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from kd_edge.splits import Fold, SplitPart
 class FoldWindows(FoldExamples):
     """One fold's examples, and what else a build must know of them.
 
-    The training part may lie on disk.
+    The training part may lie on disk. What is held out is kept in the bundle, and so is held in
+    memory.
 
     Attributes:
         key: digest of everything that they depend on.
@@ -30,6 +32,16 @@ class FoldWindows(FoldExamples):
 
     key: str
     pixels: PixelInput | None
+
+    @cached_property
+    def validation(self) -> Examples:
+        """As `FoldExamples`, in memory."""
+        return super().validation.in_memory()
+
+    @cached_property
+    def tests(self) -> dict[str, Examples]:
+        """As `FoldExamples`, in memory."""
+        return {name: part.in_memory() for name, part in super().tests.items()}
 
     @property
     def input_rates_hz(self) -> dict[str, float]:
@@ -43,13 +55,8 @@ def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
     if dataset.pixels is None:
         sensing = Sensing(dataset.designs, recipe.front_end, recipe.windows, dataset.recordings)
     parts = fold_examples(dataset.examples, fold, sensing, seed=recipe.seed)
-    # What is held out is kept in the bundle, and so is held in memory.
-    held_out = {
-        "validation": parts.validation.in_memory(),
-        "tests": {name: part.in_memory() for name, part in parts.tests.items()},
-    }
     return FoldWindows(
-        **{**vars(parts), **held_out},
+        **{each.name: getattr(parts, each.name) for each in fields(parts)},
         key=key_of(
             dataset.key,
             *(indices_sha256(part.indices) for part in fold.parts),

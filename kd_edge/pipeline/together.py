@@ -53,29 +53,28 @@ class Place:
 
     Attributes:
         folder: of their files, below the output folder.
-        data: its windows without the training and validation parts, which the child has.
-        sizes: of those parts, windows.
+        data: its windows. Training and validation parts go to the child and are not kept here.
     """
 
     context: Context
     fold: Fold
     folder: str
     data: FoldWindows
-    sizes: tuple[int, int]
     trained: dict[str, Teacher] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: Context, fold: Fold, folder: str) -> Place:
         """The place of a seed's context and one of its folds."""
-        data = fold_windows(context.dataset, fold, context.recipe)
-        nothing = np.arange(0)
-        slim = {n: getattr(data, n).take(nothing) for n in ("training", "lessons", "validation")}
-        sizes = len(data.lessons), len(data.validation)
-        return cls(context, fold, folder, replace(data, **slim), sizes)
+        return cls(context, fold, folder, fold_windows(context.dataset, fold, context.recipe))
 
     def windows(self) -> FoldWindows:
-        """All of its windows, made again."""
-        return fold_windows(self.context.dataset, self.fold, self.context.recipe)
+        """Its windows, no part made yet: who is done with them drops all that was made."""
+        return replace(self.data)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Windows of the lessons and of the validation part."""
+        return self.data.n_lessons, self.data.n_validation
 
     def trainer(self, *, whole: bool = False) -> FoldTrainer:
         """What names and keeps its models; with all windows also what trains one by itself."""
