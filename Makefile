@@ -91,7 +91,7 @@ $(STAMPS)/board-tools: requirements/board-tools.txt | $(BIN)/python
 
 # Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm chromium cmake
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \

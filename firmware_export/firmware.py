@@ -191,7 +191,7 @@ def _golden_count(settings: FirmwareSettings) -> int:
 def _max_baud(board: Board) -> int:
     """The fastest that the board's UART can go; 0 where there is nothing to change."""
     if board.uart is not None and UARTS[board.uart.kind].any_baud:
-        return board.clock_hz // _UART_OVERSAMPLING
+        return (board.uart.hz or board.clock_hz) // _UART_OVERSAMPLING
     return 0
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from emulated import board_of
 from programs import need
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.constants import C_TYPES
-from firmware_export.boards import BOARDS
 from firmware_export.boards.on_board import run_on_board
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.runtimes.registry import open_interpreter
@@ -249,8 +249,8 @@ def _host_window(one: Compiled) -> list[str]:
 
 def run_on_emulator(compiled: Sequence[Compiled], expected: Sequence[Answered]):
     """The same on the emulated board with that core; skips where QEMU or the compiler is absent."""
-    board = next(b for b in BOARDS.values() if b.emulated and b.core == compiled[0].core.name)
-    need("qemu-system-arm", "arm-none-eabi-gcc")
+    board = board_of(compiled[0].core.name)
+    need(*board.kind.tools(board))
     models = [(c, answers.inputs) for c, answers in zip(compiled, expected, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         runs, _ = run_on_board(board, models, Path(folder))

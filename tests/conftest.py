@@ -28,6 +28,7 @@ SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 # Programs that a mark asks for.
 TOOLS_OF_MARKS = {
     "qemu": ("qemu-system-arm", "arm-none-eabi-gcc"),
+    "qemu_riscv": ("qemu-system-riscv32", "riscv64-unknown-elf-gcc"),
     "cross_compilers": ("gcc", "clang", "arm-none-eabi-gcc", "riscv64-unknown-elf-gcc"),
 }
 

@@ -1,13 +1,36 @@
-"""The emulated boards as parameters of tests."""
+"""The emulated boards and their cores as parameters of tests, each with the mark of its tools."""
 
 from __future__ import annotations
 
 import pytest
 
+from firmware_export.aot.cores import ARM
 from firmware_export.boards import BOARDS
+from firmware_export.boards.board import Board
 
-EMULATED = [
-    pytest.param(name, marks=[pytest.mark.qemu] if board.emulator else [])
-    for name, board in BOARDS.items()
-    if board.emulated
+
+def marks(board: Board) -> list[pytest.MarkDecorator]:
+    """The programs that building and running it needs, as `TOOLS_OF_MARKS` has them."""
+    if not board.emulator:
+        return []
+    arm = board.core_facts.toolchain is ARM
+    return [pytest.mark.qemu if arm else pytest.mark.qemu_riscv]
+
+
+def parameters(boards: list[Board]) -> list:
+    return [pytest.param(board.name, marks=marks(board)) for board in boards]
+
+
+def board_of(core: str) -> Board:
+    """The emulated board with that core that holds most."""
+    boards = [board for board in BOARDS.values() if board.emulated and board.core == core]
+    return max(boards, key=lambda board: board.image_bytes)
+
+
+QEMU = [board for board in BOARDS.values() if board.emulator]
+QEMU_BOARDS = parameters(QEMU)
+EMULATED = parameters([board for board in BOARDS.values() if board.emulated])
+EMULATED_CORES = [
+    pytest.param(core, marks=marks(board_of(core)))
+    for core in sorted({board.core for board in QEMU})
 ]

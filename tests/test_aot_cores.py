@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 from aot_harness import check_exact
 from aot_layers import branch_model, conv_pad_model, join_model
+from emulated import EMULATED_CORES
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.cores import CORES, checked_cores
 from firmware_export.aot.kernels import KERNELS, kernel_variant
-from firmware_export.boards import BOARDS
 from firmware_export.boards.compile_check import compile_check
 
 MODELS = {"branch": branch_model(second_table=True), "pad": conv_pad_model(), "join": join_model()}
-EMULATED_CORES = sorted({board.core for board in BOARDS.values() if board.emulator})
 
 
 @pytest.mark.cross_compilers
@@ -41,7 +40,6 @@ def test_a_generated_model_compiles_without_a_warning(core, settings, tmp_path):
         assert compile_check(sources, core=core, include_dirs=[tmp_path], defines=defines).files
 
 
-@pytest.mark.qemu
 @pytest.mark.parametrize("core", EMULATED_CORES)
 def test_generated_models_answer_as_tflite_micro_on_an_emulated_core(core):
     check_exact(list(MODELS.values()), core=core)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from eager import without_graphs
+from emulated import QEMU_BOARDS
 
 from firmware_export.boards import BOARDS
 from firmware_export.boards.emulator import start
@@ -27,13 +28,10 @@ from kd_edge.recipe import load_recipe, to_toml
 from kd_edge.runtimes.composed import open_product
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-CORTEX_M = [name for name, board in BOARDS.items() if board.emulator]
 # Most golden vectors stand in the image. The others go over the wire, and one once more as raw
 # samples, another one on each board: an emulated port takes most of the time, a byte after the
 # other, and the cores differ in their code, not in the port.
 N_GOLDEN, N_OVER_WIRE = 32, 2
-
-pytestmark = [pytest.mark.qemu]
 
 
 def shortened(name: str):
@@ -121,7 +119,7 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
             np.testing.assert_array_equal(answer.scores, golden.outputs[i].reshape(-1))
             assert answer.ticks > 0
         names = [stream.name for stream in device.hello.streams]
-        window = bundle.raw[CORTEX_M.index(board_name)]
+        window = bundle.raw[list(BOARDS).index(board_name)]
         answer = device.run([window[name] for name in names], kind="raw")
         inputs = quantised_window(window, front_end, session.inputs)
         shaped = [a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)]
@@ -129,7 +127,7 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
         assert answer.front_end_ticks > 0
 
 
-@pytest.mark.parametrize("board", CORTEX_M)
+@pytest.mark.parametrize("board", QEMU_BOARDS)
 def test_the_isl_student_answers_bit_for_bit(bundles, board, shared_data, tmp_path):
     bundle = bundles("isl-alphabet", shared_data("isl_alphabet_myo"))
     check_on_board(bundle, board, tmp_path)
@@ -149,7 +147,7 @@ def test_recordings_are_sent_to_a_board(bundles, kind, shared_data, tmp_path, ca
     assert oracle["same_scores"] == section["n_answered"] == 6
 
 
-@pytest.mark.parametrize("board", CORTEX_M)
+@pytest.mark.parametrize("board", QEMU_BOARDS)
 @pytest.mark.parametrize("recipe", ["seed-single", "seed-multi-expert"])
 def test_a_seed_student_answers_bit_for_bit(bundles, recipe, board, tmp_path):
     check_on_board(bundles(recipe), board, tmp_path)

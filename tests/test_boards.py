@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import serial
-from emulated import EMULATED
+from emulated import EMULATED, QEMU, QEMU_BOARDS, parameters
 
 from firmware_export.boards import BOARDS, Board, find_board
+from firmware_export.boards.board import INSTRUCTION_NS
 from firmware_export.boards.emulator import run_image, start
 from firmware_export.boards.toolchain import build_image
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 
-QEMU_BOARDS = [name for name, board in BOARDS.items() if board.emulator]
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 
 PRINT = r"""
@@ -72,7 +73,11 @@ LOOP = (
     PRINT
     + r"""
 static void loop(uint32_t count) {
+#if defined(__riscv)
+    __asm volatile("1: addi %0, %0, -1\n\tbnez %0, 1b" : "+r"(count));
+#else
     __asm volatile("1: subs %0, #1\n\tbne 1b" : "+r"(count)::"cc");
+#endif
 }
 int main(void) {
     for (uint32_t count = 10000; count <= 110000; count += 100000) {
@@ -143,7 +148,6 @@ def test_an_image_boots_with_memory_floating_point_and_stack_ready(name, tmp_pat
         assert used == size == 2**32 - 1  # a process does not know
 
 
-@pytest.mark.qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
 def test_instructions_are_exact_and_the_same_in_two_runs(name, tmp_path):
     """Oracle: a hundred thousand more rounds of a loop of two instructions."""
@@ -151,12 +155,12 @@ def test_instructions_are_exact_and_the_same_in_two_runs(name, tmp_path):
     first, second = run_image(board, elf), run_image(board, elf)
     assert first == second
     few, many = map(int, first.output.split())
-    assert board.instructions(many - few) == pytest.approx(200_000, abs=1)
+    tick = 1e9 / board.timer.hz / INSTRUCTION_NS  # instructions; 1.6 where the clock is slow
+    assert board.instructions(many - few) == pytest.approx(200_000, abs=max(1, tick + 1))
     assert board.instructions(few) == pytest.approx(20_000, abs=30)  # with two calls for ticks
 
 
-@pytest.mark.qemu
-@pytest.mark.parametrize("name", [n for n in QEMU_BOARDS if BOARDS[n].timer.kind == "cmsdk"])
+@pytest.mark.parametrize("name", parameters([b for b in QEMU if b.timer.irq is not None]))
 def test_ticks_go_on_beyond_32_bits(name, tmp_path):
     """A board that sleeps while its clock jumps from timer to timer, each a wrap of 32 bits."""
     source = f"""{PRINT}
@@ -179,13 +183,15 @@ int main(void) {{
     assert (run.exit_status, run.output) == (0, "3\n")
 
 
-@pytest.mark.qemu
-def test_a_fault_ends_the_run_and_says_where(tmp_path):
+@pytest.mark.parametrize("name", parameters([BOARDS["qemu-an386"], BOARDS["qemu-rv32"]]))
+def test_a_fault_ends_the_run_and_says_where(name, tmp_path):
+    """Oracle: the place of the function in the image."""
     source = "int main(void) { return *(volatile int *)0xB0000000u; }\n"
-    board, elf = built("qemu-an386", source, tmp_path)
+    board, elf = built(name, source, tmp_path)
     run = run_image(board, elf)
     assert run.exit_status == 70
-    assert "fault at pc 0x0000" in run.output
+    (place,) = re.findall("fault at pc (0x[0-9a-f]{8}), cause 0x[0-9a-f]{8}", run.output)
+    assert 0 <= int(place, 16) - board.flash.start < 2000
 
 
 @pytest.mark.qemu
@@ -228,7 +234,6 @@ def test_a_board_that_counts_instructions_answers_over_its_port_too(tmp_path):
             assert port.read(5) == b"hello"
 
 
-@pytest.mark.qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
 def test_bytes_that_nobody_takes_are_counted_as_lost(name, tmp_path):
     """Oracle: 1024 bytes of buffer, 1024 + 1000 sent."""
@@ -312,7 +317,6 @@ int main(void) { return big[5]; }
     assert "2621440 bytes of flash and 524288 of RAM" in caught.value.hint
 
 
-@pytest.mark.qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
 def test_constants_larger_than_a_cores_first_memory_are_read_rightly(name, tmp_path):
     """Oracle: the same sum in Python."""

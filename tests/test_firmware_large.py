@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aot_models import OperatorModel, Quantised
+from emulated import parameters
 from firmware_samples import settings_for as settings_of
 from firmware_samples import two_input_model
 from programs import need
@@ -29,10 +30,7 @@ from kd_edge.link.stream import WindowAssembler
 from kd_edge.runtimes.registry import open_interpreter
 
 N_SCORES = 3000
-EMULATED = [
-    pytest.param(name, marks=pytest.mark.qemu if BOARDS[name].emulator else ())
-    for name in ("host", "qemu-an386")
-]
+EMULATED = parameters([BOARDS["host"], BOARDS["qemu-an386"]])
 
 
 def wide_model(path: Path, *, n_scores: int = N_SCORES, scale: float = 0.7) -> Path:

@@ -97,13 +97,15 @@ ARM = Toolchain(
     macos="brew install gcc-arm-embedded",
     needed_for="Cortex-M images and flash figures",
     emulator="qemu-system-arm",
-    startup=("kd_board_cortex_m.c", "kd_board_semihosting.c"),
+    startup=("kd_board_cortex_m.c", "kd_board_start.c", "kd_board_semihosting.c"),
 )
 _RISC_V = Toolchain(
     compiler="riscv64-unknown-elf-gcc",
     debian="apt install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
     macos="brew install riscv64-elf-gcc",
-    needed_for="checks of the exported C for RISC-V",
+    needed_for="RISC-V images and checks of the exported C",
+    emulator="qemu-system-riscv32",
+    startup=("kd_board_riscv.c", "kd_board_start.c", "kd_board_semihosting.c"),
 )
 _XTENSA = Toolchain(
     compiler="xtensa-esp32s3-elf-gcc",

@@ -38,22 +38,30 @@ class Memory:
 
 @dataclass(frozen=True)
 class Emulator:
-    """How QEMU is told about the board."""
+    """How QEMU is told about the board: its machine, and what else that machine needs."""
 
     __pydantic_config__ = _STRICT
 
     machine: str
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Uart:
-    """The serial port: kind of peripheral, its address and its receive interrupt."""
+    """The serial port: kind of peripheral, its address and its receive interrupt.
+
+    Attributes:
+        hz: that its speed is divided from, where that is not the core's clock.
+        plic: address of the interrupt controller that a RISC-V core has before it.
+    """
 
     __pydantic_config__ = _STRICT
 
     kind: Annotated[str, AfterValidator(UARTS.known)]
     base: int | None = None
     irq: int | None = None
+    hz: int | None = None
+    plic: int | None = None
 
 
 @dataclass(frozen=True)

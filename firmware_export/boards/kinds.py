@@ -24,15 +24,20 @@ class Peripheral:
 
     Attributes:
         name: as `kind` in a board.toml has it.
-        source: C file of its driver, in boards/common/; '' where the board's layer has it all.
+        sources: C files of its driver, in boards/common/; () where the board's layer has it all.
         needs: keys that a board.toml must give of it.
         any_baud: a serial port whose speed the firmware can change.
     """
 
     name: str
-    source: str = ""
+    sources: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     any_baud: bool = False
+
+
+def _uart(name: str) -> tuple[str, ...]:
+    """The driver of a serial port whose interrupt fills the ring."""
+    return (f"kd_board_uart_{name}.c", "kd_board_ring.c")
 
 
 # What counts microseconds on a real board, or in the glue of its project.
@@ -41,7 +46,8 @@ MICROS = Peripheral("micros")
 UARTS: Registry[Peripheral] = Registry(
     "kind of serial port",
     (
-        Peripheral("cmsdk", "kd_board_uart_cmsdk.c", ("base", "irq"), any_baud=True),
+        Peripheral("cmsdk", _uart("cmsdk"), ("base", "irq"), any_baud=True),
+        Peripheral("ns16550", _uart("ns16550"), ("base", "irq", "hz", "plic"), any_baud=True),
         Peripheral("pty"),
     ),
     home=__name__,
@@ -50,8 +56,9 @@ UARTS: Registry[Peripheral] = Registry(
 TIMERS: Registry[Peripheral] = Registry(
     "kind of timer",
     (
-        Peripheral("cmsdk", "kd_board_timer_cmsdk.c", ("base", "irq")),
-        Peripheral("sse", "kd_board_timer_sse.c", ("base",)),
+        Peripheral("cmsdk", ("kd_board_timer_cmsdk.c",), ("base", "irq")),
+        Peripheral("sse", ("kd_board_timer_sse.c",), ("base",)),
+        Peripheral("clint", ("kd_board_timer_clint.c",), ("base",)),
         Peripheral("posix"),
         MICROS,
     ),
@@ -179,7 +186,12 @@ def compiler_of(board: Board) -> str:
 
 
 def _qemu(board: Board, start: Start) -> tuple[str, ...]:
-    command = [board.core_facts.toolchain.emulator, "-M", board.emulator.machine]
+    command = [
+        board.core_facts.toolchain.emulator,
+        "-M",
+        board.emulator.machine,
+        *board.emulator.options,
+    ]
     command += ["-kernel", str(start.image), "-display", "none", "-monitor", "none"]
     command += ["-nic", "none", *start.serial, "-semihosting-config", "enable=on,target=native"]
     if start.count_instructions:

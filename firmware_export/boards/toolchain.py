@@ -49,8 +49,8 @@ def tools_of(board: Board) -> tuple[str, ...]:
 
 def board_sources(board: Board) -> tuple[Path, ...]:
     """The C files of an emulated board's layer; their headers stand beside them."""
-    drivers = (UARTS[board.uart.kind].source, TIMERS[board.timer.kind].source)
-    return tuple(COMMON / name for name in (*board.kind.startup(board), *filter(None, drivers)))
+    drivers = (*UARTS[board.uart.kind].sources, *TIMERS[board.timer.kind].sources)
+    return tuple(COMMON / name for name in (*board.kind.startup(board), *drivers))
 
 
 def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, str]:

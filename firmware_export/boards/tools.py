@@ -18,6 +18,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "clang": ("apt install clang", _XCODE),
     "size": ("apt install binutils", _XCODE),
     "qemu-system-arm": ("apt install qemu-system-arm", "brew install qemu"),
+    "qemu-system-riscv32": ("apt install qemu-system-misc", "brew install qemu"),
     "pio": ("pip install platformio", "pip install platformio"),
     "idf.py": ("ESP-IDF's install.sh", "ESP-IDF's install.sh"),
     "west": ("pip install west", "pip install west"),

@@ -199,6 +199,7 @@ def _renderer(
         "section_flags": SECTION_FLAGS,
         "link_flags": board.kind.link,
         "cross": compiler.removesuffix("gcc"),
+        "emulator": board.core_facts.toolchain.emulator if board.emulator else "",
         "image": "firmware.elf" if board.emulator else "firmware",
         "version": facts.generator.split()[-1],
         "stack_bytes": STACK_BYTES,

@@ -46,7 +46,8 @@ PACKAGES = (
 # Program -> what it is for; where it comes from is said in one place, `how_to_get`.
 TOOLS = {
     "arm-none-eabi-g++": "checks of the exported C++",
-    "qemu-system-arm": "emulated boards",
+    "qemu-system-arm": "emulated Cortex-M boards",
+    "qemu-system-riscv32": "the emulated RISC-V board",
     "cc": "tests of the exported C on this host, the board 'host'",
     "clang": "checks of the exported C with a second compiler",
 }

@@ -18,9 +18,10 @@ extern "C" {
  *
  * On an emulated board that counts instructions (run_image(..., count_instructions=True)), one
  * instruction is 64 ns of board time. The number of ticks in an instruction is therefore
- * 64e-9 * kd_board_tick_hz(): 1.6 at 25 MHz, 1.28 at 20 MHz, 2.048 at 32 MHz. It is no whole
- * number, so measure spans of 10,000 instructions and more; Board.instructions(ticks) in Python
- * does the division. They are instructions, never cycles. May be called from interrupts. */
+ * 64e-9 * kd_board_tick_hz(): 1.6 at 25 MHz, 1.28 at 20 MHz, 2.048 at 32 MHz, 0.64 at 10 MHz. It
+ * is no whole number, so measure spans of 10,000 instructions and more; Board.instructions(ticks)
+ * in Python does the division. They are instructions, never cycles. May be called from
+ * interrupts. */
 uint64_t kd_board_ticks(void);
 
 /* Ticks a second. */

@@ -1,4 +1,5 @@
-/* Console and end of an emulated board by Arm semihosting (Arm IHI 0101). For the emulator only:
+/* Console and end of an emulated board by semihosting (Arm IHI 0101, RISC-V Semihosting 0.4). For
+ * the emulator only:
  * a real core without a debugger stops at the first call. */
 #include "kd_board.h"
 
@@ -9,10 +10,22 @@
 #define MODE_WRITE 4u /* of ":tt", which gives the standard output */
 
 static uint32_t call(uint32_t operation, const void *block) {
+#if defined(__riscv)
+    register uint32_t a0 __asm("a0") = operation;
+    register const void *a1 __asm("a1") = block;
+    /* These three instructions, uncompressed, are the call. */
+    __asm volatile(".option push\n\t.option norvc\n\t.balign 16\n\t"
+                   "slli x0, x0, 0x1f\n\tebreak\n\tsrai x0, x0, 7\n\t.option pop"
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
+    return a0;
+#else
     register uint32_t r0 __asm("r0") = operation;
     register const void *r1 __asm("r1") = block;
     __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
+#endif
 }
 
 void kd_board_write(const char *text, size_t size) {

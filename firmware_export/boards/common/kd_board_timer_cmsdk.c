@@ -29,14 +29,13 @@ void kd_board_start_timer(void) {
 }
 
 uint64_t kd_board_ticks(void) {
-    uint32_t masked;
-    __asm volatile("mrs %0, primask\n\tcpsid i" : "=r"(masked)::"memory");
+    const uint32_t before = kd_board_mask_irqs();
     const uint32_t low = UINT32_MAX - TIMER->value;
     uint32_t high = wraps;
     if ((TIMER->interrupt & 1u) != 0u && low < UINT32_MAX / 2u) {
         high++; /* wrapped, and the interrupt has not been served yet */
     }
-    __asm volatile("msr primask, %0" ::"r"(masked) : "memory");
+    kd_board_unmask_irqs(before);
     return ((uint64_t)high << 32) | low;
 }
 

@@ -1,16 +1,10 @@
-/* Serial port on a CMSDK APB UART (Arm DDI 0479): interrupts fill a ring, sending waits. */
+/* Serial port on a CMSDK APB UART (Arm DDI 0479): an interrupt takes bytes, sending waits. */
 #include "kd_board.h"
 #include "kd_board_config.h"
 #include "kd_board_parts.h"
 
 #define SPEED 115200u
 #define SMALLEST_DIVIDER 16u
-
-/* Bytes that wait for the firmware; a power of two. */
-#ifndef KD_BOARD_RECEIVE_BYTES
-#define KD_BOARD_RECEIVE_BYTES 1024u
-#endif
-#define MASK (KD_BOARD_RECEIVE_BYTES - 1u)
 
 typedef struct {
     volatile uint32_t data;
@@ -27,12 +21,6 @@ typedef struct {
 #define STATE_RX_OVERRUN (1u << 3)
 #define INTERRUPT_RX (1u << 1)
 
-/* The interrupt writes `written` and `overruns`, the firmware `taken`; both counts run on. */
-static volatile uint8_t ring[KD_BOARD_RECEIVE_BYTES];
-static volatile uint32_t written;
-static volatile uint32_t taken;
-static volatile uint32_t overruns;
-
 bool kd_board_set_speed(uint32_t bits_per_second) {
     if (bits_per_second == 0u || KD_BOARD_CLOCK_HZ / bits_per_second < SMALLEST_DIVIDER) {
         return false;
@@ -41,15 +29,6 @@ bool kd_board_set_speed(uint32_t bits_per_second) {
     }
     UART->divider = KD_BOARD_CLOCK_HZ / bits_per_second;
     return true;
-}
-
-static void keep(uint8_t byte) {
-    if (written - taken < KD_BOARD_RECEIVE_BYTES) {
-        ring[written & MASK] = byte;
-        written = written + 1u;
-    } else {
-        overruns = overruns + 1u;
-    }
 }
 
 void kd_board_start_uart(void) {
@@ -61,7 +40,7 @@ void kd_board_start_uart(void) {
     if ((UART->state & STATE_RX_FULL) == 0u) {
         const uint8_t byte = (uint8_t)UART->data;
         if ((UART->interrupt & INTERRUPT_RX) != 0u && (UART->state & STATE_RX_FULL) == 0u) {
-            keep(byte);
+            kd_board_keep(byte);
         }
     }
     kd_board_enable_irq(KD_BOARD_UART_IRQ);
@@ -70,22 +49,12 @@ void kd_board_start_uart(void) {
 void kd_board_uart_interrupt(void) {
     UART->interrupt = INTERRUPT_RX;
     while ((UART->state & STATE_RX_FULL) != 0u) {
-        keep((uint8_t)UART->data);
+        kd_board_keep((uint8_t)UART->data);
     }
     if ((UART->state & STATE_RX_OVERRUN) != 0u) {
         UART->state = STATE_RX_OVERRUN;
-        overruns = overruns + 1u; /* at least one was lost in the register itself */
+        kd_board_lose(); /* at least one, in the register itself */
     }
-}
-
-size_t kd_board_receive(uint8_t *bytes, size_t size) {
-    size_t count = 0;
-    while (count < size && taken != written) {
-        bytes[count] = ring[taken & MASK];
-        count++;
-        taken = taken + 1u;
-    }
-    return count;
 }
 
 void kd_board_send(const uint8_t *bytes, size_t size) {
@@ -94,17 +63,4 @@ void kd_board_send(const uint8_t *bytes, size_t size) {
         }
         UART->data = bytes[i];
     }
-}
-
-uint32_t kd_board_overruns(void) {
-    return overruns;
-}
-
-void kd_board_wait(void) {
-    /* With interrupts off a byte that comes now still ends the WFI: none is slept through. */
-    __asm volatile("cpsid i" ::: "memory");
-    if (taken == written) {
-        __asm volatile("dsb\n\twfi" ::: "memory");
-    }
-    __asm volatile("cpsie i" ::: "memory");
 }
