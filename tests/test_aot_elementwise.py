@@ -87,6 +87,39 @@ def test_they_are_exact_on_emulated_cores(core):
     check_exact(models, core=core)
 
 
+def add_sums(model, *, logistic):
+    """ADD and SUB over rows of every length that vectors leave a rest of, with extreme shifts."""
+    scales = [(0.05, 0.05, 0.07), (0.05, 1e-4, 0.05), (1e-3, 0.04, 0.3), (0.05, 0.05, 1.5e-7)]
+    points = [(0, 0, 0), (-128, 127, -128), (127, -128, 127), (-128, -128, -5)]
+    for i, count in enumerate((1, 2, 3, 4, 5, 7, 16, 33)):
+        (a, b, c), zeros = scales[i % 4], points[i // 2 % 4]
+        operands = [
+            model.input(Quantised((1, count), scale, zero))
+            for scale, zero in zip((a, b), zeros, strict=False)
+        ]
+        result = Quantised((1, count), c, zeros[2])
+        op = "SUB" if i % 3 == 2 else "ADD"
+        options = options_of(OPTIONS[op], fusedActivationFunction=i % 2)
+        between = model.inner(result) if logistic else model.output(result)
+        model.operator(op, operands, (between,), options)
+        if logistic:
+            squashed = model.output(Quantised((1, count), 1 / 256, -128))
+            model.operator("LOGISTIC", (between,), (squashed,))
+
+
+@pytest.mark.parametrize("core", ["host", pytest.param("m55", marks=pytest.mark.qemu)])
+def test_sums_of_rows_of_any_length_are_exact(core):
+    models = []
+    for logistic in (False, True):
+        model = OperatorModel()
+        add_sums(model, logistic=logistic)
+        models.append(model.content())
+    models += [
+        same_shape_model("ADD", (1, 3, 37), other) for other in ((37,), (1, 1, 1), (1, 3, 1))
+    ]
+    check_exact(models, core=core)
+
+
 def test_a_table_behind_an_operator_is_folded_into_it():
     model = OperatorModel()
     for op in ("ADD", "SUB", "MUL"):

@@ -32,6 +32,7 @@ from firmware_export.aot.program import Call, Scratch
 from kd_edge.base.flatbuffer import Tensor
 
 _SUM_LIMIT = (1 << 31) - 256  # leaves room to add a zero point
+_VECTOR_ROWS = 4  # whose constants the Helium kernel loads at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,8 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
     kernel, arrays, scratch = _form(matrix, weights.dtype, core)
     low, high = activation_range(node, node.computed)
     params = {
-        **arrays,
         "scales": matrix.scales,
+        **arrays,
         "table": node.table,
         "columns": columns,
         "rows": n_rows,
@@ -203,4 +204,14 @@ def _form(
     if core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most):
         packed = pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))
         return "kd_fc_packed_s8", {"weights": packed}, (Scratch(widened_bytes(columns)),)
-    return "kd_fc_s8", {"weights": matrix.weights, "bias": bias}, ()
+    arrays = {"weights": matrix.weights, "bias": bias}
+    if core.mve:
+        scales = matrix.scales if len(matrix.scales) == 1 else _for_vectors(matrix.scales)
+        arrays |= {"bias": _for_vectors(bias), "scales": scales}
+    return "kd_fc_s8", arrays, ()
+
+
+def _for_vectors(by_row: np.ndarray) -> np.ndarray:
+    """`by_row`, (rows, ...), with zeros behind where there are fewer rows than a vector holds."""
+    behind = [(0, max(_VECTOR_ROWS - len(by_row), 0))] + [(0, 0)] * (by_row.ndim - 1)
+    return np.pad(by_row, behind)

@@ -6,8 +6,8 @@
 
 typedef struct {
     const int8_t *weights; /* [rows][columns] */
-    const int32_t *bias;   /* [rows], the input's zero point folded in */
-    const int32_t *scales; /* multiplier and shift (-31 to 30), once or for each row */
+    const int32_t *bias;   /* [rows], the input's zero point folded in; Helium: at least 4 */
+    const int32_t *scales; /* multiplier and shift (-31 to 30), once or for each row; as bias */
     const int8_t *table;   /* 256 values that replace value + 128 after clamping; or NULL */
     uint32_t columns;      /* at least 1 */
     uint16_t rows;         /* at least 1 */
