@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kd_edge.base.roll import RollConstants
 
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
-SIGNAL_BLOCK = 32  # KD_SIGNAL_BLOCK of kd_signal.h
+SIGNAL_BLOCK = 64  # KD_SIGNAL_BLOCK of kd_signal.h
 
 
 def front_end_files(
@@ -142,7 +142,7 @@ def _check_lengths(stream: StreamConstants) -> None:
     channels = len(stream.channels)
     n_taps = len(stream.fir)
     # Every phase starts in the first half of the taps, of which the second is the mirror image.
-    taps_fit = not n_taps or (n_taps % 2 == 1 and n_taps // 2 >= stream.up - 1)
+    taps_fit = not n_taps or (n_taps % 2 == 1 and n_taps // 2 >= stream.up)
     floors_fit = len(stream.log_floor) in (0, channels) and all(f > 0 for f in stream.log_floor)
     normalisers_fit = len(stream.mean) == len(stream.scale) == channels and floors_fit
     if normalisers_fit and stream.up > 0 and taps_fit:
@@ -211,12 +211,18 @@ def _stream(
         "up": stream.up,
         "down": stream.down,
         "tap_count": len(stream.fir),
-        "tap_rows": c_text.float_rows(stream.fir[: len(stream.fir) // 2 + 1]),
+        "tap_rows": c_text.float_rows(_tap_rows(stream)),
         "mean_rows": c_text.float_rows(stream.mean),
         "scale_rows": c_text.float_rows(stream.scale),
         "log_floor_rows": c_text.float_rows(stream.log_floor) if stream.log_floor else None,
         "running": _running(stream),
     }
+
+
+def _tap_rows(stream: StreamConstants) -> list[float]:
+    """The first half of the taps and the middle, in the order of kd_stream.taps."""
+    half = stream.fir[: len(stream.fir) // 2 + 1]
+    return [tap for phase in range(stream.up) for tap in half[phase :: stream.up]]
 
 
 def _turned(stream: StreamConstants, roll: RollConstants | None) -> dict[str, object]:

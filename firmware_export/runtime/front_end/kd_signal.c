@@ -17,56 +17,91 @@
 
 static float magnitude(float x)
 {
+#if defined(__GNUC__)
+    return __builtin_fabsf(x); /* an instruction, and no library */
+#else
     return x < 0.0f ? -x : x;
+#endif
 }
 
 /// filter ///
 
-static void run_biquad(const kd_biquad *biquad, float *state, float *x, uint32_t n)
+/* memory: two a biquad. offset: taken from each sample first. */
+static void run_one(const kd_biquad *biquad, float *memory, float offset, float *x, uint32_t n)
 {
-    const float b0 = biquad->b0, b1 = biquad->b1, b2 = biquad->b2;
-    const float a1 = biquad->a1, a2 = biquad->a2;
-    float s0 = state[0], s1 = state[1];
+    const kd_biquad p = *biquad;
+    float s0 = memory[0], s1 = memory[1];
     uint32_t i;
     for (i = 0; i < n; i++) {
-        const float in = x[i];
-        const float y = b0 * in + s0;
-        s0 = b1 * in - a1 * y + s1;
-        s1 = b2 * in - a2 * y;
+        const float in = x[i] - offset;
+        const float y = p.b0 * in + s0;
+        s0 = p.b1 * in - p.a1 * y + s1;
+        s1 = p.b2 * in - p.a2 * y;
         x[i] = y;
     }
-    state[0] = s0;
-    state[1] = s1;
+    memory[0] = s0;
+    memory[1] = s1;
 }
 
-/* memory: two a biquad. first: the sample that the channel began with. */
+/* Two at once: what lies between them stays in a register. */
+static void run_two(const kd_biquad *biquads, float *memory, float offset, float *x, uint32_t n)
+{
+    const kd_biquad p = biquads[0], q = biquads[1];
+    float s0 = memory[0], s1 = memory[1], t0 = memory[2], t1 = memory[3];
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        const float in = x[i] - offset;
+        const float between = p.b0 * in + s0;
+        const float y = q.b0 * between + t0;
+        s0 = p.b1 * in - p.a1 * between + s1;
+        s1 = p.b2 * in - p.a2 * between;
+        t0 = q.b1 * between - q.a1 * y + t1;
+        t1 = q.b2 * between - q.a2 * y;
+        x[i] = y;
+    }
+    memory[0] = s0;
+    memory[1] = s1;
+    memory[2] = t0;
+    memory[3] = t1;
+}
+
+/* first: the sample that the channel began with. */
 static void filter(const kd_cascade *cascade, float *memory, float first, float *x, uint32_t n)
 {
-    const float level = cascade->gain * first;
+    const kd_biquad *biquads = cascade->biquads;
+    float offset = first;
+    uint32_t left = cascade->count;
+    for (; left >= 2u; left -= 2u) {
+        run_two(biquads, memory, offset, x, n);
+        biquads += 2;
+        memory += 4;
+        offset = 0.0f;
+    }
+    if (left > 0u) {
+        run_one(biquads, memory, offset, x, n);
+    }
+}
+
+/* Adds the level of a cascade's first sample. */
+static void lift(float level, float *x, uint32_t n)
+{
     uint32_t i;
-    if (cascade->count == 0u) {
-        return;
-    }
-    for (i = 0; i < n; i++) {
-        x[i] -= first;
-    }
-    for (i = 0; i < cascade->count; i++) {
-        run_biquad(&cascade->biquads[i], memory + 2u * i, x, n);
-    }
     for (i = 0; i < n; i++) {
         x[i] += level;
     }
 }
 
-static void rectify(float *x, uint32_t n)
+static void lift_and_rectify(float level, float *x, uint32_t n)
 {
     uint32_t i;
     for (i = 0; i < n; i++) {
-        x[i] = magnitude(x[i]);
+        x[i] = magnitude(x[i] + level);
     }
 }
 
 /// resampling ///
+
+#if KD_RESAMPLED_STREAMS > 0
 
 /* How many values taps reach back to. */
 static uint32_t past_of(const kd_stream *stream)
@@ -74,67 +109,131 @@ static uint32_t past_of(const kd_stream *stream)
     return (stream->tap_count - 1u) / stream->up;
 }
 
-/* sum + taps[0] * newest[0] + taps[step] * newest[-1] + taps[2 * step] * newest[-2] …, `count` of
- * them. */
-static float dot(const float *taps, int32_t step, const float *newest, uint32_t count, float sum)
+/* Where the taps r, r + up, r + 2 * up, … begin in stream->taps. */
+static const float *taps_from(const kd_stream *stream, uint32_t r)
 {
-    float other = 0.0f;
+    const uint32_t half = stream->tap_count / 2u;
+    const uint32_t longer = half % stream->up + 1u; /* rows that have one more */
+    return stream->taps + r * (half / stream->up) + (r < longer ? r : longer);
+}
+
+/* *sum += taps[0] * newest[0] + taps[step] * newest[-1] + taps[2 * step] * newest[-2] …, `count` of
+ * them, every second one summed apart. */
+static void dot(const float *taps, int32_t step, const float *newest, uint32_t count, float *sum)
+{
+    float even = *sum, odd = 0.0f;
     for (; count >= 4u; count -= 4u) {
-        sum += taps[0] * newest[0];
-        other += taps[step] * newest[-1];
-        sum += taps[2 * step] * newest[-2];
-        other += taps[3 * step] * newest[-3];
+        even += taps[0] * newest[0];
+        odd += taps[step] * newest[-1];
+        even += taps[2 * step] * newest[-2];
+        odd += taps[3 * step] * newest[-3];
         taps += 4 * step;
         newest -= 4;
     }
     for (; count > 0u; count--) {
-        sum += *taps * *newest;
+        even += *taps * *newest;
         taps += step;
         newest--;
     }
-    return sum + other;
+    *sum = even + odd;
 }
 
-/* Every up-th tap from `phase` on, against the newest value, the one before it and so on. */
-static float resampled(const kd_stream *stream, const float *newest, uint32_t phase)
+/* The same for two outputs, the later one `apart` inputs behind: a tap is read once for both. */
+static void dot_two(const float *taps, int32_t step, const float *newest, uint32_t apart,
+                    uint32_t count, float *sums)
+{
+    const float *later = newest + apart;
+    float even = sums[0], odd = 0.0f, later_even = sums[1], later_odd = 0.0f;
+    for (; count >= 4u; count -= 4u) {
+        even += taps[0] * newest[0];
+        later_even += taps[0] * later[0];
+        odd += taps[step] * newest[-1];
+        later_odd += taps[step] * later[-1];
+        even += taps[2 * step] * newest[-2];
+        later_even += taps[2 * step] * later[-2];
+        odd += taps[3 * step] * newest[-3];
+        later_odd += taps[3 * step] * later[-3];
+        taps += 4 * step;
+        newest -= 4;
+        later -= 4;
+    }
+    for (; count > 0u; count--) {
+        even += *taps * *newest--;
+        later_even += *taps * *later--;
+        taps += step;
+    }
+    sums[0] = even + odd;
+    sums[1] = later_even + later_odd;
+}
+
+/* One output, or two that are `apart` inputs apart: every up-th tap from `phase` on, against the
+ * newest value, the one before it and so on. */
+static void resampled(const kd_stream *stream, const float *newest, uint32_t phase, uint32_t apart,
+                      float *sums)
 {
     const uint32_t up = stream->up;
     const uint32_t rising = (stream->tap_count / 2u - phase) / up + 1u;
-    const uint32_t next = phase + rising * up;
-    const uint32_t falling = (stream->tap_count - next + up - 1u) / up;
-    const float sum = dot(stream->taps + phase, (int32_t)up, newest, rising, 0.0f);
-    return dot(stream->taps + (stream->tap_count - 1u - next), -(int32_t)up, newest - rising,
-               falling, sum);
+    const uint32_t next = stream->tap_count - 1u - (phase + rising * up); /* in the mirror */
+    const uint32_t falling = next / up + 1u;
+    const float *from = taps_from(stream, phase);
+    const float *back = taps_from(stream, next % up) + next / up;
+    sums[0] = sums[1] = 0.0f;
+    if (apart > 0u) {
+        dot_two(from, 1, newest, apart, rising, sums);
+        dot_two(back, -1, newest - rising, apart, falling, sums);
+    } else {
+        dot(from, 1, newest, rising, sums);
+        dot(back, -1, newest - rising, falling, sums);
+    }
 }
 
 /* values: those that taps reach back to, oldest first, with room for n behind them. Writes what n
  * more make to x, which holds them; returns how many. */
 static uint32_t resample(const kd_stream *stream, uint32_t *due, float *values, float *x, uint32_t n)
 {
-    const uint32_t up = stream->up, past = past_of(stream);
-    uint32_t given = 0, i;
+    const uint32_t up = stream->up, down = stream->down, past = past_of(stream);
+    const uint32_t end = n * up;
+    const uint32_t count = *due < end ? (end - 1u - *due) / down + 1u : 0u;
+    uint32_t i;
     for (i = 0; i < n; i++) {
         values[past + i] = x[i];
     }
-    while (*due < n * up) {
-        const uint32_t at = *due / up;
-        x[given++] = resampled(stream, values + past + at, *due - at * up);
-        *due += stream->down;
+    for (i = 0; i < count; i++) {
+        /* Outputs `up` apart have the same taps: the first of each two takes the other along. */
+        const uint32_t at = (*due + i * down) / up;
+        const bool with = i + up < count;
+        float sums[2];
+        if (i / up % 2u == 1u) {
+            continue;
+        }
+        resampled(stream, values + past + at, *due + i * down - at * up, with ? down : 0u, sums);
+        x[i] = sums[0];
+        if (with) {
+            x[i + up] = sums[1];
+        }
     }
-    *due -= n * up;
-    for (i = 0; i < past; i++) {
+    *due += count * down - end;
+    for (i = 0; i + 4u <= past; i += 4u) {
+        const float *from = values + i + n;
+        const float a = from[0], b = from[1], c = from[2], d = from[3];
+        values[i] = a;
+        values[i + 1u] = b;
+        values[i + 2u] = c;
+        values[i + 3u] = d;
+    }
+    for (; i < past; i++) {
         values[i] = values[i + n];
     }
-    return given;
+    return count;
 }
+
+#endif
 
 /// one channel ///
 
 void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due)
 {
     state->memory = memory;
-    state->first = 0.0f;
-    state->envelope_first = 0.0f;
     state->due = due;
     state->begun = false;
 }
@@ -142,11 +241,14 @@ void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due)
 /* The steady state of a first sample. */
 static void start(const kd_stream *stream, kd_signal_state *state, float first)
 {
-    const uint32_t states = 2u * (stream->filter.count + stream->envelope.count);
+    const uint32_t floats = 2u * (stream->filter.count + stream->envelope.count);
+    const bool filters = stream->filter.count > 0u;
     uint32_t i;
     state->first = first;
-    state->envelope_first = magnitude(stream->filter.count > 0u ? stream->filter.gain * first : first);
-    for (i = 0; i < states; i++) {
+    state->level = filters ? stream->filter.gain * first : 0.0f;
+    state->envelope_first = magnitude(filters ? state->level : first);
+    state->envelope_level = stream->envelope.gain * state->envelope_first;
+    for (i = 0; i < floats; i++) {
         state->memory[i] = 0.0f;
     }
 }
@@ -155,8 +257,6 @@ uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, floa
 {
     const bool begins = !state->begun;
     float *envelope = state->memory + 2u * stream->filter.count;
-    float *values = envelope + 2u * stream->envelope.count;
-    uint32_t i;
 
     if (n == 0u) {
         return 0;
@@ -167,18 +267,23 @@ uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, floa
     }
     filter(&stream->filter, state->memory, state->first, x, n);
     if (stream->rectify) {
-        rectify(x, n);
+        lift_and_rectify(state->level, x, n);
         filter(&stream->envelope, envelope, state->envelope_first, x, n);
+        lift(state->envelope_level, x, n);
+    } else if (stream->filter.count > 0u) {
+        lift(state->level, x, n);
     }
-    if (stream->tap_count == 0u) {
-        return n;
-    }
-    if (begins) {
-        for (i = 0; i < past_of(stream); i++) {
+#if KD_RESAMPLED_STREAMS > 0
+    if (stream->tap_count > 0u) {
+        float *values = envelope + 2u * stream->envelope.count;
+        uint32_t i;
+        for (i = 0; begins && i < past_of(stream); i++) {
             values[i] = x[0];
         }
+        return resample(stream, &state->due, values, x, n);
     }
-    return resample(stream, &state->due, values, x, n);
+#endif
+    return n;
 }
 
 void kd_signal_normalise(const kd_stream *stream, uint32_t channel, float *y, uint32_t n)

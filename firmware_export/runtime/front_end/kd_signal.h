@@ -47,7 +47,9 @@ typedef struct kd_stream {
     uint32_t up;          /* at most down */
     uint32_t down;
     uint32_t tap_count;   /* odd, or 0 */
-    const float *taps;    /* the first half and the middle, for the rest mirrors them; null: none */
+    /* The first half and the middle, for the rest mirrors them: the taps 0, up, 2 * up, …, then 1,
+     * 1 + up, … and so on. Null: none. */
+    const float *taps;
     const float *mean;    /* one a channel */
     const float *scale;   /* one a channel */
     const float *log_floor; /* one a channel, each above 0; null: no logarithm */
@@ -60,7 +62,7 @@ typedef struct kd_stream {
 } kd_stream;
 
 /* Samples that go through each step together. */
-#define KD_SIGNAL_BLOCK 32u
+#define KD_SIGNAL_BLOCK 64u
 
 /* Floats of memory that a channel needs: two a biquad; where tap_count is not 0, the values that taps
  * reach back to, and a block. firmware_export/front_end.py counts them alike. */
@@ -70,8 +72,8 @@ typedef struct kd_stream {
 /* What a channel remembers of its samples. */
 typedef struct kd_signal_state {
     float *memory;        /* KD_SIGNAL_MEMORY_FLOATS of the stream */
-    float first;          /* the sample that it began with */
-    float envelope_first; /* that of the envelope */
+    float first, level;   /* the sample that it began with, and what the filter makes of it */
+    float envelope_first, envelope_level;
     uint32_t due;         /* `up` times the place of the next output, from the next sample */
     bool begun;           /* a sample has come */
 } kd_signal_state;
@@ -83,7 +85,7 @@ void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due);
 
 /* Takes n samples of a channel, in counts, and gives in their place what the resampler makes of them,
  * in counts as well. n: at most KD_SIGNAL_BLOCK.
- * Returns how many there are, at most n. Stack: 120 bytes. */
+ * Returns how many there are, at most n. Stack: 170 bytes. */
 uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, float *x, uint32_t n);
 
 /* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.

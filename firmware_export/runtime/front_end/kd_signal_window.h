@@ -41,7 +41,7 @@ bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
  * a sample side by side. work: KD_SIGNAL_MEMORY_FLOATS of the stream, a block, and output->count more
  * where it has a running normaliser; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
- * Never fails. Stack: 300 bytes. */
+ * Never fails. Stack: 400 bytes. */
 void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
                       const kd_signal_wearer *wearer, const kd_signal_output *output);
 
