@@ -237,7 +237,7 @@ def _host_window(one: Compiled) -> list[str]:
             f"            memcpy({prefix}_input_{p}(), window_{p} + step * {size}, "
             f"{size} * sizeof *window_{p});"
         )
-    run = f"(void){prefix}_step()" if one.settings.stream else f"{prefix}_invoke()"
+    run = f"(void){prefix}_step()" if one.settings.by_steps else f"{prefix}_invoke()"
     lines.append(f"            {run};\n        }}")
     for p in range(len(one.graph.outputs)):
         place, size = f"{prefix}_output_{p}()", f"{upper}_OUTPUT_{p}_SIZE"

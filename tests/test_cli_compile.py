@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from aot_fuzz import image_model, lstm_model
+from aot_stream_models import Conv, stack
 from programs import need
 from tflite_samples import GraphBuilder, write_conv_model, write_lstm_model
 
@@ -132,6 +133,44 @@ def test_the_makefile_and_the_example_of_the_readme_build(model, tmp_path, optio
     build = ["gcc", *flags, "main.c", f"lib{library}.a", "-o", "main"]
     subprocess.run(build, cwd=out, check=True)
     assert subprocess.run([out / "main"], check=False).returncode == 0
+
+
+def test_a_model_with_a_hop_builds_and_answers_once_a_window_is_there(tmp_path):
+    """Oracle: this machine's compiler; a window of 48 samples takes four steps of 12."""
+    need("make", "gcc")
+    path, out = tmp_path / "tcn.tflite", tmp_path / "out"
+    path.write_bytes(stack([Conv(4, 2)]))
+    assert run(["compile", str(path), "--out", str(out), "--hop", "12/48"]) == ExitStatus.OK
+    example = (out / "README.md").read_text().split("```c\n")[1].split("```")[0]
+    main = """const int8_t window_0[KD_MODEL_INPUT_0_SIZE] = {0};
+int main(void)
+{
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 6; i++) {
+            if ((best_class() >= 0) != (i >= 3)) {
+                return 1;
+            }
+        }
+        kd_model_reset();
+    }
+    return KD_MODEL_STEPS != 4 || KD_MODEL_INPUT_0_SIZE != 12 * 3;
+}
+"""
+    (out / "main.c").write_text(example + main)
+    subprocess.run(["make", "-s", "libkd_model.a"], cwd=out, check=True)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    build = ["gcc", *flags, "main.c", "libkd_model.a", "-o", "main"]
+    subprocess.run(build, cwd=out, check=True)
+    assert subprocess.run([out / "main"], check=False).returncode == 0
+    assert json.loads((out / "manifest.json").read_text())["hop"] == "1/4"
+
+
+@pytest.mark.parametrize("hop", ["0", "1", "5/4", "-1/4", "a quarter", "1/0", "nan"])
+def test_a_hop_that_is_no_share_of_a_window_is_told(hop, model, tmp_path, capsys):
+    status = run(["compile", str(model), "--out", str(tmp_path / "out"), "--hop", hop])
+    assert status == ExitStatus.USAGE
+    assert hop in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_folder_builds_with_cmake(model, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from firmware_export.aot.cores import Core, find_core
@@ -11,6 +13,9 @@ from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
 from firmware_export.aot.figures import LayerFigure, layer_figures
 from firmware_export.aot.graph import Graph, Loop, Node
+from firmware_export.aot.hops.keep_columns import keep_columns
+from firmware_export.aot.hops.shifts import shifts
+from firmware_export.aot.hops.verify_parts import verify_parts
 from firmware_export.aot.kernels import kernel_files
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.passes.drop_shapes import drop_shapes
@@ -22,7 +27,7 @@ from firmware_export.aot.passes.stream_steps import stream_steps
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
 from firmware_export.aot.schedule import Schedule, item_calls, schedule
-from firmware_export.aot.settings import CompileSettings, check_prefix
+from firmware_export.aot.settings import CompileSettings, check_mode, check_prefix
 from firmware_export.aot.verify import READING, verify, verify_pass
 from firmware_export.aot.verify_arena import verify_arena
 from kd_edge.base.errors import KdEdgeError
@@ -38,6 +43,7 @@ PASSES: dict[str, Pass] = {
     "drop operators that only reshape": drop_shapes,
     "join in place": join_in_place,
 }
+_KEEPING = "keep columns from hop to hop"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +78,12 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     """
     core = find_core(settings.core)
     check_prefix(settings.prefix)
+    check_mode(settings)
     model = read_tflite(source)
     _check_operators(model)
     graph = read_graph(model)
     verify(graph, READING)
-    graph, effects = simplify(graph)
+    graph, effects = simplify(graph, settings.hop)
     if settings.stream:
         graph = _applied("stream steps", stream_steps, graph)
     items = lower(graph, core)
@@ -101,8 +108,11 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     )
 
 
-def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
+def simplify(graph: Graph, hop: Fraction | None) -> tuple[Graph, tuple[PassEffect, ...]]:
     """The graph after every pass, and what each did.
+
+    Args:
+        hop: as in `CompileSettings`.
 
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: see `compile_model`.
@@ -110,6 +120,10 @@ def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
     """
     effects = []
     for name, apply in PASSES.items():
+        if hop is not None and apply is join_in_place:
+            # Before parts of tensors lie in other tensors: from here on some are kept.
+            before, graph = graph, _applied(_KEEPING, partial(keep_columns, hop=hop), graph)
+            effects.append(effect(_KEEPING, before, graph))
         before, graph = graph, _applied(name, apply, graph)
         effects.append(effect(name, before, graph))
     return graph, tuple(effects)
@@ -118,7 +132,8 @@ def simplify(graph: Graph) -> tuple[Graph, tuple[PassEffect, ...]]:
 def _applied(name: str, apply: Pass, graph: Graph) -> Graph:
     """What a pass leaves, verified."""
     after = apply(graph)
-    verify_pass(graph, after, name)
+    check = verify_parts if name == _KEEPING else verify_pass
+    check(graph, after, name)
     return after
 
 
@@ -128,13 +143,14 @@ def lower(graph: Graph, core: Core) -> tuple[Call | StepCalls, ...]:
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: see `compile_model`.
     """
-    return tuple(
+    calls = tuple(
         StepCalls(item.steps, tuple(call for node in item.nodes for call in _lower(node, core)))
         if isinstance(item, Loop)
         else call
         for item in graph.items
         for call in (_lower(item, core) if isinstance(item, Node) else (item,))
     )
+    return (*shifts(graph, entering=False), *calls, *shifts(graph, entering=True))
 
 
 def _lower(node: Node, core: Core) -> tuple[Call, ...]:

@@ -53,4 +53,5 @@ def _counts(graph: Graph) -> dict[tuple[str, str], int]:
             any(node.padding) for node in nodes
         ),
         ("tensor in another one's memory", "tensors in other ones' memory"): len(graph.views),
+        ("memory kept from hop to hop", "memories kept from hop to hop"): len(graph.kept),
     }

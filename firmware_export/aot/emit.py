@@ -80,7 +80,7 @@ def emit(
         "constants": constants.text(),
         "calls": calls,
         "step_calls": step_calls,
-        "steps": stepped.steps if stepped else 0,
+        "steps": stepped.steps if stepped else settings.hops,
         "layers": [
             c_text.string(f"{settings.label}{call.place} {call.kernel}")
             for call in item_calls(plan.items)

@@ -273,6 +273,7 @@ def _facts(compiled: Compiled) -> dict[str, object]:
         "carry_state": settings.carry_state,
         "keep_inputs": settings.keep_inputs,
         "stream": settings.stream,
+        "hop": None if settings.hop is None else str(settings.hop),
         "arena_bytes": compiled.schedule.plan.arena_bytes,
         "constant_bytes": compiled.constant_bytes,
         "kernels": [f"{name} ({variant})" for name, variant in _kernels(compiled)],

@@ -74,6 +74,24 @@ class View:
     step_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a memory that lives on from hop to hop does between two.
+
+    Attributes:
+        moved_bytes: by which its content moves to the front.
+        first_byte, end_byte: from the one up to, not including, the other it then holds what the
+            last hop left. The other bytes are computed anew.
+        entering: it holds a model input, so it moves at the end of a hop: then there is room for
+            what is new. The others move at the start.
+    """
+
+    moved_bytes: int
+    first_byte: int
+    end_byte: int
+    entering: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """What is to be computed.
@@ -84,6 +102,8 @@ class Graph:
         wholes: inputs and results as the file has them; some are reached through views alone.
         next_index: the first tensor index not in use.
         views: tensor index -> the memory that it shares; never a chain.
+        kept: index of a whole that lives on from hop to hop -> how it moves between two; empty for
+            a graph of whole windows.
     """
 
     inputs: tuple[Tensor, ...]
@@ -92,6 +112,7 @@ class Graph:
     wholes: tuple[Tensor, ...]
     next_index: int
     views: Mapping[int, View] = field(default_factory=dict)
+    kept: Mapping[int, Kept] = field(default_factory=dict)
 
     def nodes(self) -> Iterator[Node]:
         """Every node, inside loops too."""

@@ -34,6 +34,7 @@ def memory_map(compiled: Compiled) -> tuple[MapEntry, ...]:
     plan = compiled.schedule
     names = _tensor_names(compiled.graph)
     kinds: dict[BufferKey, str] = {TensorKey(t.index): "input" for t in compiled.graph.inputs}
+    kinds |= {TensorKey(index): "state" for index in compiled.graph.kept}
     for tensor in compiled.graph.outputs:
         view = plan.views.get(tensor.index)
         kinds.setdefault(TensorKey(view.base if view else tensor.index), "output")

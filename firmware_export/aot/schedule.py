@@ -164,14 +164,16 @@ class _Span:
 def _spans(graph: Graph, items: Items, *, keep_state: bool, keep_inputs: bool):
     sizes = _base_bytes(graph)
     end = sum(1 for _ in item_calls(items)) + 1
-    spans: dict[BufferKey, _Span] = {}
+    spans: dict[BufferKey, _Span] = {
+        TensorKey(index): _Span(sizes[index], 0, end, _ALIGN) for index in graph.kept
+    }
 
     def use(key: BufferKey, span: _Span) -> None:
         spans.setdefault(key, span).add(span)
 
     for tensor in graph.inputs:
-        last = end if keep_inputs else 0
-        use(TensorKey(tensor.index), _Span(sizes[tensor.index], 0, last, _ALIGN))
+        last, base = end if keep_inputs else 0, _base(tensor, graph.views)
+        use(TensorKey(base), _Span(sizes[base], 0, last, _ALIGN))
     for tensor in graph.outputs:
         if tensor.data is None:
             base = graph.views.get(tensor.index, View(tensor.index, 0)).base

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from firmware_export.aot.cores import HOST
 from firmware_export.aot.kernels import kernel_names
@@ -25,6 +27,9 @@ class CompileSettings:
             otherwise each window starts fresh and state shares memory with activations.
         keep_inputs: the inputs are still there after the model has run.
         stream: the window arrives step by step, and the inputs hold one step.
+        hop: share of the window that is new at each step; the inputs hold that, convolutions keep
+            what they have computed, and after each step there is an answer for the window. None
+            for whole windows.
         generator: name and version in the banner.
         first_layer: number of its first layer where several models are timed together.
         label: before its layers' names there.
@@ -35,9 +40,20 @@ class CompileSettings:
     carry_state: bool = False
     keep_inputs: bool = False
     stream: bool = False
+    hop: Fraction | None = None
     generator: str = "kd-edge"
     first_layer: int = 0
     label: str = ""
+
+    @property
+    def by_steps(self) -> bool:
+        """Whether the inputs hold one step, and `<prefix>_step` takes it."""
+        return self.stream or self.hop is not None
+
+    @property
+    def hops(self) -> int:
+        """Steps until a whole window is there; 0 without a hop."""
+        return 0 if self.hop is None else math.ceil(1 / self.hop)
 
 
 def check_prefix(prefix: str) -> None:
@@ -52,6 +68,26 @@ def check_prefix(prefix: str) -> None:
         raise _bad(prefix, f"would put {prefix}.h in the place of a standard header")
     if prefix in kernel_names():
         raise _bad(prefix, "is the name of a kernel's file")
+
+
+def check_mode(settings: CompileSettings) -> None:
+    """Refuse settings that exclude each other.
+
+    Raises:
+        KdEdgeError KD_USAGE: saying which.
+    """
+    others = {
+        "stream": settings.stream,
+        "carry_state": settings.carry_state,
+        "keep_inputs": settings.keep_inputs,
+    }
+    for name, given in others.items():
+        if settings.hop is not None and given:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"the settings hop and {name} exclude each other",
+                hint="a model with a hop takes what is new in the window, and keeps what it needs",
+            )
 
 
 def _bad(prefix: str, why: str) -> KdEdgeError:

@@ -21,6 +21,7 @@ READING = "reading the file"
 # same steps, and a hostile file may ask for millions.
 _MOST_TURNS = 256
 _CALLER = "the caller"
+_LAST_HOP = "the last hop"  # what it left may be computed anew
 
 
 def verify(graph: Graph, stage: str) -> None:
@@ -123,10 +124,16 @@ class _Verifier:
                 self._fault("the views", f"tensor {index} lies in {view.base}, a view itself")
             if view.base not in self._known.sizes:
                 self._fault("the views", f"tensor {index} lies in {view.base}, which is unknown")
+        for index in self._graph.kept:
+            if index in self._graph.views or index not in self._known.sizes:
+                self._fault("the views", f"tensor {index} is kept, and has no memory of its own")
 
     # --- order ---
 
     def _check_order(self) -> None:
+        for index, kept in self._graph.kept.items():
+            marks = self._written.setdefault(index, Marks())
+            marks.put(kept.first_byte, kept.end_byte, _LAST_HOP)
         for tensor in self._graph.inputs:
             self._write("the model", tensor, _CALLER, 0, 1)
         for item in self._graph.items:
@@ -156,7 +163,7 @@ class _Verifier:
     def _write(self, place: str, tensor: Tensor, mark, turn: int, steps: int) -> None:
         base, start, end = self._bytes(place, tensor, turn, steps)
         marks = self._written.setdefault(base, Marks())
-        others = marks.over(start, end) - {None, mark}
+        others = marks.over(start, end) - {None, mark, _LAST_HOP}
         if others:
             (other, *_) = sorted(str(m[0]) if isinstance(m, tuple) else m for m in others)
             self._fault(place, f"it writes over what {other} has written", tensor)
@@ -237,7 +244,7 @@ class _Difference:
         self._check_states()
         self._check_ports()
         self._check_numbers()
-        lost = _used(self._before) - _used(self._after)
+        lost = used(self._before) - used(self._after)
         for node in self._after.nodes():
             if node.place in lost:
                 self._fault(node.place, "nothing uses its result any more", node.outputs[0])
@@ -372,7 +379,7 @@ def _states(graph: Graph) -> dict[int, tuple[str, Tensor]]:
     }
 
 
-def _used(graph: Graph) -> set[str]:
+def used(graph: Graph) -> set[str]:
     """Places of the nodes on whose results the model's outputs depend."""
 
     def base(tensor: Tensor) -> int:

@@ -33,6 +33,7 @@ def verify_arena(graph: Graph, plan: Schedule, settings: CompileSettings) -> Non
     """
     run = _Run(graph, plan, settings)
     run.check_places()
+    run.keep()
     if settings.carry_state:
         run.reset(item_calls(plan.items))
     for _ in range(_WINDOWS):
@@ -91,6 +92,12 @@ class _Run:
                 self._call(call, turn)
         for call in calls:
             self._finish(call, steps)
+
+    def keep(self) -> None:
+        """Mark what lives on from hop to hop: the first hop finds it as the last one left it."""
+        for tensor in self._graph.wholes:
+            if tensor.index in self._graph.kept:
+                self._arena.put(*self._port(tensor))
 
     def reset(self, calls: Iterable[Call]) -> None:
         """Set the state of calls."""

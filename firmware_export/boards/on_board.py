@@ -26,7 +26,8 @@ class BoardRun:
     Attributes:
         outputs: raw, for each window.
         instructions: executed for each window, from inputs in place to outputs in place; on a
-            streamed model for all steps of the window. Not cycles.
+            streamed model for all steps of the window; on one with a hop a window is one step. Not
+            cycles.
     """
 
     outputs: tuple[Window, ...]
@@ -82,7 +83,7 @@ def measure_size(
     Raises as `build_image`.
     """
     prefix = compiled.settings.prefix
-    run = f"{prefix}_step" if compiled.settings.stream else f"{prefix}_invoke"
+    run = f"{prefix}_step" if compiled.settings.by_steps else f"{prefix}_invoke"
     main = f'#include "{prefix}.h"\nint main(void)\n{{\n    (void){run}();\n'
     main += f"    return (int)*{prefix}_output_0();\n}}\n"
     with_model = build_image(
@@ -124,7 +125,7 @@ def _model_function(compiled: Compiled, windows: Sequence[Window]) -> str:
         _array(f"{prefix}_window_{p}", [window[p] for window in windows], tensor)
         for p, tensor in enumerate(compiled.graph.inputs)
     ]
-    run = f"(void){prefix}_step();" if compiled.settings.stream else f"{prefix}_invoke();"
+    run = f"(void){prefix}_step();" if compiled.settings.by_steps else f"{prefix}_invoke();"
     fills = "\n".join(
         f"            memcpy({prefix}_input_{p}(), "
         f"{prefix}_window_{p}[window] + step * {prefix.upper()}_INPUT_{p}_SIZE, "

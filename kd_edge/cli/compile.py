@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import click
 
 from firmware_export.aot.cores import CORES, HOST
 from kd_edge.base.version import __version__
-from kd_edge.cli.options import PATH, common, path_option
+from kd_edge.cli.options import PATH, SHARE, common, path_option
 from kd_edge.cli.printing import say
 
 EPILOG = """
@@ -17,6 +18,7 @@ Examples:
   kd-edge compile student.int8.tflite --out firmware/model
   kd-edge compile student.int8.tflite --out firmware/model --core m4 --report
   kd-edge compile model.tflite --out model --core m55 --optimize speed --prefix wake
+  kd-edge compile student.int8.tflite --out firmware/model --hop 96/400
 
 Without --core the C is portable: it builds and runs anywhere, and is slower on a Cortex-M with DSP
 extension or Helium than what --core m4, m7, m33 or m55 gives. docs/plain-c.md lists the operators.
@@ -43,6 +45,11 @@ extension or Helium than what --core m4, m7, m33 or m55 gives. docs/plain-c.md l
     "--keep-inputs", is_flag=True, help="Running the model leaves its inputs as they are."
 )
 @click.option("--stream", is_flag=True, help="The window arrives step by step: less memory.")
+@click.option(
+    "--hop",
+    type=SHARE,
+    help="Share of the window that is new at each step, such as 96/400; layers keep the rest.",
+)
 @click.option("--prefix", default="kd_model", help="Of files and functions; default: kd_model.")
 @common
 def compile_command(
@@ -54,6 +61,7 @@ def compile_command(
     carry_state: bool,
     keep_inputs: bool,
     stream: bool,
+    hop: Fraction | None,
     prefix: str,
     as_json: bool,
 ) -> None:
@@ -75,6 +83,7 @@ def compile_command(
         carry_state=carry_state,
         keep_inputs=keep_inputs,
         stream=stream,
+        hop=hop,
         generator=f"kd-edge {__version__}",
     )
     content = model_bytes(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -22,6 +23,24 @@ class _PathType(click.Path):
 
 # Whether it exists is for the command to say, with a hint.
 PATH = _PathType(path_type=Path)
+
+
+class _ShareType(click.ParamType):
+    """A share between 0 and 1, as a fraction of whole numbers or a decimal one."""
+
+    name = "share"
+
+    def convert(self, value, param, ctx):
+        try:
+            share = Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no share such as 1/4 or 0.25.", param, ctx)
+        if not 0 < share < 1:
+            self.fail(f"{value} is not between 0 and 1.", param, ctx)
+        return share
+
+
+SHARE = _ShareType()
 
 
 class FiniteFloat(click.FloatRange):

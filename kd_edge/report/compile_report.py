@@ -76,6 +76,7 @@ class CompileReport:
         flash_bytes: code and constants for the core that was asked for; None where its compiler
             is not installed, or the report was not asked for.
         constant_bytes: weights, tables and factors alone.
+        hop: share of the window that is new at each step, such as 6/25; None for whole windows.
         cycles, boards: empty where the report was not asked for.
     """
 
@@ -88,6 +89,7 @@ class CompileReport:
     carry_state: bool
     keep_inputs: bool
     stream: bool
+    hop: str | None
     memory: Memory
     constant_bytes: int
     flash_bytes: int | None
@@ -99,8 +101,13 @@ class CompileReport:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates a window."""
+        """Multiply-accumulates a window, or a hop."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def unit(self) -> str:
+        """What the layers' figures are of: 'window' or 'hop'."""
+        return "window" if self.hop is None else "hop"
 
 
 def compile_report(
@@ -133,6 +140,7 @@ def compile_report(
         carry_state=settings.carry_state,
         keep_inputs=settings.keep_inputs,
         stream=settings.stream,
+        hop=None if settings.hop is None else str(settings.hop),
         memory=Memory(
             arena_bytes=plan.arena_bytes,
             bound_bytes=plan.bound_bytes,

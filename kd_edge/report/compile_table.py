@@ -36,7 +36,7 @@ def print_compile(report: CompileReport, console: Console) -> None:
 
 
 def _layers(report: CompileReport) -> Table:
-    table = plain_table("Layers, a window")
+    table = plain_table(f"Layers, a {report.unit}")
     table.add_column("layer", overflow="fold")
     table.add_column("kernel", overflow="fold")
     for heading in ("runs", "MACs", "values", "constants, B", "output, B"):

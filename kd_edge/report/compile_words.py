@@ -25,7 +25,7 @@ def summary(report: CompileReport) -> str:
     ram = words.n_bytes(report.memory.arena_bytes)
     return (
         f"{report.model.name} for {report.core_title}: {ram} of RAM, {flash}, "
-        f"{words.count(report.macs)} multiply-accumulates a window."
+        f"{words.count(report.macs)} multiply-accumulates a {report.unit}."
     )
 
 
