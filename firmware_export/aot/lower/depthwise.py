@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,10 @@ from firmware_export.aot.program import Call, Scratch
 
 _QUAD = 4  # channels that the DSP kernel computes at a time
 _QUAD_HEADER_WORDS = 9  # of its stream, before the weights of four channels
-_POINTER_BYTES = {"": 8, "_dsp": 4, "_mve": 4}  # the portable kernel runs on 64-bit machines too
+_POINTER_BYTES = {"": 8, "_mve": 4}  # the portable kernel runs on 64-bit machines too
+_MOST_STRIP_BYTES = 1536  # of widened input that the DSP kernel works on, beside one pixel's
+_FOUR_BYTES = 8  # of four widened channels
+_TILE_OVERHEAD = 12  # in pixels that could be widened meanwhile
 
 
 def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
@@ -85,8 +88,16 @@ def _call(
     node: Node, g: Geometry, by_channel: np.ndarray, narrowing: Narrowing, variant: str
 ) -> Call:
     layout = {"": _portable, "_dsp": _streamed, "_mve": _vectors}[variant]
+    if variant == "_dsp":
+        g = _along_a_row(g)
+        tile = _tile(g)
+        scratch = Scratch(_FOUR_BYTES * (g.taps + tile.pixels(g)))
+    else:
+        tile = _Tile()
+        scratch = Scratch(g.taps * _POINTER_BYTES[variant] + g.in_channels)
     params = {
         **layout(by_channel, narrowing),
+        **vars(tile),
         "table": narrowing.table,
         **g.members("kernel_columns", "row_step", "column_step"),
         "channels": g.in_channels,
@@ -95,10 +106,64 @@ def _call(
         "low": narrowing.low,
         "high": narrowing.high,
     }
-    scratch = Scratch(g.taps * _POINTER_BYTES[variant] + g.in_channels)
     args = (node.inputs[0], scratch, node.outputs[0])
     macs = g.pixels * by_channel.size
     return Call("kd_depthwise_s8", params, args, (2,), macs=macs, note=node.place)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """Output pixels that the DSP kernel computes at a time."""
+
+    tile_rows: int = 0
+    tile_columns: int = 0
+
+    def pixels(self, g: Geometry) -> int:
+        """Of the input that it widens for them."""
+        rows = (self.tile_rows - 1) * g.stride_rows + (g.kernel_rows - 1) * g.row_step + 1
+        columns = (self.tile_columns - 1) * g.stride_columns
+        return rows * (columns + (g.kernel_columns - 1) * g.column_step + 1)
+
+
+def _tile(g: Geometry) -> _Tile:
+    """The tile of even parts that widens least, of those with little scratch; else one pixel."""
+    sizes = [
+        _Tile(rows, columns)
+        for rows in _even_parts(g.out_rows)
+        for columns in _even_parts(g.out_columns)
+    ]
+    fitting = [tile for tile in sizes if _FOUR_BYTES * tile.pixels(g) <= _MOST_STRIP_BYTES]
+
+    def work(tile: _Tile) -> int:
+        count = -(-g.out_rows // tile.tile_rows) * -(-g.out_columns // tile.tile_columns)
+        return count * (tile.pixels(g) + _TILE_OVERHEAD)
+
+    return min(fitting, key=work, default=_Tile(1, 1))
+
+
+def _even_parts(size: int) -> list[int]:
+    return sorted({-(-size // parts) for parts in range(1, size + 1)})
+
+
+def _along_a_row(g: Geometry) -> Geometry:
+    """A column of pixels as a row, which is widened and multiplied in one run."""
+    if not g.in_columns == g.out_columns == g.kernel_columns == 1 or g.pad_columns:
+        return g
+    return replace(
+        g,
+        in_rows=1,
+        in_columns=g.in_rows,
+        kernel_rows=1,
+        kernel_columns=g.kernel_rows,
+        stride_rows=1,
+        stride_columns=g.stride_rows,
+        row_step=1,
+        column_step=g.row_step,
+        pad_rows=0,
+        pad_columns=g.pad_rows,
+        out_rows=1,
+        out_columns=g.out_rows,
+    )
 
 
 def _with_packed_weights(call: Call, variant: str) -> Call:

@@ -24,6 +24,8 @@ typedef struct {
     uint16_t pad_columns;
     uint16_t out_rows;
     uint16_t out_columns;
+    uint16_t tile_rows;        /* output pixels that the DSP variant computes at a time; else 0 */
+    uint16_t tile_columns;
     int16_t in_zero;           /* the input's zero point, */
     int16_t out_zero;          /* the output's before the table */
     int8_t low;                /* clamp, both ends included; the whole range where a table is */
@@ -33,7 +35,7 @@ typedef struct {
 /* out[pixel][c] = clamp(requant(bias[c] + sum over the window of weight[c] * (x[c] - in_zero))
  * + out_zero), bit-exact with TFLite Micro's DEPTHWISE_CONV_2D; what lies outside of the input
  * counts as in_zero. scratch: 8-aligned; a pointer for each pixel of the window, then `channels`
- * bytes. Never fails. Stack: under 200 bytes. */
+ * bytes; the DSP variant's, see aot/lower/depthwise.py. Never fails. Stack: under 400 bytes. */
 void kd_depthwise_s8(const kd_depthwise_s8_params *p, const int8_t *in, void *scratch, int8_t *out);
 
 #endif /* KD_DEPTHWISE_S8_H */
