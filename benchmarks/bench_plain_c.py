@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from aot_tiny_models import TINY_MODELS
 from layer_counts import instructions_by_layer
 
+from firmware_export.aot.bounds import LayerCost, layer_costs, slowest_first
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.cycles import estimate_cycles
 from firmware_export.boards import find_board
@@ -75,6 +76,8 @@ GOALS = {  # flash kB, RAM kB, million instructions
     ("multi-expert", "m55"): (None, None, 2.0),
 }
 MOST_OS_TIMES_O2 = 1.3
+MOST_BOUNDS = 2.0
+LEAST_SHARE = 0.02  # of a window's instructions: smaller layers are little more than a call
 N_WINDOWS = 4
 
 
@@ -173,6 +176,32 @@ def _cited(peer: tuple[float | None, float | None, float]) -> list[str]:
     return [*sizes, f"{million:.2f} M"]
 
 
+def measured_costs(content: bytes, core: str) -> list[LayerCost]:
+    """Each layer's instructions in one window of noise, -O2, beside its bound; slowest first."""
+    compiled = compile_model(content, CompileSettings(core=core))
+    counts = instructions_by_layer(compiled, find_board(BOARDS[core]), optimize="-O2")
+    return slowest_first(layer_costs(compiled.layers, compiled.core, counts))
+
+
+def cost_table(name: str, core: str, costs: Sequence[LayerCost]) -> str:
+    """Markdown."""
+    lines = [
+        f"| {name}, {core}: layer | kernel | MACs | results | instructions | a MAC | bound: loads, "
+        "widening, products, results | times |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for cost in costs:
+        bound, rate = cost.bound, "" if cost.per_mac is None else f"{cost.per_mac:.2f}"
+        parts = (bound.loads, bound.widening, bound.multiplies, bound.results) if bound else ()
+        told = f"{bound.total:,}: " + ", ".join(f"{part:,}" for part in parts) if bound else ""
+        times = "" if cost.times_bound is None else f"{cost.times_bound:.2f}"
+        lines.append(
+            f"| {cost.place} | {cost.kernel} | {cost.macs:,} | {cost.results:,} "
+            f"| {cost.instructions:,} | {rate} | {told} | {times} |"
+        )
+    return "\n".join(lines)
+
+
 MODELS: dict[str, Callable[[], bytes]] = {
     **{name: functools.partial(untrained_student, name) for name in SEEDS},
     **TINY_MODELS,
@@ -208,6 +237,22 @@ def test_counts_are_equal_in_two_runs(name, core):
     assert measure(name, model(name), core, "-O2") == measured(name, core, "-O2")
 
 
+@pytest.mark.parametrize("core", BOARDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_no_layer_takes_more_than_twice_its_bound(name, core):
+    costs = measured_costs(model(name), core)
+    whole = sum(cost.instructions for cost in costs)
+    over = [
+        cost
+        for cost in costs
+        if cost.times_bound is not None
+        and cost.times_bound > MOST_BOUNDS
+        and cost.instructions >= LEAST_SHARE * whole
+    ]
+    print(cost_table(name, core, over))
+    assert over == []
+
+
 @pytest.mark.parametrize(("name", "core", "optimize"), TFLITE_MICRO)
 def test_a_model_takes_less_of_everything_than_with_cmsis_nn(name, core, optimize):
     row = measured(name, core, optimize)
@@ -226,23 +271,6 @@ def test_code_for_size_takes_little_more_instructions_than_code_for_speed(name, 
     assert small.instructions <= MOST_OS_TIMES_O2 * fast.instructions
 
 
-def layer_table(name: str, content: bytes, core: str) -> str:
-    """Instructions of each layer of one window of noise, -O2, as Markdown."""
-    compiled = compile_model(content, CompileSettings(core=core))
-    counts = instructions_by_layer(compiled, find_board(BOARDS[core]), optimize="-O2")
-    lines = [
-        f"| {name}, {core}: layer | kernel | MACs | results | instructions | a MAC (a result) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for layer, count in zip(compiled.layers, counts, strict=True):
-        rate = f"{count / layer.macs:.2f}" if layer.macs else f"({count / layer.results:.1f})"
-        lines.append(
-            f"| {layer.place} | {layer.kernel}{layer.variant} | {layer.macs:,} "
-            f"| {layer.results:,} | {count:,} | {rate} |"
-        )
-    return "\n".join(lines)
-
-
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=[], help="default: all")
@@ -258,7 +286,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.layers:
         for name, content in contents.items():
             for core in cores:
-                print(layer_table(name, content, core), end="\n\n", flush=True)
+                print(cost_table(name, core, measured_costs(content, core)), end="\n\n", flush=True)
         return
     rows = [
         measure(name, content, core, optimize)

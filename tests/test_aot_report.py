@@ -88,6 +88,20 @@ def test_page_and_tables_show_every_layer_pass_and_board(report, page):
         assert board.board in text
 
 
+def test_page_tables_and_json_show_what_each_layer_costs_beside_its_bound(report, page):
+    text, tree = printed(report), json.loads(to_json(report))
+    assert len(tree["costs"]) == len(report.layers)
+    for cost, told in zip(report.costs, tree["costs"], strict=True):
+        assert told["instructions"] == cost.instructions > 0
+        if cost.bound is None:
+            assert told["bound"] is None
+            continue
+        assert sum(told["bound"].values()) == cost.bound.total
+        assert f"{cost.bound.total:,}" in page
+        assert f"{cost.bound.total:,}" in text
+        assert cost.helps in html.unescape(page)
+
+
 def test_names_from_the_model_cannot_become_markup():
     content = lstm_model().replace(b"signals", b"<b>[x]&")
     report = report_of(content, with_boards=False)

@@ -149,6 +149,24 @@ def test_the_profile_names_every_layer(bundle, capsys):
     assert "all layers" in capsys.readouterr().out
 
 
+@pytest.mark.qemu
+def test_the_profile_of_a_board_that_counts_instructions_tells_what_they_must_be(bundle, capsys):
+    need("qemu-system-arm", "arm-none-eabi-gcc")
+    emulated = ["profile", str(bundle), "--board", "qemu-an386"]
+    assert run([*emulated, "--json"]) == ExitStatus.OK
+    (board,) = json.loads(capsys.readouterr().out)["boards"]
+    assert board["unit"] == "instructions"
+    for layer in board["layers"]:
+        assert layer["instructions"] == layer["ticks"]
+        if layer["bound"] is not None:
+            assert layer["ticks"] > sum(layer["bound"].values()) > 0
+    assert any(layer["bound"] for layer in board["layers"])
+    assert run(emulated) == ExitStatus.OK
+    shown = capsys.readouterr().out
+    assert "The slowest first" in shown
+    assert "would help" in shown
+
+
 @pytest.mark.parametrize("command", ["eval", "selftest", "profile"])
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),

@@ -29,19 +29,28 @@ class CycleEstimate:
     not_counted: tuple[str, ...]
 
 
+def estimated_instructions(layer: LayerFigure, core: Core) -> int | None:
+    """What a layer takes in a window by its kernel's rates; None where these were not measured."""
+    counted = _counted(layer, core)
+    return None if counted is None else round(counted)
+
+
+def _counted(layer: LayerFigure, core: Core) -> float | None:
+    rate = core.timing.rates.get(layer.kernel) if core.timing else None
+    if rate is None:
+        return None
+    work = (layer.macs, 0 if layer.macs else layer.elements, layer.results, layer.times)
+    return sum(each * n for each, n in zip(rate, work, strict=True))
+
+
 def estimate_cycles(layers: Sequence[LayerFigure], core: Core) -> CycleEstimate | None:
     """What a window may take; None for a core of whose kernels nothing was measured."""
     timing = core.timing
     if timing is None:
         return None
-    counted, missing = 0.0, []
-    for layer in layers:
-        rate = timing.rates.get(layer.kernel)
-        if rate is None:
-            missing.append(layer.kernel)
-            continue
-        work = (layer.macs, 0 if layer.macs else layer.elements, layer.results, layer.times)
-        counted += sum(each * n for each, n in zip(rate, work, strict=True))
+    found = {id(layer): _counted(layer, core) for layer in layers}
+    missing = [layer.kernel for layer in layers if found[id(layer)] is None]
+    counted = sum(count for count in found.values() if count is not None)
     return CycleEstimate(
         core=core.name,
         instructions=None if missing else round(counted),

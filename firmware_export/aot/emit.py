@@ -82,7 +82,7 @@ def emit(
         "step_calls": step_calls,
         "steps": stepped.steps if stepped else settings.hops,
         "layers": [
-            c_text.string(f"{settings.label}{call.place} {call.kernel}")
+            c_text.string(settings.layer_name(call.place, call.kernel))
             for call in item_calls(plan.items)
         ],
         "states": [_state_text(s) for item in plan.items for s in plan.states(item)],

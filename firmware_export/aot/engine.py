@@ -31,7 +31,7 @@ def engine_files(
     Raises as `compile_model` and `export_tflm`.
     """
     product = as_product(source)
-    compiled = _compile(product, core, settings)
+    compiled = compile_product(product, core, generator=settings.generator)
     ports = product_ports(product)
     render = renderer(settings, product, engine=PLAIN_C.name)
     files = {
@@ -49,7 +49,8 @@ def engine_files(
     return compiled, files
 
 
-def _compile(product: Product, core: str, settings: FirmwareSettings) -> tuple[Compiled, ...]:
+def compile_product(product: Product, core: str, *, generator: str) -> tuple[Compiled, ...]:
+    """Each model of a product as plain C, as an image holds them. Raises as `compile_model`."""
     compiled: list[Compiled] = []
     for member, prefix in zip(product.members, prefixes(product), strict=True):
         compiled.append(
@@ -59,7 +60,7 @@ def _compile(product: Product, core: str, settings: FirmwareSettings) -> tuple[C
                 CompileSettings(
                     core=core,
                     carry_state=True,
-                    generator=settings.generator,
+                    generator=generator,
                     prefix=prefix,
                     first_layer=sum(len(each.layers) for each in compiled),
                     label=f"{member.name}: " if product.composition else "",

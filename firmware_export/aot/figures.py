@@ -24,6 +24,7 @@ class LayerFigure:
         macs: multiply-accumulates a window, all runs together.
         elements: values a window that the kernel goes through: of its largest activation, all runs.
         results: values a window that it writes, all runs.
+        channels: values of one pixel, row or step of its results: their last axis.
         constant_bytes: weights, tables and factors that it adds to flash; what an earlier call
             brought already is counted there.
         output_bytes: of one run's results.
@@ -36,6 +37,7 @@ class LayerFigure:
     macs: int
     elements: int
     results: int
+    channels: int
     constant_bytes: int
     output_bytes: int
 
@@ -70,6 +72,7 @@ def _figure(call: Call, times: int, constant_bytes: int, core: Core) -> LayerFig
         macs=call.macs * times,
         elements=max((prod(tensor.shape) for tensor in activations), default=0) * times,
         results=sum(prod(tensor.shape) for tensor in written) * times,
+        channels=next((tensor.shape[-1] for tensor in written if tensor.shape), 1),
         constant_bytes=constant_bytes,
         output_bytes=sum(tensor_bytes(tensor) for tensor in written),
     )

@@ -55,6 +55,10 @@ class CompileSettings:
         """Steps until a whole window is there; 0 without a hop."""
         return 0 if self.hop is None else math.ceil(1 / self.hop)
 
+    def layer_name(self, place: str, kernel: str) -> str:
+        """What the image calls a layer where it is timed."""
+        return f"{self.label}{place} {kernel}"
+
 
 def check_prefix(prefix: str) -> None:
     """Refuse a prefix that C, the file system or a kernel could take for something else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -28,37 +29,45 @@ def profile(bundle: Path | None, as_json: bool, **reach) -> int:
     import json
 
     from kd_edge.cli.printing import printing
+    from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+    from kd_edge.pipeline.boards.costs import profiled_costs
 
     found = []
     with reached(bundle, **reach) as (_, targets):
+        product = load_board_bundle(bundle).product if bundle else None
         for target in targets:
-            if not target.device.hello.layer_count:
+            hello = target.device.hello
+            if not hello.layer_count:
                 raise KdEdgeError(
                     "KD_BOARD_REFUSED",
                     "the image cannot time its layers",
                     where=target.port,
                     hint="build the firmware with the plain-C engine and its profiler",
                 )
-            found.append((target, target.device.hello, target.device.profile()))
+            layers = target.device.profile()
+            costs = profiled_costs(product, hello, layers) if product else None
+            found.append((target.port, hello, layers, costs))
     if as_json:
-        boards = [
-            {
-                "port": target.port,
-                "board": hello.board,
-                "unit": hello.ticks_kind,
-                "layers": [{"name": layer.name, "ticks": layer.ticks} for layer in layers],
-            }
-            for target, hello, layers in found
-        ]
+        boards = [_tree(*one) for one in found]
         click.echo(json.dumps({"boards": boards}, indent=1))
         return ExitStatus.OK
     with printing() as console:
-        for target, hello, layers in found:
-            _print(console, target.port, hello, layers)
+        for one in found:
+            _print(console, *one)
     return ExitStatus.OK
 
 
-def _print(console, port: str, hello, layers) -> None:
+def _tree(port: str, hello, layers, costs) -> dict[str, object]:
+    facts = [dataclasses.asdict(cost) for cost in costs] if costs else [{}] * len(layers)
+    told = [
+        {"name": layer.name, "ticks": layer.ticks, **more}
+        for layer, more in zip(layers, facts, strict=True)
+    ]
+    return {"port": port, "board": hello.board, "unit": hello.ticks_kind, "layers": told}
+
+
+def _print(console, port: str, hello, layers, costs) -> None:
+    from kd_edge.report.cost_table import cost_table
     from kd_edge.report.table import plain_table, plain_text
 
     total = sum(layer.ticks for layer in layers)
@@ -74,3 +83,7 @@ def _print(console, port: str, hello, layers) -> None:
         table.add_row(*map(plain_text, cells), plain_text("█" * round(20 * layer.ticks / most)))
     table.add_row(plain_text("all layers"), plain_text(f"{total:,}"), plain_text(""), "")
     console.print(table)
+    if costs:
+        console.print()
+        title = f"The slowest first, beside instructions that {hello.core} needs at least"
+        console.print(cost_table(costs, title, unit=hello.ticks_kind))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from firmware_export.aot.bounds import slowest_first
 from kd_edge.report import compile_plots, compile_words, words
 from kd_edge.report.compile_report import CompileReport
+from kd_edge.report.cost_table import cost_cells
 from kd_edge.report.html import page_template
 
 
@@ -14,6 +16,8 @@ def render_compile_html(report: CompileReport) -> str:
         memory_map=compile_plots.memory_map(report),
         constants=compile_plots.constants(report),
         operations=compile_plots.operations(report),
+        costs=slowest_first(report.costs),
+        cost_cells=cost_cells,
         words=words,
         said=compile_words,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
+from firmware_export.aot.bounds import LayerCost, layer_costs
 from firmware_export.aot.compiler import Compiled, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import CycleEstimate, estimate_cycles
@@ -77,6 +78,7 @@ class CompileReport:
             is not installed, or the report was not asked for.
         constant_bytes: weights, tables and factors alone.
         hop: share of the window that is new at each step, such as 6/25; None for whole windows.
+        costs: instructions of each layer beside their bound, for the core that was asked for.
         cycles, boards: empty where the report was not asked for.
     """
 
@@ -95,6 +97,7 @@ class CompileReport:
     flash_bytes: int | None
     flash_how: str | None
     layers: tuple[LayerFigure, ...]
+    costs: tuple[LayerCost, ...]
     passes: tuple[PassEffect, ...]
     cycles: tuple[CycleEstimate, ...]
     boards: tuple[BoardFit, ...]
@@ -151,6 +154,7 @@ def compile_report(
         flash_bytes=code.flash_bytes if code else None,
         flash_how=code.how if code else None,
         layers=compiled.layers,
+        costs=layer_costs(compiled.layers, compiled.core),
         passes=compiled.effects,
         cycles=tuple(
             estimate

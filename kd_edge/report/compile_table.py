@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kd_edge.report import words
 from kd_edge.report.compile_report import BoardFit, CompileReport
 from kd_edge.report.compile_words import (
+    COSTS_ARE_ESTIMATES,
     CYCLES_ARE_ESTIMATES,
     board_verdict,
     cycle_range,
@@ -14,6 +15,7 @@ from kd_edge.report.compile_words import (
     short_place,
     summary,
 )
+from kd_edge.report.cost_table import cost_table
 from kd_edge.report.table import plain_table, plain_text
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ def print_compile(report: CompileReport, console: Console) -> None:
     console.print(plain_text(summary(report)))
     if not report.boards:
         return
-    for table in (_layers(report), _arena(report), _passes(report), _boards(report.boards)):
+    shown = (_layers(report), cost_table(report.costs, COSTS_ARE_ESTIMATES), _arena(report))
+    for table in (*shown, _passes(report), _boards(report.boards)):
         console.print()
         console.print(table)
     if report.cycles:

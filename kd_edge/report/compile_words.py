@@ -14,6 +14,14 @@ CYCLES_ARE_ESTIMATES = (
     "double them. Measure on the board before you rely on them."
 )
 
+WHAT_A_BOUND_IS = (
+    "A bound is counted from the core's instructions: weights and values are loaded and widened "
+    "once for each tile that registers hold, products take the widest instruction that multiplies "
+    "and adds, and each result is scaled and stored. Addresses, loops and calls are left out: no "
+    "kernel reaches it. A layer at twice its bound or more is worth a look. A dash: no bound."
+)
+COSTS_ARE_ESTIMATES = "Estimated instructions, beside what the core needs at least"
+
 
 def summary(report: CompileReport) -> str:
     """One sentence: what the C is for and what it takes."""

@@ -11,6 +11,7 @@ from kd_edge.runtimes.results import PLAIN_C, TITLES, Side
 from kd_edge.tasks.figures import Figure, Interval
 
 NOT_MEASURED = "not measured"
+DASH = "–"  # where a figure has no meaning
 
 
 def runtime_name(runtime: str) -> str:

@@ -1,0 +1,95 @@
+"""Instructions that a layer needs at least. Oracle: counts by hand."""
+
+from __future__ import annotations
+
+import pytest
+from aot_tiny_models import TINY_MODELS, vww01
+
+from firmware_export.aot.bounds import bound_of, layer_costs, slowest_first
+from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+
+
+def compiled(name: str, core: str) -> Compiled:
+    return compile_model(TINY_MODELS[name](), CompileSettings(core=core))
+
+
+def parts(one: Compiled, layer: int) -> tuple[int, int, int, int]:
+    bound = bound_of(one.layers[layer], one.core)
+    return bound.loads, bound.widening, bound.multiplies, bound.results
+
+
+def test_a_dense_layer_of_128_to_128_on_the_m4_is_counted_by_hand():
+    """16,384 products by pairs, 16 of them behind two loads and four widenings; eight a result."""
+    assert parts(compiled("ad01", "m4"), 1) == (2048, 4096, 8192, 1024)
+
+
+def test_a_dense_layer_with_helium_takes_vectors_of_sixteen():
+    assert parts(compiled("ad01", "m55"), 1) == (1024, 0, 1024, 448)
+    # Rows of eight columns leave half of each vector empty: 128 rows of one vector each.
+    loads, _, multiplies, _ = parts(compiled("ad01", "m55"), 5)
+    assert (loads, multiplies) == (128, 128)
+
+
+def test_a_convolution_prepares_each_window_once_for_all_channels():
+    """kws01's first: 125 windows of 40 values, 64 channels."""
+    loads, widening, multiplies, results = parts(compiled("kws01", "m4"), 0)
+    assert (loads, widening) == (40_000 + 2_500, 40_000 + 2_500)
+    assert (multiplies, results) == (160_000, 64_000)
+
+
+def test_a_depthwise_convolution_multiplies_each_channel_by_itself():
+    one = compiled("kws01", "m4")
+    assert parts(one, 1) == (36_000, 72_000, 72_000, 64_000)
+    assert parts(compiled("kws01", "m3"), 1) == (144_000, 0, 72_000, 80_000)
+
+
+def test_what_has_no_bound_says_so():
+    costs = layer_costs(compiled("kws01", "m4").layers, compiled("kws01", "m4").core)
+    softmax = costs[-1]
+    assert (softmax.bound, softmax.times_bound, softmax.per_mac) == (None, None, None)
+    assert softmax.instructions > 0
+
+
+def test_a_core_without_measured_rates_has_bounds_and_no_instructions():
+    one = compiled("kws01", "m0plus")
+    for cost in layer_costs(one.layers, one.core):
+        assert (cost.instructions, cost.per_mac, cost.times_bound) == (None, None, None)
+    assert layer_costs(one.layers, one.core)[0].bound.total > 0
+
+
+def test_counts_that_were_measured_stand_beside_the_bound():
+    one = compiled("trained_lstm", "m4")
+    costs = layer_costs(one.layers, one.core, [200_000, 10_000, 300_000])
+    assert [cost.instructions for cost in slowest_first(costs)] == [300_000, 200_000, 10_000]
+    assert costs[0].per_mac == pytest.approx(200_000 / 107_520)
+    assert costs[0].times_bound == pytest.approx(200_000 / costs[0].bound.total)
+
+
+def test_advice_names_what_makes_a_layer_dear():
+    helps = {
+        cost.kernel: cost.helps
+        for cost in layer_costs(compiled("ic01", "m55").layers, compiled("ic01", "m55").core)
+    }
+    assert "moves or maps values" in helps["kd_sum_s8"]
+    first = layer_costs(compiled("vww01", "m55").layers, compiled("vww01", "m55").core)[2]
+    assert first.helps.startswith("8 values a window leave some of 16 lanes empty")
+
+
+@pytest.mark.parametrize("core", ["m4", "m55"])
+def test_a_bound_is_stated_for_nearly_all_instructions_of_a_network(core):
+    one = compiled("ic01", core)
+    costs = layer_costs(one.layers, one.core)
+    known = sum(cost.instructions for cost in costs if cost.bound and cost.instructions)
+    assert known > 0.9 * sum(cost.instructions or 0 for cost in costs)
+
+
+def test_a_general_kernel_is_measured_against_the_fast_ones_bound():
+    """Where it has the same products, whatever kernel it takes."""
+    one = compile_model(vww01(clamped=True), CompileSettings(core="m4"))
+    plain = compiled("vww01", "m4")
+    others = {(layer.place, layer.macs): layer for layer in plain.layers}
+    same = [layer for layer in one.layers if (layer.place, layer.macs) in others]
+    assert len(same) > 10
+    for layer in same:
+        expected = bound_of(others[layer.place, layer.macs], plain.core)
+        assert bound_of(layer, one.core) == expected
