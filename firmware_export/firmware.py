@@ -36,6 +36,7 @@ _LEAST_SCORES = 64
 _MOST_SCALE = 1.6e7
 _UART_OVERSAMPLING = 16
 _SENSORS = {"replay": "kd_sensor_replay.c", "stub": "kd_sensor_stub.c"}
+_HEAD = frozenset({"kd_head.c", "kd_head.h", "kd_keep.h", "kd_keep_stub.c"})
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,13 @@ def firmware_sources(
         KdEdgeError KD_COUNTS: a stream's units a count are unknown.
         KdEdgeError KD_LABELS, KD_SHAPE, KD_NOT_CAUSAL, KD_PRECISION: as `export_tflm`.
         KdEdgeError KD_LINK_LIMIT: the model or its sensors are more than the link can tell.
-        KdEdgeError KD_UNKNOWN_NAME: no such engine. KD_USAGE: a stream without a front end.
+        KdEdgeError KD_UNKNOWN_NAME: no such engine. KD_USAGE: a stream without a front end; a last
+            layer that can be replaced in another engine than 'aot', or of several models.
     """
     _check(settings, engine, stream)
     product = as_product(source)
+    if settings.personal:
+        _check_personal(product, engine)
     ports = product_ports(product)
     front_end = _front_end(settings, product)
     render = renderer(settings, product, engine=engine)
@@ -103,13 +107,13 @@ def firmware_sources(
         decides=settings.decision is not None,
     )
     files |= _config_files(render, settings, ports, facts, stream)
-    files |= _runtime_files(stream, replay, facts)
+    files |= _runtime_files(stream, replay, facts, personal=settings.personal)
     if stream is not None and replay:
         values = replay_values(front_end, replay, stream)
         files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
     return Firmware(
         files=dict(sorted(files.items())),
-        defines=_defines(facts, ports),
+        defines=_defines(facts, ports) | ({"KD_LINK_HEAD": 1} if settings.personal else {}),
         model_sha256=product.sha256,
         raw_bytes=raw_bytes(front_end) if front_end else 0,
         front_end=front_end,
@@ -184,6 +188,22 @@ def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | Non
         )
 
 
+def _check_personal(product: Product, engine: str) -> None:
+    if engine != PLAIN_C.name:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"with the engine '{engine}' the last layer stands in the model's own bytes, where it "
+            "cannot be replaced",
+            hint=f"take the engine '{PLAIN_C.name}', or build new firmware for each wearer",
+        )
+    if product.composition is not None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "the product answers by several models; a wearer's last layer is for one",
+            hint="build a bundle whose product is one student",
+        )
+
+
 def _golden_count(settings: FirmwareSettings) -> int:
     return min(settings.golden_count, len(settings.golden.labels)) if settings.golden else 0
 
@@ -246,9 +266,11 @@ def _runtime_files(
     stream: StreamSettings | None,
     replay: Sequence[Counts],
     facts: HelloFacts,
+    *,
+    personal: bool,
 ) -> Files:
     """Link and main program, with the parts that this image uses."""
-    left_out = set(_SENSORS.values())
+    left_out = set(_SENSORS.values()) | (set() if personal else _HEAD)
     if not facts.decides:
         left_out |= {"kd_decide.c", "kd_decide.h"}
     if facts.front_end is None or not facts.front_end.learns:

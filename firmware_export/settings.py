@@ -55,6 +55,8 @@ class FirmwareSettings:
         golden: vectors to ship, or None.
         synthetic: the model was trained on generated recordings; every file then says so.
         generator: name and version of what writes, e.g. 'kd-edge 0.1.0'.
+        personal: a wearer's last layer can take the built one's place while the firmware runs;
+            plain C alone.
         golden_count: at most so many vectors go into the C sources, the first ones.
     """
 
@@ -69,6 +71,7 @@ class FirmwareSettings:
     golden_count: int = 8
     arenas: tuple[int, ...] = ()
     decision: DecisionRule | None = None
+    personal: bool = False
 
 
 # A quarter and 1 KiB: an interpreter measured on x86-64 with reference kernels keeps no scratch

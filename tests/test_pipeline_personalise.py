@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from dataclasses import replace
@@ -12,7 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundle_samples import write_as_built
+from programs import need
+from wearer_samples import NEW, following, shortened, without_gyroscope, write_few
 
+from firmware_export.boards import find_board
+from firmware_export.boards.emulator import start
+from firmware_export.sensors import StreamSettings
 from kd_edge import cli, load
 from kd_edge.base.composition import Composition
 from kd_edge.base.decision import DecisionRule
@@ -20,6 +24,7 @@ from kd_edge.base.errors import KINDS
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.head import find_head, without_head
 from kd_edge.base.running import RunningState
+from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.kept_windows import load_windows
 from kd_edge.pipeline.personal_bundle import decision_of
@@ -29,10 +34,8 @@ from kd_edge.report.json import from_json
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.registry import open_interpreter
 from kd_edge.signals import read
-from kd_edge.signals.discover_writer import write_discover_csv
 from kd_edge.signals.simulate import SignSettings, simulate
 
-NEW = "S5"  # nobody whom the bundle has seen
 ALL = tuple(f"sign 0{i}" for i in range(1, 5))
 SWAPPED = {"sign 01": "sign 02", "sign 02": "sign 01"}
 
@@ -40,28 +43,6 @@ SWAPPED = {"sign 01": "sign 02", "sign 02": "sign 01"}
 @pytest.fixture(scope="module")
 def everybody():
     return simulate(SignSettings(n_signs=4, n_subjects=5, n_repetitions=7, n_sensors=1))
-
-
-def write_few(
-    folder: Path, everybody, repetitions=7, *, labels=None, leave_out=(), subjects=(NEW,),
-    change=None,
-) -> Path:  # fmt: skip
-    """Recordings of the new signer as a folder with labels."""
-    folder.mkdir()
-    rows = []
-    for index, recording in enumerate(everybody):
-        if recording.subject not in subjects or recording.label in leave_out:
-            continue
-        if recording.trial > repetitions:
-            continue
-        label = (labels or {}).get(recording.label, recording.label)
-        name = f"{index}.csv"
-        write_discover_csv(change(recording) if change else recording, folder / name)
-        rows.append((name, label, recording.subject, recording.session, recording.trial))
-    with open(folder / "labels.csv", "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerows([("file", "label", "subject", "session", "trial"), *rows])
-    return folder
 
 
 @pytest.fixture
@@ -91,16 +72,6 @@ def report_of(folder: Path):
 def accuracy(report, model: str, part: str, runtime: str = "tflm") -> float:
     row = next(r for r in report.rows if (r.model, r.format, r.runtime) == (model, "int8", runtime))
     return row.accuracy[part].accuracy
-
-
-def following(bundle: Path, tmp_path) -> Path:
-    """The bundle with a running normaliser, which its model has never seen."""
-    copy = Path(shutil.copytree(bundle, tmp_path / "following"))
-    manifest = json.loads((copy / "bundle.json").read_text())
-    for stream in manifest["front_end"]["streams"]:
-        stream["running"] = {"weight_windows": 4, "memory_windows": 9, "floor": 0.125}
-    (copy / "bundle.json").write_text(json.dumps(manifest))
-    return copy
 
 
 def test_who_signs_otherwise_gets_a_layer_of_their_own(own):
@@ -137,6 +108,71 @@ def test_an_emulated_board_answers_as_the_host_does_with_the_new_layer(own, caps
     assert cli.run(live) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
     assert figures["same_scores"] == figures["compared"] == figures["windows"] == 3
+
+
+@pytest.fixture(scope="module")
+def worn(own, tmp_path_factory):
+    """The port of an emulated board with the bundle before, whose last layer can be replaced."""
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    before, board = load_board_bundle(own[0].parent / "following"), find_board("qemu-an386")
+    image = bundle_image(
+        before, board, tmp_path_factory.mktemp("image"), personal=True,
+        stream=StreamSettings(hop_s=0.5), replay=before.raw,
+    )  # fmt: skip
+    with start(board, image.elf, count_instructions=True, skip_idle=True) as emulator:
+        yield emulator.url
+        assert not emulator.errors
+
+
+def of_board(capsys, *arguments: str, status: int = 0):
+    assert cli.run([*arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out.splitlines()[-1] if arguments[0] == "live" else
+                      capsys.readouterr().out)  # fmt: skip
+
+
+@pytest.mark.qemu
+def test_the_layer_goes_to_a_board_that_runs_the_built_model(own, worn, capsys):
+    """Oracle: TFLite Micro, bit for bit: int8 and raw windows, and a stream."""
+    out, _ = own
+    before = out.parent / "following"
+    capsys.readouterr()
+    told = of_board(capsys, "board", "head", "set", "--bundle", str(out), "--port", worn)
+    own_sha256, built_sha256 = (
+        read_tflite(folder / "student.int8.tflite").sha256 for folder in (out, before)
+    )
+    assert (told["last_layer"], told["kept"]) == ("wearer", False)
+    assert (told["model_sha256"], told["built_sha256"]) == (own_sha256, built_sha256)
+    (board,) = of_board(capsys, "eval", str(out), "--port", worn)["boards"]
+    same = next(each for each in board["agreement"] if each["runtime"] == "tflm")
+    assert same["same_scores"] == same["n_windows"] == board["n_asked"] == 21
+    figures = of_board(capsys, "live", str(out), "--port", worn, "--windows", "3")["figures"]
+    assert figures["same_scores"] == figures["compared"] == figures["windows"] == 3
+    assert cli.run(["eval", str(before), "--port", worn]) == KINDS["KD_BOARD_MODEL"].status
+    assert "kd-edge board head" in "".join(capsys.readouterr())
+    assert of_board(capsys, "board", "head", "reset", "--port", worn)["last_layer"] == "built"
+    (board,) = of_board(capsys, "eval", str(before), "--port", worn)["boards"]
+    assert board["model_sha256"] == built_sha256
+
+
+@pytest.mark.qemu
+def test_personalise_sends_it_and_other_bundles_have_none_to_send(own, worn, tmp_path, capsys):
+    out, data = own
+    before, twice = out.parent / "following", tmp_path / "twice"
+    assert personalise(before, data, twice, "--repetitions", "5", "--port", worn) == 0
+    name = "student.int8.tflite"
+    assert (twice / name).read_bytes() == (out / name).read_bytes()
+    capsys.readouterr()
+    told = of_board(capsys, "board", "head", "--port", worn)
+    assert told["model_sha256"] == read_tflite(twice / name).sha256
+    head = ["board", "head", "--port", worn]
+    for arguments, code, words in (
+        ([*head, "set", "--bundle", str(before)], "KD_USAGE", "no wearer's last layer"),
+        ([*head, "set"], "KD_USAGE", "--bundle goes with set"),
+        ([*head, "--keep"], "KD_USAGE", "--keep goes with set and reset"),
+        ([*head, "keep"], "KD_BOARD_REFUSED", "kd_keep.c"),
+    ):
+        assert cli.run(arguments) == KINDS[code].status
+        assert words in " ".join("".join(capsys.readouterr()).split())
 
 
 def test_the_body_stays_and_every_form_has_the_new_layer(bundle, own, tmp_path):
@@ -250,16 +286,6 @@ def test_recordings_that_nothing_can_be_learned_from_are_refused(
     assert code in error
     assert words in error
     assert not out.exists()
-
-
-def shortened(recording):
-    streams = tuple(replace(s, samples=s.samples[: len(s.samples) // 3]) for s in recording.streams)
-    return replace(recording, streams=streams)
-
-
-def without_gyroscope(recording):
-    streams = tuple(s for s in recording.streams if s.modality != "gyr")
-    return replace(recording, streams=streams)
 
 
 @pytest.mark.parametrize(

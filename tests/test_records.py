@@ -75,6 +75,7 @@ HOMES = {
         {
             "kd_edge/recipe/tables.py": "a recipe's default",
             "kd_edge/base/protocol.py": "who sends a message",
+            "kd_edge/base/protocol_wearer.py": "who sends a message",
             "kd_edge/live/plain.py": "a column's title",
             "kd_edge/cli/live.py": "a key of the page's facts",
         },

@@ -18,6 +18,7 @@ from firmware_export.aot.hops.shifts import shifts
 from firmware_export.aot.hops.verify_parts import verify_parts
 from firmware_export.aot.kernels import kernel_files
 from firmware_export.aot.lower import LOWERINGS
+from firmware_export.aot.lower.dense import lower_dense
 from firmware_export.aot.passes.drop_shapes import drop_shapes
 from firmware_export.aot.passes.fold_padding import fold_padding
 from firmware_export.aot.passes.fold_tables import fold_tables
@@ -86,7 +87,7 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     graph, effects = simplify(graph, settings.hop)
     if settings.stream:
         graph = _applied("stream steps", stream_steps, graph)
-    items = lower(graph, core)
+    items = lower(graph, core, head=head_of(graph) if settings.head else None)
     plan = schedule(
         graph,
         items,
@@ -137,24 +138,50 @@ def _applied(name: str, apply: Pass, graph: Graph) -> Graph:
     return after
 
 
-def lower(graph: Graph, core: Core) -> tuple[Call | StepCalls, ...]:
+def head_of(graph: Graph) -> Node:
+    """The dense layer that gives a model's only output.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: the output is another operator's.
+    """
+    results = {tensor.index for tensor in graph.outputs}
+    makers = [node for node in graph.nodes() if results & {t.index for t in node.outputs}]
+    if len(graph.outputs) == 1 and [node.op for node in makers] == ["FULLY_CONNECTED"]:
+        return makers[0]
+    names = ", ".join(node.op for node in makers) or "no operator of its own"
+    raise KdEdgeError(
+        "KD_UNSUPPORTED_OP",
+        f"the model has no last dense layer that could be replaced: its {len(graph.outputs)} "
+        f"outputs come from {names}",
+        hint="models of kd-edge that give one class a window end in one: tcn, ds-cnn",
+    )
+
+
+def lower(graph: Graph, core: Core, *, head: Node | None = None) -> tuple[Call | StepCalls, ...]:
     """Calls for every node, in order.
+
+    Args:
+        head: of the graph's nodes the dense layer that can be replaced at run time.
 
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: see `compile_model`.
     """
+
+    def lowered_of(node: Node) -> tuple[Call, ...]:
+        if node is head:
+            lowered = lower_dense(node, core, replaceable=True)
+        else:
+            lowered = LOWERINGS[node.op](node, core)
+        return tuple(replace(call, place=node.place) for call in lowered)
+
     calls = tuple(
-        StepCalls(item.steps, tuple(call for node in item.nodes for call in _lower(node, core)))
+        StepCalls(item.steps, tuple(call for node in item.nodes for call in lowered_of(node)))
         if isinstance(item, Loop)
         else call
         for item in graph.items
-        for call in (_lower(item, core) if isinstance(item, Node) else (item,))
+        for call in (lowered_of(item) if isinstance(item, Node) else (item,))
     )
     return (*shifts(graph, entering=False), *calls, *shifts(graph, entering=True))
-
-
-def _lower(node: Node, core: Core) -> tuple[Call, ...]:
-    return tuple(replace(call, place=node.place) for call in LOWERINGS[node.op](node, core))
 
 
 def _check_operators(model: TfliteModel) -> None:

@@ -52,7 +52,9 @@ class Constants:
         """The name of the call's constant parameters; None where its kernel takes none."""
         if not call.params:
             return None
-        body = f"static const {call.kernel}_params {{name}} = {self._initialiser(call.params)};"
+        # What can be replaced lies in RAM.
+        kind = "static" if call.replaceable else "static const"
+        body = f"{kind} {call.kernel}_params {{name}} = {self._initialiser(call.params)};"
         if body not in self._structs:
             self._structs[body] = f"kd_params_{len(self._structs)}"
             self._lines.append(body.replace("{name}", self._structs[body], 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -29,6 +30,21 @@ class Port:
     scale: str | None
     zero_point: int
     pointer: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last layer, if it can be replaced: the name of its parameters, its arrays' names, shape.
+
+    Attributes:
+        scales: pairs of multiplier and shift: one, or one for each row.
+    """
+
+    params: str
+    arrays: Mapping[str, str]
+    rows: int
+    columns: int
+    scales: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,7 @@ def emit(
         "outputs": outputs,
         "kernels": kernels,
         "arena_bytes": max(plan.plan.arena_bytes, 1),
+        "head": _head(plan, constants),
         "constants": constants.text(),
         "calls": calls,
         "step_calls": step_calls,
@@ -94,6 +111,16 @@ def emit(
         constant_bytes=constants.n_bytes,
         call_bytes=tuple(constants.call_bytes),
     )
+
+
+def _head(plan: Schedule, constants: Constants) -> Head | None:
+    for call in item_calls(plan.items):
+        if call.replaceable:
+            arrays = {name: constants.array(call.params[name]) for name in call.replaceable}
+            rows, columns = call.params["weights"].shape
+            scales = rows if call.params["by_row"] else 1
+            return Head(constants.params(call), arrays, rows, columns, scales)
+    return None
 
 
 def _item_text(

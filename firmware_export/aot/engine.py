@@ -31,7 +31,7 @@ def engine_files(
     Raises as `compile_model` and `export_tflm`.
     """
     product = as_product(source)
-    compiled = compile_product(product, core, generator=settings.generator)
+    compiled = compile_product(product, core, generator=settings.generator, head=settings.personal)
     ports = product_ports(product)
     render = renderer(settings, product, engine=PLAIN_C.name)
     files = {
@@ -49,8 +49,14 @@ def engine_files(
     return compiled, files
 
 
-def compile_product(product: Product, core: str, *, generator: str) -> tuple[Compiled, ...]:
-    """Each model of a product as plain C, as an image holds them. Raises as `compile_model`."""
+def compile_product(
+    product: Product, core: str, *, generator: str, head: bool = False
+) -> tuple[Compiled, ...]:
+    """Each model of a product as plain C, as an image holds them. Raises as `compile_model`.
+
+    Args:
+        head: as in `CompileSettings`.
+    """
     compiled: list[Compiled] = []
     for member, prefix in zip(product.members, prefixes(product), strict=True):
         compiled.append(
@@ -64,6 +70,7 @@ def compile_product(product: Product, core: str, *, generator: str) -> tuple[Com
                     prefix=prefix,
                     first_layer=sum(len(each.layers) for each in compiled),
                     label=f"{member.name}: " if product.composition else "",
+                    head=head,
                 ),
             )
         )

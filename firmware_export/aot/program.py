@@ -41,6 +41,7 @@ class Call:
         macs: multiply-accumulates it performs, 0 where it has none.
         note: what a reader of the generated C wants to know, on one line.
         place: of the operator that it computes; the compiler fills it in.
+        replaceable: arrays of its parameters that others can take the place of at run time.
     """
 
     kernel: str
@@ -51,6 +52,7 @@ class Call:
     macs: int = 0
     note: str = ""
     place: str = ""
+    replaceable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ class CompileSettings:
         generator: name and version in the banner.
         first_layer: number of its first layer where several models are timed together.
         label: before its layers' names there.
+        head: `<prefix>_set_head` replaces the last dense layer while the program runs.
     """
 
     core: str = HOST.name
@@ -44,6 +45,7 @@ class CompileSettings:
     generator: str = "kd-edge"
     first_layer: int = 0
     label: str = ""
+    head: bool = False
 
     @property
     def by_steps(self) -> bool:

@@ -25,7 +25,9 @@ from kd_edge.base.templates import templates
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = RUNTIME / "examples"
 
-_STUB, _SENSOR = "kd_sensor_stub.c", "kd_sensor.c"
+_SENSOR, _KEEP = "kd_sensor.c", "kd_keep.c"
+# Where to begin -> the user's own file.
+_OWN = {"kd_sensor_stub.c": _SENSOR, "kd_keep_stub.c": _KEEP}
 _MICROSECONDS = Timer(kind=MICROS.name, hz=1_000_000)
 
 
@@ -99,7 +101,7 @@ def _esp_idf(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     for name in ("kd_board_esp.c", "kd_board_esp.h", "idf_component.yml"):
         files[f"{component}/{name}"] = render(name)
     files[f"{component}/CMakeLists.txt"] = render("component_CMakeLists.txt")
-    main = ["main.c", *(_SENSOR for path in yours)]
+    main = ["main.c", *(path.removeprefix("main/") for path in yours)]
     files["main/main.c"] = render("main.c")
     files["main/CMakeLists.txt"] = render("main_CMakeLists.txt", main_sources=main)
     names = ("CMakeLists.txt", "sdkconfig.defaults", "README.md")
@@ -111,7 +113,7 @@ def _zephyr(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     files, yours = _sources(firmware, "src", "app/src")
     render = _renderer("zephyr", files, firmware, board, facts)
     files["app/src/main.c"] = firmware.files["main.c"]
-    main = [f"src/{name}" for name in ("main.c", *(_SENSOR for path in yours))]
+    main = ["src/main.c", *(path.removeprefix("app/") for path in yours)]
     for name in ("module.yml", "Kconfig", "kd_board_zephyr.c"):
         files[f"zephyr/{name}"] = render(name)
     files["zephyr/CMakeLists.txt"] = render("module_CMakeLists.txt")
@@ -150,9 +152,9 @@ def _sources(
     for name, text in firmware.files.items():
         if name == "main.c" and not keep_main:
             continue
-        if name == _STUB:
-            yours.append(f"{own}/{_SENSOR}")
-            files[yours[0]] = text
+        if name in _OWN:
+            yours.append(f"{own}/{_OWN[name]}")
+            files[yours[-1]] = text
         else:
             files[f"{folder}/{name}"] = text
     # Linker scripts and start-up are the other board's; the contract is every board's.
@@ -188,7 +190,8 @@ def _renderer(
         "facts": facts,
         "sources": sorted(path for path in built if path.endswith(".c")),
         "cpp_sources": sorted(path for path in built if path.endswith(".cc")),
-        "sensor_file": _sensor_file(files),
+        "sensor_file": _file_of(files, _SENSOR, "kd_sensor_replay.c"),
+        "keep_file": _file_of(files, _KEEP),
         "examples": sorted(path for path in files if path.startswith("examples/")),
         "streams": firmware.front_end.streams if "kd_sensor.h" in firmware.files else (),
         "no_streams": "the bundle's front end cannot run on a board, or was left out.",
@@ -242,7 +245,6 @@ def _core_proof(board: Board) -> str:
     )
 
 
-def _sensor_file(files: dict[str, str]) -> str:
-    """The file of the sensors, the user's or the replay; empty where there is neither."""
-    names = (_SENSOR, "kd_sensor_replay.c")
+def _file_of(files: dict[str, str], *names: str) -> str:
+    """The path of the first file with one of these names; empty where there is none."""
     return next((path for path in files if path.rpartition("/")[2] in names), "")

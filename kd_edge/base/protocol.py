@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from kd_edge.base.protocol_types import Block, Field, Message
+from kd_edge.base.protocol_wearer import HEAD_BLOCK, WEARER_MESSAGES
 
 # Goes up when an older end would misread a message. The second byte of a frame is the version, and
 # no printable character: so text is never taken for a frame.
@@ -38,10 +39,19 @@ ANSWERS = 0x80  # an answer's type is its request's with this bit
 KINDS = MappingProxyType({"INT8": 0, "RAW": 1})
 FLAGS = MappingProxyType({"KEEP_STATE": 1, "KEEP_WEARER": 2, "KEEP_DECISION": 4})
 TICKS = MappingProxyType({"CYCLES": 0, "INSTRUCTIONS": 1, "MICROSECONDS": 2})
-ACTIONS = MappingProxyType({"TELL": 0, "RESET": 1, "FREEZE": 2, "THAW": 3, "SET": 4})
+ACTIONS = MappingProxyType({"TELL": 0, "RESET": 1, "FREEZE": 2, "THAW": 3, "SET": 4, "KEEP": 5})
+# Details of a HEAD that is REFUSED.
+WHYS = MappingProxyType({"DAMAGED": 1, "MODEL": 2, "SHAPE": 3, "NUMBERS": 4, "NOT_KEPT": 5})
 MARKS = MappingProxyType({"ONSET": 1, "REJECTED": 2})
 CHOICES = MappingProxyType(
-    {"KIND": KINDS, "FLAG": FLAGS, "TICKS": TICKS, "ACTION": ACTIONS, "MARK": MARKS}
+    {
+        "KIND": KINDS,
+        "FLAG": FLAGS,
+        "TICKS": TICKS,
+        "ACTION": ACTIONS,
+        "WHY": WHYS,
+        "MARK": MARKS,
+    }
 )
 # One channel's state of the running normaliser: mean f32, mean square f32, windows u32.
 STATE_BYTES = 12
@@ -289,36 +299,7 @@ MESSAGES = (
             Field("facts", "i8*", "from there on, as many as fit"),
         ),
     ),
-    Message(
-        "NORMALISER",
-        0x0D,
-        "host",
-        "Asks what the running normaliser knows of its wearer, once it has done this.",
-        (
-            Field(
-                "action",
-                "u8",
-                "TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they "
-                "do again. SET: go on from `states`",
-            ),
-            Field("states", "i8*", "with SET: as an answer gave them"),
-        ),
-    ),
-    Message(
-        "NORMALISER_ANSWER",
-        0x8D,
-        "board",
-        "What it knows.",
-        (
-            Field("frozen", "u8", "1: windows move nothing"),
-            Field(
-                "states",
-                "i8*",
-                "of each channel of each input, in order, then of gravity along both axes if the "
-                "front end takes back a roll: mean f32, mean square f32, windows u32",
-            ),
-        ),
-    ),
+    *WEARER_MESSAGES,
     Message(
         "SAMPLES",
         0xC1,
@@ -369,6 +350,7 @@ MESSAGES = (
 )
 
 BLOCKS = (
+    HEAD_BLOCK,
     Block(
         "FACTS_BLOCK",
         "What HELLO_ANSWER and FACTS_ANSWERs carry together.",

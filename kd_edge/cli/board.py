@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kd_edge.cli.board_head import head
 from kd_edge.cli.options import common, path_option
 
 EPILOG = """
@@ -110,6 +111,9 @@ def _print_worn(tree: dict) -> None:
     with printing() as console:
         console.print(table)
         console.print(f"in the training part's units; {moves}")
+
+
+board.add_command(head)
 
 
 def _toolchain(board) -> Toolchain:

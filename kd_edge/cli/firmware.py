@@ -18,6 +18,7 @@ Examples:
   kd-edge firmware build/isl --board nano33ble --out fw
   kd-edge firmware build/isl --board nano33ble --project zephyr --out fw
   kd-edge firmware build/isl --board pico --engine tflm --out fw
+  kd-edge firmware build/isl --board nano33ble --personal --out fw
 
 The project's README.md has the commands that build it; kd-edge is not needed for that.
 docs/boards.md says which boards have been run.
@@ -52,6 +53,11 @@ docs/boards.md says which boards have been run.
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds from window to window of a stream; default: half a window.",
 )
+@click.option(
+    "--personal",
+    is_flag=True,
+    help="Let a wearer's last layer be sent to the board while it runs (`kd-edge board head`).",
+)
 @common
 def firmware(
     bundle: Path,
@@ -61,6 +67,7 @@ def firmware(
     kind: str | None,
     sensors: str | None,
     hop_s: float | None,
+    personal: bool,
     as_json: bool,
 ) -> None:
     """Write a firmware project of BUNDLE's product for a board; it builds by itself."""
@@ -68,7 +75,7 @@ def firmware(
     from kd_edge.cli.printing import printing
     from kd_edge.pipeline.boards.project import ProjectRequest, export_project
 
-    request = ProjectRequest(find_board(board_name), kind, engine, sensors, hop_s)
+    request = ProjectRequest(find_board(board_name), kind, engine, sensors, hop_s, personal)
     exported = export_project(bundle, out, request)
     with printing():
         if as_json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from kd_edge.cli.board_head import head_tree, say_head
 from kd_edge.cli.options import PATH, common, path_option, typed_command
 
 EPILOG = """
@@ -14,6 +16,7 @@ Examples:
   kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann
   kd-edge personalise build/signs --data EVERYBODYS --subject ann --repetitions 3
   kd-edge personalise build/signs --data ANNS_RECORDINGS --reader folder --json
+  kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann --port /dev/ttyACM0
 
 The new layer is taken only if it decides held-out repetitions better than the old one, beyond
 chance. If it does not, the new bundle keeps the old layer and says so; the exit status is 0 all
@@ -32,6 +35,10 @@ the same: what OUT holds is the better of the two.
     type=click.IntRange(min=1),
     help="Learn from so many of each label, the first in time, and test on the later ones.",
 )
+@click.option(
+    "--port",
+    help="Serial port or URL of a board that runs BUNDLE: send it the wearer's layer as well.",
+)
 @common
 def personalise(
     bundle: Path,
@@ -40,6 +47,7 @@ def personalise(
     reader: str | None,
     subject: str | None,
     repetitions: int | None,
+    port: str | None,
     as_json: bool,
 ) -> None:
     """Give BUNDLE a last layer for one wearer, from a few labelled repetitions of each sign."""
@@ -59,9 +67,22 @@ def personalise(
             command=typed_command(),
             watch=watch,
         )
+        told = _send(out, port, lambda what: watch.step(what, None, None)) if port else None
     if as_json:
         click.echo(to_json(report))
         return
     with printing() as console:
         print_table(report, console)
         console.print(f"wrote {out}")
+    if told is not None:
+        say_head(told)
+
+
+def _send(out: Path, port: str, tell: Callable[[str], None]) -> dict[str, object]:
+    """To a board, before it is told: if that fails the bundle is there all the same."""
+    from kd_edge.link.device import Device
+    from kd_edge.pipeline.boards.head import set_head, wearers_head
+
+    tell(f"opening {port}")
+    with Device.open(port) as device:
+        return head_tree(set_head(device, wearers_head(out), tell), device.hello.board)

@@ -15,6 +15,8 @@ from kd_edge.base import wire
 from kd_edge.base.decision_wire import DECISION_BYTES
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import (
+    ACTIONS,
+    FORMATS,
     LEAST_PAYLOAD,
     LEAST_RATE_HZ,
     MOST_BYTES,
@@ -29,6 +31,7 @@ from kd_edge.link.messages import Answer, Hello, Tensor, answer_of
 
 _UNKNOWN = 0xFFFFFFFF  # KD_BOARD_UNKNOWN on the wire
 _INT8 = (-128, 127)
+_HEAD_FIXED = wire.fixed_bytes(FORMATS["HEAD_BLOCK"])
 
 
 def impossible(what: str, *, where: str = "") -> KdEdgeError:
@@ -213,6 +216,22 @@ def _normaliser_answer(answer: Any, asked: Mapping[str, Any], hello: Hello) -> C
     yield "states that no windows lead to", whole and is_possible(unpack_state(answer.states))
 
 
+def _head_answer(answer: Any, asked: Mapping[str, Any], hello: Hello) -> Conditions:
+    n_bytes, n_told = answer.head_bytes, len(answer.head)
+    yield (
+        f"a layer that is own {answer.own} times, kept {answer.kept}",
+        (answer.own in (0, 1) and answer.kept in (0, 1)),
+    )
+    yield f"a last layer of {n_bytes} bytes", _HEAD_FIXED < n_bytes <= MOST_BYTES
+    yield f"{answer.placed} of {n_bytes} bytes in place", answer.placed < n_bytes
+    other = bytes(answer.model_sha256) != bytes(answer.built_sha256)
+    yield "the built layer, of another model", bool(answer.own) or not other
+    told = asked["action"] == ACTIONS["TELL"] and answer.own
+    rest = n_bytes - asked["offset"] if told else 0
+    yield f"{n_told} bytes of a layer instead of {rest}", (n_told > 0) == (rest > 0)
+    yield f"{n_told} bytes of a layer, {rest} are left", n_told <= rest
+
+
 def _samples(samples: Any, asked: Mapping[str, Any], hello: Hello) -> Conditions:
     yield f"samples of sensor {samples.stream}", samples.stream < len(hello.streams)
     sample_bytes = 2 * hello.streams[samples.stream].channels
@@ -247,6 +266,7 @@ _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any], Any], Conditions]] = Map
         "MEMORY_ANSWER": _memory_answer,
         "SPEED_ANSWER": _speed_answer,
         "NORMALISER_ANSWER": _normaliser_answer,
+        "HEAD_ANSWER": _head_answer,
         "SAMPLES": _samples,
         "PREDICTION": _prediction,
         "PREDICTION_PART": _prediction_part,

@@ -14,6 +14,7 @@ from kd_edge.base.running import RunningState, pack_state, unpack_state
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Patience
 from kd_edge.link.checks import impossible
 from kd_edge.link.handshake import FIRST_SPEED, USUAL_SPEEDS, say_hello
+from kd_edge.link.heads import BoardHead
 from kd_edge.link.messages import (
     Answer,
     GoldenCheck,
@@ -199,6 +200,18 @@ class Device:
                 hint="set adapt in the recipe's front end, build the bundle again and flash it",
             )
         return Worn(unpack_state(answer.states), bool(answer.frozen))
+
+    @property
+    def head(self) -> BoardHead:
+        """The board's last layer: told, replaced, kept."""
+        return BoardHead(self._ask_head, self.hello)
+
+    def _ask_head(self, **values: Any) -> Any:
+        answer = self._request("HEAD", **values)
+        if not isinstance(answer, BoardRefusal):
+            sha256 = bytes(answer.model_sha256).hex()
+            self.hello = replace(self.hello, model_sha256=sha256)
+        return answer
 
     def selftest(self) -> SelfTest:
         """Runs every golden vector of the image on the board; resets the model's state."""

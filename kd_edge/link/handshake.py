@@ -124,7 +124,8 @@ def _check_model(hello: Hello, model_sha256: str | None) -> None:
             "KD_BOARD_MODEL",
             f"{hello.board} runs another model",
             where=f"on the board {hello.model_sha256[:12]}…, here {model_sha256[:12].lower()}…",
-            hint="flash the firmware of this bundle, or name the bundle that is on the board",
+            hint="flash the firmware of this bundle, or name the bundle that is on the board; "
+            "`kd-edge board head` shows whether a wearer's last layer answers",
         )
 
 

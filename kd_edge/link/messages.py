@@ -197,6 +197,28 @@ class Worn:
 
 
 @dataclass(frozen=True)
+class HeadState:
+    """Which last layer answers on a board.
+
+    Attributes:
+        own: a wearer's; False: the built one.
+        kept: it will answer after the next start, too.
+        head_bytes: of a HEAD_BLOCK of this board.
+        placed: bytes of another one that are in place.
+        built_sha256, model_sha256: of the .tflite as built, and of the one that answers.
+        block: the wearer's HEAD_BLOCK from the offset on that was asked for, as far as it fits.
+    """
+
+    own: bool
+    kept: bool
+    head_bytes: int
+    placed: int
+    built_sha256: str
+    model_sha256: str
+    block: bytes
+
+
+@dataclass(frozen=True)
 class Samples:
     """Sensor samples of a stream.
 

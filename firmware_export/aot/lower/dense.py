@@ -31,6 +31,8 @@ from firmware_export.aot.numbers import quantize_multiplier, scale_of, zero_poin
 from firmware_export.aot.program import Call, Scratch
 from kd_edge.base.flatbuffer import Tensor
 
+# What makes a dense layer another one; inputs, scores and their scales stay.
+LAYER_ARRAYS = ("weights", "bias", "scales")
 _SUM_LIMIT = (1 << 31) - 256  # leaves room to add a zero point
 _VECTOR_ROWS = 4  # whose constants the Helium kernel loads at a time
 
@@ -53,21 +55,34 @@ class _Rows:
     scales: np.ndarray
 
 
-def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
+def lower_dense(node: Node, core: Core, *, replaceable: bool = False) -> tuple[Call, ...]:
     """One call for all rows of the batch.
+
+    Args:
+        replaceable: another layer of the same shape can take its place at run time. Its arrays
+            are `LAYER_ARRAYS` then, in one form for all cores.
 
     Raises:
         KdEdgeError KD_UNSUPPORTED_OP: other types than int8 and int16, computed weights, or
-            quantisation that TFLite Micro does not compute.
+            quantisation that TFLite Micro does not compute; where it is replaceable, other types
+            than int8.
     """
     source, weights, bias = _checked_inputs(node)
     result = node.outputs[0]
+    if replaceable and (source.dtype, weights.dtype) != ("int8", "int8"):
+        raise refuse(
+            node,
+            f"its inputs are {source.dtype} and its weights {weights.dtype}: a layer that can be "
+            "replaced has int8",
+            "convert the model in int8, or leave its last layer as built",
+        )
     if source.dtype == "int16":
         return (_wide_call(node, weights, bias),)
     matrix = _rows(node, source, weights, bias)
     n_rows, columns = matrix.weights.shape
     batches = elements(result) // n_rows
-    kernel, arrays, scratch = _form(matrix, weights.dtype, core)
+    form = _plain(matrix, core) if replaceable else _form(matrix, weights.dtype, core)
+    kernel, arrays, scratch = form
     low, high = activation_range(node, node.computed)
     params = {
         "scales": matrix.scales,
@@ -89,6 +104,7 @@ def lower_dense(node: Node, core: Core) -> tuple[Call, ...]:
             writes=(1,),
             macs=batches * n_rows * columns,
             note=f"fully connected, {columns} to {n_rows}",
+            replaceable=LAYER_ARRAYS if replaceable else (),
         ),
     )
 
@@ -192,22 +208,27 @@ def _check_weights(node: Node, weights: Tensor) -> None:
         )
 
 
-def _form(
-    matrix: _Rows, dtype: str, core: Core
-) -> tuple[str, dict[str, np.ndarray], tuple[Scratch, ...]]:
+_Form = tuple[str, dict[str, np.ndarray], tuple[Scratch, ...]]
+
+
+def _form(matrix: _Rows, dtype: str, core: Core) -> _Form:
     """Kernel, its weights and biases, and its scratch."""
     columns = matrix.weights.shape[1]
-    bias = matrix.bias.astype(np.int32)
     if dtype == "int4":
-        arrays = {"weights": pack_s4(matrix.weights), "bias": bias}
+        arrays = {"weights": pack_s4(matrix.weights), "bias": matrix.bias.astype(np.int32)}
         return "kd_fc_s4", arrays, (Scratch(s4_input_bytes(columns, core)),)
     if core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most):
         packed = pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))
         return "kd_fc_packed_s8", {"weights": packed}, (Scratch(widened_bytes(columns)),)
-    arrays = {"weights": matrix.weights, "bias": bias}
+    return _plain(matrix, core)
+
+
+def _plain(matrix: _Rows, core: Core) -> _Form:
+    """Rows as they are; another layer of the same shape has the same form."""
+    arrays = {"weights": matrix.weights, "bias": matrix.bias.astype(np.int32)}
     if core.mve:
         scales = matrix.scales if len(matrix.scales) == 1 else _for_vectors(matrix.scales)
-        arrays |= {"bias": _for_vectors(bias), "scales": scales}
+        arrays |= {"bias": _for_vectors(arrays["bias"]), "scales": scales}
     return "kd_fc_s8", arrays, ()
 
 

@@ -26,6 +26,11 @@
 #if KD_HAS_DECISION
 #include "kd_decide.h"
 #endif
+#if KD_LINK_HEAD
+#include "kd_head.h"
+#else
+#define kd_head_use(own) ((void)0)
+#endif
 #if KD_HAS_SENSORS
 #include "kd_stream.h"
 #endif
@@ -191,7 +196,9 @@ static kd_status on_selftest(void *user, uint16_t index, kd_link_selftest *resul
         memcpy(kd_input(i), kd_golden_inputs[i] + (size_t)index * kd_inputs[i].size,
                kd_inputs[i].size);
     }
+    kd_head_use(false);
     const kd_status status = run_model(0, &result->run);
+    kd_head_use(true);
     if (status != KD_STATUS_OK) {
         return status;
     }
@@ -256,14 +263,6 @@ static void on_memory(void *user, kd_link_memory *memory)
     memory->arena_bytes = (uint32_t)kd_arena_used_bytes();
     memory->overruns = kd_board_overruns();
 }
-
-#if KD_LEARNS
-static kd_status on_normaliser(void *user, uint8_t action, uint8_t *states, uint8_t *frozen)
-{
-    (void)user;
-    return kd_normaliser_do(action, states, frozen);
-}
-#endif
 
 static void on_speed(void *user, uint32_t baud)
 {
@@ -338,8 +337,12 @@ static kd_link_device device = {
 #endif
     .memory = on_memory,
 #if KD_LEARNS
-    .normaliser = on_normaliser,
+    .normaliser = kd_normaliser_do,
     .normaliser_bytes = KD_NORMALISER_BYTES,
+#endif
+#if KD_LINK_HEAD
+    .head = kd_head_do,
+    .model_sha256 = kd_head_model_sha256,
 #endif
 #if KD_HAS_SENSORS
     .stream = on_stream,
@@ -362,6 +365,9 @@ static kd_link_device device = {
 void kd_firmware_start(void)
 {
     (void)kd_init(); /* a failure is told to whoever asks for a run */
+#if KD_LINK_HEAD
+    kd_head_start();
+#endif
     device.boot = (uint32_t)kd_board_ticks();
     if (kd_link_init(&serial, &device) == KD_STATUS_OK) {
         kd_text_banner(&serial);

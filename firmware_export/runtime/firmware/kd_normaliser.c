@@ -57,9 +57,10 @@ static kd_status set(const uint8_t *states)
     return KD_STATUS_OK;
 }
 
-kd_status kd_normaliser_do(uint8_t action, uint8_t *states, uint8_t *frozen)
+kd_status kd_normaliser_do(void *user, uint8_t action, uint8_t *states, uint8_t *frozen)
 {
     kd_status done = KD_STATUS_OK;
+    (void)user;
     if (action == KD_ACTION_RESET) {
         kd_front_end_reset();
     } else if (action == KD_ACTION_FREEZE || action == KD_ACTION_THAW) {

@@ -15,7 +15,7 @@ extern "C" {
 
 /* As kd_link_device.normaliser, which has the arguments; a stream need not end.
  * Stack: 90 bytes. */
-kd_status kd_normaliser_do(uint8_t action, uint8_t *states, uint8_t *frozen);
+kd_status kd_normaliser_do(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
 
 #ifdef __cplusplus
 }

@@ -49,6 +49,14 @@ extern "C" {
 #define KD_LINK_NORMALISER 0
 #endif
 
+/* 1 where the model's last layer can be replaced, for which the host may ask. */
+#ifndef KD_LINK_HEAD
+#define KD_LINK_HEAD 0
+#endif
+#if KD_LINK_HEAD && KD_HEAD_ANSWER_FIXED > KD_LINK_MAX_PAYLOAD
+#error "an answer to HEAD does not fit into KD_LINK_MAX_PAYLOAD"
+#endif
+
 /* Silence after which bytes that end in a text command are no frame, in microseconds. */
 #ifndef KD_LINK_SILENCE_US
 #define KD_LINK_SILENCE_US 250000u
@@ -83,6 +91,19 @@ typedef struct kd_link_memory {
     uint32_t overruns;
 } kd_link_memory;
 
+#if KD_LINK_HEAD
+/* A HEAD and its answer. */
+typedef struct kd_link_head {
+    uint8_t action;      /* KD_ACTION_… as it came */
+    uint32_t offset;
+    const uint8_t *data; /* of the request */
+    size_t n_data;
+    uint8_t *answer;     /* room for KD_LINK_MAX_PAYLOAD bytes of HEAD_ANSWER */
+    size_t n_answer;
+    uint32_t detail;     /* of the ERROR, where a code is returned */
+} kd_link_head;
+#endif
+
 /* One board with one model. Functions that may be NULL refuse their request with REFUSED; `user`
  * is passed to each. */
 typedef struct kd_link_device {
@@ -115,6 +136,13 @@ typedef struct kd_link_device {
      * is frozen to *frozen. Returns KD_STATUS_OK, _RANGE (states that no windows lead to) or _BUSY.
      * Asked for where KD_LINK_NORMALISER is 1. */
     kd_status (*normaliser)(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
+#if KD_LINK_HEAD
+    /* Does head->action and fills the answer. Done twice it is as if done once.
+     * Returns KD_STATUS_OK, _RANGE, _ORDER, _SIZE, _BUSY or _REFUSED, with their detail. */
+    kd_status (*head)(void *user, kd_link_head *head);
+    /* 32 bytes: of the model that answers, in place of what `hello` says. */
+    const uint8_t *(*model_sha256)(void *user);
+#endif
     /* Changes the UART's speed once all that was written is out. baud: 1 to max_baud. May be NULL. */
     void (*speed)(void *user, uint32_t baud);
 

@@ -25,6 +25,12 @@
 #define KD_ACTION_FREEZE 2u
 #define KD_ACTION_THAW 3u
 #define KD_ACTION_SET 4u
+#define KD_ACTION_KEEP 5u
+#define KD_WHY_DAMAGED 1u
+#define KD_WHY_MODEL 2u
+#define KD_WHY_SHAPE 3u
+#define KD_WHY_NUMBERS 4u
+#define KD_WHY_NOT_KEPT 5u
 #define KD_MARK_ONSET 1u
 #define KD_MARK_REJECTED 2u
 
@@ -201,6 +207,24 @@
 #define KD_NORMALISER_ANSWER_FIXED 1u
 /*   then states (i8*): of each channel of each input, in order, then of gravity along both axes if the front end takes back a roll: mean f32, mean square f32, windows u32 */
 
+/* HEAD, from the host. Asks which last layer answers, once it has done this. */
+#define KD_MSG_HEAD 0x0Eu
+#define KD_HEAD_ACTION 0u /* u8: TELL: nothing. RESET: the built one answers. SET: puts a part of a wearer's in place; with its last byte it answers. KEEP: keeps what answers without power */
+#define KD_HEAD_OFFSET 1u /* u32, byte: with TELL and SET: where in the HEAD_BLOCK */
+#define KD_HEAD_FIXED 5u
+/*   then data (i8*): with SET: bytes of the HEAD_BLOCK */
+
+/* HEAD_ANSWER, from the board. Which last layer answers. */
+#define KD_MSG_HEAD_ANSWER 0x8Eu
+#define KD_HEAD_ANSWER_OWN 0u /* u8: 1: a wearer's. 0: the built one */
+#define KD_HEAD_ANSWER_KEPT 1u /* u8: 1: it will answer after the next start, too */
+#define KD_HEAD_ANSWER_HEAD_BYTES 2u /* u32, byte: bytes of a HEAD_BLOCK */
+#define KD_HEAD_ANSWER_PLACED 6u /* u32, byte: bytes of another one that are in place */
+#define KD_HEAD_ANSWER_BUILT_SHA256 10u /* u8 x 32: of the .tflite as built */
+#define KD_HEAD_ANSWER_MODEL_SHA256 42u /* u8 x 32: of the .tflite that answers, as in HELLO */
+#define KD_HEAD_ANSWER_FIXED 74u
+/*   then head (i8*): with TELL: of a wearer's HEAD_BLOCK, from the offset on */
+
 /* SAMPLES, from the board. Sensor samples; the sequence numbers stream frames. */
 #define KD_MSG_SAMPLES 0xC1u
 #define KD_SAMPLES_STAMP_US 0u /* u64, µs: time of the first sample by the board's clock */
@@ -233,6 +257,16 @@
 #define KD_ERROR_DETAIL 1u /* u32: see the list of codes */
 #define KD_ERROR_FIXED 5u
 /*   then text (text*): the code in words */
+
+/* HEAD_BLOCK. A wearer's last layer, in as many HEADs as it needs. */
+#define KD_HEAD_BLOCK_CRC 0u /* u32: CRC-32 of all that follows */
+#define KD_HEAD_BLOCK_BUILT_SHA256 4u /* u8 x 32: of the .tflite whose last layer it replaces */
+#define KD_HEAD_BLOCK_MODEL_SHA256 36u /* u8 x 32: of the .tflite that it makes of that one */
+#define KD_HEAD_BLOCK_ROWS 68u /* u16: scores */
+#define KD_HEAD_BLOCK_COLUMNS 70u /* u16: inputs of the layer */
+#define KD_HEAD_BLOCK_SCALES 72u /* u32: multipliers: one, or one for each row */
+#define KD_HEAD_BLOCK_FIXED 76u
+/*   then values (i8*): multiplier i32 and shift i32 of each; bias i32 of each row, the input's zero point folded in; weights i8, row after row */
 
 /* DECISION_BLOCK. The bytes of the output `decision`, behind all others: what the window leads to. */
 #define KD_DECISION_BLOCK_SAID 0u /* u16: class that is said from this window on; 0xFFFF: none */

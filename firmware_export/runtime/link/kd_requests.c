@@ -40,6 +40,10 @@ static kd_status on_hello(kd_link *link, kd_exchange *x)
     x->out[KD_HELLO_ANSWER_DEPTH] = (uint8_t)KD_LINK_DEPTH;
     kd_put32(x->out + KD_HELLO_ANSWER_MAX_BAUD, device->speed != NULL ? device->max_baud : 0u);
     kd_put16(x->out + KD_HELLO_ANSWER_SCORES_BYTES, KD_LINK_SCORES_BYTES);
+#if KD_LINK_HEAD
+    memcpy(x->out + KD_HELLO_ANSWER_MODEL_SHA256, device->model_sha256(device->user),
+           KD_HELLO_ANSWER_FIXED - KD_HELLO_ANSWER_MODEL_SHA256);
+#endif
     return KD_STATUS_OK;
 }
 
@@ -309,6 +313,25 @@ static kd_status on_normaliser(kd_link *link, kd_exchange *x)
 }
 #endif
 
+#if KD_LINK_HEAD
+static kd_status on_head(kd_link *link, kd_exchange *x)
+{
+    const kd_link_device *device = link->device;
+    kd_link_head head = {
+        .action = x->in[KD_HEAD_ACTION],
+        .offset = kd_get32(x->in + KD_HEAD_OFFSET),
+        .data = x->in + KD_HEAD_FIXED,
+        .n_data = x->n_in - KD_HEAD_FIXED,
+        .answer = x->out,
+    };
+    link->scores = NULL; /* they may be another layer's */
+    const kd_status done = device->head(device->user, &head);
+    x->n_out = head.n_answer;
+    x->detail = head.detail;
+    return done;
+}
+#endif
+
 /* By type; HELLO is 1. What is not kept is done again when it is asked again. */
 static const kd_handler handlers[] = {
     {on_hello, KD_HELLO_FIXED, true, false},
@@ -325,10 +348,23 @@ static const kd_handler handlers[] = {
     {on_facts, KD_FACTS_FIXED, true, false},
 #if KD_LINK_NORMALISER
     {on_normaliser, KD_NORMALISER_FIXED, false, false},
+#elif KD_LINK_HEAD
+    {NULL, 0, false, false},
+#endif
+#if KD_LINK_HEAD
+    {on_head, KD_HEAD_FIXED, false, false},
 #endif
 };
 
 const kd_handler *kd_link_handler(uint8_t type)
 {
-    return type == 0u || type > sizeof handlers / sizeof handlers[0] ? NULL : &handlers[type - 1u];
+    if (type == 0u || type > sizeof handlers / sizeof handlers[0]) {
+        return NULL;
+    }
+#if KD_LINK_HEAD && !KD_LINK_NORMALISER
+    if (type == KD_MSG_NORMALISER) {
+        return NULL;
+    }
+#endif
+    return &handlers[type - 1u];
 }

@@ -138,6 +138,7 @@ def bundle_firmware(
     stream: StreamSettings | None = None,
     replay: Sequence[Counts] = (),
     golden_count: int | None = None,
+    personal: bool = False,
 ) -> Firmware:
     """The sources of a bundle's firmware for a board. Raises as `firmware_sources`.
 
@@ -145,6 +146,7 @@ def bundle_firmware(
         stream, replay: as `firmware_sources`; each stream of a raw window is (samples, channels)
             int16. An image that only answers has none.
         golden_count: golden vectors in the image; None: all.
+        personal: a wearer's last layer can be sent to the board while it runs.
     """
     manifest = bundle.manifest
     report = built_report(bundle.folder, manifest)
@@ -164,6 +166,7 @@ def bundle_firmware(
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
         golden_count=golden_count or len(bundle.golden.labels),
+        personal=personal,
     )
     return firmware_sources(
         bundle.product, board, settings, engine=engine, stream=stream, replay=replay

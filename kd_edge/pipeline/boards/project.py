@@ -33,6 +33,7 @@ class ProjectRequest:
         sensors: 'replay', 'stub', or None: replay on emulated boards where the bundle has raw
             windows, the stub elsewhere.
         hop_s: from window to window of a stream; None: half a window.
+        personal: a wearer's last layer can be sent to the board while it runs.
     """
 
     board: Board
@@ -40,6 +41,7 @@ class ProjectRequest:
     engine: str = PLAIN_C.name
     sensors: str | None = None
     hop_s: float | None = None
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def export_project(folder: Path, out: Path, request: ProjectRequest) -> Exported
         engine=request.engine,
         stream=None if sensors == "none" else StreamSettings(hop_s=_hop_s(bundle, request)),
         replay=bundle.raw if sensors == "replay" else (),
+        personal=request.personal,
     )
     facts = ProjectFacts(
         title=bundle.manifest.title,

@@ -1,0 +1,27 @@
+/* What you write so that a wearer's last layer outlives the power: begin with kd_keep_stub.c.
+ *
+ * Both are called from the main loop, never while the model runs. Writing flash may stop the core for
+ * long: samples of a stream must then wait in the sensor's FIFO, or are counted as lost. */
+#ifndef KD_KEEP_H
+#define KD_KEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Keeps n bytes in place of what was kept before; 0: nothing is kept any more. They carry a CRC-32:
+ * bytes that were cut off by a loss of power are found out at the next start.
+ * Returns whether they are safe. */
+bool kd_keep_write(const uint8_t *bytes, uint32_t n);
+
+/* Reads what is kept, `most` bytes of it at most. Once, at the start. Returns how many; 0: none. */
+uint32_t kd_keep_read(uint8_t *bytes, uint32_t most);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KD_KEEP_H */
