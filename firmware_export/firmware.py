@@ -12,19 +12,20 @@ from firmware_export.aot.engine import engine_files
 from firmware_export.aot.export import compiled_sources
 from firmware_export.boards.board import Board
 from firmware_export.boards.kinds import UARTS
-from firmware_export.boards.toolchain import STACK_BYTES, FirmwareImage, build_image
+from firmware_export.boards.toolchain import FirmwareImage, build_image
 from firmware_export.constants import Ports, PortTensor, product_ports
 from firmware_export.engines import ENGINES, PLAIN_C
 from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes, link_limit
 from firmware_export.render import Files, Renderer, renderer
+from firmware_export.room import check_room
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
-from firmware_export.settings import FirmwareSettings
+from firmware_export.settings import FirmwareSettings, with_margin
 from firmware_export.tflm import render_files
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, FrontEndConstants, lsb_of
 from kd_edge.base.product import Product, as_product
-from kd_edge.base.protocol import DEFAULT_SCORES
+from kd_edge.base.protocol import DEFAULT_PAYLOAD, DEFAULT_SCORES
 from kd_edge.base.raw_window import raw_bytes
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -83,6 +84,7 @@ def firmware_sources(
     Raises:
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE, KD_UNSUPPORTED_OP: as `compile_model`, `export_tflm`.
         KdEdgeError KD_COUNTS: a stream's units a count are unknown.
+        KdEdgeError KD_BOARD_FULL: what is certain of it already is more than the board holds.
         KdEdgeError KD_LABELS, KD_SHAPE, KD_NOT_CAUSAL, KD_PRECISION: as `export_tflm`.
         KdEdgeError KD_LINK_LIMIT: the model or its sensors are more than the link can tell.
         KdEdgeError KD_UNKNOWN_NAME: no such engine. KD_USAGE: a stream without a front end; a last
@@ -94,18 +96,20 @@ def firmware_sources(
         _check_personal(product, engine)
     ports = product_ports(product)
     front_end = _front_end(settings, product)
-    render = renderer(settings, product, engine=engine)
-    files, layers = _engine_files(product, board, settings, engine)
+    built = _engine_files(product, board, settings, engine)
+    files, window_bytes = built.files, raw_bytes(front_end) if front_end else 0
+    _check_room(board, built, window_bytes or sum(port.size for port in ports.inputs))
     facts = HelloFacts(
         board=board,
         engine=engine,
         product=product,
         max_baud=_max_baud(board),
         golden_count=_golden_count(settings),
-        layer_count=layers if profile else 0,
+        layer_count=built.layers if profile else 0,
         front_end=front_end,
         decides=settings.decision is not None,
     )
+    render = renderer(settings, product, engine=engine)
     files |= _config_files(render, settings, ports, facts, stream)
     files |= _runtime_files(stream, replay, facts, personal=settings.personal)
     if stream is not None and replay:
@@ -115,7 +119,7 @@ def firmware_sources(
         files=dict(sorted(files.items())),
         defines=_defines(facts, ports) | ({"KD_LINK_HEAD": 1} if settings.personal else {}),
         model_sha256=product.sha256,
-        raw_bytes=raw_bytes(front_end) if front_end else 0,
+        raw_bytes=window_bytes,
         front_end=front_end,
     )
 
@@ -130,17 +134,42 @@ def _front_end(settings: FirmwareSettings, product: Product) -> FrontEndConstant
     return front_end
 
 
+@dataclass(frozen=True)
+class _Engine:
+    """Sources that compute the product, how many layers they can time, and what is certain of
+    their size."""
+
+    files: Files
+    layers: int
+    constant_bytes: int
+    arena_bytes: int
+
+
 def _engine_files(
     product: Product, board: Board, settings: FirmwareSettings, engine: str
-) -> tuple[Files, int]:
-    """The sources that compute the product, and how many layers they can time."""
+) -> _Engine:
     if engine == PLAIN_C.name:
         compiled, beside = engine_files(product, board.core, settings)
-        layers = sum(len(each.layers) for each in compiled)
-        return {**compiled_sources(compiled), **beside}, layers
+        return _Engine(
+            {**compiled_sources(compiled), **beside},
+            sum(len(each.layers) for each in compiled),
+            sum(each.constant_bytes for each in compiled),
+            sum(each.schedule.plan.arena_bytes for each in compiled),
+        )
     files = render_files(product, settings)
     del files["README.md"]
-    return files, 0
+    models = sum(member.path.stat().st_size for member in product.members)
+    return _Engine(files, 0, models, with_margin(settings.arena_bytes))
+
+
+def _check_room(board: Board, engine: _Engine, window_bytes: int) -> None:
+    ram = {
+        "arena": engine.arena_bytes,
+        "a window": window_bytes,
+        "the link": RECEIVE_BYTES + 2 * DEFAULT_PAYLOAD,
+        "stack": board.stack_bytes,
+    }
+    check_room(board, flash={"constants": engine.constant_bytes}, ram=ram)
 
 
 def _defines(facts: HelloFacts, ports: Ports) -> dict[str, str | int]:
@@ -165,7 +194,6 @@ def build_firmware(
     out: Path,
     *,
     optimize: str = "-O2",
-    stack_bytes: int = STACK_BYTES,
 ) -> FirmwareImage:
     """Compile and link the firmware for an emulated board. Raises as `build_image`."""
     return build_image(
@@ -174,7 +202,6 @@ def build_firmware(
         out=out,
         defines=firmware.defines,
         optimize=optimize,
-        stack_bytes=stack_bytes,
     )
 
 

@@ -27,9 +27,17 @@ def board_of(core: str) -> Board:
     return max(boards, key=lambda board: board.image_bytes)
 
 
+def holding(n_bytes: int) -> list:
+    """The emulated boards with that much RAM."""
+    boards = (board for board in BOARDS.values() if board.emulated)
+    return parameters([board for board in boards if board.ram.bytes >= n_bytes])
+
+
 QEMU = [board for board in BOARDS.values() if board.emulator]
 QEMU_BOARDS = parameters(QEMU)
 EMULATED = parameters([board for board in BOARDS.values() if board.emulated])
+# Those that hold the firmware of the tests with what its sensors play.
+HOLDING = holding(64 * 1024)
 EMULATED_CORES = [
     pytest.param(core, marks=marks(board_of(core)))
     for core in sorted({board.core for board in QEMU})

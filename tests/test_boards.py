@@ -47,10 +47,10 @@ static volatile uint32_t zero;
 static volatile uint32_t seven = 7;
 static volatile float half = 0.5f;
 static uint32_t deep(void) {
-    volatile uint8_t room[3000];
+    volatile uint8_t room[2000];
     room[0] = 1;
-    room[2999] = 2;
-    return (uint32_t)room[0] + room[2999];
+    room[1999] = 2;
+    return (uint32_t)room[0] + room[1999];
 }
 int main(void) {
     const uint64_t before = kd_board_ticks();
@@ -76,7 +76,7 @@ static void loop(uint32_t count) {
 #if defined(__riscv)
     __asm volatile("1: addi %0, %0, -1\n\tbnez %0, 1b" : "+r"(count));
 #else
-    __asm volatile("1: subs %0, #1\n\tbne 1b" : "+r"(count)::"cc");
+    __asm volatile(".syntax unified\n1: subs %0, #1\n\tbne 1b" : "+r"(count)::"cc");
 #endif
 }
 int main(void) {
@@ -94,6 +94,7 @@ ECHO = r"""
 #include "kd_board.h"
 int main(void) {
     uint8_t bytes[256];
+    kd_board_send((const uint8_t *)"!", 1); /* what comes before its port is on, a board loses */
     for (;;) {
         const size_t count = kd_board_receive(bytes, sizeof bytes);
         if (count == 0) {
@@ -108,6 +109,7 @@ int main(void) {
 SLOW = r"""
 #include "kd_board.h"
 int main(void) {
+    kd_board_send((const uint8_t *)"!", 1);
     while (kd_board_overruns() < 1000) {
     }
     const uint32_t lost = kd_board_overruns();
@@ -142,8 +144,8 @@ def test_an_image_boots_with_memory_floating_point_and_stack_ready(name, tmp_pat
     assert moved == 1
     assert run.exit_status == 42
     if board.emulator:
-        assert 3000 < used < 4000
-        assert size == 16 * 1024
+        assert 2000 < used < board.stack_bytes
+        assert size == board.stack_bytes
     else:
         assert used == size == 2**32 - 1  # a process does not know
 
@@ -215,7 +217,7 @@ def test_bytes_come_back_over_the_port_whole_and_in_order(name, tmp_path):
     board, elf = built(name, ECHO, tmp_path)
     sent = np.random.default_rng(4).bytes(4096)
     with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=300) as port:
-        assert port.is_open
+        assert port.read(1) == b"!"
         port.write(sent)
         assert port.read(len(sent)) == sent
         assert emulator.exit_status is None
@@ -230,6 +232,7 @@ def test_a_board_that_counts_instructions_answers_over_its_port_too(tmp_path):
             start(board, elf, count_instructions=True, skip_idle=skip_idle) as emulator,
             serial.serial_for_url(emulator.url, timeout=300) as port,
         ):
+            assert port.read(1) == b"!"
             port.write(b"hello")
             assert port.read(5) == b"hello"
 
@@ -240,6 +243,7 @@ def test_bytes_that_nobody_takes_are_counted_as_lost(name, tmp_path):
     board, elf = built(name, SLOW, tmp_path)
     sent = np.random.default_rng(5).bytes(1024 + 1000)
     with start(board, elf) as emulator, serial.serial_for_url(emulator.url, timeout=300) as port:
+        assert port.read(1) == b"!"
         port.write(sent)
         answer = port.read(1024 + 4)
     assert answer[:1024] == sent[:1024]
@@ -317,7 +321,7 @@ int main(void) { return big[5]; }
     assert "2621440 bytes of flash and 524288 of RAM" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", QEMU_BOARDS)
+@pytest.mark.parametrize("name", parameters([b for b in QEMU if b.image_bytes > 2_000_000]))
 def test_constants_larger_than_a_cores_first_memory_are_read_rightly(name, tmp_path):
     """Oracle: the same sum in Python."""
     source = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_samples import counts, front_end
-from emulated import EMULATED
+from emulated import HOLDING
 from firmware_samples import (
     EMG_HZ,
     IMU_HZ,
@@ -103,7 +103,7 @@ class Built:
     image: FirmwareImage
 
 
-@pytest.fixture(scope="module", params=EMULATED)
+@pytest.fixture(scope="module", params=HOLDING)
 def built(request, sample, tmp_path_factory) -> Built:
     board = find_board(request.param)
     need(board.core_facts.compiler or "cc")
@@ -244,6 +244,23 @@ def test_parts_of_a_window_that_a_stream_has_overwritten_are_refused(device):
 
 
 @pytest.mark.qemu
+def test_a_board_of_16_kilobytes_answers_what_is_sent_to_it(sample, tmp_path):
+    """Oracles: the TFLite Micro interpreter, and Python's front end."""
+    board = find_board("microbit")
+    image = build_firmware(sample.firmware(board, stream=None, replay=()), board, tmp_path)
+    assert image.ram_bytes <= board.ram.bytes == 16 * 1024
+    window = counts(np.random.default_rng(23))
+    with (
+        start(board, image.elf, count_instructions=True, console=False) as emulator,
+        Device.open(emulator.url) as device,
+    ):
+        assert not device.selftest().failures
+        answer = device.run((window["emg"], window["acc"]), kind="raw")
+        np.testing.assert_array_equal(answer.scores, sample.raw_answer(window))
+        assert device.memory().stack_used < device.memory().stack_size == board.stack_bytes
+
+
+@pytest.mark.qemu
 def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_right(tmp_path):
     """Oracle: Python's front end and TFLite Micro, on the samples that the board itself sent."""
     path = dense_model(tmp_path / "dense.tflite")
@@ -321,11 +338,8 @@ def test_a_firmware_without_front_end_takes_int8_alone(sample, tmp_path):
     firmware = plain.firmware(board, stream=None, replay=(), profile=False)
     image = build_firmware(firmware, board, tmp_path)
     with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
-        assert (device.hello.raw_bytes, device.hello.golden_count, device.hello.layer_count) == (
-            0,
-            0,
-            0,
-        )
+        hello = device.hello
+        assert (hello.raw_bytes, hello.golden_count, hello.layer_count) == (0, 0, 0)
         golden = sample.settings.golden
         answer = device.run(tuple(array[:1] for array in golden.inputs))
         np.testing.assert_array_equal(answer.scores, golden.outputs[0])

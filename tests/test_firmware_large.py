@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,30 @@ def test_3000_scores_come_whole_from_a_board(name, tmp_path):
             np.testing.assert_array_equal(window.answer.scores, raw_answer(window.arrays[0]))
         assert device.statistics.stream_lost == device.statistics.retries == 0
         assert device.memory().bad_crc == 0
+
+
+@pytest.mark.parametrize(
+    ("n_scores", "samples", "memory"), [(20_000, 20, "flash"), (7, 9_000, "RAM")]
+)
+def test_what_cannot_fit_is_refused_before_anything_is_compiled(
+    n_scores, samples, memory, tmp_path, monkeypatch
+):
+    """Oracle: the sizes that the model was made with."""
+    monkeypatch.setenv("PATH", str(tmp_path))  # no compiler
+    front_end = one_sensor()
+    (stream,) = front_end.streams
+    rates = {"source_rate_hz": samples / 20 * stream.rate_hz, "down": samples // 20}
+    front_end = replace(front_end, streams=(replace(stream, **rates, fir=(0.0, 1.0, 0.0)),))
+    path = wide_model(tmp_path / "wide.tflite", n_scores=n_scores)
+    with pytest.raises(KdEdgeError) as caught:
+        firmware_sources(path, find_board("microbit"), settings_for(front_end=front_end))
+    assert caught.value.code == "KD_BOARD_FULL"
+    assert f"bytes of {16_384 if memory == 'RAM' else 262_144}" in caught.value.where
+    (size,) = re.findall(rf"{memory}: .*?(?:constants|a window) (\d+)", caught.value.where)
+    if memory == "flash":
+        assert 20 * n_scores <= int(size) < 30 * n_scores
+    else:
+        assert int(size) == 2 * (19 * (samples // 20) + 1)  # 20 values, and what lies between
 
 
 def test_a_sensor_with_a_long_name_is_told_whole(tmp_path):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulated import EMULATED
+from emulated import HOLDING
 from programs import need
 from project_checks import FORMS
 from project_samples import N_GOLDEN, project, sample_model, write_sample
@@ -111,7 +111,7 @@ def test_what_make_run_boots_counts_the_same_instructions_in_every_run(model, tm
     assert counts[0] == pytest.approx(counts[1], rel=1e-3)
 
 
-@pytest.mark.parametrize("board", EMULATED)
+@pytest.mark.parametrize("board", HOLDING)
 def test_a_project_builds_and_answers_by_the_commands_of_its_readme(board, model, tmp_path):
     """Oracle: TFLite Micro's golden vectors. Environment: empty but for the system's programs."""
     need("make", "cc")

@@ -197,6 +197,7 @@ CORES: Registry[Core] = Registry(
     "core",
     (
         HOST,
+        Core("m0", "Cortex-M0", _arm("m0"), ARM),
         Core("m0plus", "Cortex-M0+", _arm("m0plus"), ARM),
         Core("m3", "Cortex-M3", _arm("m3"), ARM, timing=_M3),
         M4,

@@ -38,12 +38,24 @@ class Memory:
 
 @dataclass(frozen=True)
 class Emulator:
-    """How QEMU is told about the board: its machine, and what else that machine needs."""
+    """How QEMU is told about the board.
+
+    Attributes:
+        machine: as `-M` has it.
+        options: that this machine needs besides.
+        serial: which of the machine's serial ports `[uart]` is, from 0.
+    """
 
     __pydantic_config__ = _STRICT
 
     machine: str
     options: tuple[str, ...] = ()
+    serial: int = 0
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of QEMU's command line; the board's serial port is the next that it is given."""
+        return ("-M", self.machine, *self.options, *(("-serial", "null") * self.serial))
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Uart:
     """The serial port: kind of peripheral, its address and its receive interrupt.
 
     Attributes:
+        tx, rx: numbers of its pins, where they can be chosen.
         hz: that its speed is divided from, where that is not the core's clock.
         plic: address of the interrupt controller that a RISC-V core has before it.
     """
@@ -62,6 +75,8 @@ class Uart:
     irq: int | None = None
     hz: int | None = None
     plic: int | None = None
+    tx: int | None = None
+    rx: int | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,7 @@ class Board:
         ram: what data, stack and buffers may fill.
         emulated: it is a machine of QEMU, or a process on this one.
         run: images of it have been run by this project's tests; False: they are built only.
+        stack_bytes: set aside for the stack.
         uart: of emulated boards, whose start-up code is here.
         timer: of emulated boards, and of real ones that count microseconds; the others count
             cycles.
@@ -144,6 +160,7 @@ class Board:
     emulated: bool
     run: bool
     constants: Memory | None = None
+    stack_bytes: int = 16 * 1024
     emulator: Emulator | None = None
     uart: Uart | None = None
     timer: Timer | None = None

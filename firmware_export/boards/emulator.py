@@ -131,6 +131,7 @@ def start(
     port: int | None = None,
     count_instructions: bool = False,
     skip_idle: bool = False,
+    console: bool = True,
 ) -> Iterator[Emulator]:
     """Run an image with its serial port open to pyserial, until the block ends.
 
@@ -142,6 +143,7 @@ def start(
         count_instructions: as `run_image`.
         skip_idle: with `count_instructions`, the board's clock jumps to its next timer when it has
             nothing to do, instead of waiting for that; QEMU then keeps a processor busy.
+        console: False runs the image as on a desk, without a debugger that takes what it writes.
 
     Raises:
         KdEdgeError KD_MISSING_TOOL: QEMU is not installed. KD_BOARD_EMULATOR: it does not start,
@@ -151,6 +153,7 @@ def start(
         output = stack.enter_context(tempfile.TemporaryFile())
         errors = stack.enter_context(tempfile.TemporaryFile())
         options, url, inherited = [], "", ()
+        how = {"count_instructions": count_instructions, "skip_idle": skip_idle, "console": console}
         if board.kind.listens:
             # QEMU inherits a socket that listens already: the port cannot be taken in between,
             # and a connection waits until QEMU is up.
@@ -160,13 +163,7 @@ def start(
             chardev = f"socket,id=serial,fd={listener.fileno()},server=on,wait=on"
             options = ["-chardev", chardev, "-serial", "chardev:serial"]
         process = subprocess.Popen(
-            _command(
-                board,
-                elf,
-                options,
-                count_instructions=count_instructions,
-                skip_idle=skip_idle,
-            ),
+            _command(board, elf, options, **how),
             # Semihosting lets an image open files by name: by those of its own folder first.
             cwd=elf.resolve().parent,
             stdin=subprocess.DEVNULL,
@@ -214,6 +211,7 @@ def _command(
     *,
     count_instructions: bool,
     skip_idle: bool = True,
+    console: bool = True,
 ) -> list[str]:
     """The command line that runs an image."""
     runs = board.kind.runs_here
@@ -223,7 +221,7 @@ def _command(
             f"{board.name} cannot {'count instructions' if runs else 'be emulated'}",
             hint="QEMU's boards can: `kd-edge board list`",
         )
-    start = Start(elf.resolve(), tuple(options), count_instructions, skip_idle)
+    start = Start(elf.resolve(), tuple(options), count_instructions, skip_idle, console)
     program, *rest = board.kind.command(board, start)
     return [program if os.path.isabs(program) else find_tool(program), *rest]
 

@@ -48,6 +48,8 @@ UARTS: Registry[Peripheral] = Registry(
     (
         Peripheral("cmsdk", _uart("cmsdk"), ("base", "irq"), any_baud=True),
         Peripheral("ns16550", _uart("ns16550"), ("base", "irq", "hz", "plic"), any_baud=True),
+        Peripheral("stm32f4", _uart("stm32f4"), ("base", "irq", "hz", "tx", "rx"), any_baud=True),
+        Peripheral("nrf51", _uart("nrf51"), ("base", "irq", "tx", "rx")),
         Peripheral("pty"),
     ),
     home=__name__,
@@ -59,6 +61,8 @@ TIMERS: Registry[Peripheral] = Registry(
         Peripheral("cmsdk", ("kd_board_timer_cmsdk.c",), ("base", "irq")),
         Peripheral("sse", ("kd_board_timer_sse.c",), ("base",)),
         Peripheral("clint", ("kd_board_timer_clint.c",), ("base",)),
+        Peripheral("stm32f4", ("kd_board_timer_stm32f4.c",), ("irq",)),
+        Peripheral("nrf51", ("kd_board_timer_nrf51.c",), ("base", "irq")),
         Peripheral("posix"),
         MICROS,
     ),
@@ -131,12 +135,15 @@ class Start:
         serial: options that give the emulator its serial port.
         count_instructions: each takes `INSTRUCTION_SHIFT` of the board's time.
         skip_idle: with that, a board with nothing to do jumps to its next timer.
+        console: somebody takes what the image writes there; False: as on a desk without a
+            debugger.
     """
 
     image: Path
     serial: tuple[str, ...]
     count_instructions: bool
     skip_idle: bool
+    console: bool = True
 
 
 @dataclass(frozen=True)
@@ -186,14 +193,11 @@ def compiler_of(board: Board) -> str:
 
 
 def _qemu(board: Board, start: Start) -> tuple[str, ...]:
-    command = [
-        board.core_facts.toolchain.emulator,
-        "-M",
-        board.emulator.machine,
-        *board.emulator.options,
-    ]
+    command = [board.core_facts.toolchain.emulator, *board.emulator.arguments]
     command += ["-kernel", str(start.image), "-display", "none", "-monitor", "none"]
-    command += ["-nic", "none", *start.serial, "-semihosting-config", "enable=on,target=native"]
+    command += ["-nic", "none", *start.serial]
+    if start.console:
+        command += ["-semihosting-config", "enable=on,target=native"]
     if start.count_instructions:
         sleep = "off" if start.skip_idle else "on"
         command += ["-icount", f"shift={INSTRUCTION_SHIFT},sleep={sleep}"]

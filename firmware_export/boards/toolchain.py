@@ -22,7 +22,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.templates import templates
 
 COMMON = Path(__file__).parent / "common"
-STACK_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,14 @@ def board_sources(board: Board) -> tuple[Path, ...]:
     return tuple(COMMON / name for name in (*board.kind.startup(board), *drivers))
 
 
-def board_files(board: Board, *, stack_bytes: int = STACK_BYTES) -> dict[str, str]:
+def board_files(board: Board) -> dict[str, str]:
     """What is generated for a board: file name -> text of its configuration and linker script.
 
     A process has no linker script.
     """
     environment = templates(COMMON, escape=False)
     return {
-        name: environment.get_template(f"{name}.j2").render(board=board, stack_bytes=stack_bytes)
+        name: environment.get_template(f"{name}.j2").render(board=board)
         for name in board.kind.generated
     }
 
@@ -74,7 +73,6 @@ def build_image(
     defines: Mapping[str, str | int] | None = None,
     optimize: str = "-O2",
     extra_flags: Sequence[str] = (),
-    stack_bytes: int = STACK_BYTES,
 ) -> FirmwareImage:
     """Compile and link an image whose main() is in the sources.
 
@@ -86,7 +84,6 @@ def build_image(
         defines: macro -> value, for all sources.
         optimize: one option of gcc.
         extra_flags: more options of gcc, last.
-        stack_bytes: set aside at the top of the RAM.
 
     Raises:
         KdEdgeError KD_USAGE: the board is a real one. KD_MISSING_TOOL: the compiler is not
@@ -96,7 +93,7 @@ def build_image(
     _check_emulated(board)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    files = board_files(board, stack_bytes=stack_bytes)
+    files = board_files(board)
     if isinstance(sources, Mapping):
         files |= sources
         sources = [out / name for name in sources if name.endswith(".c")]

@@ -13,7 +13,6 @@ from firmware_export.boards.board import Board, Timer
 from firmware_export.boards.kinds import INSTRUCTION_SHIFT, MICROS, PROJECTS, compiler_of
 from firmware_export.boards.toolchain import (
     COMMON,
-    STACK_BYTES,
     board_files,
     board_sources,
 )
@@ -205,7 +204,7 @@ def _renderer(
         "emulator": board.core_facts.toolchain.emulator if board.emulator else "",
         "image": "firmware.elf" if board.emulator else "firmware",
         "version": facts.generator.split()[-1],
-        "stack_bytes": STACK_BYTES,
+        "stack_bytes": board.stack_bytes,
         "instruction_shift": INSTRUCTION_SHIFT,
         "cycles": board.timer is None,
         "wrap_words": f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",

@@ -25,7 +25,13 @@ void kd_board_run(void) __attribute__((noreturn));
 /* Write where a fault was and what the core says of it, and end. */
 void kd_board_report_fault(uint32_t pc, uint32_t cause) __attribute__((noreturn));
 
+/* Look whether somebody reads the console; before anything is written. */
+void kd_board_start_console(void);
+
 /// The core ///
+
+/* Begin anew, as after power-on. */
+void kd_board_restart(void) __attribute__((noreturn));
 
 void kd_board_enable_irq(uint32_t irq);
 

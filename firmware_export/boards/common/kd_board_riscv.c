@@ -42,6 +42,12 @@ void kd_board_enable_irq(uint32_t irq) {
     PLIC_PRIORITY(irq) = 1u;
 }
 
+void kd_board_restart(void) {
+    kd_board_mask_irqs();
+    for (;;) { /* no board of ours can */
+    }
+}
+
 static void handle(void) {
     uint32_t cause;
     uint32_t pc;

@@ -1,7 +1,8 @@
-/* Console and end of an emulated board by semihosting (Arm IHI 0101, RISC-V Semihosting 0.4). For
- * the emulator only:
- * a real core without a debugger stops at the first call. */
+/* Console and end of a board by semihosting (Arm IHI 0101, RISC-V Semihosting 0.4): the emulator or a
+ * debugger takes the calls. A Cortex-M on a desk without one goes on without a console, and begins
+ * anew where it would end. */
 #include "kd_board.h"
+#include "kd_board_parts.h"
 
 #define SYS_OPEN 0x01
 #define SYS_WRITE 0x05
@@ -28,20 +29,28 @@ static uint32_t call(uint32_t operation, const void *block) {
 #endif
 }
 
+#define NOBODY UINT32_MAX
+
+static uint32_t console = NOBODY;
+
+void kd_board_start_console(void) {
+    static const char name[] = ":tt";
+    const uint32_t block[3] = {(uint32_t)(uintptr_t)name, MODE_WRITE, sizeof name - 1u};
+    console = call(SYS_OPEN, block);
+}
+
 void kd_board_write(const char *text, size_t size) {
-    static uint32_t handle; /* 0 is never the standard output's */
-    if (handle == 0u) {
-        static const char console[] = ":tt";
-        const uint32_t block[3] = {(uint32_t)(uintptr_t)console, MODE_WRITE, sizeof console - 1u};
-        handle = call(SYS_OPEN, block);
+    if (console == NOBODY) {
+        return;
     }
-    const uint32_t block[3] = {handle, (uint32_t)(uintptr_t)text, (uint32_t)size};
+    const uint32_t block[3] = {console, (uint32_t)(uintptr_t)text, (uint32_t)size};
     (void)call(SYS_WRITE, block);
 }
 
 void kd_board_exit(int status) {
-    const uint32_t block[2] = {STOPPED_BY_EXIT, (uint32_t)status};
-    (void)call(SYS_EXIT_EXTENDED, block);
-    for (;;) {
+    if (console != NOBODY) {
+        const uint32_t block[2] = {STOPPED_BY_EXIT, (uint32_t)status};
+        (void)call(SYS_EXIT_EXTENDED, block);
     }
+    kd_board_restart();
 }

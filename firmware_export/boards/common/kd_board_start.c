@@ -50,6 +50,7 @@ void kd_board_run(void) {
         *to = 0;
     }
     paint_stack();
+    kd_board_start_console();
     kd_board_start_timer();
     kd_board_start_uart();
     kd_board_unmask_irqs(KD_BOARD_IRQS_ON);
