@@ -6,16 +6,25 @@ import keras
 from keras import layers
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.models.inputs import as_timeline, check_option
+from kd_edge.models.inputs import as_timeline, check_option, too_short
+
+# What stands before and behind a window where a filter reaches beyond it: zeros at both ends; as
+# many, all before the first sample; nothing, so that the layer's result is shorter.
+PADDINGS = ("same", "causal", "valid")
 
 
-def conv(x, width: int, kernel: int, stride: int, name: str):
-    """Convolution along time, batch normalisation, ReLU."""
+def conv(x, width: int, kernel: int, stride: int, name: str, *, padding: str = "same"):
+    """Convolution along time, batch normalisation, ReLU.
+
+    Args:
+        padding: one of `PADDINGS`.
+    """
+    x, own = padded(x, kernel, stride, padding, name)
     x = layers.Conv2D(
         width,
         (1, kernel),
         strides=(1, stride),
-        padding="same",
+        padding=own,
         use_bias=False,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
@@ -23,13 +32,14 @@ def conv(x, width: int, kernel: int, stride: int, name: str):
     return _norm_relu(x, name)
 
 
-def depthwise(x, kernel: int, stride: int, name: str):
+def depthwise(x, kernel: int, stride: int, name: str, *, padding: str = "same"):
     """Convolution along time of each channel by itself, batch normalisation, ReLU."""
+    x, own = padded(x, kernel, stride, padding, f"{name}_depthwise")
     # A depthwise layer takes equal strides only; the other axis has length 1.
     x = layers.DepthwiseConv2D(
         (1, kernel),
         strides=(stride, stride),
-        padding="same",
+        padding=own,
         use_bias=False,
         depthwise_initializer="he_normal",
         name=f"{name}_depthwise",
@@ -37,9 +47,30 @@ def depthwise(x, kernel: int, stride: int, name: str):
     return _norm_relu(x, f"{name}_depthwise")
 
 
-def separable(x, width: int, kernel: int, stride: int, name: str):
+def separable(x, width: int, kernel: int, stride: int, name: str, *, padding: str = "same"):
     """Depthwise convolution along time, then a pointwise one, each normalised, with ReLU."""
-    return conv(depthwise(x, kernel, stride, name), width, 1, 1, f"{name}_pointwise")
+    x = depthwise(x, kernel, stride, name, padding=padding)
+    return conv(x, width, 1, 1, f"{name}_pointwise")
+
+
+def padded(x, kernel: int, stride: int, padding: str, name: str):
+    """The samples that a convolution reads, and the padding that it has itself.
+
+    Raises:
+        KdEdgeError KD_SHAPE: without padding, fewer samples than the filter has.
+    """
+    length = x.shape[2]
+    if padding == "same":
+        return x, "same"
+    if padding == "valid":
+        if length < kernel:
+            raise too_short(name, length, f"a filter of {kernel} without padding")
+        return x, "valid"
+    # As many zeros as 'same' has, for the same lengths; the last filter ends with the window.
+    zeros = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    if zeros:
+        x = layers.ZeroPadding2D(((0, 0), (zeros, 0)), name=f"{name}_before")(x)
+    return x, "valid"
 
 
 def residual(x, width: int, kernel: int, stride: int, *, dropout: float, name: str):
@@ -55,13 +86,25 @@ def residual(x, width: int, kernel: int, stride: int, *, dropout: float, name: s
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
-def fused_stems(inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int, stride: int):
+def fused_stems(
+    inputs: dict[str, keras.KerasTensor],
+    *,
+    width: int,
+    kernel: int,
+    stride: int,
+    padding: str = "same",
+):
     """The `stems` of all inputs, concatenated by channel: (batch, 1, time, channels)."""
-    return fused(stems(inputs, width=width, kernel=kernel, stride=stride))
+    return fused(stems(inputs, width=width, kernel=kernel, stride=stride, padding=padding))
 
 
 def stems(
-    inputs: dict[str, keras.KerasTensor], *, width: int, kernel: int, stride: int
+    inputs: dict[str, keras.KerasTensor],
+    *,
+    width: int,
+    kernel: int,
+    stride: int,
+    padding: str = "same",
 ) -> list[keras.KerasTensor]:
     """A strided convolution an input, all to one length in time.
 
@@ -69,7 +112,8 @@ def stems(
         inputs: name -> (batch, [steps,] samples, channels).
         width: channels of the result; with several inputs each gets its share, a multiple of 4.
         kernel, stride: of the shortest input. A longer input gets a stride in proportion, and
-            a kernel of at least two strides.
+            a kernel of at least two strides; without padding, as much more as makes all as long.
+        padding: one of `PADDINGS`.
 
     Returns:
         of each input (batch, 1, time, channels).
@@ -82,11 +126,22 @@ def stems(
     timelines = {name: as_timeline(x, name) for name, x in inputs.items()}
     lengths = {name: x.shape[2] for name, x in timelines.items()}
     share = width if len(inputs) == 1 else 4 * -(-width // (4 * len(inputs)))
-    found = []
-    for name, own in common_strides(lengths, stride).items():
-        width_in_time = max(kernel, 2 * own) if own > stride else kernel
-        found.append(conv(timelines[name], share, width_in_time, own, f"{name}_stem"))
-    return found
+    strides = common_strides(lengths, stride)
+    kernels = {n: max(kernel, 2 * own) if own > stride else kernel for n, own in strides.items()}
+    if padding == "valid":
+        kernels = _to_one_length(lengths, strides, kernels)
+    return [
+        conv(timelines[name], share, kernels[name], own, f"{name}_stem", padding=padding)
+        for name, own in strides.items()
+    ]
+
+
+def _to_one_length(
+    lengths: dict[str, int], strides: dict[str, int], kernels: dict[str, int]
+) -> dict[str, int]:
+    """Kernels, longer where needed, that leave as many columns of every input without padding."""
+    common = min((lengths[n] - kernels[n]) // own + 1 for n, own in strides.items())
+    return {n: max(kernels[n], lengths[n] - common * own + 1) for n, own in strides.items()}
 
 
 def fused(parts: list[keras.KerasTensor]) -> keras.KerasTensor:

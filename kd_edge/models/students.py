@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import keras
 
-from kd_edge.models.blocks import conv, fused_stems, separable
+from kd_edge.models.blocks import PADDINGS, conv, fused_stems, separable
 from kd_edge.models.heads import head
-from kd_edge.models.inputs import check_option, make_inputs
+from kd_edge.models.inputs import check_choice, check_option, make_inputs
 
 
 def tcn(
@@ -24,6 +24,7 @@ def tcn(
     stem_kernel: int = 9,
     stem_stride: int = 4,
     segments: int = 4,
+    padding: str = "same",
     dropout: float = 0.2,
 ) -> keras.Model:
     """Small temporal convolution: a strided stem an input, then strided convolutions.
@@ -34,13 +35,18 @@ def tcn(
         kernel: samples that each of them sees.
         stem_kernel, stem_stride: of the shortest input; longer inputs get a larger stride.
         segments: parts of the window that are averaged apart; 1 forgets when something happened.
+        padding: where filters reach beyond the window: 'same', zeros at both ends; 'causal', all
+            of them at the start; 'valid', none, and shorter layers. With 'valid' windows that
+            overlap share most.
         dropout: before the last layer.
     """
     _check(width=width, blocks=blocks, kernel=kernel, segments=segments, dropout=dropout)
+    check_choice("padding", padding, PADDINGS)
     inputs = make_inputs(input_shapes)
-    x = fused_stems(inputs, width=width, kernel=stem_kernel, stride=stem_stride)
+    stem = {"kernel": stem_kernel, "stride": stem_stride, "padding": padding}
+    x = fused_stems(inputs, width=width, **stem)
     for index in range(blocks):
-        x = conv(x, width, kernel, _stride(index), f"block_{index}")
+        x = conv(x, width, kernel, _stride(index), f"block_{index}", padding=padding)
     logits = head(x, n_classes, segments=segments, dropout=dropout)
     return keras.Model(list(inputs.values()), logits, name="tcn")
 
@@ -56,6 +62,7 @@ def ds_cnn(
     stem_kernel: int = 9,
     stem_stride: int = 4,
     segments: int = 2,
+    padding: str = "same",
     dropout: float = 0.2,
 ) -> keras.Model:
     """Depthwise-separable temporal convolution (the DS-CNN of Zhang et al. 2017, along time alone).
@@ -63,11 +70,13 @@ def ds_cnn(
     Args: as `tcn`; `stem_width` is the stem's channels, `width` those of the blocks.
     """
     _check(width=width, blocks=blocks, kernel=kernel, segments=segments, dropout=dropout)
+    check_choice("padding", padding, PADDINGS)
     check_option("stem_width", stem_width, 1)
     inputs = make_inputs(input_shapes)
-    x = fused_stems(inputs, width=stem_width, kernel=stem_kernel, stride=stem_stride)
+    stem = {"kernel": stem_kernel, "stride": stem_stride, "padding": padding}
+    x = fused_stems(inputs, width=stem_width, **stem)
     for index in range(blocks):
-        x = separable(x, width, kernel, _stride(index), f"block_{index}")
+        x = separable(x, width, kernel, _stride(index), f"block_{index}", padding=padding)
     logits = head(x, n_classes, segments=segments, dropout=dropout)
     return keras.Model(list(inputs.values()), logits, name="ds_cnn")
 
