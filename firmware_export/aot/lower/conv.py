@@ -133,6 +133,18 @@ def _dense_s4_call(conv: Convolution, core: Core) -> Call:
 
 # --- kd_conv_s8 ---
 
+_PIXELS = 4  # that the Helium kernel computes at a time
+_COLLECTED_BYTES = 384  # of windows that Helium collects at a time, but always four at least
+_MOST_COLLECTED = 16
+
+
+def _together(walk: _Walk) -> int:
+    """Windows that the Helium kernel collects at a time; 1 where some can be read in place."""
+    if walk.last_direct(walk.window_bytes) >= 0:
+        return 1
+    fitting = min(_COLLECTED_BYTES // walk.window_bytes, _MOST_COLLECTED)
+    return max(fitting - fitting % _PIXELS, _PIXELS)
+
 
 @dataclass(frozen=True)
 class _Walk:
@@ -182,7 +194,9 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
         read_bytes = walk.window_bytes
         constants = _row_constants(rows, narrowing, CONV_VECTOR if variant == "_mve" else 1)
         scratch = 0 if walk.all_direct(read_bytes) else read_bytes
-    params = constants | _dense_params(conv, walk, read_bytes)
+    together = _together(walk) if variant == "_mve" else 1
+    scratch *= together
+    params = constants | _dense_params(conv, walk, read_bytes) | {"together": together}
     args = (conv.source, Scratch(scratch), conv.result)
     return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
 
@@ -207,6 +221,7 @@ def _dense_params(conv: Convolution, walk: _Walk, read_bytes: int) -> dict[str, 
         "out_zero": narrowing.out_zero,
         "low": narrowing.low,
         "high": narrowing.high,
+        "together": 1,
     }
 
 
