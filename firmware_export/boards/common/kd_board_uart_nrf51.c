@@ -45,6 +45,9 @@ void kd_board_start_uart(void) {
     kd_board_enable_irq(KD_BOARD_UART_IRQ);
     START_TX = 1u;
     START_RX = 1u;
+    /* After a reset QEMU asks whether bytes may come only when something else happens to it: the
+     * timer's capture does. */
+    (void)kd_board_ticks();
 }
 
 void kd_board_uart_interrupt(void) {
