@@ -16,6 +16,7 @@ PARTS: dict[str, str] = {
     "settings and labels": "kd_settings.c",
     "front-end constants": "kd_front_end.c",
     "front-end code": "kd_signal*.c",
+    "front end of a stream": "kd_front_end_stream.c",
     "logarithm": "kd_log.c",
     "running normaliser": "kd_running.c",
     "roll of the band": "kd_roll.c",

@@ -56,6 +56,7 @@ def front_end_files(
         ],
         "raw_values": sum(samples[name] * channels[name] for name in names),
         "work_floats": max(_work_floats(stream, used) for stream in used.streams),
+        "on": _running_on(used) if used.runs_on else None,
         "wearer_states": wearer_states(used),
         "roll": used.roll
         and {
@@ -64,7 +65,11 @@ def front_end_files(
         },
     }
     files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
-    unused = set() if used.learns else {"kd_running.c"}
+    unused = set() if used.learns else {"kd_running.c", "kd_wearer.h", "kd_wearer.c"}
+    if used.runs_on:
+        unused |= {"kd_front_end_run.c", "kd_signal_window.h", "kd_signal_window.c"}
+    else:
+        unused |= {"kd_front_end_stream.h", "kd_front_end_stream.c"}
     if used.roll is None:
         unused.add("kd_roll.c")
     if not any(stream.log_floor for stream in used.streams):
@@ -87,6 +92,7 @@ def model_front_end(
     """The part of a front end that feeds a model: inputs in its order, streams in their own.
 
     Raises:
+        KdEdgeError KD_RECIPE_VALUE: filters run on, and a roll is taken back.
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
         KdEdgeError KD_PRECISION: float32 is too short for a stream's filter.
         KdEdgeError KD_SHAPE: the front end makes no window that fits an input, or its numbers do
@@ -112,6 +118,14 @@ def _roll_among(constants: FrontEndConstants, taken: set[str]) -> RollConstants 
     roll = constants.roll
     if roll is None:
         return None
+    if constants.runs_on:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"the roll read from '{roll.gravity}' turns each window before it is filtered, so "
+            "filters cannot run on from one to the next",
+            where="windows.filters",
+            hint="leave roll or filters = 'run-on' out of the recipe",
+        )
     if roll.gravity not in taken:
         raise KdEdgeError(
             "KD_SHAPE",
@@ -257,6 +271,22 @@ def _running(stream: StreamConstants) -> str | None:
         f"{stream.running.weight_windows}, {stream.running.memory_windows}, "
         f"{c_text.float32(float(floor * floor))}"
     )
+
+
+def _running_on(used: FrontEndConstants) -> dict[str, int]:
+    """Sizes of what kd_front_end_stream.c keeps from sample to sample."""
+    streams = {stream.name: stream for stream in used.streams}
+    placed = [(layout, streams[name]) for layout in used.inputs for name in layout.streams]
+    kept = [layout_samples(layout) for layout, stream in placed if stream.running]
+    values = [layout_samples(layout) * len(s.channels) for layout, s in placed if s.running]
+    return {
+        "channels": sum(len(stream.channels) for stream in used.streams),
+        "memory_floats": max(1, sum(len(s.channels) * _memory_floats(s) for s in used.streams)),
+        "step_bytes": sum(layout_samples(layout) * layout.shape[-1] for layout in used.inputs),
+        "rows": len(placed),
+        "kept_floats": sum(values),
+        "longest_kept": max(kept, default=0),
+    }
 
 
 def _memory_floats(stream: StreamConstants) -> int:

@@ -11,7 +11,7 @@ from firmware_export.front_end import wearer_states
 from kd_edge.base.decision_wire import DECISION_OUTPUT
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import printable
-from kd_edge.base.front_end import FrontEndConstants, raw_samples
+from kd_edge.base.front_end import RUN_ON, FrontEndConstants, raw_samples
 from kd_edge.base.product import Product
 from kd_edge.base.protocol import (
     BY_NAME,
@@ -145,8 +145,16 @@ def _block(facts: HelloFacts) -> dict[str, object]:
             }
             for stream, name in zip(streams, names, strict=True)
         ],
-        **_models(product),
+        **_later(product, runs_on=front_end is not None and front_end.runs_on),
     }
+
+
+def _later(product: Product, *, runs_on: bool) -> dict[str, object]:
+    """What is left out if it says nothing: of one model, and of filters that start anew."""
+    told = _models(product)
+    if not runs_on:
+        return told
+    return {"rule": "", "models": [], **told, "filters": RUN_ON}
 
 
 def _models(product: Product) -> dict[str, object]:

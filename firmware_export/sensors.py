@@ -9,8 +9,15 @@ from math import ceil
 import numpy as np
 
 from firmware_export import c_text
+from firmware_export.front_end import SIGNAL_BLOCK
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import Counts, FrontEndConstants, raw_samples
+from kd_edge.base.front_end import (
+    Counts,
+    FrontEndConstants,
+    StreamConstants,
+    layout_samples,
+    raw_samples,
+)
 from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD
 from kd_edge.base.wire import fixed_bytes
 
@@ -45,6 +52,7 @@ class StreamPlan:
     hop_q24: int
     period_q20_us: int
     chunk: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -62,38 +70,67 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
     """A plan a stream, in the order of a raw window.
 
     Raises:
-        KdEdgeError KD_USAGE: a hop is below one sample, or more than a stream counts.
+        KdEdgeError KD_USAGE: a hop is below one sample, or one step if filters run on, or more than
+            a stream counts.
     """
     samples = raw_samples(front_end)
     # Windows start together; a sensor whose own is short waits for the longest to end.
     longest_s = max(samples[s.name] / s.source_rate_hz for s in front_end.streams)
+    hop_rates = _step_rates(front_end) if front_end.runs_on else {}
+    steps = {name: layout_samples(i) for i in front_end.inputs for name in i.streams}
     plans = []
     for stream in front_end.streams:
         rate_hz = stream.source_rate_hz
-        hop = settings.hop_s * rate_hz
-        if hop < 1:
-            raise KdEdgeError(
-                "KD_USAGE",
-                f"a hop of {settings.hop_s:g} s is less than one sample of '{stream.name}'",
-                hint=f"name {1 / rate_hz:.3g} s or more",
-            )
-        if not hop < _MOST_SAMPLES:
-            raise KdEdgeError(
-                "KD_USAGE",
-                f"a hop of {settings.hop_s:g} s has too many samples of '{stream.name}' to count",
-                hint=f"name less than {_MOST_SAMPLES / rate_hz:.3g} s",
-            )
+        hop = _hop(stream, settings, hop_rates.get(stream.name))
+        chunk = _chunk(settings.frame_s * rate_hz, len(stream.channels))
+        held_s, waiting = longest_s, 0
+        if front_end.runs_on:
+            # A ring keeps what waits: for other sensors, for a frame, for the front end's block.
+            held_s = longest_s - samples[stream.name] / rate_hz
+            waiting = max(chunk, SIGNAL_BLOCK)
+        what = "steps" if front_end.runs_on else "samples"
         plans.append(
             StreamPlan(
-                comment=c_text.comment(f"{stream.name}, every {hop:.6g} samples"),
+                comment=c_text.comment(f"{stream.name}, every {hop:.6g} {what}"),
                 channels=len(stream.channels),
-                capacity=ceil((longest_s + settings.slack_s) * rate_hz) + 1,
+                capacity=ceil((held_s + settings.slack_s) * rate_hz) + waiting + 1,
                 hop_q24=round(hop * 2**24),
                 period_q20_us=round(1e6 / rate_hz * 2**20),
-                chunk=_chunk(settings.frame_s * rate_hz, len(stream.channels)),
+                chunk=chunk,
+                steps=steps[stream.name],
             )
         )
     return tuple(plans)
+
+
+def _hop(stream: StreamConstants, settings: StreamSettings, step_hz: float | None) -> float:
+    """Samples from window to window, or steps where there are `step_hz` of them a second."""
+    rate_hz = stream.source_rate_hz
+    hop_hz, what = (rate_hz, "sample") if step_hz is None else (step_hz, "step")
+    if settings.hop_s * hop_hz < 1:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"a hop of {settings.hop_s:g} s is less than one {what} of '{stream.name}'",
+            hint=f"name {1 / hop_hz:.3g} s or more",
+        )
+    if not settings.hop_s * rate_hz < _MOST_SAMPLES:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"a hop of {settings.hop_s:g} s has too many samples of '{stream.name}' to count",
+            hint=f"name less than {_MOST_SAMPLES / rate_hz:.3g} s",
+        )
+    return settings.hop_s * hop_hz
+
+
+def _step_rates(front_end: FrontEndConstants) -> dict[str, float]:
+    """Steps a second of each stream: the same for those of one input, whose steps stand in rows."""
+    own = {stream.name: stream.rate_hz for stream in front_end.streams}
+    rates: dict[str, float] = {}
+    for layout in front_end.inputs:
+        known = next((rates[name] for name in layout.streams if name in rates), None)
+        for name in layout.streams:
+            rates.setdefault(name, known or own[layout.streams[0]])
+    return rates
 
 
 def _chunk(samples: float, channels: int) -> int:
@@ -105,6 +142,12 @@ def _chunk(samples: float, channels: int) -> int:
 def window_ends(plan: StreamPlan, n_samples: int, window: int) -> int:
     """The number after the last sample of a window, as the board counts."""
     return (plan.hop_q24 * window >> 24) + n_samples
+
+
+def step_window_ends(plan: StreamPlan, stream: StreamConstants, window: int) -> int:
+    """The same if filters run on: the window's last step is due with its last sample."""
+    last = (plan.hop_q24 * window >> 24) + plan.steps - 1
+    return last * stream.down // stream.up + 1
 
 
 def replay_values(

@@ -17,11 +17,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "front end": (
         "kd_front_end.c",
         "kd_front_end_run.c",
+        "kd_front_end_stream.c",
         "kd_log.c",
         "kd_running.c",
         "kd_roll.c",
         "kd_signal.c",
         "kd_signal_window.c",
+        "kd_wearer.c",
     ),
     "quantisation": ("kd_quantize.c",),
     "decision": ("kd_decision.c", "kd_decision_rule.c"),
@@ -35,7 +37,7 @@ static kd_link link;
 char in[sizeof link.reader.bytes];
 char out[sizeof link.out];
 char kept[sizeof link.kept];
-char work[4 * KD_FRONT_END_WORK_FLOATS];
+char work[KD_FRONT_END_BYTES];
 char state[sizeof link - sizeof in - sizeof out - sizeof kept];
 """
 

@@ -145,6 +145,14 @@ def check_constants(constants: FrontEndConstants) -> None:
     for stream in constants.streams:
         if wrong := _wrong_in(stream):
             raise ValueError(f"the front end's stream {stream.name!r} has {wrong}")
+    _check_layouts(constants, streams)
+    if constants.roll and not _roll_fits(constants.roll, streams):
+        raise ValueError("the front end has a roll that its streams cannot have")
+    if constants.roll and constants.runs_on:
+        raise ValueError("the front end takes back a roll, and its filters run on")
+
+
+def _check_layouts(constants: FrontEndConstants, streams: Mapping[str, StreamConstants]) -> None:
     names = [layout.name for layout in constants.inputs]
     if not names or len(set(names)) < len(names):
         raise ValueError("the front end has no input, or two of one name")
@@ -157,8 +165,6 @@ def check_constants(constants: FrontEndConstants) -> None:
             raise ValueError(f"the input {layout.name!r} has the shape {layout.shape}")
         if np.prod(layout.shape, dtype=float) > LARGEST_WINDOW_VALUES:
             raise ValueError(f"the input {layout.name!r} has more values than any window")
-    if constants.roll and not _roll_fits(constants.roll, streams):
-        raise ValueError("the front end has a roll that its streams cannot have")
 
 
 def _roll_fits(roll: RollConstants, streams: Mapping[str, StreamConstants]) -> bool:

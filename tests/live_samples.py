@@ -70,13 +70,16 @@ def replay(n_windows: int = 6):
 
 
 @contextlib.contextmanager
-def streaming_board(folder: Path, name: str) -> Iterator[tuple[str, Host]]:
+def streaming_board(
+    folder: Path, name: str, *, runs_on: bool = False
+) -> Iterator[tuple[str, Host]]:
     """A real image that streams on an emulated board: its port, and the host for its model."""
+    made = replace(front_end(), runs_on=runs_on)
     board = find_board(name)
     need(board.core_facts.compiler or "cc")
     model = two_input_model(folder)
     settings = FirmwareSettings(
-        name="live", labels=CLASSES, arena_bytes=0, arena_how="", front_end=front_end(),
+        name="live", labels=CLASSES, arena_bytes=0, arena_how="", front_end=made,
         golden=None, synthetic=True, generator="kd-edge test",
     )  # fmt: skip
     firmware = firmware_sources(
@@ -84,7 +87,7 @@ def streaming_board(folder: Path, name: str) -> Iterator[tuple[str, Host]]:
     )
     image = build_firmware(firmware, board, folder / "image")
     with start(board, image.elf, count_instructions=board.counts_instructions) as emulator:
-        yield emulator.url, Host(model, front_end())
+        yield emulator.url, Host(model, made)
 
 
 def facts_for(device: Device, host: Host) -> Facts:

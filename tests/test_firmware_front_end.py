@@ -126,7 +126,7 @@ SOURCES = (
     "kd_quantize.c", "kd_settings.c",
 )  # fmt: skip
 # Of a logarithm, of a running normaliser and of a roll.
-OPTIONAL = ("kd_log.c", "kd_running.c", "kd_roll.c")
+OPTIONAL = ("kd_log.c", "kd_running.c", "kd_roll.c", "kd_wearer.c")
 
 
 def sources_in(folder) -> list[str]:
@@ -268,7 +268,8 @@ def test_a_board_and_python_give_the_same_values(built, tmp_path, name):
     path = folder.parent / "m.tflite"
     render = renderer(settings_for(path, golden=None, front_end=constants), read_tflite(path))
     replay = replay_values(front_end, [counts], StreamSettings(hop_s=1.0))
-    headers = [*HEADERS, *(["kd_log.h"] if (folder / "kd_log.h").exists() else [])]
+    optional = (name for name in ("kd_log.h", "kd_wearer.h") if (folder / name).exists())
+    headers = [*HEADERS, *optional]
     sources = {name: (folder / name).read_text() for name in (*sources_in(folder), *headers)}
     sources |= {n: render(n, replay=replay) for n in ("kd_replay.h", "kd_replay.c")}
     board = find_board(name)

@@ -126,7 +126,8 @@ def test_a_payload_that_ends_within_a_field_names_it():
 
 
 def test_a_board_of_one_model_sends_the_bytes_that_it_always_sent():
-    """Oracle: bytes by hand; the fields that came later end the block, all of them or none."""
+    """Oracle: bytes by hand; the first of the fields that came later which is left out ends the
+    block."""
     one = facts(board="b")
     assert wire.encode("FACTS_BLOCK", one) == b"\1\0b" + bytes(7)
     decoded = wire.decode("FACTS_BLOCK", wire.encode("FACTS_BLOCK", one))
@@ -140,7 +141,9 @@ def test_a_board_of_one_model_sends_the_bytes_that_it_always_sent():
         ("m", 2, (1, 2))
     ] * 2
     with pytest.raises(wire.WireError, match="has the fields"):
-        wire.encode("FACTS_BLOCK", {**one, "rule": "average"})
+        wire.encode("FACTS_BLOCK", {**one, "filters": "run-on"})
+    whole = {**one, "rule": "", "models": [], "filters": "run-on"}
+    assert wire.decode("FACTS_BLOCK", wire.encode("FACTS_BLOCK", whole)).filters == "run-on"
     with pytest.raises(wire.WireError, match="ends within"):
         wire.decode("FACTS_BLOCK", payload[:-3])
 

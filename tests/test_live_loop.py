@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,12 +52,13 @@ class HostLike:
     """Says what the test board says, or for every third window something else."""
 
     front_end = SimpleNamespace(learns=False)
+    streamed = None
 
     def __init__(self, *, right: bool = True):
         self.right = right
         self.asked = 0
 
-    def answer(self, arrays, *, keep_state=False):
+    def answer_streamed(self, arrays, ends, *, keep_state=False):
         self.asked += 1
         scores = np.array(expected_scores(arrays), dtype=np.int8)
         if not self.right and self.asked % 3 == 0:
@@ -270,9 +271,13 @@ def test_what_cannot_be_is_said_before_anything_starts(options, hint, capfd):
     assert hint in " ".join((out + err).split())
 
 
-def test_a_real_image_streams_what_the_host_says(tmp_path):
-    """Oracle: TFLite Micro on Python's front end; a board's front end is within one int8 step."""
-    with streaming_board(tmp_path, "host") as (url, host), Device.open(url) as device:
+@pytest.mark.parametrize("runs_on", [False, True])
+def test_a_real_image_streams_what_the_host_says(tmp_path, runs_on):
+    """Each window from rest, or filters that run on. Oracle: TFLite Micro on Python's front end."""
+    with (
+        streaming_board(tmp_path, "host", runs_on=runs_on) as (url, host),
+        Device.open(url) as device,
+    ):
         facts = facts_of(
             device.hello, url, classes=CLASSES, front_end=host.front_end, host=host.name
         )
@@ -280,5 +285,12 @@ def test_a_real_image_streams_what_the_host_says(tmp_path):
     figures = summary.figures
     assert summary.error is None
     assert figures.compared == figures.windows == 20
-    assert figures.same_class == 20
-    assert figures.largest_steps <= 4
+    assert figures.same_scores == 20
+
+
+def test_a_host_whose_filters_are_not_the_boards_is_refused(tmp_path):
+    with streaming_board(tmp_path, "host") as (url, host), Device.open(url) as device:
+        other = replace(host.front_end, runs_on=True)
+        with pytest.raises(KdEdgeError, match="filters") as caught:
+            facts_of(device.hello, url, classes=CLASSES, front_end=other)
+    assert caught.value.code == "KD_SHAPE"

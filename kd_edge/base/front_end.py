@@ -12,6 +12,9 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.roll import RollConstants
 from kd_edge.base.running import RunningConstants
 
+# What a recipe and HELLO say of filters that run on from window to window of a stream.
+RUN_ON = "run-on"
+
 Biquads = tuple[tuple[float, ...], ...]
 
 
@@ -93,11 +96,14 @@ class FrontEndConstants:
 
     Attributes:
         roll: how the roll of a band is taken back, first of all; None where it is not.
+        runs_on: filters of a stream run on from window to window; else each window is filtered
+            from rest.
     """
 
     streams: tuple[StreamConstants, ...]
     inputs: tuple[InputLayout, ...]
     roll: RollConstants | None = None
+    runs_on: bool = False
 
     @property
     def input_channels(self) -> dict[str, tuple[InputChannel, ...]]:

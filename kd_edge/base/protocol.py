@@ -133,12 +133,7 @@ MESSAGES = (
         0x03,
         "host",
         "Some of a window larger than a frame; offset 0 starts one.",
-        (
-            _KIND,
-            _FLAGS,
-            _OFFSET,
-            Field("data", "i8*", "bytes of the window"),
-        ),
+        (_KIND, _FLAGS, _OFFSET, Field("data", "i8*", "bytes of the window")),
     ),
     Message("PART_ANSWER", 0x83, "board", "It is in place."),
     Message(
@@ -363,6 +358,7 @@ BLOCKS = (
             Field("streams", "list", "sensors, in the order of a RAW window", items=_STREAM),
             Field("rule", "str", "how several models answer as one; empty: one model", later=True),
             Field("models", "list", "those models, a selector last", items=_MODEL, later=True),
+            Field("filters", "str", "run-on in a stream; empty: anew for each window", later=True),
         ),
     ),
     Block(

@@ -24,7 +24,7 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
     Args:
         name: as in protocol.MESSAGES or protocol.BLOCKS.
         values: field name to value; lists hold mappings, or bare values where
-            an entry has one field. Fields that came later may be left out, all of them.
+            an entry has one field. Fields that came later may be left out, from one of them on.
 
     Raises:
         WireError: a field is missing, unknown or does not fit.
@@ -32,8 +32,8 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
     message = FORMATS[name]
     later = [field.name for field in message.fields if field.later]
     wanted = {field.name for field in message.fields}
-    # All of the later ones or none: the first that is left out ends the bytes.
-    if set(values) not in (wanted, wanted.difference(later)):
+    # The first later one that is left out ends the bytes.
+    if set(values) not in [wanted.difference(later[n:]) for n in range(len(later) + 1)]:
         raise WireError(f"{name} has the fields {[field.name for field in message.fields]}")
     return _encode_all([field for field in message.fields if field.name in values], values)
 

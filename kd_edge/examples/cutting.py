@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -28,6 +28,8 @@ class Windowing:
         steps: cut each window in so many equal steps: (steps, samples, channels).
         inputs: model input -> modalities joined by channel; their rates after the front end must
             agree.
+        filters: what a board's filters do between two windows of a stream: 'restart' each window
+            from rest, or 'run-on' from sample to sample, as through a recording here.
     """
 
     length_s: PositiveFloat
@@ -37,6 +39,7 @@ class Windowing:
     inputs: Annotated[
         dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
     ]
+    filters: Literal["restart", "run-on"] = "restart"
 
 
 def cut_windows(

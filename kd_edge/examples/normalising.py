@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants, spans_of
+from kd_edge.base.front_end import RUN_ON, FrontEndConstants, InputLayout, StreamConstants, spans_of
 from kd_edge.base.logarithm import log_float32
 from kd_edge.base.running import RunningConstants, normalised
 from kd_edge.examples.cutting import Windowing, layouts_of
@@ -44,7 +44,12 @@ def fit_front_end(
     """
     by_name = {design.name: design for design in designs}
     layouts = tuple(layouts_of(windowing, by_name))
-    unfitted = FrontEndConstants(tuple(designs), layouts, roll_of(designs, settings))
+    unfitted = FrontEndConstants(
+        tuple(designs),
+        layouts,
+        roll_of(designs, settings),
+        runs_on=windowing.filters == RUN_ON,
+    )
     if unfitted.roll:
         training = rolled_back(training, unfitted, in_order(training, recordings))
     fitted = {}

@@ -11,7 +11,7 @@ what its filters remember.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -198,17 +198,37 @@ def window_from_counts(
     streams = {stream.name: stream for stream in constants.streams}
     wearer = wearer or Wearer(constants)
     turn = wearer.turn(counts)
+
+    def of(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+        own, usable = counts[name], usable_channels(counts[name])
+        if turn is not None:
+            own = turned_back(own.astype(np.float32), name, constants.roll, turn)
+            usable = usable_after(usable, name, constants.roll, turn)
+        return single_stream(own, streams[name], lsb_of(streams[name]), n), usable
+
+    return worn_inputs(constants, wearer, of)
+
+
+def worn_inputs(
+    constants: FrontEndConstants,
+    wearer: Wearer,
+    of: Callable[[str, int], tuple[np.ndarray, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """A window's inputs, normalised for the wearer.
+
+    Args:
+        of: (stream, n) -> its n samples after the front end, (n, channels) float32, and (channels,)
+            bool, those that tell of the wearer.
+
+    Returns:
+        input name -> (samples, channels) float32, or with the layout's steps before them.
+    """
     inputs = {}
     for index, layout in enumerate(constants.inputs):
-        n = layout_samples(layout)
-        joined = []
-        for position, name in enumerate(layout.streams):
-            own, usable = counts[name], usable_channels(counts[name])
-            if turn is not None:
-                own = turned_back(own.astype(np.float32), name, constants.roll, turn)
-                usable = usable_after(usable, name, constants.roll, turn)
-            z = single_stream(own, streams[name], lsb_of(streams[name]), n)
-            joined.append(wearer.normalise(z, usable, (index, position)))
+        joined = [
+            wearer.normalise(*of(name, layout_samples(layout)), (index, position))
+            for position, name in enumerate(layout.streams)
+        ]
         inputs[layout.name] = np.concatenate(joined, axis=1).reshape(layout.shape)
     return inputs
 
@@ -230,7 +250,13 @@ def quantised_window(
     Returns:
         one int8 array a model input, of its layout's shape.
     """
-    window = window_from_counts(counts, front_end, wearer)
+    return quantised(window_from_counts(counts, front_end, wearer), front_end, inputs)
+
+
+def quantised(
+    window: Mapping[str, np.ndarray], front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
+) -> tuple[np.ndarray, ...]:
+    """A window's inputs, each (samples, channels) or (steps, samples, channels), as int8."""
     return tuple(
         quantize(window[layout.name], spec.scale, spec.zero_point)
         for layout, spec in zip(front_end.inputs, inputs, strict=True)

@@ -166,8 +166,11 @@ def _resample(
     for phase in range(up):
         which = np.flatnonzero(due % up == phase)
         newest = past + due[which] // up
-        rising = (n_taps // 2 - phase) // up + 1
         row = taps[phase::up]
+        if (n_taps - 1 - phase) % up == phase:
+            out[which] = _folded(row, values, newest)
+            continue
+        rising = (n_taps // 2 - phase) // up + 1
         total = np.zeros((len(which), values.shape[1]), np.float32)
         total = _dot(row[:rising], values, newest, total)
         out[which] = _dot(row[rising:], values, newest - rising, total)
@@ -185,3 +188,23 @@ def _dot(taps: np.ndarray, x: np.ndarray, newest: np.ndarray, total: np.ndarray)
         else:
             total = total + product
     return total + other
+
+
+def _folded(taps: np.ndarray, x: np.ndarray, newest: np.ndarray) -> np.ndarray:
+    """The sum of taps[j] * x[newest - j], in the order of kd_signal.c's fold_two().
+
+    Args:
+        taps: the same from either end.
+    """
+    n_pairs, oldest = len(taps) // 2, newest - (len(taps) - 1)
+    even = np.zeros((len(newest), x.shape[1]), np.float32)
+    odd = even.copy()
+    for j in range(n_pairs):
+        product = taps[j] * (x[newest - j] + x[oldest + j])
+        if j < n_pairs // 4 * 4 and j % 2:
+            odd = odd + product
+        else:
+            even = even + product
+    if len(taps) % 2:
+        even = even + taps[n_pairs] * x[newest - n_pairs]
+    return even + odd

@@ -14,6 +14,7 @@ from typing import Any
 from kd_edge.base import wire
 from kd_edge.base.decision_wire import DECISION_BYTES
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import RUN_ON
 from kd_edge.base.protocol import (
     ACTIONS,
     FORMATS,
@@ -105,6 +106,7 @@ def _hello(hello: Hello) -> Conditions:
         yield f"the name {name[:60]!r}", name.isprintable()
     yield from _tensors(hello.inputs, hello.outputs)
     yield from _models(hello)
+    yield f"filters that {hello.filters[:60]!r}", hello.filters in ("", RUN_ON)
     names = [stream.name for stream in hello.streams]
     yield "two sensors of one name", len(set(names)) == len(names)
     for stream in hello.streams:

@@ -61,6 +61,8 @@ class Hello:
         inputs, outputs: of the model, int8. Of several models the outputs are the scores on their
             common scale, and which model answered.
         decides: a decision rule stands behind the model, and each answer has its decision.
+        filters: 'run-on' if filters of a stream run on from window to window; '' if each window is
+            filtered from rest.
         rule, models: how several models answer as one, and these, a selector last; '' and () where
             there is one.
         streams: sensors in the order of a raw window; empty: no front end on the board.
@@ -101,6 +103,7 @@ class Hello:
     rule: str = ""
     models: tuple[BoardModel, ...] = ()
     decides: bool = False
+    filters: str = ""
 
     @property
     def classes(self) -> int:
@@ -227,12 +230,15 @@ class Samples:
         first: number of the first sample since the stream began.
         stamp_us: its time by the board's clock.
         values: (samples, channels) int16.
+        after_loss: frames were lost on the line since this sensor's last ones: samples that are
+            missing before these may have been in them.
     """
 
     stream: int
     first: int
     stamp_us: int
     values: np.ndarray
+    after_loss: bool = False
 
 
 @dataclass(frozen=True)
@@ -276,6 +282,7 @@ def hello_of(message: Any, facts: Any) -> Hello:
         streams=tuple(BoardStream(s.name, s.channels, s.rate, s.samples) for s in facts.streams),
         ticks_kind=names[message.ticks_kind],
         rule=facts.rule,
+        filters=facts.filters,
         models=tuple(
             BoardModel(m.name, bytes(m.model_sha256).hex(), _tensors(m.inputs), _tensors(m.outputs))
             for m in facts.models

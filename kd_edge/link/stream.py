@@ -63,10 +63,12 @@ class _Frames:
         self._prediction = None  # that is not whole yet
         self._scores = b""
         self._lost = False  # a frame was, since the last prediction began
+        self._after_loss = [False] * len(hello.streams)  # or since a sensor's last samples
 
     def lose(self) -> None:
         self._prediction = None
         self._lost = True
+        self._after_loss = [True] * len(self._after_loss)
 
     def take(self, number: int, content) -> Samples | Prediction | None:
         """The event that a frame completes, if it completes one.
@@ -114,7 +116,8 @@ class _Frames:
         channels = self._hello.streams[content.stream].channels
         values = np.frombuffer(content.values, dtype="<i2").reshape(-1, channels)
         self._next[content.stream] = first + len(values)
-        return Samples(content.stream, first, content.stamp_us, values)
+        after_loss, self._after_loss[content.stream] = self._after_loss[content.stream], False
+        return Samples(content.stream, first, content.stamp_us, values, after_loss)
 
     def _full(self, stream: int, number: int) -> int:
         """A number of 32 bits in full: the one that is nearest to the sample awaited."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import FrontEndConstants, lsb_of, raw_samples
+from kd_edge.base.front_end import RUN_ON, FrontEndConstants, lsb_of, raw_samples
 from kd_edge.link.messages import Hello
 
 # What samples are measured in where no bundle says it.
@@ -152,6 +152,14 @@ def _known(hello: Hello, front_end: FrontEndConstants) -> tuple[Sensor, ...]:
             "KD_SHAPE",
             f"the sensors of {hello.board} are not the bundle's",
             where=f"name, channels, samples: on the board {given}, in the bundle {wanted}",
+            hint="flash the firmware of this bundle",
+        )
+    if front_end.runs_on != (hello.filters == RUN_ON):
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"the filters of {hello.board} {'start anew' if front_end.runs_on else 'run on'} with "
+            "each window, and the bundle's do not",
+            where="windows.filters of the recipe",
             hint="flash the firmware of this bundle",
         )
     return tuple(

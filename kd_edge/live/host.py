@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from firmware_export.front_end import model_front_end
 from kd_edge.base.decision import Decision, DecisionRule, Memory, decide
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.product import Product, as_product
-from kd_edge.examples.raw import Wearer, quantised_window
+from kd_edge.examples.raw import Wearer, quantised, window_from_counts
+from kd_edge.examples.streaming import Streamed
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.registry import ORACLE, RUNTIMES
 
@@ -29,6 +30,7 @@ class Host:
         name: the runtime's title.
         front_end: the part that feeds the model, streams in the board's order.
         wearer: what running normalisers know; every answer teaches them.
+        streamed: if filters run on, what they make of the samples of a stream; else None.
         output: of the first answer, its scale and zero point.
 
     Raises:
@@ -47,6 +49,8 @@ class Host:
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._interpreter.inputs)
         self.wearer = Wearer(self.front_end)
+        runs_on = self.front_end.runs_on
+        self.streamed = Streamed(self.front_end, self.wearer) if runs_on else None
         self.output = self._interpreter.outputs[0]
         self._rule = rule
         self.forget_windows()
@@ -73,12 +77,34 @@ class Host:
             arrays: (samples, channels) int16 counts, one a stream of `front_end`.
             keep_state: the model's state runs on from the window before.
         """
-        counts = {
-            stream.name: array for stream, array in zip(self.front_end.streams, arrays, strict=True)
-        }
+        window = window_from_counts(self._counts(arrays), self.front_end, self.wearer)
+        return self.answer_inputs(window, keep_state=keep_state)
+
+    def answer_streamed(
+        self, arrays: Sequence[np.ndarray], ends: Sequence[int], *, keep_state: bool = False
+    ) -> np.ndarray | None:
+        """`answer` to a window of a stream; None where the state of its filters is not known.
+
+        Args:
+            arrays: (samples, channels) int16 counts, one a stream of `front_end`.
+            ends: of each stream, the number of the sample after the window's last.
+        """
+        if self.streamed is None:
+            return self.answer(arrays, keep_state=keep_state)
+        window = self.streamed.window(ends, self._counts(arrays))
+        return None if window is None else self.answer_inputs(window, keep_state=keep_state)
+
+    def answer_inputs(
+        self, window: Mapping[str, np.ndarray], *, keep_state: bool = False
+    ) -> np.ndarray:
+        """`answer` to the model's inputs, float32, each of its layout's shape."""
         specs = self._interpreter.inputs
-        windows = quantised_window(counts, self.front_end, specs, self.wearer)
+        windows = quantised(window, self.front_end, specs)
         # The batch of 1 in front.
         inputs = [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
         outputs = self._interpreter.run(inputs, keep_state=keep_state)
         return np.concatenate([output.reshape(-1) for output in outputs])
+
+    def _counts(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        streams = self.front_end.streams
+        return {stream.name: array for stream, array in zip(streams, arrays, strict=True)}

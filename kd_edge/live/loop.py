@@ -20,6 +20,7 @@ from kd_edge.live.recorder import Recorder
 _INTERRUPTED = "ended with Ctrl-C"
 _LOST = "samples of the window were lost"
 _OUT_OF_STEP = "a window before it was lost, and with it the state that it left"
+_FILTERS_UNKNOWN = "samples before it were lost, and with them the state of the board's filters"
 
 
 class View(Protocol):
@@ -119,6 +120,8 @@ class LiveLoop:
             self._wear(self._host)
         if self._host is not None and self._decides:
             self._host.forget_windows()
+        if self._host is not None and self._host.streamed is not None:
+            self._host.streamed.begin()
         self._begun_s = time.monotonic()
         events = self._device.stream(windows=limits.windows or 0, keep_state=self._keep_state)
         # Closing the iterator stops the board.
@@ -149,7 +152,7 @@ class LiveLoop:
             self._take_samples(event)
             return
         late_ms = self._lateness.add(event.stamp_us + event.answer.microseconds, time.monotonic())
-        host_scores, why_not = self._ask_host(window)
+        host_scores, why_not = self._ask_host(window, event.ends)
         host_decision = None
         if host_scores is not None and self._decides and self._in_step:
             host_decision = self._host.decide(host_scores)
@@ -178,12 +181,16 @@ class LiveLoop:
             )
         self._ends[samples.stream] = samples.first + len(samples.values)
         self._tally.add_samples(samples.stream, len(samples.values), missing)
+        if self._host is not None and self._host.streamed is not None:
+            name = self._host.front_end.streams[samples.stream].name
+            sure = not samples.after_loss
+            self._host.streamed.take(name, samples.first, samples.values, sure=sure)
         if self._recorder is not None:
             self._recorder.take(samples)
         for view in self._views:
             view.samples(samples)
 
-    def _ask_host(self, window):
+    def _ask_host(self, window, ends):
         """The host's scores, or None and why there are none."""
         if self._host is None:
             return None, ""
@@ -195,7 +202,11 @@ class LiveLoop:
         if self._remembers and not self._in_step:
             return None, _OUT_OF_STEP
         carry = self._keep_state and self._tally.windows > 0
-        return self._host.answer(window.arrays, keep_state=carry), ""
+        scores = self._host.answer_streamed(window.arrays, ends, keep_state=carry)
+        if scores is None:
+            self._in_step = False
+            return None, _FILTERS_UNKNOWN
+        return scores, ""
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._begun_s

@@ -12,10 +12,11 @@ import numpy as np
 
 from kd_edge.base.composition import ALL
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import Counts, lsb_of
+from kd_edge.base.front_end import lsb_of
 from kd_edge.base.quantisation import dequantize
-from kd_edge.examples.raw import cut_counts
+from kd_edge.examples.raw import cut_counts, window_from_counts
 from kd_edge.examples.selecting import Selection
+from kd_edge.examples.streaming import StreamedRecording
 from kd_edge.live.host import Host
 from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
@@ -70,16 +71,16 @@ class LoadedBundle:
     def predict(self, recording: Recording) -> Predictions:
         """The int8 product's answers to the windows that the recipe cuts from a recording.
 
-        Samples become 16-bit counts, and each window is filtered from rest in float32, as on a
-        board: the answers are a board's, bit for bit.
+        Samples become 16-bit counts, and each window is filtered from rest in float32, or if
+        filters run on, the recording from its first sample on: the answers are a board's, bit for
+        bit.
 
         Raises:
             KdEdgeError KD_CHANNEL_MISSING, KD_RATE_MISMATCH, KD_UNIT_MISMATCH: the recording is
                 not like those that the bundle was built on. KD_WINDOW_TOO_LONG: it is too short.
         """
         starts_s, windows = zip(*self._windows(recording), strict=True)
-        order = [stream.name for stream in self._host.front_end.streams]
-        said = np.stack([self._host.answer([counts[n] for n in order]) for counts in windows])
+        said = np.stack([self._host.answer_inputs(window) for window in windows])
         output = self._host.output
         raw = said[:, : prod(output.shape)]
         return Predictions(
@@ -97,21 +98,27 @@ class LoadedBundle:
             return None
         return tuple(composition.models[place] for place in places)
 
-    def _windows(self, recording: Recording) -> Iterator[tuple[float, Counts]]:
-        """Start in seconds and counts of each window."""
+    def _windows(self, recording: Recording) -> Iterator[tuple[float, dict[str, np.ndarray]]]:
+        """Start in seconds and the model's inputs of each window."""
         front_end, windows = self._host.front_end, self._recipe.windows
         taken = {stream.name: self._recipe.front_end[stream.name] for stream in front_end.streams}
         selection = Selection(taken, recording)
         check_front_end(selection.designs.values(), self.manifest, Path(recording.source))
         samples = selection.samples(recording)
+        streamed = StreamedRecording(samples, front_end, self.wearer) if front_end.runs_on else None
         for number in itertools.count():
             start_s = windows.start_s + number * (windows.hop_s or 0.0)
             try:
-                yield start_s, cut_counts(samples, front_end, start_s)
+                # Of a streamed recording too, so that both forms end with the same window.
+                counts = cut_counts(samples, front_end, start_s)
             except KdEdgeError as error:
                 if error.code == "KD_WINDOW_TOO_LONG" and number:
                     return  # the recording has ended
                 raise
+            if streamed is None:
+                yield start_s, window_from_counts(counts, front_end, self.wearer)
+            elif (inputs := streamed.window(start_s)) is not None:
+                yield start_s, inputs
             if windows.hop_s is None:
                 return
 

@@ -16,7 +16,7 @@ from kd_edge.base.formats import FORMATS, SHIPPED
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.untrusted import load_arrays
 from kd_edge.examples import Examples, Groups
-from kd_edge.examples.raw import Wearer, window_from_counts
+from kd_edge.examples.raw import Wearer
 from kd_edge.link.messages import Worn
 from kd_edge.pipeline.bench import as_built
 from kd_edge.pipeline.bundle import (
@@ -48,7 +48,7 @@ from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.prototypes import PROTOTYPES_FILE
-from kd_edge.pipeline.raw_windows import RAW_FILE, window_counts
+from kd_edge.pipeline.raw_windows import RAW_FILE, shown_windows
 from kd_edge.pipeline.reporting import (
     HTML_FILE,
     provenance,
@@ -268,12 +268,12 @@ def _keep_wearer(
     given = np.flatnonzero(wearer.given)
     indices = given[np.argsort(wearer.order[owners[given]], kind="stable")]
     follower, session = Wearer(constants), None
-    cuts = window_counts(read_as, recordings, wearer.windows, indices, constants)
-    for index, counts in zip(indices, cuts, strict=True):
+    shown = shown_windows(read_as, recordings, wearer.windows, indices, constants, follower)
+    for index in indices:
         if session not in (None, wearer.recordings[owners[index]].session):
             follower.reset()  # the sensors were put on again
         session = wearer.recordings[owners[index]].session
-        window_from_counts(counts, constants, follower)
+        next(shown)
     sha256 = read_tflite(out / product.format(SHIPPED).file).sha256
     keep_state(out / WEARER_FILE, worn_tree(Worn(follower.state, frozen=False), sha256))
     return [WEARER_FILE]

@@ -11,8 +11,9 @@ from kd_edge.base.files import atomic_path
 from kd_edge.base.front_end import Counts, FrontEndConstants
 from kd_edge.base.untrusted import load_arrays
 from kd_edge.examples import Examples, spread_evenly
-from kd_edge.examples.raw import cut_counts
+from kd_edge.examples.raw import Wearer, cut_counts, window_from_counts
 from kd_edge.examples.selecting import Selection
+from kd_edge.examples.streaming import StreamedRecording
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.stages import key_of
@@ -89,11 +90,55 @@ def window_counts(
     Raises:
         KdEdgeError KD_COUNTS, KD_WINDOW_TOO_LONG: as `cut_counts`.
     """
-    taken = {stream.name: recipe.front_end[stream.name] for stream in front_end.streams}
-    selection = Selection(taken, recordings[0])
+    selection = _selection(recipe, recordings, front_end)
     for index in indices:
-        owner = windows.groups.recording[index]
-        # A recording's windows stand together, in the order of time.
-        earlier = int(np.sum(windows.groups.recording[:index] == owner))
-        start_s = recipe.windows.start_s + earlier * (recipe.windows.hop_s or 0.0)
+        owner, start_s = _place(recipe, windows, index)
         yield cut_counts(selection.samples(recordings[owner]), front_end, start_s)
+
+
+def shown_windows(
+    recipe: Recipe,
+    recordings: Sequence[Recording],
+    windows: Examples,
+    indices: Sequence[int],
+    front_end: FrontEndConstants,
+    wearer: Wearer,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The model's inputs of some windows, which teach a wearer as they would on a board.
+
+    Args:
+        recordings, windows, indices: as `window_counts` takes them.
+
+    Returns:
+        of each, input name -> (samples, channels) float32, as `worn_inputs` gives them.
+
+    Raises:
+        KdEdgeError KD_COUNTS, KD_WINDOW_TOO_LONG: as `cut_counts`.
+    """
+    if not front_end.runs_on:
+        for counts in window_counts(recipe, recordings, windows, indices, front_end):
+            yield window_from_counts(counts, front_end, wearer)
+        return
+    selection = _selection(recipe, recordings, front_end)
+    streamed: tuple[int, StreamedRecording] | None = None
+    for index in indices:
+        owner, start_s = _place(recipe, windows, index)
+        if streamed is None or streamed[0] != owner:
+            samples = selection.samples(recordings[owner])
+            streamed = (owner, StreamedRecording(samples, front_end, wearer))
+        yield streamed[1].window(start_s)
+
+
+def _selection(
+    recipe: Recipe, recordings: Sequence[Recording], front_end: FrontEndConstants
+) -> Selection:
+    taken = {stream.name: recipe.front_end[stream.name] for stream in front_end.streams}
+    return Selection(taken, recordings[0])
+
+
+def _place(recipe: Recipe, windows: Examples, index: int) -> tuple[int, float]:
+    """A window's recording, and where in it the window starts, in seconds."""
+    owner = int(windows.groups.recording[index])
+    # A recording's windows stand together, in the order of time.
+    earlier = int(np.sum(windows.groups.recording[:index] == owner))
+    return owner, recipe.windows.start_s + earlier * (recipe.windows.hop_s or 0.0)

@@ -39,6 +39,13 @@ def check_source(recipe: Recipe) -> None:
 def check_inputs(recipe: Recipe) -> None:
     """Inputs take modalities that the front end makes, and models take inputs that there are."""
     windows = {} if recipe.windows is None else recipe.windows.inputs
+    rolls = [name for name, settings in recipe.front_end.items() if settings.roll]
+    if rolls and recipe.windows is not None and recipe.windows.filters == "run-on":
+        raise MisfitError(
+            "windows.filters",
+            f"front_end.{rolls[0]}.roll turns each window before it is filtered, so filters cannot "
+            "run on from one to the next: leave roll or filters out",
+        )
     for name, modalities in windows.items():
         for modality in modalities:
             if modality not in recipe.front_end:

@@ -16,10 +16,8 @@
 #endif
 #if KD_HAS_FRONT_END
 #include "kd_front_end_run.h"
-#define KD_LEARNS (KD_WEARER_STATES > 0)
-#else
-#define KD_LEARNS 0
 #endif
+#define KD_LEARNS (KD_HAS_FRONT_END && KD_WEARER_STATES > 0)
 #if KD_LEARNS
 #include "kd_normaliser.h"
 #endif
@@ -34,6 +32,7 @@
 #if KD_HAS_SENSORS
 #include "kd_stream.h"
 #endif
+#include "kd_firmware_limits.h"
 /* The scores; of several models which of them answered; what a decision rule makes of them. */
 #define ANSWER_BYTES (KD_OUTPUT_SIZE + KD_LINK_BESIDE_BYTES)
 #ifdef KD_MODEL_COUNT
@@ -60,25 +59,6 @@ static struct {
     bool endless;
     uint32_t left; /* predictions, unless endless */
 } stream;
-#endif
-
-/// limits that the export keeps, and a firmware put together by hand must ///
-
-#define CHECK(name, holds) typedef char kd_firmware_##name[(holds) ? 1 : -1]
-CHECK(hello_has_its_fixed_fields, KD_HELLO_BYTES >= KD_HELLO_ANSWER_FIXED);
-CHECK(facts_are_counted_in_16_bits, KD_HELLO_BYTES - KD_HELLO_ANSWER_FIXED <= 65535u);
-CHECK(every_input_fits_the_window, KD_WINDOW_BYTES >= KD_INT8_BYTES);
-CHECK(every_stream_fits_the_window, KD_WINDOW_BYTES >= KD_RAW_BYTES);
-/* The host may send a frame anew while the buffer holds what it has sent already. */
-CHECK(frames_wait_while_the_model_runs,
-      KD_BOARD_RECEIVE_BYTES >= 2u * (KD_FRAME_CODED_BYTES + 2u));
-#if KD_LEARNS
-CHECK(states_fit_a_frame,
-      KD_NORMALISER_ANSWER_FIXED + KD_NORMALISER_BYTES <= KD_LINK_MAX_PAYLOAD);
-#endif
-#if KD_HAS_SENSORS
-CHECK(ends_of_every_stream_fit_a_frame,
-      KD_PREDICTION_FIXED + 1u + 4u * KD_STREAM_COUNT < KD_LINK_MAX_PAYLOAD);
 #endif
 
 /// running windows ///
@@ -118,6 +98,15 @@ static void set_inputs(const uint8_t *values)
     }
 }
 
+#if KD_HAS_FRONT_END
+static void point_at_inputs(int8_t **inputs)
+{
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        inputs[i] = kd_input(i);
+    }
+}
+#endif
+
 /* Runs the window that stands in `window`. */
 static kd_status run_window(uint8_t kind, uint8_t flags, kd_link_run *run)
 {
@@ -128,9 +117,7 @@ static kd_status run_window(uint8_t kind, uint8_t flags, kd_link_run *run)
 #if KD_HAS_FRONT_END
     if (kind == KD_KIND_RAW) {
         int8_t *inputs[KD_INPUT_COUNT];
-        for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
-            inputs[i] = kd_input(i);
-        }
+        point_at_inputs(inputs);
 #if KD_LEARNS
         if ((flags & KD_FLAG_KEEP_WEARER) == 0u && !kd_front_end_is_frozen()) {
             kd_front_end_reset();
@@ -294,6 +281,22 @@ static kd_status on_stream(void *user, bool on, uint32_t windows, uint8_t flags)
     return stream.on ? KD_STATUS_OK : KD_STATUS_REFUSED;
 }
 
+/* Runs the window that the stream has made ready; each follows the last, of one wearer. */
+static kd_status run_streamed(kd_link_run *run)
+{
+    const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER | KD_FLAG_KEEP_DECISION);
+#if KD_RUNS_ON
+    int8_t *inputs[KD_INPUT_COUNT];
+    const uint64_t start = kd_board_ticks();
+    point_at_inputs(inputs);
+    kd_front_end_window(inputs);
+    run->front_end_ticks = kd_stream_front_end_ticks() + kd_profile_since(start);
+    return run_model(flags, run);
+#else
+    return run_window((uint8_t)KD_KIND_RAW, flags, run);
+#endif
+}
+
 static void move_stream(void)
 {
     uint32_t ends[KD_STREAM_COUNT];
@@ -304,9 +307,7 @@ static void move_stream(void)
     const uint64_t complete_us = kd_profile_now_us();
     kd_link_window_taken(&serial);
     kd_link_run run = {0};
-    /* A stream has one wearer, and each window follows the last. */
-    const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER | KD_FLAG_KEEP_DECISION);
-    if (run_window((uint8_t)KD_KIND_RAW, flags, &run) != KD_STATUS_OK) {
+    if (run_streamed(&run) != KD_STATUS_OK) {
         /* The host sees that nothing follows; a RUN tells it why. */
         (void)on_stream(NULL, false, 0, 0);
         return;

@@ -5,6 +5,9 @@
 #include "kd_profile.h"
 #include "kd_ring.h"
 #include "kd_sensor.h"
+#if KD_RUNS_ON
+#include "kd_board.h"
+#endif
 
 #include <string.h>
 
@@ -12,20 +15,40 @@
  * are the lower 32 bits: these go on, so that they can be compared. */
 typedef struct progress {
     uint64_t sent;  /* up to here it has been sent */
-    uint64_t whole; /* from here on no sample is missing */
+    uint64_t taken; /* up to here the front end has it, if filters run on */
+    uint64_t whole; /* a window that starts here or later holds no lost sample: a sample's number, or
+                     * a step's if filters run on */
 } progress;
 
 static progress streams[KD_STREAM_COUNT];
 static uint32_t window_number;
 static uint64_t start_us;
+#if KD_RUNS_ON
+static uint64_t front_end_ticks;
+#endif
+
+/* Nothing before sample `number` is known; it and those behind it make whole windows. */
+static void begin_at(uint32_t s, uint64_t number)
+{
+    streams[s].sent = number;
+    streams[s].taken = number;
+#if KD_RUNS_ON
+    streams[s].whole = kd_front_end_resume(s, number);
+#else
+    streams[s].whole = number;
+#endif
+}
 
 bool kd_stream_start(void)
 {
-    memset(streams, 0, sizeof streams);
     window_number = 0;
     for (uint32_t s = 0; s < KD_STREAM_COUNT; s++) {
         kd_ring_start(&kd_rings[s]);
+        begin_at(s, 0);
     }
+#if KD_RUNS_ON
+    front_end_ticks = 0;
+#endif
     start_us = kd_profile_now_us();
     return kd_sensor_start() == 0;
 }
@@ -104,8 +127,7 @@ static void close_hole(kd_link *link, uint32_t s)
 {
     if (kd_rings[s].broken) {
         send_samples(link, s, end_of(s), 1);
-        streams[s].whole = full(s, kd_ring_resume(&kd_rings[s]));
-        streams[s].sent = streams[s].whole;
+        begin_at(s, full(s, kd_ring_resume(&kd_rings[s])));
     }
 }
 
@@ -127,11 +149,83 @@ static void skip_holes(void)
     }
 }
 
+#if KD_RUNS_ON
+
+/* The number of the sample after the window's last one. */
+static uint64_t window_end(uint32_t s)
+{
+    const uint64_t last = window_start(s) + kd_stream_plans[s].steps - 1u;
+    return last * kd_streams[s].down / kd_streams[s].up + 1u;
+}
+
+/* How many of the samples that have come the front end takes now: a block, or the window's last. */
+static uint32_t due_samples(uint32_t s, uint64_t window)
+{
+    const uint64_t taken = streams[s].taken;
+    const uint64_t end = end_of(s) < window ? end_of(s) : window;
+    if (end >= taken + KD_SIGNAL_BLOCK) {
+        return KD_SIGNAL_BLOCK;
+    }
+    return end == window && taken < end ? (uint32_t)(end - taken) : 0u;
+}
+
+static void take_samples(uint32_t s)
+{
+    const uint64_t window = window_end(s);
+    uint32_t due = due_samples(s, window);
+    while (due > 0u) {
+        uint32_t n;
+        const uint64_t start = kd_board_ticks();
+        const int16_t *values = kd_ring_at(&kd_rings[s], (uint32_t)streams[s].taken, &n);
+        n = n < due ? n : due;
+        kd_front_end_take(s, values, n);
+        streams[s].taken += n;
+        front_end_ticks += kd_profile_since(start);
+        due = due_samples(s, window);
+    }
+}
+
+/* Of a window's samples, those up to which it is ready. */
+static uint64_t ready(uint32_t s)
+{
+    return streams[s].taken;
+}
+
+static uint64_t first_needed(uint32_t s)
+{
+    return streams[s].taken;
+}
+
+uint64_t kd_stream_front_end_ticks(void)
+{
+    const uint64_t ticks = front_end_ticks;
+    front_end_ticks = 0;
+    return ticks;
+}
+
+#else
+
+static uint64_t window_end(uint32_t s)
+{
+    return window_start(s) + kd_streams[s].samples;
+}
+
+static uint64_t ready(uint32_t s)
+{
+    return end_of(s);
+}
+
+static uint64_t first_needed(uint32_t s)
+{
+    return window_start(s);
+}
+
+#endif
+
 static bool complete(void)
 {
     for (uint32_t s = 0; s < KD_STREAM_COUNT; s++) {
-        /* Written as a sum: a window may start behind the last sample if hops are longer than it. */
-        if (end_of(s) < window_start(s) + kd_streams[s].samples) {
+        if (ready(s) < window_end(s)) {
             return false;
         }
     }
@@ -141,10 +235,11 @@ static bool complete(void)
 /* Gives up what neither the next window nor the host needs. */
 static void release(uint32_t s)
 {
-    const uint64_t start = window_start(s);
-    kd_ring_release(&kd_rings[s], (uint32_t)(start < streams[s].sent ? start : streams[s].sent));
+    const uint64_t needed = first_needed(s);
+    kd_ring_release(&kd_rings[s], (uint32_t)(needed < streams[s].sent ? needed : streams[s].sent));
 }
 
+#if !KD_RUNS_ON
 /* One sensor's part of the window; returns what follows it. */
 static int16_t *copy_window(uint32_t s, int16_t *to)
 {
@@ -162,20 +257,29 @@ static int16_t *copy_window(uint32_t s, int16_t *to)
     }
     return to;
 }
+#endif
 
 bool kd_stream_poll(kd_link *link, int16_t *window, uint32_t *number, uint32_t *ends)
 {
+#if KD_RUNS_ON
+    (void)window;
+#endif
     for (uint32_t s = 0; s < KD_STREAM_COUNT; s++) {
         read_sensor(s);
         send_samples(link, s, end_of(s), kd_stream_plans[s].chunk);
+#if KD_RUNS_ON
+        take_samples(s);
+#endif
     }
     const bool found = complete();
     if (found) {
         for (uint32_t s = 0; s < KD_STREAM_COUNT; s++) {
-            const uint64_t end = window_start(s) + kd_streams[s].samples;
+            const uint64_t end = window_end(s);
             ends[s] = (uint32_t)end;
             send_samples(link, s, end, 1);
+#if !KD_RUNS_ON
             window = copy_window(s, window);
+#endif
         }
         *number = window_number++;
     }

@@ -4,51 +4,13 @@
 
 #include "kd_settings.h"
 #include "kd_signal_window.h"
+#if KD_WEARER_STATES > 0
+#include "kd_wearer.h"
+#endif
 
 #ifndef KD_LSB_UNKNOWN
 
 static float work[KD_FRONT_END_WORK_FLOATS];
-
-#if KD_WEARER_STATES > 0
-static kd_running_state states[KD_WEARER_STATES];
-static bool started;
-static bool frozen;
-
-void kd_front_end_reset(void)
-{
-    uint32_t i;
-    for (i = 0; i < KD_WEARER_STATES; i++) {
-        kd_running_reset(&states[i]);
-    }
-    started = true;
-}
-
-void kd_front_end_freeze(bool freeze)
-{
-    frozen = freeze;
-}
-
-bool kd_front_end_is_frozen(void)
-{
-    return frozen;
-}
-
-void kd_front_end_get_state(uint32_t index, kd_running_state *to)
-{
-    if (!started) {
-        kd_front_end_reset();
-    }
-    *to = states[index];
-}
-
-void kd_front_end_set_state(uint32_t index, const kd_running_state *from)
-{
-    if (!started) {
-        kd_front_end_reset();
-    }
-    states[index] = *from;
-}
-#endif
 
 /* Where a stream's part of a raw window starts. */
 static size_t raw_offset(uint32_t stream)
@@ -65,12 +27,12 @@ static size_t raw_offset(uint32_t stream)
 /* Moves what is known of gravity by a window: the last two states. Returns the band's angle. */
 static kd_turn turned(const int16_t *raw)
 {
-    kd_running_state *gravity = &states[KD_WEARER_STATES - 2u];
+    kd_running_state *gravity = kd_wearer_states() + KD_WEARER_STATES - 2u;
     const kd_stream *stream = &kd_streams[KD_ROLL_STREAM];
     const int16_t *window = raw + raw_offset(KD_ROLL_STREAM);
     const int16_t *first = window + stream->first_axis;
     const int16_t *second = window + stream->second_axis;
-    if (!frozen && kd_signal_is_usable(stream, first) && kd_signal_is_usable(stream, second)) {
+    if (!kd_front_end_is_frozen() && kd_signal_is_usable(stream, first) && kd_signal_is_usable(stream, second)) {
         kd_roll_move(&gravity[0], KD_ROLL_MEMORY_WINDOWS, first, stream->samples, stream->channel_count);
         kd_roll_move(&gravity[1], KD_ROLL_MEMORY_WINDOWS, second, stream->samples, stream->channel_count);
     }
@@ -96,7 +58,7 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_tur
         uint32_t channel;
         for (channel = 0; channel < stream->channel_count; channel++) {
 #if KD_WEARER_STATES > 0
-            const kd_signal_wearer wearer = {&states[first], frozen, turn};
+            const kd_signal_wearer wearer = {kd_wearer_states() + first, kd_front_end_is_frozen(), turn};
 #else
             const kd_signal_wearer wearer = {NULL, true, turn};
 #endif
@@ -112,11 +74,6 @@ void kd_front_end_run(const int16_t *raw, int8_t *const *inputs)
     kd_turn turn = {1.0f, 0.0f};
     uint32_t first = 0;
     uint32_t input;
-#if KD_WEARER_STATES > 0
-    if (!started) {
-        kd_front_end_reset();
-    }
-#endif
 #if KD_ROLL
     turn = turned(raw);
 #endif

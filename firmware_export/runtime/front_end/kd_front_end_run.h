@@ -17,6 +17,8 @@ extern "C" {
  * raw: KD_RAW_VALUES int16 counts: kd_streams one after the other, each kd_streams[i].samples
  * samples with their channels side by side. A count is kd_streams[i].lsb units.
  * inputs: KD_INPUT_COUNT pointers in the model's order, each with room for kd_inputs[i].size values.
+ * Of a front end whose filters run on in a stream (kd_front_end_stream.h) a window given here is a
+ * recording of its own, and ends the stream that was under way.
  * Never fails; not reentrant (it has one work space). Stack: 500 bytes. */
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs);
 

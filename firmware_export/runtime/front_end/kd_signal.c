@@ -138,52 +138,64 @@ static void dot(const float *taps, int32_t step, const float *newest, uint32_t c
     *sum = even + odd;
 }
 
-/* The same for two outputs, the later one `apart` inputs behind: a tap is read once for both. */
-static void dot_two(const float *taps, int32_t step, const float *newest, uint32_t apart,
-                    uint32_t count, float *sums)
+/* Two outputs, the later one `apart` inputs behind, of taps that are the same from either end: values
+ * that share a tap are added first, and a tap is read once for both outputs. count: of all taps. */
+static void fold_two(const float *taps, const float *newest, uint32_t apart, uint32_t count,
+                     float *sums)
 {
-    const float *later = newest + apart;
-    float even = sums[0], odd = 0.0f, later_even = sums[1], later_odd = 0.0f;
-    for (; count >= 4u; count -= 4u) {
-        even += taps[0] * newest[0];
-        later_even += taps[0] * later[0];
-        odd += taps[step] * newest[-1];
-        later_odd += taps[step] * later[-1];
-        even += taps[2 * step] * newest[-2];
-        later_even += taps[2 * step] * later[-2];
-        odd += taps[3 * step] * newest[-3];
-        later_odd += taps[3 * step] * later[-3];
-        taps += 4 * step;
+    const float *oldest = newest - (count - 1u);
+    const float *newest_b = newest + apart, *oldest_b = oldest + apart;
+    float even = 0.0f, odd = 0.0f, even_b = 0.0f, odd_b = 0.0f;
+    uint32_t left = count / 2u;
+    for (; left >= 4u; left -= 4u) {
+        even += taps[0] * (newest[0] + oldest[0]);
+        even_b += taps[0] * (newest_b[0] + oldest_b[0]);
+        odd += taps[1] * (newest[-1] + oldest[1]);
+        odd_b += taps[1] * (newest_b[-1] + oldest_b[1]);
+        even += taps[2] * (newest[-2] + oldest[2]);
+        even_b += taps[2] * (newest_b[-2] + oldest_b[2]);
+        odd += taps[3] * (newest[-3] + oldest[3]);
+        odd_b += taps[3] * (newest_b[-3] + oldest_b[3]);
+        taps += 4;
         newest -= 4;
-        later -= 4;
+        newest_b -= 4;
+        oldest += 4;
+        oldest_b += 4;
     }
-    for (; count > 0u; count--) {
-        even += *taps * *newest--;
-        later_even += *taps * *later--;
-        taps += step;
+    for (; left > 0u; left--) {
+        even += *taps * (*newest-- + *oldest++);
+        even_b += *taps++ * (*newest_b-- + *oldest_b++);
+    }
+    if (count % 2u == 1u) {
+        even += *taps * *newest;
+        even_b += *taps * *newest_b;
     }
     sums[0] = even + odd;
-    sums[1] = later_even + later_odd;
+    sums[1] = even_b + odd_b;
 }
 
-/* One output, or two that are `apart` inputs apart: every up-th tap from `phase` on, against the
- * newest value, the one before it and so on. */
+/* Whether every up-th tap from `phase` on is the same from either end; of all phases if up is 1 or 2. */
+static bool folds(const kd_stream *stream, uint32_t phase)
+{
+    return (stream->tap_count - 1u - phase) % stream->up == phase;
+}
+
+/* Two outputs that are `apart` inputs apart, of taps that fold, or one: every up-th tap from `phase`
+ * on, against the newest value, the one before it and so on. */
 static void resampled(const kd_stream *stream, const float *newest, uint32_t phase, uint32_t apart,
                       float *sums)
 {
     const uint32_t up = stream->up;
-    const uint32_t rising = (stream->tap_count / 2u - phase) / up + 1u;
-    const uint32_t next = stream->tap_count - 1u - (phase + rising * up); /* in the mirror */
-    const uint32_t falling = next / up + 1u;
-    const float *from = taps_from(stream, phase);
-    const float *back = taps_from(stream, next % up) + next / up;
-    sums[0] = sums[1] = 0.0f;
-    if (apart > 0u) {
-        dot_two(from, 1, newest, apart, rising, sums);
-        dot_two(back, -1, newest - rising, apart, falling, sums);
+    const float *taps = taps_from(stream, phase);
+    if (folds(stream, phase)) {
+        fold_two(taps, newest, apart, (stream->tap_count - 1u - phase) / up + 1u, sums);
     } else {
-        dot(from, 1, newest, rising, sums);
-        dot(back, -1, newest - rising, falling, sums);
+        const uint32_t rising = (stream->tap_count / 2u - phase) / up + 1u;
+        const uint32_t next = stream->tap_count - 1u - (phase + rising * up); /* in the mirror */
+        const float *back = taps_from(stream, next % up) + next / up;
+        sums[0] = 0.0f;
+        dot(taps, 1, newest, rising, sums);
+        dot(back, -1, newest - rising, next / up + 1u, sums);
     }
 }
 
@@ -200,16 +212,16 @@ static uint32_t resample(const kd_stream *stream, uint32_t *due, float *values, 
     }
     for (i = 0; i < count; i++) {
         /* Outputs `up` apart have the same taps: the first of each two takes the other along. */
-        const uint32_t at = (*due + i * down) / up;
-        const bool with = i + up < count;
+        const uint32_t at = (*due + i * down) / up, phase = *due + i * down - at * up;
+        const bool taken = i / up % 2u == 1u && folds(stream, phase);
+        const bool with = i + up < count && folds(stream, phase);
         float sums[2];
-        if (i / up % 2u == 1u) {
-            continue;
-        }
-        resampled(stream, values + past + at, *due + i * down - at * up, with ? down : 0u, sums);
-        x[i] = sums[0];
-        if (with) {
-            x[i + up] = sums[1];
+        if (!taken) {
+            resampled(stream, values + past + at, phase, with ? down : 0u, sums);
+            x[i] = sums[0];
+            if (with) {
+                x[i + up] = sums[1];
+            }
         }
     }
     *due += count * down - end;

@@ -85,7 +85,7 @@ void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due);
 
 /* Takes n samples of a channel, in counts, and gives in their place what the resampler makes of them,
  * in counts as well. n: at most KD_SIGNAL_BLOCK.
- * Returns how many there are, at most n. Stack: 170 bytes. */
+ * Returns how many there are, at most n. Stack: 190 bytes. */
 uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, float *x, uint32_t n);
 
 /* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.

@@ -26,6 +26,10 @@ from kd_edge.runtimes.interpreter import Interpreter, model_inputs, one_window
 from kd_edge.tasks import Task
 
 GOLDEN_PART = "golden windows"
+_ALONE = (
+    "A raw window is a recording of its own: its filters start from rest. In a stream they run on, "
+    "as through the recordings that the model has learned from."
+)
 Progress = Callable[[str, int | None, int | None], None]
 
 
@@ -189,7 +193,12 @@ def _golden_windows(
         synthetic=bundle.manifest.synthetic,
     )
     wire, int8 = _raw(bundle, interpreter, hello, (bundle.raw[i] for i in keep))
-    return Asked({GOLDEN_PART: (part, range(len(keep)))}, wire, int8)
+    return Asked({GOLDEN_PART: (part, range(len(keep)))}, wire, int8, _notes(bundle))
+
+
+def _notes(bundle: BoardBundle) -> tuple[str, ...]:
+    """What raw windows of a front end whose filters run on are not."""
+    return (_ALONE,) if bundle.manifest.front_end.runs_on else ()
 
 
 def _other_recordings(
@@ -226,6 +235,7 @@ def _other_recordings(
     recordings = read_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
+    notes = (*notes, *_notes(bundle))
     counts = window_counts(recipe, recordings, windows, keep, manifest.front_end)
     return Asked(parts, *_raw(bundle, interpreter, hello, counts, goes_on), notes, goes_on)
 

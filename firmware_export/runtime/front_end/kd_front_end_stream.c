@@ -1,0 +1,313 @@
+#include "kd_front_end_stream.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "kd_quantize.h"
+#include "kd_settings.h"
+#if KD_WEARER_STATES > 0
+#include "kd_wearer.h"
+#endif
+
+#ifndef KD_LSB_UNKNOWN
+
+#define BLOCK KD_SIGNAL_BLOCK
+
+static kd_signal_state channels[KD_STREAM_CHANNELS];
+static float memory[KD_MEMORY_FLOATS];
+
+/* The last steps, quantised: of each input a ring of its size, row after row. */
+static int8_t steps[KD_STEP_BYTES];
+/* The row of the next step, for each stream of each input. */
+static uint32_t rows[KD_ROW_COUNT];
+
+#if KD_WEARER_STATES > 0
+/* What of a channel's last samples tells whether they may teach its wearer: how many are alike, and
+ * how many came since one clipped. Both end at a window's length. */
+static struct {
+    int16_t last;
+    uint32_t alike, unclipped;
+} seen[KD_STREAM_CHANNELS];
+/* The last steps of streams with a running normaliser, channel after channel of each input: they
+ * are not quantised before the window. */
+static float kept[KD_KEPT_FLOATS];
+static float work[KD_LONGEST_KEPT];
+#endif
+
+/// places ///
+
+/* A stream's first channel among those of all. */
+static uint32_t first_channel(uint32_t stream)
+{
+    uint32_t first = 0, i;
+    for (i = 0; i < stream; i++) {
+        first += kd_streams[i].channel_count;
+    }
+    return first;
+}
+
+/* A stream in an input: where its steps go. */
+typedef struct seat {
+    uint32_t input, row; /* row: index into rows */
+    uint32_t column;
+    int8_t *ring;
+    uint32_t kept; /* index of its first float */
+} seat;
+
+static seat first_seat(void)
+{
+    const seat at = {0, 0, 0, steps, 0};
+    return at;
+}
+
+static const kd_stream *stream_at(const seat *at, uint32_t position)
+{
+    return &kd_streams[kd_input_layouts[at->input].streams[position]];
+}
+
+/* Moves on by the stream at a position. */
+static void next_seat(seat *at, uint32_t position)
+{
+    const kd_stream *stream = stream_at(at, position);
+    if (stream->running != NULL) {
+        at->kept += stream->channel_count * kd_input_layouts[at->input].samples;
+    }
+    at->column += stream->channel_count;
+    at->row++;
+}
+
+static void next_input(seat *at)
+{
+    at->ring += kd_inputs[at->input].size;
+    at->column = 0;
+    at->input++;
+}
+
+/// samples to steps ///
+
+/* The n steps of a channel, in place of a row each. */
+static void put(const seat *at, uint32_t channel, bool keeps, const float *y, uint32_t n)
+{
+    const kd_input_layout *layout = &kd_input_layouts[at->input];
+    uint32_t row = rows[at->row], i;
+    int8_t q[BLOCK];
+    if (!keeps) {
+        kd_quantize_input(y, n, kd_inputs[at->input].scale, kd_inputs[at->input].zero_point, q);
+    }
+    for (i = 0; i < n;) {
+        /* As far as the ring's end. */
+        const uint32_t until = n - i < layout->samples - row ? n : i + layout->samples - row;
+#if KD_WEARER_STATES > 0
+        if (keeps) {
+            float *to = kept + at->kept + channel * layout->samples + row;
+            row += until - i;
+            for (; i < until; i++) {
+                *to++ = y[i];
+            }
+        } else
+#endif
+        {
+            int8_t *to = at->ring + (size_t)row * layout->channel_count + at->column + channel;
+            row += until - i;
+            for (; i < until; i++) {
+                *to = q[i];
+                to += layout->channel_count;
+            }
+        }
+        row = row == layout->samples ? 0u : row;
+    }
+}
+
+#if KD_WEARER_STATES > 0
+static void watch(const kd_stream *of, uint32_t channel, const int16_t *sample, uint32_t n)
+{
+    uint32_t alike = seen[channel].alike, unclipped = seen[channel].unclipped, i;
+    int16_t last = seen[channel].last;
+    for (i = 0; i < n; i++) {
+        const bool clips = *sample == INT16_MAX || *sample == INT16_MIN;
+        alike = *sample != last ? 1u : alike < of->samples ? alike + 1u : alike;
+        unclipped = clips ? 0u : unclipped < of->samples ? unclipped + 1u : unclipped;
+        last = *sample;
+        sample += of->channel_count;
+    }
+    seen[channel].alike = alike;
+    seen[channel].unclipped = unclipped;
+    seen[channel].last = last;
+}
+#endif
+
+/* Takes n samples of one channel, at most a block. Returns how many steps they lead to. */
+static uint32_t take_channel(uint32_t stream, uint32_t channel, const int16_t *samples, uint32_t n)
+{
+    const kd_stream *of = &kd_streams[stream];
+    const uint32_t index = first_channel(stream) + channel;
+    float y[BLOCK];
+    uint32_t given, position, i;
+    seat at = first_seat();
+
+#if KD_WEARER_STATES > 0
+    if (of->running != NULL) {
+        watch(of, index, samples + channel, n);
+    }
+#endif
+    samples += channel;
+    for (i = 0; i < n; i++) {
+        y[i] = (float)*samples;
+        samples += of->channel_count;
+    }
+    given = kd_signal_advance(of, &channels[index], y, n);
+    kd_signal_normalise(of, channel, y, given);
+    while (at.input < KD_INPUT_COUNT) {
+        const kd_input_layout *layout = &kd_input_layouts[at.input];
+        for (position = 0; position < layout->stream_count; position++) {
+            if (layout->streams[position] == stream) {
+                put(&at, channel, of->running != NULL, y, given);
+            }
+            next_seat(&at, position);
+        }
+        next_input(&at);
+    }
+    return given;
+}
+
+/* Sets the rows that a stream's next step goes to, `forward` rows behind those of now. */
+static void move_rows(uint32_t stream, uint64_t forward, bool from_zero)
+{
+    uint32_t row = 0, input, position;
+    for (input = 0; input < KD_INPUT_COUNT; input++) {
+        const kd_input_layout *layout = &kd_input_layouts[input];
+        for (position = 0; position < layout->stream_count; position++, row++) {
+            if (layout->streams[position] == stream) {
+                const uint64_t now = from_zero ? 0u : rows[row];
+                rows[row] = (uint32_t)((now + forward) % layout->samples);
+            }
+        }
+    }
+}
+
+void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
+{
+    const uint32_t width = kd_streams[stream].channel_count;
+    while (n > 0u) {
+        const uint32_t taken = n < BLOCK ? n : BLOCK;
+        uint32_t given = 0, channel;
+        for (channel = 0; channel < width; channel++) {
+            given = take_channel(stream, channel, samples, taken);
+        }
+        move_rows(stream, given, false);
+        samples += (size_t)taken * width;
+        n -= taken;
+    }
+}
+
+uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
+{
+    const kd_stream *of = &kd_streams[stream];
+    const uint64_t step = (number * of->up + of->down - 1u) / of->down;
+    const uint32_t due = (uint32_t)(step * of->down - number * of->up);
+    const uint32_t floats = KD_SIGNAL_MEMORY_FLOATS(of->filter.count, of->envelope.count,
+                                                    of->tap_count, of->up);
+    const uint32_t first = first_channel(stream);
+    float *own = memory;
+    uint32_t i;
+    for (i = 0; i < stream; i++) {
+        const kd_stream *before = &kd_streams[i];
+        own += before->channel_count * KD_SIGNAL_MEMORY_FLOATS(before->filter.count,
+                                                               before->envelope.count,
+                                                               before->tap_count, before->up);
+    }
+    for (i = first; i < first + of->channel_count; i++, own += floats) {
+        kd_signal_begin(&channels[i], own, due);
+#if KD_WEARER_STATES > 0
+        seen[i].alike = 0;
+        seen[i].unclipped = of->samples;
+#endif
+    }
+    move_rows(stream, step, true);
+    return step;
+}
+
+/// steps to a window ///
+
+#if KD_WEARER_STATES > 0
+/* A channel of a stream with a running normaliser. state: the wearer's. out: its first value. */
+static void wear(const seat *at, uint32_t stream, uint32_t channel, kd_running_state *state,
+                 int8_t *out)
+{
+    const kd_input_layout *layout = &kd_input_layouts[at->input];
+    const kd_stream *of = &kd_streams[stream];
+    const uint32_t n = layout->samples, index = first_channel(stream) + channel;
+    const bool usable = seen[index].alike < of->samples && seen[index].unclipped == of->samples;
+    const float *from = kept + at->kept + channel * n;
+    uint32_t row = rows[at->row], i;
+    int8_t q[BLOCK];
+    for (i = 0; i < n; i++) {
+        work[i] = from[row];
+        row = row + 1u == n ? 0u : row + 1u;
+    }
+    if (usable && !kd_front_end_is_frozen()) {
+        kd_running_move(of->running, state, work, n);
+    }
+    kd_running_normalise(of->running, state, work, n);
+    for (i = 0; i < n; i++) {
+        if (i % BLOCK == 0u) {
+            const uint32_t left = n - i;
+            kd_quantize_input(work + i, left < BLOCK ? left : BLOCK, kd_inputs[at->input].scale,
+                              kd_inputs[at->input].zero_point, q);
+        }
+        *out = q[i % BLOCK];
+        out += layout->channel_count;
+    }
+}
+
+/* All channels of the stream at a position, if it has a running normaliser. */
+static void wear_stream(const seat *at, uint32_t position, kd_running_state *states, int8_t *input)
+{
+    const uint32_t stream = kd_input_layouts[at->input].streams[position];
+    uint32_t channel;
+    for (channel = 0; kd_streams[stream].running != NULL && channel < kd_streams[stream].channel_count;
+         channel++) {
+        wear(at, stream, channel, states + at->column + channel, input + at->column + channel);
+    }
+}
+#endif
+
+void kd_front_end_window(int8_t *const *inputs)
+{
+    seat at = first_seat();
+#if KD_WEARER_STATES > 0
+    kd_running_state *states = kd_wearer_states();
+#endif
+    while (at.input < KD_INPUT_COUNT) {
+        const kd_input_layout *layout = &kd_input_layouts[at.input];
+        int8_t *to = inputs[at.input];
+        const size_t size = kd_inputs[at.input].size;
+        const size_t oldest = (size_t)rows[at.row] * layout->channel_count;
+        uint32_t position;
+        memcpy(to, at.ring + oldest, size - oldest);
+        memcpy(to + (size - oldest), at.ring, oldest);
+        for (position = 0; position < layout->stream_count; position++) {
+#if KD_WEARER_STATES > 0
+            wear_stream(&at, position, states, to);
+#endif
+            next_seat(&at, position);
+        }
+#if KD_WEARER_STATES > 0
+        states += layout->channel_count;
+#endif
+        next_input(&at);
+    }
+}
+
+void kd_front_end_run(const int16_t *raw, int8_t *const *inputs)
+{
+    uint32_t stream;
+    for (stream = 0; stream < KD_STREAM_COUNT; stream++) {
+        (void)kd_front_end_resume(stream, 0);
+        kd_front_end_take(stream, raw, kd_streams[stream].samples);
+        raw += (size_t)kd_streams[stream].samples * kd_streams[stream].channel_count;
+    }
+    kd_front_end_window(inputs);
+}
+
+#endif /* KD_LSB_UNKNOWN */
