@@ -99,6 +99,11 @@ _DEPTHWISE: _Family = {
     # Eight channels of a tap: where it lies, values, weights; VMULL of either half; two VADD.
     "_mve": _Rates(load=3 / 8, multiply=4 / 8, result=4, lanes=8),
 }
+# A window is one load and one VMLADAV; a result moves into a lane, then four are scaled by ten
+# instructions.
+_STRIPS: _Family = {
+    "_mve": _Rates(load=1 / 16, multiply=1 / 16, result=3.5, lanes=16),
+}
 # A result of an LSTM: eight sums are scaled, three sigmoids and two tangents interpolated.
 _LSTM: _Family = {
     "": _Rates(load=1.25, multiply=1.0, result=300),
@@ -110,6 +115,7 @@ _BY_NAME: dict[str, _Family] = {
     "kd_fc_s8": _MATRIX,
     "kd_fc_packed_s8": _MATRIX,
     "kd_depthwise_s8": _DEPTHWISE,
+    "kd_depthwise_strips_s8": _STRIPS,
     "kd_lstm_s8": _LSTM,
     "kd_lstm_packed_s8": _LSTM,
     # Without products: a value is loaded, looked up, stored.

@@ -27,6 +27,7 @@ from firmware_export.aot.lower.conv_quantisation import (
 )
 from firmware_export.aot.lower.conv_s16 import DEPTHWISE_COLUMNS, wide_depthwise_call
 from firmware_export.aot.lower.convolution import Convolution
+from firmware_export.aot.lower.depthwise_strips import strips_call
 from firmware_export.aot.program import Call, Scratch
 
 _QUAD = 4  # channels that the DSP kernel computes at a time
@@ -74,6 +75,10 @@ def lower_depthwise(node: Node, core: Core) -> tuple[Call, ...]:
         return (convolution_call(node, conv, core),)
     if wide:
         return (wide_depthwise_call(node, g, by_channel, narrowing),)
+    if variant == "_mve" and not packed:
+        strips = strips_call(node, _along_a_row(g), by_channel, narrowing)
+        if strips is not None:
+            return (strips,)
     call = _call(node, g, by_channel, narrowing, variant)
     return (_with_packed_weights(call, variant) if packed else call,)
 
