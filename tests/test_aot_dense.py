@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from aot_harness import check_exact
 from aot_matrix_models import DENSE_CASES, DenseCase, dense_model
-from aot_models import some
+from aot_models import OperatorModel, Quantised, some
 from hypothesis import given, settings
+from tflite_samples import options_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.layout import blocks_of_rows, folded_bias, pack_rows, packs
@@ -40,6 +41,19 @@ def test_the_dsp_cores_pack_two_rows_in_a_halfword_unless_sums_are_too_large():
     assert kernel(_ORDINARY) == "kd_fc_packed_s8"
     assert kernel(dataclasses.replace(_ORDINARY, weights="least")) == "kd_fc_s8"
     assert kernel(DenseCase(600, 3, weights="ends", input_zero=-128)) == "kd_fc_s8"
+    assert kernel(dataclasses.replace(_ORDINARY, gain=1.7)) == "kd_fc_s8"  # shifts to the left
+
+
+@pytest.mark.parametrize("core", ["host", pytest.param("m4", marks=pytest.mark.qemu)])
+def test_a_layer_is_clamped_before_a_table_looks_it_up(core):
+    graph, rng = OperatorModel(), np.random.default_rng(5)
+    weights = graph.constant(rng.integers(-127, 128, (10, 20), dtype=np.int8), scale=0.01)
+    source = graph.input(Quantised((2, 20), 0.05, -3))
+    made = graph.inner(Quantised((2, 10), 0.09, 5))
+    options = options_of("FullyConnectedOptions", fusedActivationFunction=3)
+    graph.operator("FULLY_CONNECTED", (source, weights), (made,), options)
+    graph.operator("LOGISTIC", (made,), (graph.output(Quantised((2, 10), 1 / 256, -128)),))
+    check_exact([graph.content()], core=core)
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from aot_harness import check_exact
+from aot_harness import check_exact, tflm_answers
 from aot_models import OperatorModel, Quantised, nodes_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from tflite_samples import options_of
 
+from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.operator_table import OPERATORS
+from firmware_export.boards import find_board
+from firmware_export.boards.on_board import run_on_board
 from kd_edge.base.errors import KdEdgeError
 
 BINARY = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")
@@ -69,6 +74,50 @@ def test_operators_on_two_tensors_of_any_shapes_that_broadcast_are_exact(dtype):
         check_exact([model.content()], n_windows=5)
 
     run()
+
+
+def large_sums() -> bytes:
+    """ADD and SUB of 792 values: either operand the larger one, broadcast, activated, looked up."""
+    model, whole = OperatorModel(), (1, 9, 8, 11)
+    cases = [
+        ("ADD", 0.05, 0.05, 0.07, whole, 0),
+        ("ADD", 0.01, 0.9, 0.6, whole, 1),
+        ("SUB", 0.9, 0.01, 0.6, whole, 3),
+        ("SUB", 0.03, 0.8, 0.4, (9, 1, 11), 0),
+        ("ADD", 0.03, 0.04, 0.002, (1, 1, 1, 1), 2),
+        ("ADD", 1.0, 1.0, 3e-6, whole, 0),  # the sum is not shifted right at all
+    ]
+    for name, a_scale, b_scale, scale, other, activation in cases:
+        operands = (
+            model.input(Quantised(whole, a_scale, 3)),
+            model.input(Quantised(other, b_scale, -128)),
+        )
+        result = model.output(Quantised(whole, scale, -9))
+        options = options_of(OPTIONS[name], fusedActivationFunction=activation)
+        model.operator(name, operands, (result,), options)
+        table = model.inner(Quantised(whole, scale, -9))
+        model.operator(name, operands[::-1] if other == whole else operands, (table,), options)
+        last = model.output(Quantised(whole, 1 / 256, -128))
+        model.operator("LOGISTIC", (table,), (last,))
+    return model.content()
+
+
+@pytest.mark.parametrize("core", ["host", pytest.param("m4", marks=pytest.mark.qemu)])
+def test_sums_of_many_values_are_exact_by_a_table_of_terms(core):
+    (compiled,) = check_exact([large_sums()], core=core, n_windows=6)
+    assert {layer.kernel for layer in compiled.layers} == {"kd_sum_table_s8"}
+
+
+@pytest.mark.qemu
+def test_a_sum_of_many_values_takes_a_sixth_of_the_instructions():
+    """It was 77 a value; the few calls around it are in the count."""
+    content = same_shape_model("ADD", (1, 40, 100))
+    compiled = compile_model(content, CompileSettings(core="m4"))
+    answers = tflm_answers(content, seed=0, n_windows=4)
+    with tempfile.TemporaryDirectory() as folder:
+        models = [(compiled, answers.inputs)]
+        (run,), _ = run_on_board(find_board("qemu-an386"), models, Path(folder))
+    assert max(run.instructions) < 14 * 4000
 
 
 def same_shape_model(op, shape=(1, 6, 5), other=None):

@@ -39,6 +39,14 @@ def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
     )
 
 
+def looked_up(table: np.ndarray | None, low: int, high: int) -> tuple[np.ndarray | None, int, int]:
+    """A folded table, int8 (256,), with the clamp before it worked in; and what then clamps."""
+    if table is None:
+        return None, low, high
+    codes = np.clip(np.arange(256) - 128, low, high)
+    return table[codes + 128].astype(np.int8), *RANGES["int8"]
+
+
 def quantised(real: float, tensor: Tensor) -> int:
     """A real number in a tensor's units; beyond 2^31 it stays there."""
     steps = min(max(real / scale_of(tensor), -(2.0**31)), 2.0**31)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.arithmetic import activation_range, looked_up
 from firmware_export.aot.checks import require_symmetric, require_types
 from firmware_export.aot.fixedpoint import requantize
 from firmware_export.aot.graph import Node, refuse
@@ -76,11 +76,7 @@ def narrowing_of(
     # In doubles and in this order, as TFLite does: the last bit of a multiplier depends on it.
     real = scale_of(source) * scales.astype(np.float64) / scale_of(computed)
     pairs = [quantize_multiplier(float(value)) for value in real]
-    low, high = activation_range(node, computed)
-    table = node.table
-    if table is not None:
-        table = table[np.clip(np.arange(256) - 128, low, high) + 128].astype(np.int8)
-        low, high = _INT8
+    table, low, high = looked_up(node.table, *activation_range(node, computed))
     return Narrowing(
         multiplier=np.array([m for m, _ in pairs], np.int32),
         shift=np.array([s for _, s in pairs], np.int32),

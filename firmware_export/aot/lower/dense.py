@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_export.aot.arithmetic import activation_range
+from firmware_export.aot.arithmetic import activation_range, looked_up
 from firmware_export.aot.checks import (
     CONVERT_AGAIN,
     elements,
@@ -83,11 +83,11 @@ def lower_dense(node: Node, core: Core, *, replaceable: bool = False) -> tuple[C
     batches = elements(result) // n_rows
     form = _plain(matrix, core) if replaceable else _form(matrix, weights.dtype, core)
     kernel, arrays, scratch = form
-    low, high = activation_range(node, node.computed)
+    table, low, high = looked_up(node.table, *activation_range(node, node.computed))
     params = {
         "scales": matrix.scales,
         **arrays,
-        "table": node.table,
+        "table": table,
         "columns": columns,
         "rows": n_rows,
         "batches": batches,
@@ -217,9 +217,10 @@ def _form(matrix: _Rows, dtype: str, core: Core) -> _Form:
     if dtype == "int4":
         arrays = {"weights": pack_s4(matrix.weights), "bias": matrix.bias.astype(np.int32)}
         return "kd_fc_s4", arrays, (Scratch(s4_input_bytes(columns, core)),)
-    if core.dsp and not core.mve and packs(matrix.weights, matrix.least, matrix.most):
+    if core.dsp and not core.mve and _packs(matrix):
         packed = pack_rows(blocks_of_rows(matrix.weights), blocks_of_rows(matrix.bias))
-        return "kd_fc_packed_s8", {"weights": packed}, (Scratch(widened_bytes(columns)),)
+        arrays = {"weights": packed, "scales": _less_one(matrix.scales)}
+        return "kd_fc_packed_s8", arrays, (Scratch(widened_bytes(columns)),)
     return _plain(matrix, core)
 
 
@@ -236,3 +237,17 @@ def _for_vectors(by_row: np.ndarray) -> np.ndarray:
     """`by_row`, (rows, ...), with zeros behind where there are fewer rows than a vector holds."""
     behind = [(0, max(_VECTOR_ROWS - len(by_row), 0))] + [(0, 0)] * (by_row.ndim - 1)
     return np.pad(by_row, behind)
+
+
+def _packs(matrix: _Rows) -> bool:
+    """Whether sums can share registers, and all scales shift to the right: see kd_narrow()."""
+    multiplier, shift = matrix.scales.T
+    right = bool((shift[multiplier != 0] < 0).all())
+    return right and packs(matrix.weights, matrix.least, matrix.most)
+
+
+def _less_one(scales: np.ndarray) -> np.ndarray:
+    """Multipliers with right shifts less one; a multiplier of zero takes any."""
+    multiplier, shift = scales.T
+    less_one = np.where(multiplier == 0, 0, -shift - 1)
+    return np.stack([multiplier, less_one], axis=1).astype(np.int32)

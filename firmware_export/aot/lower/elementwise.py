@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from firmware_export.aot.arithmetic import product_members, sum_members
+from dataclasses import replace
+
+from firmware_export.aot.arithmetic import looked_up, product_members, sum_members
 from firmware_export.aot.checks import (
     elements,
     require_same_size,
@@ -15,14 +17,47 @@ from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.lower.moves import Axis, joined, rows_member, strides
 from firmware_export.aot.lower.wide import lower_wide
-from firmware_export.aot.program import Call
+from firmware_export.aot.program import Call, Scratch
 from firmware_export.aot.tables import table_of, table_source
 from kd_edge.base.flatbuffer import Tensor
+
+_MANY = 640  # values of a sum from which on a table of 256 terms saves more than it costs
+_HALF_BITS = 19  # an operand of half of the larger scale is shifted up by 20 bits
 
 
 def lower_sum(node: Node, core: Core) -> tuple[Call, ...]:
     """ADD and SUB."""
-    return _binary(node, "kd_sum", sum_members)
+    (call,) = _binary(node, "kd_sum", sum_members)
+    many = elements(node.outputs[0]) >= _MANY and call.kernel == "kd_sum_s8" and not core.mve
+    return (_sum_by_table(node) if many else call,)
+
+
+def _sum_by_table(node: Node) -> Call:
+    """kd_sum_table_s8: first the operand of the larger scale, which is not shifted right."""
+    members = sum_members(node)
+    signs = {"a_": 1, "b_": members["sign"]}
+    a, b = ("a_", "b_") if members["a_right"] == 0 else ("b_", "a_")
+    factor = signs[a] << _HALF_BITS
+    table, low, high = looked_up(node.table, members["low"], members["high"])
+    params = {
+        "a_factor": factor,
+        "a_add": members[f"{a}offset"] * factor,
+        **{f"b_{name}": members[b + name] for name in ("offset", "multiplier", "right")},
+        "b_sign": signs[b],
+        **{name: members[name] for name in ("multiplier", "right", "offset")},
+        "low": low,
+        "high": high,
+        "table": table,
+    }
+    in_order = node if a == "a_" else replace(node, inputs=node.inputs[::-1])
+    call = _walk(in_order, "kd_sum_table", params)
+    first, second, result = call.args
+    return replace(
+        call,
+        args=(first, second, Scratch(256 * 4), result),
+        writes=(3,),
+        in_place=tuple((read, 3) for read, _ in call.in_place),
+    )
 
 
 def lower_product(node: Node, core: Core) -> tuple[Call, ...]:

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* As kd_fc_s8_params, but for the form of weights and bias. */
+/* As kd_fc_s8_params, but for the form of weights, bias and scales. */
 typedef struct {
     const uint32_t *weights; /* bias and weights of four rows after four, packed */
-    const int32_t *scales;
+    const int32_t *scales;   /* multiplier of 2^31 and right shift less one */
     const int8_t *table;
     uint32_t columns;
     uint16_t rows;
