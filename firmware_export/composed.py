@@ -54,7 +54,7 @@ def composed_run_files(
         **more,
     }
     files = {
-        "kd_run.h": render("kd_run.h", models=answering(product)),
+        "kd_run.h": render("kd_run.h", models=answering(product), hop=None),
         name: render(template, **values),
     }
     return files | {

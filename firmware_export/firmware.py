@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from firmware_export.constants import Ports, PortTensor, product_ports
 from firmware_export.engines import ENGINES, PLAIN_C
 from firmware_export.front_end import model_front_end
 from firmware_export.hello import HelloFacts, hello_bytes, link_limit
+from firmware_export.keeping import kept_hop
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.room import check_room
 from firmware_export.sensors import StreamSettings, replay_values, stream_plans
@@ -90,13 +92,12 @@ def firmware_sources(
         KdEdgeError KD_UNKNOWN_NAME: no such engine. KD_USAGE: a stream without a front end; a last
             layer that can be replaced in another engine than 'aot', or of several models.
     """
-    _check(settings, engine, stream)
     product = as_product(source)
-    if settings.personal:
-        _check_personal(product, engine)
+    _check(settings, engine, stream, product)
     ports = product_ports(product)
     front_end = _front_end(settings, product)
-    built = _engine_files(product, board, settings, engine)
+    hop = kept_hop(front_end, stream, product, engine=engine)
+    built = _engine_files(product, board, settings, engine, hop)
     files, window_bytes = built.files, raw_bytes(front_end) if front_end else 0
     _check_room(board, built, window_bytes or sum(port.size for port in ports.inputs))
     facts = HelloFacts(
@@ -112,9 +113,7 @@ def firmware_sources(
     render = renderer(settings, product, engine=engine)
     files |= _config_files(render, settings, ports, facts, stream)
     files |= _runtime_files(stream, replay, facts, personal=settings.personal)
-    if stream is not None and replay:
-        values = replay_values(front_end, replay, stream)
-        files |= {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
+    files |= _replay_files(render, front_end, stream, replay)
     return Firmware(
         files=dict(sorted(files.items())),
         defines=_defines(facts, ports) | ({"KD_LINK_HEAD": 1} if settings.personal else {}),
@@ -146,10 +145,10 @@ class _Engine:
 
 
 def _engine_files(
-    product: Product, board: Board, settings: FirmwareSettings, engine: str
+    product: Product, board: Board, settings: FirmwareSettings, engine: str, hop: Fraction | None
 ) -> _Engine:
     if engine == PLAIN_C.name:
-        compiled, beside = engine_files(product, board.core, settings)
+        compiled, beside = engine_files(product, board.core, settings, hop=hop)
         return _Engine(
             {**compiled_sources(compiled), **beside},
             sum(len(each.layers) for each in compiled),
@@ -205,8 +204,25 @@ def build_firmware(
     )
 
 
-def _check(settings: FirmwareSettings, engine: str, stream: StreamSettings | None) -> None:
+def _replay_files(
+    render: Renderer,
+    front_end: FrontEndConstants | None,
+    stream: StreamSettings | None,
+    replay: Sequence[Counts],
+) -> Files:
+    """What emulated sensors play, if they play anything."""
+    if stream is None or not replay:
+        return {}
+    values = replay_values(front_end, replay, stream)
+    return {name: render(name, replay=values) for name in ("kd_replay.h", "kd_replay.c")}
+
+
+def _check(
+    settings: FirmwareSettings, engine: str, stream: StreamSettings | None, product: Product
+) -> None:
     ENGINES.find(engine)
+    if settings.personal:
+        _check_personal(product, engine)
     if stream is not None and settings.front_end is None:
         raise KdEdgeError(
             "KD_USAGE",

@@ -31,6 +31,8 @@ class StreamSettings:
 
     Attributes:
         hop_s: from window to window; longer than the board takes for one.
+        keeps: the network keeps what it has computed of one window for the next; filters run on,
+            and the hop is the nearest of whole steps.
         frame_s: of samples that go into one frame.
         slack_s: of samples that a ring holds beside a window.
         fifo_s: of samples that a replayed sensor keeps for the firmware.
@@ -40,6 +42,7 @@ class StreamSettings:
     frame_s: float = 0.05
     slack_s: float = 0.25
     fifo_s: float = 1.0
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tupl
     samples = raw_samples(front_end)
     # Windows start together; a sensor whose own is short waits for the longest to end.
     longest_s = max(samples[s.name] / s.source_rate_hz for s in front_end.streams)
-    hop_rates = _step_rates(front_end) if front_end.runs_on else {}
+    hop_rates = step_rates(front_end) if front_end.runs_on else {}
     steps = {name: layout_samples(i) for i in front_end.inputs for name in i.streams}
     plans = []
     for stream in front_end.streams:
@@ -119,10 +122,10 @@ def _hop(stream: StreamConstants, settings: StreamSettings, step_hz: float | Non
             f"a hop of {settings.hop_s:g} s has too many samples of '{stream.name}' to count",
             hint=f"name less than {_MOST_SAMPLES / rate_hz:.3g} s",
         )
-    return settings.hop_s * hop_hz
+    return round(settings.hop_s * hop_hz) if settings.keeps else settings.hop_s * hop_hz
 
 
-def _step_rates(front_end: FrontEndConstants) -> dict[str, float]:
+def step_rates(front_end: FrontEndConstants) -> dict[str, float]:
     """Steps a second of each stream: the same for those of one input, whose steps stand in rows."""
     own = {stream.name: stream.rate_hz for stream in front_end.streams}
     rates: dict[str, float] = {}

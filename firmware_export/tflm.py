@@ -151,7 +151,10 @@ def _model_files(render: Renderer, product: Product, settings: FirmwareSettings)
 
 def _run_files(render: Renderer, product: Product) -> Files:
     if product.composition is None:
-        return {"kd_run.h": render("kd_run.h", models=()), "kd_run.cc": render("kd_run.cc")}
+        return {
+            "kd_run.h": render("kd_run.h", models=(), hop=None),
+            "kd_run.cc": render("kd_run.cc"),
+        }
     return composed_run_files(render, product, "kd_run_composed.cc", "kd_run.cc")
 
 

@@ -87,6 +87,7 @@ def test_a_real_board_gets_a_stub_and_a_word_on_what_was_not_run(bundle, tmp_pat
         (["--board", "qemu-an38"], "KD_UNKNOWN_NAME"),
         (["--board", "host", "--project", "zephyr"], "KD_USAGE"),
         (["--board", "host", "--hop", "1e-6"], "KD_USAGE"),
+        (["--board", "host", "--keep-columns"], "KD_USAGE"),
         (["--board", "host", "--hop", "1e9"], "KD_USAGE"),
         (["--board", "host", "--hop", "inf"], "KD_USAGE"),
         (["--board", "host", "--hop", "nan"], "KD_USAGE"),

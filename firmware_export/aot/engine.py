@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
@@ -24,14 +25,19 @@ from kd_edge.base.product import Product, as_product
 
 
 def engine_files(
-    source: Path | Product, core: str, settings: FirmwareSettings
+    source: Path | Product, core: str, settings: FirmwareSettings, *, hop: Fraction | None = None
 ) -> tuple[tuple[Compiled, ...], Files]:
     """The compiled models, and `kd_run`, settings, quantiser, front end and golden vectors beside.
+
+    Args:
+        hop: as in `CompileSettings`, of a product of one model.
 
     Raises as `compile_model` and `export_tflm`.
     """
     product = as_product(source)
-    compiled = compile_product(product, core, generator=settings.generator, head=settings.personal)
+    compiled = compile_product(
+        product, core, generator=settings.generator, head=settings.personal, hop=hop
+    )
     ports = product_ports(product)
     render = renderer(settings, product, engine=PLAIN_C.name)
     files = {
@@ -50,12 +56,17 @@ def engine_files(
 
 
 def compile_product(
-    product: Product, core: str, *, generator: str, head: bool = False
+    product: Product,
+    core: str,
+    *,
+    generator: str,
+    head: bool = False,
+    hop: Fraction | None = None,
 ) -> tuple[Compiled, ...]:
     """Each model of a product as plain C, as an image holds them. Raises as `compile_model`.
 
     Args:
-        head: as in `CompileSettings`.
+        head, hop: as in `CompileSettings`.
     """
     compiled: list[Compiled] = []
     for member, prefix in zip(product.members, prefixes(product), strict=True):
@@ -65,7 +76,8 @@ def compile_product(
                 # `kd_run` resets the state itself, and lets those who ask keep it.
                 CompileSettings(
                     core=core,
-                    carry_state=True,
+                    carry_state=hop is None,
+                    hop=hop,
                     generator=generator,
                     prefix=prefix,
                     first_layer=sum(len(each.layers) for each in compiled),
@@ -81,8 +93,9 @@ def _run_files(
     render: Renderer, product: Product, compiled: Sequence[Compiled], ports: Ports
 ) -> Files:
     if product.composition is None:
-        source = render("kd_run.c", inputs=ports.inputs)
-        return {"kd_run.h": render("kd_run.h", models=()), "kd_run.c": source}
+        hop = compiled[0].settings.hop
+        source = render("kd_run.c", inputs=ports.inputs, hop=hop)
+        return {"kd_run.h": render("kd_run.h", models=(), hop=hop), "kd_run.c": source}
     layers = sum(len(each.layers) for each in compiled)
     return composed_run_files(render, product, "kd_run_composed.c", "kd_run.c", layers=layers)
 

@@ -58,6 +58,12 @@ docs/boards.md says which boards have been run.
     is_flag=True,
     help="Let a wearer's last layer be sent to the board while it runs (`kd-edge board head`).",
 )
+@click.option(
+    "--keep-columns",
+    "keeps",
+    is_flag=True,
+    help="The network keeps what windows that overlap share; the answers are the same.",
+)
 @common
 def firmware(
     bundle: Path,
@@ -68,6 +74,7 @@ def firmware(
     sensors: str | None,
     hop_s: float | None,
     personal: bool,
+    keeps: bool,
     as_json: bool,
 ) -> None:
     """Write a firmware project of BUNDLE's product for a board; it builds by itself."""
@@ -75,7 +82,9 @@ def firmware(
     from kd_edge.cli.printing import printing
     from kd_edge.pipeline.boards.project import ProjectRequest, export_project
 
-    request = ProjectRequest(find_board(board_name), kind, engine, sensors, hop_s, personal)
+    request = ProjectRequest(
+        find_board(board_name), kind, engine, sensors, hop_s, personal, keeps=keeps
+    )
     exported = export_project(bundle, out, request)
     with printing():
         if as_json:

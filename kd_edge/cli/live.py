@@ -61,6 +61,12 @@ class Asked:
     type=FiniteFloat(min=0, min_open=True),
     help="Seconds from window to window of an emulated board; a quarter of a window.",
 )
+@click.option(
+    "--keep-columns",
+    "keeps",
+    is_flag=True,
+    help="The network keeps what windows that overlap share; the answers are the same.",
+)
 @click.option("--runtime", help="The runtime that answers on the host; the oracle for a board.")
 @click.option("--plain", is_flag=True, help="Show it in the terminal; a line a window in a pipe.")
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
@@ -75,7 +81,7 @@ class Asked:
 @path_option("--recover", help="Finish a recording that a crash left as NAME.npz.part, and end.")
 @common
 def live(
-    bundle, port, board, baud, reset, hop_s, runtime, windows, seconds, recover, **asked
+    bundle, port, board, baud, reset, hop_s, keeps, runtime, windows, seconds, recover, **asked
 ) -> int:
     """Show what a board streams: signals, predictions, the host's answers, losses, latency."""
     from kd_edge.live.loop import Limits
@@ -85,7 +91,7 @@ def live(
         return _recover(recover, as_json=asked["as_json"])
     options = Asked(**asked)
     _check(options)
-    reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s)
+    reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s, keeps=keeps)
     limits = Limits(windows=windows, seconds=seconds)
     if not options.as_json:
         return _run(bundle, reach, runtime, options, limits)

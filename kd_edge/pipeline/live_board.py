@@ -24,6 +24,7 @@ class LiveReach:
     Attributes:
         baud, reset: of a port; as `Device.open`.
         hop_s: from window to window of an emulated board; None: a quarter of a window.
+        keeps: an emulated board's network keeps what it has computed of one window for the next.
     """
 
     board: str | None = None
@@ -31,6 +32,7 @@ class LiveReach:
     baud: int | None = None
     reset: str = "none"
     hop_s: float | None = None
+    keeps: bool = False
 
 
 @contextlib.contextmanager
@@ -78,7 +80,8 @@ def _boot(
             hint="the front end must be causal, and the recordings or the recipe must name each "
             "sensor's units a count; then build again",
         )
-    stream = StreamSettings(hop_s=reach.hop_s or _usual_hop_s(bundle))
+    hop_s = reach.hop_s or _usual_hop_s(bundle)
+    stream = StreamSettings(hop_s=hop_s, keeps=reach.keeps)
     return boot(stack, bundle, board, tell=tell, stream=stream, replay=bundle.raw)
 
 

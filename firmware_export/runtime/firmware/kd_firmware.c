@@ -10,6 +10,7 @@
 #include "kd_profile.h"
 #include "kd_run.h"
 #include "kd_text.h"
+#include "kd_window.h"
 
 #if KD_HAS_GOLDEN
 #include "kd_golden.h"
@@ -44,12 +45,6 @@
 #endif
 #endif
 
-/* One window as it comes, int8 or raw. */
-static union {
-    uint8_t bytes[KD_WINDOW_BYTES];
-    int16_t counts[(KD_WINDOW_BYTES + 1u) / 2u];
-} window;
-
 static kd_link serial;
 
 #if KD_HAS_SENSORS
@@ -58,82 +53,9 @@ static struct {
     uint8_t flags;
     bool endless;
     uint32_t left; /* predictions, unless endless */
+    uint32_t last; /* the number of the last window */
 } stream;
 #endif
-
-/// running windows ///
-
-static kd_status failed(kd_run_status status, kd_link_run *run)
-{
-    run->engine_code = (uint32_t)status;
-    return KD_STATUS_ENGINE;
-}
-
-/* Runs the model on what stands in its inputs; front_end_ticks stand in *run already. */
-static kd_status run_model(uint8_t flags, kd_link_run *run)
-{
-    const uint64_t start = kd_board_ticks();
-    kd_run_status status = (flags & KD_FLAG_KEEP_STATE) != 0u ? KD_RUN_OK : kd_reset_state();
-    if (status == KD_RUN_OK) {
-        status = kd_invoke();
-    }
-    run->ticks = kd_profile_since(start);
-    if (status != KD_RUN_OK) {
-        return failed(status, run);
-    }
-    run->scores = kd_scores();
-#if KD_HAS_DECISION
-    run->scores = kd_decide(run->scores, (flags & KD_FLAG_KEEP_DECISION) != 0u);
-#endif
-    run->microseconds = kd_profile_us(run->ticks + run->front_end_ticks);
-    return KD_STATUS_OK;
-}
-
-/* values: of input after input. */
-static void set_inputs(const uint8_t *values)
-{
-    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
-        memcpy(kd_input(i), values, kd_inputs[i].size);
-        values += kd_inputs[i].size;
-    }
-}
-
-#if KD_HAS_FRONT_END
-static void point_at_inputs(int8_t **inputs)
-{
-    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
-        inputs[i] = kd_input(i);
-    }
-}
-#endif
-
-/* Runs the window that stands in `window`. */
-static kd_status run_window(uint8_t kind, uint8_t flags, kd_link_run *run)
-{
-    const kd_run_status ready = kd_init();
-    if (ready != KD_RUN_OK) {
-        return failed(ready, run);
-    }
-#if KD_HAS_FRONT_END
-    if (kind == KD_KIND_RAW) {
-        int8_t *inputs[KD_INPUT_COUNT];
-        point_at_inputs(inputs);
-#if KD_LEARNS
-        if ((flags & KD_FLAG_KEEP_WEARER) == 0u && !kd_front_end_is_frozen()) {
-            kd_front_end_reset();
-        }
-#endif
-        const uint64_t start = kd_board_ticks();
-        kd_front_end_run(window.counts, inputs);
-        run->front_end_ticks = kd_profile_since(start);
-        return run_model(flags, run);
-    }
-#else
-    (void)kind;
-#endif
-    set_inputs(window.bytes);
-    return run_model(flags, run);
-}
 
 /// what the link asks for ///
 
@@ -163,7 +85,7 @@ static kd_status on_run(void *user, uint8_t kind, uint8_t flags, kd_link_run *ru
         return KD_STATUS_BUSY;
     }
 #endif
-    return run_window(kind, flags, run);
+    return kd_window_run(kind, flags, run);
 }
 
 #if KD_HAS_GOLDEN
@@ -177,14 +99,14 @@ static kd_status on_selftest(void *user, uint16_t index, kd_link_selftest *resul
 #endif
     const kd_run_status ready = kd_init();
     if (ready != KD_RUN_OK) {
-        return failed(ready, &result->run);
+        return kd_window_failed(ready, &result->run);
     }
     for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
-        memcpy(kd_input(i), kd_golden_inputs[i] + (size_t)index * kd_inputs[i].size,
+        memcpy(kd_window_input(i), kd_golden_inputs[i] + (size_t)index * kd_inputs[i].size,
                kd_inputs[i].size);
     }
     kd_head_use(false);
-    const kd_status status = run_model(0, &result->run);
+    const kd_status status = kd_window_answer(0, false, &result->run);
     kd_head_use(true);
     if (status != KD_STATUS_OK) {
         return status;
@@ -215,18 +137,21 @@ static kd_status on_profile(void *user)
         return KD_STATUS_ENGINE;
     }
     for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
-        memset(kd_input(i), (int)kd_inputs[i].zero_point, kd_inputs[i].size);
+        memset(kd_window_input(i), (int)kd_inputs[i].zero_point, kd_inputs[i].size);
     }
     if (kd_reset_state() != KD_RUN_OK) {
         return KD_STATUS_ENGINE;
     }
+#if KD_RUN_KEEPS
+    (void)kd_window_answer(0, false, &run); /* what is timed is a hop behind it */
+#endif
     kd_profile_begin();
 #ifdef KD_MODEL_COUNT
     /* The rule would leave some models out. */
     const kd_run_status ran = kd_invoke_every();
-    const kd_status status = ran == KD_RUN_OK ? KD_STATUS_OK : failed(ran, &run);
+    const kd_status status = ran == KD_RUN_OK ? KD_STATUS_OK : kd_window_failed(ran, &run);
 #else
-    const kd_status status = run_model((uint8_t)KD_FLAG_KEEP_STATE, &run);
+    const kd_status status = kd_window_answer((uint8_t)KD_FLAG_KEEP_STATE, true, &run);
 #endif
     kd_profile_end();
     (void)kd_reset_state();
@@ -281,19 +206,25 @@ static kd_status on_stream(void *user, bool on, uint32_t windows, uint8_t flags)
     return stream.on ? KD_STATUS_OK : KD_STATUS_REFUSED;
 }
 
-/* Runs the window that the stream has made ready; each follows the last, of one wearer. */
-static kd_status run_streamed(kd_link_run *run)
+/* Runs the window of this number, which the stream has made ready: all are of one wearer. */
+static kd_status run_streamed(uint32_t number, kd_link_run *run)
 {
     const uint8_t flags = (uint8_t)(stream.flags | KD_FLAG_KEEP_WEARER | KD_FLAG_KEEP_DECISION);
 #if KD_RUNS_ON
     int8_t *inputs[KD_INPUT_COUNT];
     const uint64_t start = kd_board_ticks();
-    point_at_inputs(inputs);
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        inputs[i] = kd_window_input(i);
+    }
     kd_front_end_window(inputs);
     run->front_end_ticks = kd_stream_front_end_ticks() + kd_profile_since(start);
-    return run_model(flags, run);
+    /* Behind lost samples there is no window just before. */
+    const bool follows = number == stream.last + 1u;
+    stream.last = number;
+    return kd_window_answer(flags, follows, run);
 #else
-    return run_window((uint8_t)KD_KIND_RAW, flags, run);
+    (void)number;
+    return kd_window_run((uint8_t)KD_KIND_RAW, flags, run);
 #endif
 }
 
@@ -301,13 +232,13 @@ static void move_stream(void)
 {
     uint32_t ends[KD_STREAM_COUNT];
     uint32_t number;
-    if (!kd_stream_poll(&serial, window.counts, &number, ends)) {
+    if (!kd_stream_poll(&serial, kd_window.counts, &number, ends)) {
         return;
     }
     const uint64_t complete_us = kd_profile_now_us();
     kd_link_window_taken(&serial);
     kd_link_run run = {0};
-    if (run_streamed(&run) != KD_STATUS_OK) {
+    if (run_streamed(number, &run) != KD_STATUS_OK) {
         /* The host sees that nothing follows; a RUN tells it why. */
         (void)on_stream(NULL, false, 0, 0);
         return;
@@ -354,7 +285,7 @@ static kd_link_device device = {
     .receive_bytes = KD_BOARD_RECEIVE_BYTES - (KD_FRAME_CODED_BYTES + 2u),
     .baud = 115200,
     .max_baud = KD_MAX_BAUD,
-    .window = window.bytes,
+    .window = kd_window.bytes,
     .window_bytes = {KD_INT8_BYTES, KD_RAW_BYTES},
     .output_bytes = ANSWER_BYTES,
     .name = KD_TEXT_NAME,

@@ -34,6 +34,7 @@ class ProjectRequest:
             windows, the stub elsewhere.
         hop_s: from window to window of a stream; None: half a window.
         personal: a wearer's last layer can be sent to the board while it runs.
+        keeps: the network keeps what it has computed of one window for the next.
     """
 
     board: Board
@@ -42,6 +43,7 @@ class ProjectRequest:
     sensors: str | None = None
     hop_s: float | None = None
     personal: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def export_project(folder: Path, out: Path, request: ProjectRequest) -> Exported
         bundle,
         board,
         engine=request.engine,
-        stream=None if sensors == "none" else StreamSettings(hop_s=_hop_s(bundle, request)),
+        stream=_stream(bundle, request, sensors),
         replay=bundle.raw if sensors == "replay" else (),
         personal=request.personal,
     )
@@ -98,6 +100,18 @@ def _sensors(bundle: BoardBundle, request: ProjectRequest) -> str:
     if request.sensors is not None:
         return request.sensors
     return "replay" if request.board.emulated and bundle.raw else "stub"
+
+
+def _stream(bundle: BoardBundle, request: ProjectRequest, sensors: str) -> StreamSettings | None:
+    if sensors != "none":
+        return StreamSettings(hop_s=_hop_s(bundle, request), keeps=request.keeps)
+    if request.keeps:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "a board that takes int8 windows alone has no stream whose windows overlap",
+            hint="leave --keep-columns out",
+        )
+    return None
 
 
 def _hop_s(bundle: BoardBundle, request: ProjectRequest) -> float:
