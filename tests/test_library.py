@@ -13,9 +13,14 @@ import pytest
 
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import layout_samples, raw_samples
+from kd_edge.examples.raw import to_counts
+from kd_edge.examples.selecting import Selection
+from kd_edge.examples.streaming import step_end
 from kd_edge.live.host import Host
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.dataset import read_recordings
+from kd_edge.pipeline.loaded import LoadedBundle
 from kd_edge.recipe import load_recipe
 from kd_edge.signals.simulate.writing import write_signs
 
@@ -46,6 +51,45 @@ def test_a_bundle_answers_the_windows_that_it_keeps_for_boards(bundle, recording
     assert (
         one.scores.shape == one.raw.shape == (len(one.start_s), len(product.manifest.class_names))
     )
+
+
+def test_a_bundle_whose_filters_run_on_answers_a_recording_as_a_stream(bundle, recordings):
+    """Oracle: the recording's counts as a host beside a board takes them."""
+    kept = load_board_bundle(bundle)
+    front_end = dataclasses.replace(kept.front_end, runs_on=True)
+    recipe = load_recipe(bundle / "recipe.toml")
+    windows = dataclasses.replace(recipe.windows, hop_s=0.4, filters="run-on")
+    host = Host(kept.product, front_end)
+    product = LoadedBundle(
+        dataclasses.replace(kept.manifest, front_end=front_end),
+        recipe.model_copy(update={"windows": windows}),
+        host,
+    )
+    longer = [
+        dataclasses.replace(s, samples=np.concatenate([s.samples, s.samples[::-1]]))
+        for s in recordings[0].streams
+    ]
+    recording = dataclasses.replace(recordings[0], streams=tuple(longer))
+    found = product.predict(recording)
+    taken = {s.name: recipe.front_end[s.name] for s in host.front_end.streams}
+    samples = Selection(taken, recording).samples(recording)
+    counts = {s.name: to_counts(samples[s.name], s.lsb) for s in host.front_end.streams}
+    for name, values in counts.items():
+        host.streamed.take(name, 0, values)
+    steps = {n: layout_samples(i) for i in host.front_end.inputs for n in i.streams}
+    lengths = raw_samples(host.front_end)
+    assert len(found.raw) == len(found.start_s) > 1
+    for start_s, scores in zip(found.start_s, found.raw, strict=True):
+        ends = [
+            step_end(s, round(start_s * s.rate_hz) + steps[s.name] - 1)
+            for s in host.front_end.streams
+        ]
+        arrays = [
+            counts[s.name][max(0, end - lengths[s.name]) : end]
+            for s, end in zip(host.front_end.streams, ends, strict=True)
+        ]
+        said = host.answer_streamed(arrays, ends)
+        np.testing.assert_array_equal(said[: len(scores)], scores)
 
 
 def test_a_recording_of_another_kind_is_refused(bundle, recordings):
