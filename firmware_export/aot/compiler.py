@@ -8,6 +8,8 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from firmware_export.aot.channels.drop_channels import drop_channels
+from firmware_export.aot.channels.verify_channels import verify_channels
 from firmware_export.aot.cores import Core, find_core
 from firmware_export.aot.effects import PassEffect, effect
 from firmware_export.aot.emit import emit
@@ -36,8 +38,10 @@ from kd_edge.base.flatbuffer import TfliteModel, read_tflite
 
 Pass = Callable[[Graph], Graph]
 
+_DROPPING = "drop constant channels"
 # In this order: each leaves what the next one relies on.
 PASSES: dict[str, Pass] = {
+    _DROPPING: drop_channels,
     "fold padding": fold_padding,
     "run step by step": step_loops,
     "fold element-wise operators into tables": fold_tables,
@@ -45,6 +49,8 @@ PASSES: dict[str, Pass] = {
     "join in place": join_in_place,
 }
 _KEEPING = "keep columns from hop to hop"
+# What holds a pass that changes shapes and constants; `verify_pass` holds the others.
+CHECKS = {_DROPPING: verify_channels, _KEEPING: verify_parts}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +139,7 @@ def simplify(graph: Graph, hop: Fraction | None) -> tuple[Graph, tuple[PassEffec
 def _applied(name: str, apply: Pass, graph: Graph) -> Graph:
     """What a pass leaves, verified."""
     after = apply(graph)
-    check = verify_parts if name == _KEEPING else verify_pass
-    check(graph, after, name)
+    CHECKS.get(name, verify_pass)(graph, after, name)
     return after
 
 

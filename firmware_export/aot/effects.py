@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from firmware_export.aot.channels.layers import RESULTS_AXIS
 from firmware_export.aot.graph import Graph, Loop
 
 
@@ -31,6 +32,9 @@ def effect(name: str, before: Graph, after: Graph) -> PassEffect:
         for (one, many), count in gained.items()
         if count > 0
     ]
+    fewer = _channels(before) - _channels(after)
+    if fewer > 0:
+        words.append(f"{fewer} constant channel{'s' if fewer > 1 else ''} dropped")
     loops = [item.steps for item in after.items if isinstance(item, Loop)]
     if gained[_LOOPS] > 0:
         words[0] += f" over {' and '.join(str(n) for n in dict.fromkeys(loops))} steps"
@@ -40,6 +44,12 @@ def effect(name: str, before: Graph, after: Graph) -> PassEffect:
 
 
 _LOOPS = ("loop", "loops")
+
+
+def _channels(graph: Graph) -> int:
+    """Results of all layers of weights: of each filter or row."""
+    layers = [node for node in graph.nodes() if node.op in RESULTS_AXIS]
+    return sum(node.inputs[1].shape[RESULTS_AXIS[node.op]] for node in layers)
 
 
 def _counts(graph: Graph) -> dict[tuple[str, str], int]:
