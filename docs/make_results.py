@@ -8,14 +8,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kd_edge.pipeline.results.rows import load_rows
+from kd_edge.pipeline.results.rows import load_rows, rests_on
 from kd_edge.recipe import load_recipe
+from kd_edge.report.results_decisions import coverage_table, events_table, personal_table
 from kd_edge.report.results_table import TableRow, notes_table, orders_table, results_table
 from kd_edge.report.results_tree import result_from_json
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
-TABLES = {"results": results_table, "orders": orders_table, "published": notes_table}
+TABLES = {
+    "results": results_table,
+    "orders": orders_table,
+    "published": notes_table,
+    "coverage": coverage_table,
+    "events": events_table,
+    "personal": personal_table,
+}
 
 
 def table_rows(folder: Path = ROOT / "results") -> list[TableRow]:
@@ -26,7 +34,8 @@ def table_rows(folder: Path = ROOT / "results") -> list[TableRow]:
         if file.is_file():
             result = result_from_json(file.read_text(encoding="utf-8"), source=file.name)
         recipe = load_recipe(folder.parent / "recipes" / f"{row.recipe}.toml")
-        rows.append(TableRow.of(row, result, recipe.sha256))
+        decided = result is not None and result.decisions is not None
+        rows.append(TableRow.of(row, result, rests_on(recipe, decided=decided)))
     return rows
 
 

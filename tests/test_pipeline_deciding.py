@@ -11,7 +11,8 @@ from build_samples import RECIPE
 from kd_edge.base.decision import NOBODY, ONE, DecisionRule, sureness
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.examples import Examples, Groups, Windowing
-from kd_edge.pipeline.deciding import Part, _Fitted, measure_decisions, rest_of
+from kd_edge.pipeline.deciding import measure_decisions
+from kd_edge.pipeline.ruling import Fitted, Part, rest_of
 from kd_edge.pipeline.streams import join_recordings, score_streams
 from kd_edge.recipe import Decision, parse_recipe
 from kd_edge.signals.recording import RecordingInfo
@@ -78,9 +79,9 @@ def test_sure_answers_find_every_event_at_the_first_window_that_may_say_it():
     assert (found.median_delay_s, found.minutes) == (0.75, pytest.approx(7.5 / 60))
 
 
-def fitted(scores, truth) -> _Fitted:
+def fitted(scores, truth) -> Fitted:
     prototypes = tuple(map(tuple, (60 * np.eye(3, dtype=int)).tolist()))
-    return _Fitted(DecisionRule(3, 0.05, 1.2, prototypes=prototypes), scores, truth)
+    return Fitted(DecisionRule(3, 0.05, 1.2, prototypes=prototypes), scores, truth)
 
 
 @pytest.mark.parametrize(

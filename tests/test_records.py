@@ -108,6 +108,7 @@ HOMES = {
             "kd_edge/pipeline/boards/bundle_image.py": "an array of a bundle",
             "kd_edge/pipeline/personal_bundle.py": "an array of a bundle",
             "kd_edge/pipeline/deciding.py": "a reason to reject a window",
+            "kd_edge/pipeline/ruling.py": "a reason to reject a window",
             "kd_edge/report/decision_table.py": "a reason to reject a window",
         },
         only_in=_PIPELINE,

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from results_samples import ROW, right, sample
 
 from kd_edge import train_fleet
 from kd_edge.base.errors import ExitStatus, KdEdgeError
-from kd_edge.base.formats import SHIPPED
 from kd_edge.cli import run
-from kd_edge.pipeline.results.figures import Right, decided, gain_of, mean_of, shares_of
+from kd_edge.pipeline.results.figures import decided, gain_of, mean_of, shares_of
 from kd_edge.pipeline.results.rows import RowSettings, load_rows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import results_tree as tree
@@ -21,13 +21,6 @@ from kd_edge.report.results_table import NOT_MEASURED, TableRow, orders_table, r
 from kd_edge.report.results_tree import result_from_json, result_to_json
 from kd_edge.runtimes.registry import ORACLE
 from kd_edge.splits import Fold, SplitPart
-
-
-def right(values, people, recordings=None):
-    n = len(values)
-    recording = np.arange(n) if recordings is None else np.array(recordings)
-    return Right(np.array(values, bool), recording, np.array(people), np.full(n, "day 1"))
-
 
 # --- figures ---
 
@@ -130,8 +123,6 @@ def test_seeds_may_test_other_recordings():
 
 # --- rows ---
 
-ROW = {"name": "r", "title": "R", "recipe": "demo", "part": "p", "published": {"note": "none"}}
-
 
 def fold(name, n):
     part = SplitPart("p", "test", "leave-one-subject-out", np.arange(n), None, 0)
@@ -228,39 +219,6 @@ def test_every_json_file_is_a_row_and_says_what_it_was_made_of(pytestconfig):
         assert result_to_json(result) == text
         assert (result.row, result.form, len(result.seeds) >= 5) == (path.stem, "whole", True)
         assert (result.part, result.vote) == (rows[path.stem].part, rows[path.stem].vote)
-
-
-def model(column, percent, name="m"):
-    mean = mean_of([right([1, 0], ["A", "B"])])
-    figures = {tree.AS_WORN: replace(mean, percent=percent), "shuffled": replace(mean, percent=9.0)}
-    return tree.ModelResult(column, name, name, SHIPPED, ORACLE, 1, 2345, figures)
-
-
-def sample() -> tree.Result:
-    columns = (tree.STUDENT, tree.FLOAT, tree.TEACHER, tree.SEED)
-    models = [model(column, 50.0 + at) for at, column in enumerate(columns)]
-    models += [model(tree.BASELINE, 40.0, "lda"), model(tree.BASELINE, 41.0, "random-forest")]
-    return tree.Result(
-        schema_version=tree.RESULT_SCHEMA,
-        row="r",
-        recipe="demo",
-        recipe_sha256="abc",
-        form="whole",
-        part="p",
-        synthetic=True,
-        trained="one by one",
-        seeds=(0,),
-        folds=("all",),
-        people=("A", "B"),
-        vote=1.0,
-        models=tuple(models),
-        int8_loss_points=1.0,
-        distillation=None,
-        parity=(),
-        board=None,
-        host="here",
-        versions={},
-    )
 
 
 def test_a_result_reads_back_as_it_was_written():

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from kd_edge.base.decision import NOBODY, ONE, DecisionRule, sureness
-from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.decision import DecisionRule, sureness
 from kd_edge.base.files import sha256_file
-from kd_edge.base.quantisation import dequantize
-from kd_edge.examples import Examples, as_worn, spread_evenly
+from kd_edge.examples import Examples
 from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers
 from kd_edge.pipeline.bundle import Manifest, built_report
 from kd_edge.pipeline.context import Context
-from kd_edge.pipeline.dataset import Dataset, load_dataset
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE
+from kd_edge.pipeline.ruling import Fitted, Part, rest_of, unknown_dataset, unknown_parts
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.streams import has_rest, join_recordings, score_streams
@@ -32,17 +30,16 @@ from kd_edge.report.decision_tree import (
     Unknown,
 )
 from kd_edge.runtimes.composed import open_product
-from kd_edge.runtimes.interpreter import Interpreter, run_windows
+from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.registry import ORACLE, available
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.tasks.calibration import fit_temperature, measure_calibration, softmax
+from kd_edge.tasks.calibration import measure_calibration, softmax
 from kd_edge.tasks.classification import CLASSIFICATION
-from kd_edge.tasks.rejection import auroc, least_sureness, measure_coverage
+from kd_edge.tasks.events import EventScore
+from kd_edge.tasks.rejection import auroc, measure_coverage
 
 # Windows together, of the curve of accuracy against delay; the recipe's own is one more.
 _TOGETHER = (1, 2, 3, 5, 8, 12)
-# Training windows of a class that the validation part lacks, for its prototype.
-_OF_CLASS = 32
 _ALONE = "Recordings give one window each, so there is no stream whose events could be scored."
 _JOINED = (
     "Events are of recordings joined one behind the other, person by person; no window lies over a "
@@ -63,18 +60,6 @@ class Decided:
     section: DecisionSection
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Windows with the int8 product's answers.
-
-    Attributes:
-        scores: (n, classes) int8.
-    """
-
-    windows: Examples
-    scores: np.ndarray
-
-
 _DECIDED = TypeAdapter(Decided)
 
 
@@ -88,7 +73,7 @@ def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> 
         return None
     recipe, asked = context.recipe, context.recipe.decision
     rest = rest_of(asked, manifest.class_names)
-    unknown = _unknown_dataset(context)
+    unknown = unknown_dataset(context)
     product = shipped(context.out, manifest, built=False)
     key = key_of(
         product.sha256,
@@ -105,7 +90,7 @@ def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> 
         def asks(windows: Examples) -> Part:
             return Part(windows, run_windows(interpreter, windows.only(inputs)).raw)
 
-        fitted = _Fitted.on(asks(answers.validation.parts[VALIDATION]), interpreter, context, asks)
+        fitted = Fitted.on(asks(answers.validation.parts[VALIDATION]), interpreter, context, asks)
         tests = {n: asks(w) for n, w in answers.stored.parts.items() if n != PARITY_PART}
         rule = None if asked is None else fitted.rule(asked, rest)
         section = measure_decisions(
@@ -114,7 +99,7 @@ def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> 
             rule,
             recipe,
             context.dataset.recordings,
-            unknown=_unknown_parts(unknown, tests, context, asks),
+            unknown=unknown_parts(unknown, tests, context, asks),
             n_fitted=fitted.n_windows,
         )
         return _DECIDED.dump_python(Decided(rule, section), mode="json")
@@ -148,112 +133,6 @@ def decide_again(
     return measure_decisions(
         asked, plain, manifest.decision, recipe, recordings, unknown={}, n_fitted=built.n_fitted
     )
-
-
-def rest_of(asked: Decision | None, class_names: Sequence[str]) -> int:
-    """The class of rest, or `NOBODY`.
-
-    Raises:
-        KdEdgeError KD_UNKNOWN_NAME: there is no such class.
-    """
-    if asked is None or asked.rest is None:
-        return NOBODY
-    if asked.rest not in class_names:
-        raise KdEdgeError(
-            "KD_UNKNOWN_NAME",
-            f"no class is called '{asked.rest}'{nearest(asked.rest, class_names)}",
-            where="decision.rest",
-            hint=f"classes: {', '.join(class_names[:20])}",
-        )
-    return list(class_names).index(asked.rest)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """What the validation part says of the product's scores.
-
-    Attributes:
-        plain: temperature and prototypes, without a limit to anything.
-        scores: (n, classes) int8 of the validation part. truth: (n,) its classes.
-    """
-
-    plain: DecisionRule
-    scores: np.ndarray
-    truth: np.ndarray
-
-    @classmethod
-    def on(
-        cls,
-        validation: Part,
-        interpreter: Interpreter,
-        context: Context,
-        asks: Callable[[Examples], Part],
-    ) -> _Fitted:
-        spec, truth = interpreter.outputs[0], validation.windows.truth
-        logits = dequantize(validation.scores, spec.scale, spec.zero_point)
-        n_classes = len(validation.windows.class_names)
-        plain = DecisionRule(
-            classes=n_classes,
-            scale=float(np.float32(spec.scale)),
-            temperature=fit_temperature(logits, truth, validation.windows.groups.recording),
-            prototypes=_prototypes(validation, context, asks),
-            most_distance=2**32 - 1,
-        )
-        return cls(plain, validation.scores, truth)
-
-    @property
-    def n_windows(self) -> int:
-        return len(self.truth)
-
-    def rule(self, asked: Decision, rest: int) -> DecisionRule:
-        """The rule that a recipe asks for, its thresholds by the rightly answered windows."""
-        found = sureness(self.plain, self.scores)
-        right = found.best == self.truth
-        share = asked.false_rejections / max(len(asked.reject_by), 1)
-
-        def least(values: np.ndarray) -> int:
-            return least_sureness(values[right], share) if right.any() else 0
-
-        limits: dict[str, object] = {"prototypes": (), "most_distance": 0}
-        if "confidence" in asked.reject_by:
-            limits["least_share"] = least(found.share)
-        if "margin" in asked.reject_by:
-            limits["least_margin"] = least(found.margin)
-        if "distance" in asked.reject_by:
-            most = min(-least(-found.distance), 2**32 - 1)
-            limits |= {"prototypes": self.plain.prototypes, "most_distance": most}
-        return replace(
-            self.plain,
-            windows=asked.windows,
-            combine=asked.combine,
-            enter=round(asked.enter * ONE),
-            leave=round(asked.leave * ONE),
-            least_windows=asked.least_windows,
-            refractory_windows=asked.refractory_windows,
-            rest=rest,
-            **limits,
-        )
-
-
-def _prototypes(
-    validation: Part, context: Context, asks: Callable[[Examples], Part]
-) -> tuple[tuple[int, ...], ...]:
-    """The mean scores of each class's windows, rounded; of training windows where it has none."""
-    parts = [validation]
-    n_classes = len(validation.windows.class_names)
-    lacking = np.setdiff1d(np.arange(n_classes), validation.windows.truth)
-    if len(lacking):
-        training = context.data.training
-        own = np.flatnonzero(np.isin(training.truth, lacking))
-        few = training.take(own)
-        chosen = spread_evenly(
-            few.truth, few.groups.subject, _OF_CLASS * len(lacking), context.recipe.seed
-        )
-        parts.append(asks(few.take(chosen).in_memory()))
-    truth = np.concatenate([part.windows.truth for part in parts])
-    scores = np.concatenate([part.scores for part in parts]).astype(np.float64)
-    rows = (np.rint(scores[truth == label].mean(axis=0)) for label in range(n_classes))
-    return tuple(tuple(int(value) for value in row) for row in rows)
 
 
 def measure_decisions(
@@ -307,9 +186,24 @@ def _calibrated(name: str, part: Part, plain: DecisionRule) -> Calibrated:
     )
 
 
-def _covered(name: str, part: Part, plain: DecisionRule, rule: DecisionRule | None) -> Covered:
+def sure_enough(part: Part, plain: DecisionRule) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) float64 confidence in the decision of each window, and (n,) bool whether it is right."""
     confidence = softmax(_logits(part, plain), plain.temperature).max(axis=1)
-    right = CLASSIFICATION.decide(part.scores) == part.windows.truth
+    return confidence, CLASSIFICATION.decide(part.scores) == part.windows.truth
+
+
+def recipe_events(
+    part: Part, rule: DecisionRule, recipe: Recipe, recordings: Sequence[RecordingInfo]
+) -> EventScore | None:
+    """Events of a part's streams by the recipe's rule; None if a recording gives one window."""
+    if recipe.windows is None or recipe.windows.hop_s is None:
+        return None
+    streams = join_recordings(part.windows, recordings, recipe.windows, rule.rest)
+    return score_streams(streams, part.scores, rule, tolerance_s=recipe.decision.tolerance_s)
+
+
+def _covered(name: str, part: Part, plain: DecisionRule, rule: DecisionRule | None) -> Covered:
+    confidence, right = sure_enough(part, plain)
     curve = measure_coverage(confidence, right)
     if rule is None:
         return Covered(name, curve, None, None)
@@ -318,10 +212,19 @@ def _covered(name: str, part: Part, plain: DecisionRule, rule: DecisionRule | No
     return Covered(name, curve, float(kept.mean()), accuracy)
 
 
+def told_apart(known: Part, strange: Part, plain: DecisionRule) -> dict[str, float]:
+    """Reason to reject -> how often a known window is surer than an unknown one, 0 to 1."""
+    ours, theirs = sureness(plain, known.scores), sureness(plain, strange.scores)
+    return {
+        "confidence": auroc(ours.share, theirs.share),
+        "margin": auroc(ours.margin, theirs.margin),
+        "distance": auroc(-ours.distance, -theirs.distance),
+    }
+
+
 def _unknown(
     name: str, known: Part, strange: Part, plain: DecisionRule, rule: DecisionRule | None
 ) -> Unknown:
-    ours, theirs = sureness(plain, known.scores), sureness(plain, strange.scores)
     rejected = [
         None if rule is None else float(sureness(rule, part.scores).rejected(rule).mean())
         for part in (known, strange)
@@ -330,11 +233,7 @@ def _unknown(
         part=name,
         n_known=len(known.scores),
         n_unknown=len(strange.scores),
-        auroc={
-            "confidence": auroc(ours.share, theirs.share),
-            "margin": auroc(ours.margin, theirs.margin),
-            "distance": auroc(-ours.distance, -theirs.distance),
-        },
+        auroc=told_apart(known, strange, plain),
         rejected_known=rejected[0],
         rejected_unknown=rejected[1],
     )
@@ -343,58 +242,10 @@ def _unknown(
 def _events(
     name: str, part: Part, rule: DecisionRule, recipe: Recipe, recordings: Sequence[RecordingInfo]
 ) -> StreamEvents:
-    streams = join_recordings(part.windows, recordings, recipe.windows, rule.rest)
     points = (
         EventPoint(
-            together,
-            score_streams(
-                streams,
-                part.scores,
-                replace(rule, windows=together),
-                tolerance_s=recipe.decision.tolerance_s,
-            ),
+            together, recipe_events(part, replace(rule, windows=together), recipe, recordings)
         )
         for together in sorted({*_TOGETHER, rule.windows})
     )
     return StreamEvents(name, has_rest(part.windows, rule.rest), rule.windows, tuple(points))
-
-
-def _unknown_dataset(context: Context) -> Dataset | None:
-    """The recordings of unknown classes, cut as the others are."""
-    recipe = context.recipe
-    names = recipe.dataset.unknown_classes
-    if not names:
-        return None
-    dataset = recipe.dataset.model_copy(update={"classes": names, "unknown_classes": ()})
-    return load_dataset(
-        recipe.model_copy(update={"dataset": dataset}),
-        context.source,
-        store=context.stages.store,
-        class_names=names,
-        progress=context.watch.step,
-    )
-
-
-def _unknown_parts(
-    unknown: Dataset | None,
-    tests: Mapping[str, Part],
-    context: Context,
-    asks: Callable[[Examples], Part],
-) -> dict[str, Part]:
-    """Beside each test part the unknown windows of its people and days."""
-    if unknown is None:
-        return {}
-    windows = as_worn(unknown.examples, context.data.front_end, unknown.recordings)
-    whole = asks(windows)
-    found = {}
-    for name, part in tests.items():
-        there = set(_wearings(part.windows))
-        own = np.array([wearing in there for wearing in _wearings(windows)])
-        if own.any():
-            found[name] = Part(windows.take(np.flatnonzero(own)), whole.scores[own])
-    return found
-
-
-def _wearings(windows: Examples) -> list[tuple[str, str]]:
-    groups = windows.groups
-    return list(zip(groups.subject.tolist(), groups.session.tolist(), strict=True))

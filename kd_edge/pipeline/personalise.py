@@ -70,7 +70,7 @@ def personalise(
     wearer = read_wearers_data(recipe, manifest, wanted, watch)
     watch.step("the wearer's repetitions", None, None)
     few = _few(member.path, model, wearer)
-    found = _find(few, old, prototypes)
+    found = find_layer(few, old, prototypes)
     made = Made(
         _contents(folder, model, found), _personal(found, few, wearer, manifest), wearer, command
     )
@@ -108,7 +108,7 @@ def _few(path: Path, model: BundledModel, wearer: WearersData) -> Few:
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class Found:
     """The layer that the repetitions give, whether it is taken, and why.
 
     Attributes:
@@ -125,7 +125,13 @@ class _Found:
     why: str
 
 
-def _find(few: Few, old: Head, prototypes: Prototypes) -> _Found:
+def find_layer(few: Few, old: Head, prototypes: Prototypes) -> Found:
+    """The layer that a wearer's repetitions give, and whether it is to be taken.
+
+    Args:
+        old: the int8 model's own last layer.
+    """
+
     seen = np.concatenate([prototypes.means, few.embedding]).astype(np.float64)
 
     def layer(given: Few, form: Head = old) -> Head:
@@ -142,7 +148,7 @@ def _find(few: Few, old: Head, prototypes: Prototypes) -> _Found:
         for each in (old, head)
     )
     taken, why = _verdict(judged, built, personal)
-    return _Found(head, lambda form: layer(few, form), judged, built, personal, taken, why)
+    return Found(head, lambda form: layer(few, form), judged, built, personal, taken, why)
 
 
 def _verdict(judged: Judged, built: int, personal: int) -> tuple[bool, str]:
@@ -165,7 +171,7 @@ def _verdict(judged: Judged, built: int, personal: int) -> tuple[bool, str]:
     return False, f"The wearer's layer is not better beyond chance: {figures}."
 
 
-def _contents(folder: Path, model: BundledModel, found: _Found) -> dict[str, bytes]:
+def _contents(folder: Path, model: BundledModel, found: Found) -> dict[str, bytes]:
     """Format -> bytes of the model with the layer that is taken, of the formats that carry one."""
     contents = {}
     for name in (REFERENCE, SHIPPED):
@@ -185,7 +191,7 @@ def _contents(folder: Path, model: BundledModel, found: _Found) -> dict[str, byt
     return contents
 
 
-def _personal(found: _Found, few: Few, wearer: WearersData, manifest: Manifest) -> Personal:
+def _personal(found: Found, few: Few, wearer: WearersData, manifest: Manifest) -> Personal:
     given = dict.fromkeys(manifest.class_names, 0)
     for index in wearer.given_recordings:
         given[wearer.recordings[index].label] += 1

@@ -33,6 +33,7 @@ class TableRow:
         goal: in words, '' for none. published: percent, None if nobody has the same data and split.
         note: on what is published. result: None if it was not measured.
         recipe_sha256: of the recipe as it is now.
+        aside: it is about gestures that no model learned, and so stands in a table of its own.
     """
 
     title: str
@@ -41,6 +42,7 @@ class TableRow:
     note: str
     result: tree.Result | None
     recipe_sha256: str
+    aside: bool = False
 
     @classmethod
     def of(cls, settings: Any, result: tree.Result | None, recipe_sha256: str) -> TableRow:
@@ -53,6 +55,7 @@ class TableRow:
             published.note,
             result,
             recipe_sha256,
+            settings.unknown is not None,
         )
 
     @property
@@ -69,8 +72,8 @@ class TableRow:
 
 def results_table(rows: Sequence[TableRow]) -> str:
     """The rows as Markdown, figures in percent: mean over seeds of the mean over people."""
-    lines = [_line(_HEADS), _line(["---"] * len(_HEADS))]
-    return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
+    lines = [line(_HEADS), line(["---"] * len(_HEADS))]
+    return "\n".join([*lines, *(line(_cells(row)) for row in rows if not row.aside)])
 
 
 def _cells(row: TableRow) -> list[str]:
@@ -98,18 +101,18 @@ def orders_table(rows: Sequence[TableRow]) -> str:
     measured = [row for row in rows if row.result is not None]
     found = {row.label: row.result.models_of(tree.STUDENT)[0].figures for row in measured}
     orders = list(dict.fromkeys(order for figures in found.values() for order in figures))
-    lines = [_line(["set and split", *orders]), _line(["---"] * (1 + len(orders)))]
+    lines = [line(["set and split", *orders]), line(["---"] * (1 + len(orders)))]
     for label, figures in found.items():
         if len(figures) > 1:
             shown = (f"{figures[o].percent:.1f}" if o in figures else "-" for o in orders)
-            lines.append(_line([label, *shown]))
+            lines.append(line([label, *shown]))
     return "\n".join(lines) if len(lines) > 2 else f"No row is measured yet: {NOT_MEASURED}."
 
 
 def notes_table(rows: Sequence[TableRow]) -> str:
     """What is published of each set and split, as Markdown."""
-    lines = [_line(["set and split", "published"]), _line(["---"] * 2)]
-    return "\n".join([*lines, *(_line([row.title, row.note]) for row in rows)])
+    lines = [line(["set and split", "published"]), line(["---"] * 2)]
+    return "\n".join([*lines, *(line([row.title, row.note]) for row in rows if not row.aside)])
 
 
 def _with_interval(model: tree.ModelResult) -> str:
@@ -138,5 +141,6 @@ def _best(models: Sequence[tree.ModelResult]) -> str:
     return f"{max(found):.1f}" if found else NOT_MEASURED
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

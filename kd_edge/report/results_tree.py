@@ -101,12 +101,100 @@ class OnBoard:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """One figure over seeds and people, in the unit that its owner says.
+
+    Attributes:
+        value: mean over the seeds of the mean over people. seeds: the same of each seed.
+        deviation: over the seeds; None of a single one.
+        interval: of `value`, over people; None of one person.
+        people: person -> mean over the seeds.
+    """
+
+    value: float
+    seeds: tuple[float, ...]
+    deviation: float | None
+    interval: Interval | None
+    people: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class UnknownGestures:
+    """Gestures that no model of the row learned, made by the people whom it tests.
+
+    Attributes:
+        rejected: percent of their windows that the thresholds reject.
+        auroc: by 'confidence', 'margin' and 'distance': how often a known window is surer than an
+            unknown one, 0 to 1.
+    """
+
+    classes: tuple[str, ...]
+    rejected: Spread
+    auroc: Mapping[str, Spread]
+
+
+@dataclass(frozen=True)
+class Events:
+    """What is said of streams: recordings joined one behind the other, person by person.
+
+    Attributes:
+        has_rest: rest stands before each gesture.
+        found: percent of the gestures. alarms_a_minute: onsets that found no gesture.
+        delay_s: median over a person's gestures from start to onset; None if one finds none.
+        gestures, minutes: that a seed is measured on.
+    """
+
+    has_rest: bool
+    found: Spread
+    alarms_a_minute: Spread
+    delay_s: Spread | None
+    gestures: int
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The student in int8 with the recipe's decision rule, fitted on validation parts, as worn.
+
+    Attributes:
+        coverage: percent of a person's windows -> percent right among so many surest ones.
+        answered: percent of the windows that the thresholds do not reject.
+        answered_right: percent of those; None if somebody has none left.
+        unknown: None if all classes are learned.
+        events: None if a recording gives one window.
+    """
+
+    coverage: Mapping[str, Spread]
+    answered: Spread
+    answered_right: Spread | None
+    unknown: UnknownGestures | None
+    events: Events | None
+
+
+@dataclass(frozen=True)
+class PersonalPoint:
+    """The student in int8 after somebody's first labelled repetitions, on those that come later.
+
+    Attributes:
+        repetitions: of each class. built: with the last layer as built.
+        personal: with the one that `kd-edge personalise` ships.
+        taken: share of people and seeds for whom that is the wearer's own, 0 to 1.
+    """
+
+    repetitions: int
+    built: Mean
+    personal: Mean
+    taken: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One row of results.
 
     Attributes:
         row: its name, and the file's.
-        recipe: name of the recipe. recipe_sha256: of all that it asks.
+        recipe: name of the recipe. recipe_sha256: of all that it asks; without its decision rule
+            if `decisions` is None.
         form: 'whole', or 'quick' if the figures mean nothing.
         part: the test part, as the recipe calls it.
         trained: together on JAX, or one by one on TensorFlow.
@@ -118,6 +206,8 @@ class Result:
             as many epochs; None if the student has no teacher.
         parity: of the first fold's student of the first seed, between int8 runtimes.
         board: None if no board was asked.
+        decisions: None if the recipe has no decision rule, or the row votes.
+        personal: by repetitions; empty if the row does not ask.
     """
 
     schema_version: int
@@ -139,6 +229,8 @@ class Result:
     board: OnBoard | None
     host: str
     versions: Mapping[str, str]
+    decisions: Decisions | None = None
+    personal: tuple[PersonalPoint, ...] = ()
 
     def models_of(self, column: str) -> tuple[ModelResult, ...]:
         """The models of a column."""
@@ -162,7 +254,12 @@ def result_to_json(result: Result) -> str:
     Raises:
         ValueError: a figure is NaN or infinite.
     """
-    return json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    fields = asdict(result)
+    # What a row does not ask for is left out: files of rows that never did stay as they are.
+    for name, absent in (("decisions", None), ("personal", ())):
+        if fields[name] == absent:
+            del fields[name]
+    return json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def result_from_json(text: str, *, source: str) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class TrainedFold:
 
     def shipped(self, name: str) -> tuple[Shares, int]:
         """A model in int8 on TFLite Micro, and the bytes of its file."""
-        file, sha256 = self._converted(name)
+        file, sha256 = self.converted(name)
 
         def ask() -> Shares:
             interpreter = open_interpreter(ORACLE, file)
@@ -116,7 +117,7 @@ class TrainedFold:
         """The int8 model on TFLite Micro beside every other runtime that is installed here."""
         from pydantic import TypeAdapter
 
-        file, sha256 = self._converted(name)
+        file, sha256 = self.converted(name)
         proof, seed = self.context.recipe.proof, self.context.recipe.seed
         tested = next(iter(self.data.tests.values())).only(self.models[name].inputs)
         others = [other for other in RUNTIMES if other != ORACLE and available(other)]
@@ -137,7 +138,7 @@ class TrainedFold:
         stages = self.context.stages
         return adapter.validate_python(stages.run(f"parity of {self.folder}{name}", key, [], ask))
 
-    def _converted(self, name: str):
+    def converted(self, name: str) -> tuple[Path, str]:
         """The int8 file of a model, and its SHA-256."""
         from kd_edge.base.files import sha256_file
 

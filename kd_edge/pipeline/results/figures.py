@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kd_edge.report.results_tree import Gain, Mean
+from kd_edge.report.results_tree import Gain, Mean, Spread
 from kd_edge.tasks.figures import Interval
 from kd_edge.tasks.intervals import LEVEL, bootstrap, difference_interval, wilson
 from kd_edge.tasks.record import largest
@@ -99,7 +99,7 @@ def gain_of(seeds: Sequence[Right], others: Sequence[Right]) -> Gain:
     points = [statistics.fmean(people.values()) for people in of_seeds]
     people = _over_seeds(of_seeds)
     if len(people) > 1:
-        interval = _student(list(people.values()), -100.0)
+        interval = _student(list(people.values()), -100.0, 100.0)
     else:
         one, other = (Right.join(models) for models in (seeds, others))
         found = difference_interval(one.right, other.right, one.recording)
@@ -111,6 +111,43 @@ def gain_of(seeds: Sequence[Right], others: Sequence[Right]) -> Gain:
         interval=interval,
         people=people,
     )
+
+
+def spread_of(seeds: Sequence[Mapping[str, float]]) -> Spread | None:
+    """A figure over people and seeds; None if nobody has it in some seed.
+
+    Args:
+        seeds: person -> figure, of each seed.
+    """
+    if not all(seeds):
+        return None
+    of_seeds, people = [statistics.fmean(seed.values()) for seed in seeds], _over_seeds(seeds)
+    interval = None
+    if len(people) > 1:
+        interval = _student(list(people.values()), -math.inf, math.inf)
+    return Spread(
+        value=statistics.fmean(of_seeds),
+        seeds=tuple(of_seeds),
+        deviation=statistics.stdev(of_seeds) if len(of_seeds) > 1 else None,
+        interval=interval,
+        people=people,
+    )
+
+
+def accuracy_at(sureness: np.ndarray, right: np.ndarray, coverage: float) -> float:
+    """How often the surest windows are right, 0 to 1.
+
+    Of windows that are equally sure each counts alike, so that their order tells nothing.
+
+    Args:
+        sureness: (n,), more is surer; n > 0. right: (n,) bool.
+        coverage: share of the windows, above 0; whole windows are taken, one or more.
+    """
+    n = max(1, round(coverage * len(right)))
+    least = np.sort(sureness)[-n]
+    surer, equal = sureness > least, sureness == least
+    left = n - surer.sum()
+    return float((right[surer].sum() + left * right[equal].mean()) / n)
 
 
 def _differences(one: Right, other: Right) -> dict[str, float]:
@@ -151,16 +188,16 @@ def mean_interval(percents: Sequence[float]) -> Interval:
     Args:
         percents: one a person, two people or more.
     """
-    return _student(percents, 0.0)
+    return _student(percents, 0.0, 100.0)
 
 
-def _student(percents: Sequence[float], lowest: float) -> Interval:
-    """Student's interval of a mean over people, cut at `lowest` and 100."""
+def _student(values: Sequence[float], lowest: float, highest: float) -> Interval:
+    """Student's interval of a mean over people, cut at both ends."""
     from scipy.stats import t
 
-    n = len(percents)
-    half = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * statistics.stdev(percents) / math.sqrt(n)
-    mean = statistics.fmean(percents)
+    n = len(values)
+    half = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n)
+    mean = statistics.fmean(values)
     return Interval(
-        max(lowest, mean - half), min(100.0, mean + half), LEVEL, "Student, over people"
+        max(lowest, mean - half), min(highest, mean + half), LEVEL, "Student, over people"
     )

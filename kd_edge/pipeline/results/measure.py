@@ -19,8 +19,10 @@ from kd_edge.pipeline.reporting import versions
 from kd_edge.pipeline.results.answers import Predict, TrainedFold
 from kd_edge.pipeline.results.board import on_board
 from kd_edge.pipeline.results.columns import Columns, and_on_labels
+from kd_edge.pipeline.results.decided import OfPerson, decided_of, decisions_of
 from kd_edge.pipeline.results.figures import RECORDING, Right, decided, gain_of, mean_of
-from kd_edge.pipeline.results.rows import RowSettings
+from kd_edge.pipeline.results.personal import Point, personal_of, personal_points
+from kd_edge.pipeline.results.rows import RowSettings, rests_on
 from kd_edge.pipeline.stages import Stages
 from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.together import Predictors
@@ -73,11 +75,16 @@ def make_results(
     watch = watch or Watch()
     _check(plan)
     with one_converter():
-        for recipe, data in dict.fromkeys((row.recipe, row.data) for row in plan.rows):
-            rows = [row for row in plan.rows if (row.recipe, row.data) == (recipe, data)]
+        for models in dict.fromkeys(map(_models, plan.rows)):
+            rows = [row for row in plan.rows if _models(row) == models]
             for result in _of_recipe(plan, rows, cache=cache, watch=watch):
                 write_text(plan.out / f"{result.row}.json", tree.result_to_json(result))
                 yield result
+
+
+def _models(row: RowSettings) -> tuple:
+    """Rows that are alike in this have the same models."""
+    return row.recipe, row.data, row.unknown
 
 
 def _check(plan: ResultsPlan) -> None:
@@ -102,12 +109,13 @@ def _check(plan: ResultsPlan) -> None:
 def _of_recipe(
     plan: ResultsPlan, rows: Sequence[RowSettings], *, cache: bool, watch: Watch
 ) -> tuple[tree.Result, ...]:
-    """The rows of one recipe and set: trained once, then asked fold by fold and seed by seed."""
-    recipe = load_recipe(plan.recipes / f"{rows[0].recipe}.toml", quick=plan.quick)
-    _check_rows(rows, recipe)
+    """The rows of the same models: trained once, then asked fold by fold and seed by seed."""
+    written = load_recipe(plan.recipes / f"{rows[0].recipe}.toml", quick=plan.quick)
+    _check_rows(rows, written)
+    recipe = rows[0].asked(written)
     trained = and_on_labels(recipe, rows)
     data = None if rows[0].data is None else plan.sets / rows[0].data
-    work = plan.work / recipe.name
+    work = plan.work / (recipe.name if rows[0].unknown is None else rows[0].name)
     work.mkdir(parents=True, exist_ok=True)
     with locked(work):
         with one_order_of_sums() as same_on_any_cores:
@@ -144,8 +152,12 @@ def _of_recipe(
                 row.take(asked, trial, predict)
     synthetic = context.dataset.examples.synthetic
     boards = _boards(plan, recipe, made, data, cache=cache, watch=watch)
-    shared = {"seeds": plan.seeds, "trained": fleet.road, "synthetic": synthetic}
-    return tuple(row.result(shared, boards.get(row.student)) for row in made)
+    shared = {
+        "seeds": plan.seeds,
+        "trained": fleet.road,
+        "synthetic": synthetic,
+    }
+    return tuple(row.result(written, shared, boards.get(row.student)) for row in made)
 
 
 def _boards(
@@ -199,6 +211,9 @@ class _Row:
         self._facts: dict[tuple[str, str], dict] = {}
         self._right: dict[tuple[str, str, str], dict[int, list[Right]]] = {}
         self._parity: tuple[Parity, ...] = ()
+        # Seed -> person -> figures; seed -> points of each fold.
+        self._decided: dict[int, dict[str, OfPerson]] = {}
+        self._personal: dict[int, list[dict[int, Point]]] = {}
 
     def take(self, asked: TrainedFold, trial: Trial, predict: Predict) -> None:
         """Ask the models of a fold and seed, if the fold is one of the row's."""
@@ -211,14 +226,27 @@ class _Row:
                 decisions = _decisions(shares[part], asked.data.tests[part], self._votes)
                 of_seeds = self._right.setdefault((column, name, order), {})
                 of_seeds.setdefault(trial.seed, []).append(decisions)
-        self._parity = self._parity or asked.parity(self._columns.student)
+        self._parity = self._parity or asked.parity(self.student)
+        settings = self._settings
+        if self._recipe.decision is not None and settings.vote is None:
+            found = decided_of(asked, self.student, settings.part)
+            self._decided.setdefault(trial.seed, {}).update(found)
+        if settings.personal:
+            points = personal_of(asked, self.student, settings.part, settings.personal)
+            self._personal.setdefault(trial.seed, []).append(points)
 
     @property
     def student(self) -> str:
         return self._columns.student
 
-    def result(self, shared: Mapping[str, Any], board: tree.OnBoard | None) -> tree.Result:
-        """The row, all its folds and seeds taken; `shared`: fields alike in the recipe's rows."""
+    def result(
+        self, written: Recipe, shared: Mapping[str, Any], board: tree.OnBoard | None
+    ) -> tree.Result:
+        """The row, all its folds and seeds taken.
+
+        Args:
+            written: the recipe as its file has it. shared: fields alike in the recipe's rows.
+        """
         models = tuple(
             tree.ModelResult(column=column, name=name, figures=self._figures(column, name), **facts)
             for (column, name), facts in self._facts.items()
@@ -228,7 +256,7 @@ class _Row:
             schema_version=tree.RESULT_SCHEMA,
             row=self._settings.name,
             recipe=self._settings.recipe,
-            recipe_sha256=self._recipe.sha256,
+            recipe_sha256=rests_on(written, decided=bool(self._decided)),
             form=self._recipe.form,
             part=self._settings.part,
             **shared,
@@ -242,6 +270,12 @@ class _Row:
             board=board,
             host=host(),
             versions=versions(),
+            decisions=decisions_of(
+                list(self._decided.values()), self._recipe.dataset.unknown_classes
+            )
+            if self._decided
+            else None,
+            personal=personal_points(list(self._personal.values())),
         )
 
     def _figures(self, column: str, name: str) -> dict[str, tree.Mean]:

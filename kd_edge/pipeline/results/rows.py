@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -19,6 +20,7 @@ from pydantic import (
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.settings import Name
+from kd_edge.recipe import Recipe
 from kd_edge.splits import Fold
 
 
@@ -44,6 +46,8 @@ class RowSettings(_Table):
         largest: of the folds, those of so many people with the most recordings; None: all.
         people: of the folds, those of these people; None: all.
         vote: seconds that a decision looks at, or 'recording'; None: each window decides.
+        unknown: classes that no model learns; the row tells whether they are rejected.
+        personal: repetitions of each class that somebody gives, for a last layer of their own.
         student: name of the recipe's student that the row is about; None: the product.
         goal: in words. baseline: that the student has to beat, as measured before, in words.
     """
@@ -56,6 +60,8 @@ class RowSettings(_Table):
     largest: PositiveInt | None = None
     people: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     vote: PositiveFloat | Literal["recording"] | None = None
+    unknown: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    personal: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
     student: Name | None = None
     goal: str = ""
     baseline: str = ""
@@ -66,6 +72,16 @@ class RowSettings(_Table):
         if self.largest is not None and self.people is not None:
             raise ValueError("largest and people both choose folds: give one of them")
         return self
+
+    def asked(self, recipe: Recipe) -> Recipe:
+        """The recipe as the row asks for it: without its unknown classes."""
+        if self.unknown is None:
+            return recipe
+        known, dataset = recipe.dataset.classes, recipe.dataset
+        if known is not None:
+            known = tuple(name for name in known if name not in self.unknown)
+        dataset = dataset.model_copy(update={"classes": known, "unknown_classes": self.unknown})
+        return recipe.model_copy(update={"dataset": dataset})
 
     def folds(self, folds: Sequence[Fold]) -> tuple[Fold, ...]:
         """The row's folds, in the split's order; a single fold stays as it is.
@@ -92,6 +108,15 @@ class RowSettings(_Table):
 
     def _size(self, fold: Fold) -> int:
         return max((len(part.indices) for part in fold.tests if part.name == self.part), default=0)
+
+
+def rests_on(recipe: Recipe, *, decided: bool) -> str:
+    """SHA-256 of the recipe that a row's figures rest on.
+
+    Args:
+        decided: the row tells of decisions; without, the decision rule is no part of it.
+    """
+    return (recipe if decided else recipe.model_copy(update={"decision": None})).sha256
 
 
 class _Rows(_Table):
