@@ -226,6 +226,33 @@ def test_sums_at_the_very_limit_of_the_packed_arithmetic_are_exact():
     check_exact([_one_window(inside, -128), _one_window(beyond, -128)], core="m4")
 
 
+_GENERAL = Case(op="CONV_2D", source=(1, 7, 6, 9), kernel=(3, 3), channels=7, padding="SAME")
+_GENERALS = tuple(
+    replace(_GENERAL, seed=16 * i + 5, zero_points=(-128, 3), **values)  # a weight is -128
+    for i, values in enumerate(
+        (
+            {},
+            {"kernel": (1, 1), "channels": 5},
+            {"dilation": (2, 3), "kernel": (4, 3)},
+            {"strides": (2, 3), "padding": "VALID", "source": (2, 9, 11, 4)},
+            {"groups": 3, "channels": 6},
+            {"source": (1, 1, 2, 3), "kernel": (5, 7), "dilation": (3, 2)},
+        )
+    )
+)
+
+
+@_on("host", "m3", "m4", "m55")
+def test_the_general_kernel_answers_as_tflite_micro_wherever_a_window_lies(core):
+    check_exact([model(case) for case in _GENERALS], core=core)
+
+
+def test_those_forms_are_the_general_kernels():
+    assert {kernel for case in _GENERALS for kernel in _kernels(case, "m4")} == {
+        "kd_conv_s8_general"
+    }
+
+
 def test_weights_of_minus_128_and_upward_shifts_are_left_to_the_general_kernel():
     weights = np.full((2, 4), 5, np.int8)
     assert fits_packed(weights, _narrowing(2))

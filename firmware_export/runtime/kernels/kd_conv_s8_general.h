@@ -38,7 +38,7 @@ typedef struct {
 
 /* out[pixel][c] = clamp(requant(bias[c] + sum over the window in c's group of weight * (x - in_zero))
  * + out_zero), bit-exact with TFLite Micro's CONV_2D; windows skip what is outside of the input.
- * Never fails. Stack: under 150 bytes. */
+ * Never fails. Stack: under 250 bytes. */
 void kd_conv_s8_general(const kd_conv_s8_general_params *p, const int8_t *in, int8_t *out);
 
 #endif /* KD_CONV_S8_GENERAL_H */
