@@ -91,6 +91,7 @@ def test_a_real_board_gets_a_stub_and_a_word_on_what_was_not_run(bundle, tmp_pat
         (["--board", "host", "--hop", "1e9"], "KD_USAGE"),
         (["--board", "host", "--hop", "inf"], "KD_USAGE"),
         (["--board", "host", "--hop", "nan"], "KD_USAGE"),
+        (["--board", "host", "--engine", "tflm", "--personal"], "KD_USAGE"),
     ],
 )
 def test_impossible_projects_are_refused(bundle, more, code, tmp_path, capsys):

@@ -26,11 +26,13 @@ from kd_edge.base.decision import DecisionRule
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
+from kd_edge.base.product import as_product
 from kd_edge.link.device import Device
 from kd_edge.link.messages import HeadState
 from kd_edge.live.facts import facts_of
 from kd_edge.live.host import Host
 from kd_edge.live.loop import Limits, LiveLoop
+from kd_edge.pipeline.boards.costs import profiled_costs
 from kd_edge.runtimes.registry import open_interpreter
 
 pytestmark = pytest.mark.qemu
@@ -364,7 +366,10 @@ def test_firmware_without_it_has_none_of_it_and_with_it_costs_what_the_readme_sa
             start(board, images[-1].elf, count_instructions=True) as emulator,
             Device.open(emulator.url) as device,
         ):
-            instructions.append(device.profile()[-1].ticks)
+            layers = device.profile()
+            instructions.append(layers[-1].ticks)
+            costs = profiled_costs(as_product(path), device.hello, layers)
+            assert [cost.instructions for cost in costs] == [layer.ticks for layer in layers]
             if not personal:
                 with pytest.raises(KdEdgeError, match="no last layer that can be") as caught:
                     device.head.tell()
