@@ -5,7 +5,6 @@
 #include <arm_mve.h>
 #include <string.h>
 
-#include "kd_dot_rows_helium.h"
 #include "kd_math.h"
 
 /* x * multiplier * 2^(shift - 31), rounded twice as TFLite does. */
@@ -58,11 +57,35 @@ static inline int32x4_t tanh_q15(const int16_t *table, int32x4_t x)
     return vrshrq_n_s32(veorq_s32(LOOK_UP(table, a, 8), vshrq_n_s32(x, 31)), 8);
 }
 
-/* The sums of four gate rows of n columns. Returns what follows the rows. */
+/* sums[i] = bias[i] + row i . x of four gate rows of n columns. Returns what follows the rows. */
 static inline const int8_t *add_rows(const int8_t *rows, const int8_t *x, uint32_t n,
                                      const int32_t bias[4], int32_t sums[4])
 {
-    kd_dot_rows_helium(rows, rows + n, rows + 2u * n, rows + 3u * n, x, n, bias, sums);
+    const int8_t *a = rows, *b, *c, *d;
+    int32_t s0, s1, s2, s3;
+    __asm__ volatile("ldrd %[s0], %[s1], [%[bias]]\n\t"
+                     "ldrd %[s2], %[s3], [%[bias], #8]\n\t"
+                     "add %[b], %[a], %[n]\n\t"
+                     "add %[c], %[b], %[n]\n\t"
+                     "add %[d], %[c], %[n]\n\t"
+                     "dlstp.8 lr, %[n]\n"
+                     "1:\n\t"
+                     "vldrb.8 q0, [%[x]], #16\n\t"
+                     "vldrb.8 q1, [%[a]], #16\n\t"
+                     "vmladava.s8 %[s0], q0, q1\n\t"
+                     "vldrb.8 q1, [%[b]], #16\n\t"
+                     "vmladava.s8 %[s1], q0, q1\n\t"
+                     "vldrb.8 q1, [%[c]], #16\n\t"
+                     "vmladava.s8 %[s2], q0, q1\n\t"
+                     "vldrb.8 q1, [%[d]], #16\n\t"
+                     "vmladava.s8 %[s3], q0, q1\n\t"
+                     "letp lr, 1b\n\t"
+                     "strd %[s0], %[s1], [%[sums]]\n\t"
+                     "strd %[s2], %[s3], [%[sums], #8]"
+                     : [a] "+&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "+&r"(x),
+                       [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3)
+                     : [n] "r"(n), [bias] "r"(bias), [sums] "r"(sums)
+                     : "lr", "q0", "q1", "memory");
     return rows + 4u * n;
 }
 
