@@ -147,7 +147,8 @@ _FAILURES: tuple[tuple[str, str, str, str], ...] = (
 
 
 def _check_project(folder: Path, manifest: dict, board: Board) -> None:
-    if board.kind.runs_here:
+    of_desk = board.project is not None and manifest["kind"] == board.project.kind
+    if board.kind.runs_here and not of_desk:
         raise KdEdgeError(
             "KD_USAGE",
             f"{board.name} is emulated: there is nothing to flash",

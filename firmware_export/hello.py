@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from firmware_export.boards.board import INSTRUCTION_NS, Board
+from firmware_export.boards.kinds import TIMERS
 from firmware_export.front_end import wearer_states
 from kd_edge.base.decision_wire import DECISION_OUTPUT
 from kd_edge.base.errors import KdEdgeError
@@ -191,7 +192,7 @@ def _ticks(board: Board) -> tuple[str, int]:
     """What a board's ticks count (a key of `protocol.TICKS`), and how many are a thousand of it."""
     if board.counts_instructions:
         return "INSTRUCTIONS", round(board.timer.hz * INSTRUCTION_NS / 1e6)
-    if board.timer is not None:
+    if board.timer is not None and not TIMERS[board.timer.kind].of_core:
         return "MICROSECONDS", round(board.timer.hz / 1e3)
     return "CYCLES", 1000
 

@@ -9,6 +9,13 @@ ARDUINO = [
 ]
 
 
+BARE = [
+    name
+    for name, board in BOARDS.items()
+    if board.project and board.project.kind == "platformio-bare"
+]
+
+
 FORMS = [
     *((name, "make") for name in ("qemu-an386", "host")),
     *((name, "platformio") for name in ARDUINO),

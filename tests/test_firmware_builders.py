@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from firmware_samples import run
 from programs import need
-from project_checks import ARDUINO, FORMS
+from project_checks import ARDUINO, BARE, FORMS
 from project_samples import project, sample_model, write_sample
 
 from firmware_export.aot.cores import checked_cores
@@ -102,6 +103,10 @@ def accepted(model, tmp_path_factory):
         for board in ARDUINO
         for engine in ("aot", "tflm")
     }
+    folders |= {
+        (board, "aot"): write_sample(home / board, model, board, kind="platformio-bare")
+        for board in BARE
+    }
     quiet = os.environ | {"HOME": str(home), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
     done = subprocess.run(
         [Path(pio).parent / "python", "-c", PLATFORMIO, *folders.values()],
@@ -112,8 +117,10 @@ def accepted(model, tmp_path_factory):
     return dict(zip(folders, found, strict=True))
 
 
-@pytest.mark.parametrize("engine", ["aot", "tflm"])
-@pytest.mark.parametrize("board", ARDUINO)
+@pytest.mark.parametrize(
+    ("board", "engine"),
+    [*itertools.product(ARDUINO, ("aot", "tflm")), *((board, "aot") for board in BARE)],
+)
 def test_platformio_accepts_its_files(board, engine, accepted):
     """Oracle: PlatformIO's own linter and its schema of library.json."""
     folder, (lint, library) = accepted[board, engine]

@@ -102,13 +102,14 @@ class Project:
     """What the board's users build with, and the names that it has there.
 
     Attributes:
-        kind, platform, board, framework: of the project that its users know best.
+        kind, platform, board, framework: of the project that its users know best; an empty
+            framework: none.
         tools: what writes an image into the board -> what the board is called there; the first
             one unless told otherwise.
         boot: how a hand brings the board into its boot loader.
         usb: its `Serial` is native USB, which has no speed.
         tflm: TFLite Micro's library for such projects, by name; None where there is none.
-        zephyr: the board's name in Zephyr.
+        zephyr: the board's name in Zephyr; empty where it has none that we know.
         packages: other versions of PlatformIO's packages than the platform takes by itself.
     """
 
@@ -146,7 +147,7 @@ class Board:
         timer: of emulated boards, and of real ones that count microseconds; the others count
             cycles.
         emulator: of QEMU's boards.
-        project: of real boards.
+        project: of real boards, and of those that are emulated as a vendor sells them.
     """
 
     __pydantic_config__ = _STRICT

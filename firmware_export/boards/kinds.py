@@ -27,12 +27,14 @@ class Peripheral:
         sources: C files of its driver, in boards/common/; () where the board's layer has it all.
         needs: keys that a board.toml must give of it.
         any_baud: a serial port whose speed the firmware can change.
+        of_core: a clock that counts the core's cycles.
     """
 
     name: str
     sources: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     any_baud: bool = False
+    of_core: bool = False
 
 
 def _uart(name: str) -> tuple[str, ...]:
@@ -61,8 +63,8 @@ TIMERS: Registry[Peripheral] = Registry(
         Peripheral("cmsdk", ("kd_board_timer_cmsdk.c",), ("base", "irq")),
         Peripheral("sse", ("kd_board_timer_sse.c",), ("base",)),
         Peripheral("clint", ("kd_board_timer_clint.c",), ("base",)),
-        Peripheral("stm32f4", ("kd_board_timer_stm32f4.c",), ("irq",)),
-        Peripheral("nrf51", ("kd_board_timer_nrf51.c",), ("base", "irq")),
+        Peripheral("stm32f4", ("kd_board_timer_stm32f4.c",), ("irq",), of_core=True),
+        Peripheral("nrf51", ("kd_board_timer_nrf51.c",), ("base", "irq"), of_core=True),
         Peripheral("posix"),
         MICROS,
     ),
@@ -80,6 +82,7 @@ class ProjectKind:
         builder: the program that builds it; '' where that is not one program.
         of_boards: a board.toml may name it as what the board's users know best.
         microseconds: its glue counts microseconds, whatever clock the board has.
+        on_a_desk: its image is for the board itself, whatever emulates that.
         unproved: what a project's README owns up to, where its board has never run.
     """
 
@@ -87,6 +90,7 @@ class ProjectKind:
     builder: str = ""
     of_boards: bool = False
     microseconds: bool = False
+    on_a_desk: bool = False
     unproved: str = ""
 
 
@@ -100,6 +104,14 @@ PROJECTS: Registry[ProjectKind] = Registry(
             of_boards=True,
             unproved="Our tests compile the board layer against a stand-in for Arduino's header;\n"
             "PlatformIO has read `platformio.ini` and `library.json`, but built nothing.",
+        ),
+        ProjectKind(
+            "platformio-bare",
+            builder="pio",
+            of_boards=True,
+            on_a_desk=True,
+            unproved="Our tests compile it with the flags of `platformio.ini`, and boot that image "
+            "in QEMU.\nPlatformIO has read `platformio.ini` and `library.json`, but built nothing.",
         ),
         ProjectKind(
             "esp-idf",
@@ -211,7 +223,10 @@ KINDS: Registry[BoardKind] = Registry(
             name="emulated machine",
             of=lambda board: board.emulated and board.core_facts.toolchain is not None,
             needs=("emulator", "uart", "timer"),
-            projects=lambda board: ("make", "cmake"),
+            projects=lambda board: (
+                *("make", "cmake"),
+                *((board.project.kind,) if board.project else ()),
+            ),
             tools=lambda board: (compiler_of(board), board.core_facts.toolchain.emulator),
             command=_qemu,
             listens=True,

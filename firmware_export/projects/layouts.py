@@ -18,6 +18,7 @@ from firmware_export.boards.toolchain import (
 )
 from firmware_export.engines import ENGINES, TFLITE_MICRO
 from firmware_export.firmware import RUNTIME, Firmware
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.registry import Registry
 from kd_edge.base.templates import templates
 
@@ -60,6 +61,8 @@ class Layout:
 
 def as_seen_by(board: Board, kind: str) -> Board:
     """The board as a kind of project drives it: its clock counts what that kind's glue counts."""
+    if PROJECTS[kind].on_a_desk:
+        return replace(board, emulated=False, run=False, emulator=None)
     if PROJECTS[kind].microseconds:
         return replace(board, timer=_MICROSECONDS, uart=None, emulator=None)
     return board
@@ -90,6 +93,34 @@ def _platformio(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout
     files |= {f"src/{name}": render(name) for name in glue}
     files["lib/kd_firmware/library.json"] = render("library.json")
     return Layout(files | {name: render(name) for name in ("platformio.ini", "README.md")}, yours)
+
+
+def _platformio_bare(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
+    """The board's own layer, the one that is emulated, instead of a framework's.
+
+    Raises:
+        KdEdgeError KD_USAGE: for TFLite Micro, whose library needs a framework's C++.
+    """
+    if facts.engine == TFLITE_MICRO.name:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"a project without a framework has no C++ library, which {facts.engine} needs",
+            where=f"--engine {facts.engine}, --project platformio-bare",
+            hint="leave --engine out: plain C needs no library",
+        )
+    emulated = BOARDS[board.name]
+    library = "lib/kd_firmware/src"
+    files, yours = _sources(firmware, library, "src")
+    layer = {path.name: path.read_text(encoding="utf-8") for path in board_sources(emulated)}
+    layer |= {path.name: path.read_text(encoding="utf-8") for path in COMMON.glob("*.h")}
+    layer |= board_files(emulated)
+    script = layer.pop("kd_board.ld")
+    files |= {f"{library}/{name}": text for name, text in layer.items()}
+    files |= {"kd_board.ld": script, "src/main.c": firmware.files["main.c"]}
+    render = _renderer("platformio-bare", files, firmware, board, facts)
+    files["lib/kd_firmware/library.json"] = render("library.json")
+    names = ("platformio.ini", "link_flags.py", "README.md")
+    return Layout(files | {name: render(name) for name in names}, yours)
 
 
 def _esp_idf(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
@@ -134,6 +165,7 @@ LAYOUTS: Registry[Callable[[Firmware, Board, ProjectFacts], Layout]] = Registry(
     {
         "make": _make,
         "platformio": _platformio,
+        "platformio-bare": _platformio_bare,
         "esp-idf": _esp_idf,
         "zephyr": _zephyr,
         "cmake": _cmake,
@@ -199,7 +231,7 @@ def _renderer(
         "receive_bytes": firmware.defines["KD_BOARD_RECEIVE_BYTES"],
         "core_flags": board.core_facts.flags,
         "section_flags": SECTION_FLAGS,
-        "link_flags": board.kind.link,
+        "link_flags": BOARDS[board.name].kind.link,
         "cross": compiler.removesuffix("gcc"),
         "emulator": board.core_facts.toolchain.emulator if board.emulator else "",
         "image": "firmware.elf" if board.emulator else "firmware",
