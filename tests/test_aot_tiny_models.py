@@ -23,7 +23,7 @@ _MACS = {
 
 @pytest.mark.parametrize("name", _MACS)
 def test_a_network_has_the_multiply_accumulates_of_its_public_file(name):
-    compiled = compile_model(TINY_MODELS[name](), CompileSettings())
+    compiled = compile_model(TINY_MODELS[name](), CompileSettings(bands=False))
     assert sum(layer.macs for layer in compiled.layers) == _MACS[name]
 
 

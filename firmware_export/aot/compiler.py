@@ -25,11 +25,19 @@ from firmware_export.aot.passes.drop_shapes import drop_shapes
 from firmware_export.aot.passes.fold_padding import fold_padding
 from firmware_export.aot.passes.fold_tables import fold_tables
 from firmware_export.aot.passes.join_in_place import join_in_place
+from firmware_export.aot.passes.run_in_bands import (
+    ASKED,
+    LARGE_ARENA_BYTES,
+    UNASKED,
+    BandRule,
+    banded_effect,
+    run_in_bands,
+)
 from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.passes.stream_steps import stream_steps
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
-from firmware_export.aot.schedule import Schedule, item_calls, schedule
+from firmware_export.aot.schedule import Items, Schedule, item_calls, schedule
 from firmware_export.aot.settings import CompileSettings, check_mode, check_prefix
 from firmware_export.aot.verify import READING, verify, verify_pass
 from firmware_export.aot.verify_arena import verify_arena
@@ -49,8 +57,16 @@ PASSES: dict[str, Pass] = {
     "join in place": join_in_place,
 }
 _KEEPING = "keep columns from hop to hop"
+_BANDS = "run in bands of rows"
+
+
+def _verify_whole(before: Graph, after: Graph, name: str) -> None:
+    """An operator stands for each band: there is nothing to compare it with."""
+    verify(after, name)
+
+
 # What holds a pass that changes shapes and constants; `verify_pass` holds the others.
-CHECKS = {_DROPPING: verify_channels, _KEEPING: verify_parts}
+CHECKS = {_DROPPING: verify_channels, _KEEPING: verify_parts, _BANDS: _verify_whole}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +109,14 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     graph, effects = simplify(graph, settings.hop)
     if settings.stream:
         graph = _applied("stream steps", stream_steps, graph)
-    items = lower(graph, core, head=head_of(graph) if settings.head else None)
-    plan = schedule(
-        graph,
-        items,
-        keep_state=settings.carry_state or settings.stream,
-        keep_inputs=settings.keep_inputs,
-    )
+    items, plan = _placed(graph, core, settings)
+    rule = _band_rule(settings, plan)
+    if rule is not None:
+        other = _applied(_BANDS, partial(run_in_bands, most_again=rule.most_again), graph)
+        placed = _placed(other, core, settings) if other is not graph else (items, plan)
+        if placed[1].plan.arena_bytes < rule.most_arena * plan.plan.arena_bytes:
+            effects = (*effects, banded_effect(_BANDS, graph, other))
+            graph, (items, plan) = other, placed
     verify_arena(graph, plan, settings)
     emitted = emit(graph, plan, settings, core=core, sha256=model.sha256)
     banner = f"/* {settings.generator}, for the model with SHA-256 {model.sha256}. */\n"
@@ -113,6 +130,21 @@ def compile_model(source: Path | bytes, settings: CompileSettings) -> Compiled:
     return Compiled(
         model, settings, core, graph, plan, effects, files, emitted.constant_bytes, layers
     )
+
+
+def _band_rule(settings: CompileSettings, plan: Schedule) -> BandRule | None:
+    """How bands of rows are tried; None where they are not."""
+    if settings.bands is not None:
+        return ASKED if settings.bands else None
+    unasked = not settings.by_steps and plan.plan.arena_bytes >= LARGE_ARENA_BYTES
+    return UNASKED if unasked else None
+
+
+def _placed(graph: Graph, core: Core, settings: CompileSettings) -> tuple[Items, Schedule]:
+    items = lower(graph, core, head=head_of(graph) if settings.head else None)
+    keep_state = settings.carry_state or settings.stream
+    plan = schedule(graph, items, keep_state=keep_state, keep_inputs=settings.keep_inputs)
+    return items, plan
 
 
 def simplify(graph: Graph, hop: Fraction | None) -> tuple[Graph, tuple[PassEffect, ...]]:

@@ -272,6 +272,7 @@ def _facts(compiled: Compiled) -> dict[str, object]:
         "prefix": settings.prefix,
         "carry_state": settings.carry_state,
         "keep_inputs": settings.keep_inputs,
+        "bands": settings.bands,
         "stream": settings.stream,
         "hop": None if settings.hop is None else str(settings.hop),
         "arena_bytes": compiled.schedule.plan.arena_bytes,

@@ -30,6 +30,9 @@ class CompileSettings:
         hop: share of the window that is new at each step; the inputs hold that, convolutions keep
             what they have computed, and after each step there is an answer for the window. None
             for whole windows.
+        bands: the first convolutions run in bands of rows where that takes less memory; rows
+            where bands overlap are computed again, a tenth of all products at most. None: only
+            in arenas from 32 KiB that shrink by a tenth for one per cent more products.
         generator: name and version in the banner.
         first_layer: number of its first layer where several models are timed together.
         label: before its layers' names there.
@@ -42,6 +45,7 @@ class CompileSettings:
     keep_inputs: bool = False
     stream: bool = False
     hop: Fraction | None = None
+    bands: bool | None = None
     generator: str = "kd-edge"
     first_layer: int = 0
     label: str = ""
@@ -86,6 +90,7 @@ def check_mode(settings: CompileSettings) -> None:
         "stream": settings.stream,
         "carry_state": settings.carry_state,
         "keep_inputs": settings.keep_inputs,
+        "bands": settings.bands,
     }
     for name, given in others.items():
         if settings.hop is not None and given:

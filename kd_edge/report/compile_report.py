@@ -79,6 +79,7 @@ class CompileReport:
         constant_bytes: weights, tables and factors alone.
         hop: share of the window that is new at each step, such as 6/25; None for whole windows.
         costs: instructions of each layer beside their bound, for the core that was asked for.
+        bands: as in `CompileSettings`.
         cycles, boards: empty where the report was not asked for.
     """
 
@@ -90,6 +91,7 @@ class CompileReport:
     optimize: str
     carry_state: bool
     keep_inputs: bool
+    bands: bool | None
     stream: bool
     hop: str | None
     memory: Memory
@@ -142,6 +144,7 @@ def compile_report(
         optimize=optimize,
         carry_state=settings.carry_state,
         keep_inputs=settings.keep_inputs,
+        bands=settings.bands,
         stream=settings.stream,
         hop=None if settings.hop is None else str(settings.hop),
         memory=Memory(

@@ -47,7 +47,7 @@ def short_place(place: str) -> str:
 def pass_did(effect: PassEffect) -> str:
     """What a pass changed, in words."""
     gone = effect.operators_before - effect.operators_after
-    less = [f"{words.plural(gone, 'operator')} less"] if gone else []
+    less = [f"{words.plural(gone, 'operator')} less"] if gone > 0 else []
     return "; ".join([*less, *([effect.did] if effect.did else [])]) or "found nothing to do"
 
 
