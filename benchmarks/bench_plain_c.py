@@ -24,6 +24,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from aot_int4_models import with_int4_weights
 from aot_tiny_models import TINY_MODELS
 from layer_counts import instructions_by_layer
 
@@ -205,6 +206,7 @@ def cost_table(name: str, core: str, costs: Sequence[LayerCost]) -> str:
 MODELS: dict[str, Callable[[], bytes]] = {
     **{name: functools.partial(untrained_student, name) for name in SEEDS},
     **TINY_MODELS,
+    "kws01, int4": lambda: with_int4_weights(TINY_MODELS["kws01"]()),
 }
 
 
