@@ -93,14 +93,14 @@ def results(
 
 def _show(plan, made, *, as_json: bool) -> None:
     import json
-    from dataclasses import asdict
 
     from kd_edge.cli.printing import printing
     from kd_edge.report.results_table import TableRow, results_table
+    from kd_edge.report.results_tree import told
 
     with printing():
         if as_json:
-            click.echo(json.dumps([asdict(one) for one in made], ensure_ascii=False, indent=1))
+            click.echo(json.dumps([told(one) for one in made], ensure_ascii=False, indent=1))
             return
         of_row = {one.row: one for one in made}
         found = [(row, of_row[row.name]) for row in plan.rows]

@@ -254,12 +254,16 @@ def result_to_json(result: Result) -> str:
     Raises:
         ValueError: a figure is NaN or infinite.
     """
+    return json.dumps(told(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def told(result: Result) -> dict:
+    """What JSON says of a row. What the row does not ask for is left out."""
     fields = asdict(result)
-    # What a row does not ask for is left out: files of rows that never did stay as they are.
     for name, absent in (("decisions", None), ("personal", ())):
         if fields[name] == absent:
             del fields[name]
-    return json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return fields
 
 
 def result_from_json(text: str, *, source: str) -> Result:
