@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_export.aot.arithmetic import activation_range, binary_values
-from firmware_export.aot.channels.layers import RESULTS_AXIS, layer_of
+from firmware_export.aot.channels.layers import RESULTS_AXIS, layer_of, quantised
 from firmware_export.aot.graph import Graph, Node
 from firmware_export.aot.numbers import zero_point_of
 from firmware_export.aot.tables import table_of
@@ -60,10 +60,15 @@ def bounds_of(graph: Graph) -> dict[int, Bounds]:
 
 
 def channelled(node: Node) -> bool:
-    """Whether it makes one computed int8 tensor, of computed or constant int8 tensors alone."""
+    """Whether it makes one computed int8 tensor, of computed or constant int8 tensors alone.
+
+    A tensor without one scale above 0 is none: its lowering says what is wrong with it.
+    """
     moving = [t for t in node.inputs if t is not None and t.data is None]
     tensors = (*moving, *node.outputs)
-    plain = all(t.dtype == "int8" and t.shape and not t.is_variable for t in tensors)
+    plain = all(
+        t.dtype == "int8" and t.shape and not t.is_variable and quantised(t) for t in tensors
+    )
     return plain and len(node.outputs) == 1 and bool(moving) and node.inputs[0].data is None
 
 

@@ -98,9 +98,9 @@ def layer_of(node: Node) -> Layer | None:
     if types != ["int8"] * 3 or weights.data is None or source.data is not None:
         return None
     axis = RESULTS_AXIS[node.op]
-    if not _quantised(source, result) or not _by_result(weights, axis):
+    if not quantised(source, result) or not _by_result(weights, axis):
         return None
-    if bias is not None and (bias.data is None or bias.data.size != weights.shape[axis]):
+    if bias is not None and not _whole_numbers(bias, weights.shape[axis]):
         return None
     try:
         return _layer(node, axis)
@@ -108,8 +108,13 @@ def layer_of(node: Node) -> Layer | None:
         return None  # its lowering says why
 
 
-def _quantised(*tensors) -> bool:
-    return all(len(t.scales) == 1 and t.scales[0] > 0 for t in tensors)
+def _whole_numbers(bias, count: int) -> bool:
+    return bias.data is not None and bias.data.size == count and bias.data.dtype.kind == "i"
+
+
+def quantised(*tensors) -> bool:
+    """Whether each has one scale above 0 and one zero point, as computed tensors must."""
+    return all(len(t.scales) == len(t.zero_points) == 1 and t.scales[0] > 0 for t in tensors)
 
 
 def _by_result(weights, axis: int) -> bool:
