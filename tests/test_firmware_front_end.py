@@ -97,12 +97,8 @@ def windows_of(constants, rng) -> list[dict[str, np.ndarray]]:
     return [{name: kind(s).astype(np.int16) for name, s in shapes.items()} for kind in kinds]
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
-def built(request, tmp_path_factory):
-    """(front end, model inputs, folder with sources) of one design."""
-    folder = tmp_path_factory.mktemp("front_end")
-    constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
-    constants = replace(constants, roll=ROLLS.get(request.param))
+def exported(constants, folder):
+    """The model inputs behind a front end, whose sources then lie in `folder / "out"`."""
     n = len(constants.inputs)
     tensors = [
         T(layout.name, (1, *layout.shape), scale=0.021 + 0.01 * i, zero_point=-5 + 9 * i)
@@ -113,10 +109,19 @@ def built(request, tmp_path_factory):
     )
     export_tflm(path, folder / "out", settings_for(path, front_end=constants, golden=None))
     model = read_tflite(path)
-    specs = tuple(
+    return tuple(
         TensorSpec(t.name, t.shape, t.dtype, t.scales[0], t.zero_points[0])
         for t in (model.tensors[i] for i in model.inputs)
     )
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory):
+    """(front end, model inputs, folder with sources) of one design."""
+    folder = tmp_path_factory.mktemp("front_end")
+    constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
+    constants = replace(constants, roll=ROLLS.get(request.param))
+    specs = exported(constants, folder)
     (folder / "out" / "host.c").write_text(HOST)
     return constants, specs, folder / "out"
 

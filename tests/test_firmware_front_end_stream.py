@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from firmware_samples import STRICT, T, run, settings_for, write_model
+from firmware_samples import STRICT, run
 from front_end_samples import DESIGNS, constants_of, noise
 from programs import need
-from test_firmware_front_end import FITTED, SANITIZED
+from test_firmware_front_end import FITTED, SANITIZED, exported
 
 from firmware_export.front_end import model_front_end
-from firmware_export.tflm import export_tflm
-from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.front_end import layout_samples, raw_samples
-from kd_edge.base.tensors import TensorSpec
 from kd_edge.examples.raw import Wearer, quantised, quantised_window
 from kd_edge.examples.streaming import Streamed, last_step, step_end
 
@@ -74,20 +71,7 @@ def built(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("front_end")
     constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
     constants = replace(constants, runs_on=True)
-    n = len(constants.inputs)
-    tensors = [
-        T(layout.name, (1, *layout.shape), scale=0.021 + 0.01 * i, zero_point=-5 + 9 * i)
-        for i, layout in enumerate(constants.inputs)
-    ]
-    path = write_model(
-        folder / "m.tflite", (*tensors, T("y", (1, 4))), (("RELU", (0,), (n,)),), range(n), (n,)
-    )
-    export_tflm(path, folder / "out", settings_for(path, front_end=constants, golden=None))
-    model = read_tflite(path)
-    specs = tuple(
-        TensorSpec(t.name, t.shape, t.dtype, t.scales[0], t.zero_points[0])
-        for t in (model.tensors[i] for i in model.inputs)
-    )
+    specs = exported(constants, folder)
     out = folder / "out"
     (out / "host.c").write_text(HOST)
     sources = [p for p in out.glob("*.c") if p.name not in ("kd_model.c", "kd_golden.c")]
