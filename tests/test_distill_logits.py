@@ -39,13 +39,22 @@ def test_probabilities_are_refused(values):
         np.log(softmax(LOGITS, axis=1)),
         np.zeros((0, 5)),
         softmax(LOGITS[0]),
-        softmax(LOGITS, axis=1)[:, :, None],
         np.array([[-0.5, 1.5], [0.5, 0.5]]),
     ],
     ids=[
         *("logits", "none negative", "rows that sum to one", "one row that does not"),
-        *("logarithms", "no rows", "one dimension", "three dimensions", "one negative number"),
+        *("logarithms", "no rows", "one dimension", "one negative number"),
     ],
 )
 def test_everything_else_is_taken(values):
     require_logits(values, "the outputs")
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_softmax_over_rows_or_columns_of_an_image_is_refused(axis):
+    """The mistake of a published student: it compares places, and learns no class."""
+    maps = np.random.default_rng(1).normal(0, 2, (4, 6, 8, 3))
+    with pytest.raises(KdEdgeError, match=f"probabilities over axis {axis}") as caught:
+        require_logits(softmax(maps, axis=axis), "the teacher's outputs")
+    assert caught.value.code == "KD_NOT_LOGITS"
+    require_logits(maps, "the teacher's outputs")

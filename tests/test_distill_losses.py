@@ -118,6 +118,35 @@ def test_of_pixels_a_loss_is_their_mean(name):
     np.testing.assert_allclose(ours, np.reshape(each, (2, 12)).mean(axis=1), rtol=1e-5)
 
 
+def published_loss(student, teacher, temperature):
+    """What the public segmentation project minimises: (batch,), of (batch, rows, columns, classes).
+
+    Its networks end in a softmax, and `tf.nn.softmax(..., axis=1)` then runs over the rows.
+    """
+    p, q = (softmax(softmax(x, axis=-1) / temperature, axis=1) for x in (teacher, student))
+    return (p * np.log(p / q)).sum(axis=1).mean(axis=(1, 2))
+
+
+def test_the_published_pixel_wise_loss_teaches_no_class_and_is_refused():
+    """Oracle: it is blind to classes that are taken for each other everywhere, ours is not.
+
+    Our guards refuse each of its two steps: probabilities, and a softmax over the rows.
+    """
+    teacher = np.broadcast_to([4.0, 0.0, -4.0], (2, 6, 4, 3)).astype("f4")
+    wrong = teacher[..., ::-1].copy()
+    np.testing.assert_allclose(published_loss(wrong, teacher, 2.0), 0, atol=1e-6)
+    loss = make_loss("hinton", {"temperature": 2.0})
+    right = np.asarray(loss.values(batch(teacher, teacher, task="segmentation"), {}))
+    taught = np.asarray(loss.values(batch(wrong, teacher, task="segmentation"), {}))
+    assert (taught > right + 5).all()
+    logits = RNG.normal(size=teacher.shape).astype("f4")
+    for theirs in (softmax(teacher, axis=-1), softmax(softmax(logits, axis=-1), axis=1)):
+        for pair in ((logits, theirs), (theirs, logits)):
+            with pytest.raises(KdEdgeError) as caught:
+                loss.values(batch(*pair, task="segmentation"), {})
+            assert caught.value.code == "KD_NOT_LOGITS"
+
+
 def hard():
     return -log_softmax(STUDENT, axis=1)[np.arange(6), LABELS]
 

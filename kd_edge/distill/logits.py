@@ -18,8 +18,18 @@ def require_logits(values: np.ndarray, what: str) -> None:
         what: whose they are, for the message.
 
     Raises:
-        KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one.
+        KdEdgeError KD_NOT_LOGITS: no value is negative and every row sums to one; or every column
+            of an image does, which is a softmax over the wrong axis.
     """
+    for axis in range(1, values.ndim - 1):
+        if values.shape[axis] > 1 and _sum_to_one(values, axis):
+            raise KdEdgeError(
+                "KD_NOT_LOGITS",
+                f"{what} are probabilities over axis {axis}, and logits belong here",
+                where=f"an array of shape {values.shape}; its last axis has the classes",
+                hint="take the softmax away: over an image's rows or columns it compares places "
+                "with each other, and teaches no class",
+            )
     if are_probabilities(values):
         raise KdEdgeError(
             "KD_NOT_LOGITS",
@@ -31,9 +41,13 @@ def require_logits(values: np.ndarray, what: str) -> None:
 
 def are_probabilities(values: np.ndarray) -> bool:
     """Whether no value is negative and every row sums to one; (batch, ..., classes)."""
+    return _sum_to_one(values, -1)
+
+
+def _sum_to_one(values: np.ndarray, axis: int) -> bool:
     if values.ndim < 2 or values.size == 0:
         return False
-    sums = values.sum(axis=-1, dtype=np.float64)
+    sums = values.sum(axis=axis, dtype=np.float64)
     return bool((values >= 0).all() and np.abs(sums - 1).max() < _TOLERANCE)
 
 

@@ -67,7 +67,7 @@ def check_inputs(recipe: Recipe) -> None:
 # Keys that say how a model is trained in steps.
 _OF_TRAINING = (
     *("epochs", "batch_size", "learning_rate", "learning_rate_decay"),
-    *("patience", "label_smoothing", "teachers"),
+    *("patience", "label_smoothing", "class_balance", "teachers"),
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.tasks.accuracy import measure_accuracy
-from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest
+from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest, weighed
 
 
 def check(logits_shape: tuple[int | None, ...], truth: np.ndarray, n_classes: int) -> None:
@@ -26,7 +26,7 @@ def check(logits_shape: tuple[int | None, ...], truth: np.ndarray, n_classes: in
         )
 
 
-def hard_loss(logits, truth):
+def hard_loss(logits, truth, class_weights=None):
     """Cross-entropy to the labels.
 
     -log softmax(logits)_label; any textbook, such as C. Bishop, "Pattern Recognition and Machine
@@ -34,13 +34,15 @@ def hard_loss(logits, truth):
 
     Args:
         logits: (batch, classes). truth: (batch,) integers.
+        class_weights: (classes,) what each class weighs; None: all alike.
 
     Returns:
         (batch,) nats.
     """
     import keras
 
-    return keras.losses.sparse_categorical_crossentropy(truth, logits, from_logits=True)
+    losses = keras.losses.sparse_categorical_crossentropy(truth, logits, from_logits=True)
+    return weighed(losses, truth, class_weights)
 
 
 def right(logits, truth):

@@ -32,7 +32,8 @@ class Task:
         name: as a recipe has it.
         check: (logits_shape, truth, n_classes), without result; raises KD_SHAPE where the truth is
             not this task's, or a model of that output cannot answer it.
-        hard_loss: (logits, truth) tensors -> (batch,) nats.
+        hard_loss: (logits, truth) tensors -> (batch,) nats; with a third argument, (classes,) what
+            each class weighs, the same weighed.
         right: (logits, truth) tensors -> (batch,) share of the example that is decided rightly.
         decide: (n, ..., classes) array -> (n, ...) int64 classes. Dequantised or integer scores
             give the same answer.
@@ -43,7 +44,7 @@ class Task:
 
     name: str
     check: Callable[[tuple[int | None, ...], np.ndarray, int], None]
-    hard_loss: Callable[[Any, Any], Any]
+    hard_loss: Callable[..., Any]
     right: Callable[[Any, Any], Any]
     decide: Callable[[np.ndarray], np.ndarray]
     score: Callable[[np.ndarray, Any], Figure]
@@ -103,6 +104,20 @@ def check_classes(truth: np.ndarray, n_classes: int) -> None:
         raise KdEdgeError(
             "KD_SHAPE", f"labels must be from 0 to {n_classes - 1}, the model's classes"
         )
+
+
+def weighed(losses, truth, class_weights):
+    """(batch, ...) losses, each times what its class weighs; as they are without weights.
+
+    Args:
+        truth: (batch, ...) integers, `NO_CLASS` for no class. class_weights: (classes,), or None.
+    """
+    if class_weights is None:
+        return losses
+    from keras import ops
+
+    table = ops.convert_to_tensor(class_weights, "float32")
+    return losses * ops.take(table, ops.maximum(ops.cast(truth, "int32"), 0))
 
 
 def mean_of_labelled(values, truth):

@@ -8,7 +8,14 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixels import NO_CLASS
 from kd_edge.tasks.figures import GroupOverlap, Overlap
 from kd_edge.tasks.intervals import bootstrap
-from kd_edge.tasks.record import CLASS_AXIS, Task, check_classes, largest, mean_of_labelled
+from kd_edge.tasks.record import (
+    CLASS_AXIS,
+    Task,
+    check_classes,
+    largest,
+    mean_of_labelled,
+    weighed,
+)
 
 # Classes that `told` names.
 _TOLD = 3
@@ -32,7 +39,7 @@ def check(logits_shape: tuple[int | None, ...], truth: np.ndarray, n_classes: in
         )
 
 
-def hard_loss(logits, truth):
+def hard_loss(logits, truth, class_weights=None):
     """Mean over an example's pixels of the cross-entropy to their classes.
 
     mean_p -log softmax(logits_p)_truth_p, over the pixels that have a class; J. Long, E. Shelhamer,
@@ -40,6 +47,7 @@ def hard_loss(logits, truth):
 
     Args:
         logits: (batch, ..., classes). truth: (batch, ...) integers, `NO_CLASS` for no class.
+        class_weights: (classes,) what each class weighs; None: all alike.
 
     Returns:
         (batch,) nats; 0 for an example without a labelled pixel.
@@ -49,7 +57,7 @@ def hard_loss(logits, truth):
     losses = keras.losses.sparse_categorical_crossentropy(
         keras.ops.maximum(truth, 0), logits, from_logits=True
     )
-    return mean_of_labelled(losses, truth)
+    return mean_of_labelled(weighed(losses, truth, class_weights), truth)
 
 
 def right(logits, truth):

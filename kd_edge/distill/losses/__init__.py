@@ -9,20 +9,22 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.registry import Registry
 from kd_edge.distill.losses.attention import Attention
 from kd_edge.distill.losses.ca_mkd import CaMkd
+from kd_edge.distill.losses.channel_wise import ChannelWise
 from kd_edge.distill.losses.crd import Crd
 from kd_edge.distill.losses.dist import Dist
 from kd_edge.distill.losses.dkd import Dkd
 from kd_edge.distill.losses.fitnets import FitNets
 from kd_edge.distill.losses.hinton import Hinton
-from kd_edge.distill.losses.labels import Labels
+from kd_edge.distill.losses.labels import Labels, balanced_weights
 from kd_edge.distill.losses.logit_mse import LogitMse
+from kd_edge.distill.losses.pair_wise import PairWise
 from kd_edge.distill.losses.record import Loss
 from kd_edge.distill.losses.rkd import Rkd
 from kd_edge.distill.losses.standardised import Standardised
 from kd_edge.distill.losses.weighted import Term, WeightedSum, read_terms
 from kd_edge.distill.options import read_options
 
-__all__ = ["LOSSES", "Loss", "make_loss", "weigh_labels"]
+__all__ = ["LOSSES", "Loss", "balanced_weights", "make_loss", "weigh_labels"]
 
 LOSSES: Registry[type[Loss]] = Registry(
     "loss",
@@ -35,6 +37,8 @@ LOSSES: Registry[type[Loss]] = Registry(
         "ca-mkd": CaMkd,
         "fitnets": FitNets,
         "attention": Attention,
+        "channel-wise": ChannelWise,
+        "pair-wise": PairWise,
         "rkd": Rkd,
         "crd": Crd,
         "sum": WeightedSum,
@@ -58,22 +62,27 @@ def make_loss(name: str, options: Mapping[str, Any], where: str = "distillation"
     return read_options(kind, options, what=f"loss '{name}'", where=where)
 
 
-def weigh_labels(loss: Loss | None, alpha: float | None, smoothing: float = 0.0) -> Loss:
+def weigh_labels(
+    loss: Loss | None,
+    alpha: float | None,
+    smoothing: float = 0.0,
+    class_weights: tuple[float, ...] | None = None,
+) -> Loss:
     """alpha * labels + (1 - alpha) * loss; the labels alone without a loss.
 
     Args:
-        smoothing: of the labels, see `Labels`.
+        smoothing, class_weights: of the labels, see `Labels`.
 
     Raises:
         KdEdgeError KD_RECIPE_VALUE: alpha is missing, out of range, or has no meaning.
     """
+    labels = Labels(smoothing=smoothing, class_weights=class_weights)
     if loss is None:
         if alpha is not None:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE", f"alpha = {alpha} has no meaning without a distillation loss"
             )
-        return Labels(smoothing=smoothing)
+        return labels
     if alpha is None or not 0 <= alpha <= 1:
         raise KdEdgeError("KD_RECIPE_VALUE", f"alpha must be from 0 to 1, not {alpha}")
-    labels = Labels(smoothing=smoothing)
     return WeightedSum(terms=(Term(loss=labels, weight=alpha), Term(loss=loss, weight=1 - alpha)))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from keras import ops
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.batch import Batch
 from kd_edge.distill.losses.layers import LayerLoss
 from kd_edge.distill.losses.shapes import per_example, rows, unit
@@ -20,15 +19,7 @@ class Attention(LayerLoss):
     """
 
     def layers(self, student: Mapping[str, tuple], teacher: Mapping[str, tuple]):
-        self.refuse_other_places(student, teacher)
-        shape = student[self.student_layer]
-        if len(shape) < 2:
-            raise KdEdgeError(
-                "KD_SHAPE",
-                f"layer '{self.student_layer}' gives {shape}: it has no places to attend to",
-                where="distillation",
-                hint="name a layer that keeps time, or an image's rows and columns",
-            )
+        self.refuse_without_places(student, teacher)
         return {}
 
     def values(self, batch: Batch, layers):

@@ -52,3 +52,22 @@ class LayerLoss(Loss):
                 where="distillation",
                 hint="name layers at the same resolution",
             )
+
+    def refuse_without_places(self, student, teacher) -> None:
+        """Refuse layers that differ in more than channels, or whose outputs have channels alone.
+
+        Args:
+            student, teacher: tapped layer -> shape of one example's output.
+
+        Raises:
+            KdEdgeError KD_SHAPE: they do, or have.
+        """
+        self.refuse_other_places(student, teacher)
+        shape = student[self.student_layer]
+        if len(shape) < 2:
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"layer '{self.student_layer}' gives {shape}: it has no places to attend to",
+                where="distillation",
+                hint="name a layer that keeps time, or an image's rows and columns",
+            )
