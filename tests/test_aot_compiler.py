@@ -13,6 +13,7 @@ from tflite_samples import GraphBuilder, options_of
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import estimate_cycles
+from firmware_export.aot.export import build_files
 from firmware_export.aot.kernels import KERNELS
 from firmware_export.aot.lower import LOWERINGS
 from firmware_export.aot.memory_map import memory_map
@@ -28,6 +29,19 @@ def compiled(content: bytes, **settings):
 def test_the_same_model_gives_the_same_sources_for_every_core(core):
     first, second = (compiled(image_model(), core=core) for _ in range(2))
     assert first.files == second.files
+
+
+@pytest.mark.parametrize(
+    ("core", "option", "compiler"),
+    [("wasm", "-O3", "CC = clang\nAR = llvm-ar\n"), ("aarch64", "-O3", "AR = $(CROSS)ar")]
+    + [("m4", "-Os", "CROSS ?= arm-none-eabi-\n"), ("host", "-Os", "")],
+)
+def test_build_files_say_how_a_core_is_built_for_unless_asked(core, option, compiler):
+    one = compiled(image_model(), core=core)
+    makefile = build_files(one, optimize=one.core.optimize)["Makefile"]
+    assert f" {option} " in makefile
+    assert compiler in makefile
+    assert ("kd_string.c" in one.files) == core.startswith("wasm")
 
 
 def test_each_layer_names_its_operator_and_what_it_costs():

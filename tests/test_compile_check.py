@@ -6,7 +6,7 @@ import pytest
 from emulated import EMULATED
 from programs import need
 
-from firmware_export.aot.cores import checked_cores
+from firmware_export.aot.cores import CORES, checked_cores
 from firmware_export.boards import find_board
 from firmware_export.boards.compile_check import compile_check
 from firmware_export.boards.toolchain import COMMON, board_files, board_sources
@@ -14,8 +14,7 @@ from kd_edge.base.errors import KdEdgeError
 
 
 def skip_without_compiler(core: str) -> None:
-    compilers = {"host": "clang", "rv32imc": "riscv64-unknown-elf-gcc"}
-    need(compilers.get(core, "arm-none-eabi-gcc"))
+    need(CORES[core].compiler or "clang")
 
 
 @pytest.mark.parametrize("core", checked_cores())

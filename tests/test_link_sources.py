@@ -37,8 +37,10 @@ def test_the_link_compiles_for_this_machine(compiler, tmp_path):
 @pytest.mark.gcc_arm
 @pytest.mark.parametrize("name", [name for name in CORES if name != "host"])
 def test_the_link_compiles_for_every_core(name, tmp_path):
-    need(CORES[name].compiler)
-    compile_each(CORES[name].compiler, CORES[name].flags, tmp_path)
+    core = CORES[name]
+    need(core.compiler)
+    headers = (f"-I{core.libc}",) if core.libc else ()
+    compile_each(core.compiler, (*core.flags, *headers), tmp_path)
 
 
 def test_the_headers_can_be_used_from_cpp(tmp_path):

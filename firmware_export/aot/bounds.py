@@ -139,7 +139,7 @@ _SPECIAL = "_general"  # of a kernel that takes what the fast one of its name ca
 def bound_of(layer: LayerFigure, core: Core) -> Bound | None:
     """What the layer takes at least on the core; None where no bound is stated for its kernel."""
     family = _BY_NAME.get(_stem(layer.kernel))
-    if family is None:
+    if family is None or core.big:
         return None
     rates = next(family[variant] for variant in core.variants if variant in family)
     if not layer.macs:

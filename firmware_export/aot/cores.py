@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from firmware_export.aot.rates import MIXES, RATES
 from kd_edge.base.registry import Registry
 
 Mix = Mapping[str, float]
+
+# What sources need of a C library, for compilers that bring none.
+_NO_LIBC = Path(__file__).resolve().parents[1] / "runtime" / "no_libc"
+
+# `--optimize`: for little memory, or for few cycles.
+SIZE, SPEED = "size", "speed"
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,7 @@ class Toolchain:
     """What builds and emulates programs for a family of cores.
 
     Attributes:
-        compiler: its gcc.
+        compiler: its gcc; clang for WebAssembly.
         debian, macos: how to get it there.
         needed_for: what does not work without it.
         packed: a distribution packs it, so that sources are checked with it.
@@ -31,6 +38,16 @@ class Toolchain:
     packed: bool = True
     emulator: str | None = None
     startup: tuple[str, ...] = ()
+
+    @property
+    def gnu_prefix(self) -> str | None:
+        """What the names of its binutils begin with; None for LLVM's."""
+        return self.compiler.removesuffix("gcc") if self.compiler.endswith("gcc") else None
+
+    @property
+    def archiver(self) -> str:
+        """What makes a library of its object files."""
+        return "llvm-ar" if self.gnu_prefix is None else f"{self.gnu_prefix}ar"
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,10 @@ class Core:
         toolchain: what builds for it; None where this machine's own compiler does.
         dsp: 32-bit SIMD on two halfwords (SMLAD and its kin, Armv7E-M and Armv8-M with DSP).
         mve: Helium, integer part; such a core has `dsp` too.
+        vector: ending of the kernels' files for another core's vectors, such as '_neon'.
+        big: a phone's or a computer's: its sources are built for speed, at -O3, unless asked
+            otherwise (-Os takes 5 times the instructions there).
+        libc: folder with what the sources need of a C library, for a compiler without one.
         timing: None where nothing was measured.
     """
 
@@ -72,6 +93,9 @@ class Core:
     toolchain: Toolchain | None = None
     dsp: bool = False
     mve: bool = False
+    vector: str | None = None
+    big: bool = False
+    libc: Path | None = None
     timing: Timing | None = None
 
     @property
@@ -88,7 +112,18 @@ class Core:
     @property
     def variants(self) -> tuple[str, ...]:
         """Endings of kernel files that run here, the fastest first; '' is portable C99."""
-        return (*(("_mve",) if self.mve else ()), *(("_dsp",) if self.dsp else ()), "")
+        own = (self.vector,) if self.vector else ()
+        return (*(("_mve",) if self.mve else ()), *(("_dsp",) if self.dsp else ()), *own, "")
+
+    @property
+    def optimize(self) -> str:
+        """What its sources are built for if nobody says: `SIZE` or `SPEED`."""
+        return SPEED if self.big else SIZE
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """`SIZE`, `SPEED` -> the option of gcc and clang; the sources are the same."""
+        return {SIZE: "-Os", SPEED: "-O3" if self.big else "-O2"}
 
 
 ARM = Toolchain(
@@ -113,6 +148,24 @@ _XTENSA = Toolchain(
     macos="ESP-IDF's install.sh esp32s3",
     needed_for="ESP-IDF projects",
     packed=False,
+)
+_WASM = Toolchain(
+    compiler="clang",
+    debian="apt install clang lld llvm",
+    macos="brew install llvm lld",
+    needed_for="WebAssembly",
+)
+_AARCH64 = Toolchain(
+    compiler="aarch64-linux-gnu-gcc",
+    debian="apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    macos="brew install aarch64-unknown-linux-gnu",
+    needed_for="checks of the exported C on 64-bit Arm",
+)
+_X86_64 = Toolchain(
+    compiler="x86_64-linux-gnu-gcc",
+    debian="apt install gcc, elsewhere than on x86-64 gcc-x86-64-linux-gnu",
+    macos="brew install x86_64-unknown-linux-gnu",
+    needed_for="checks of the exported C on x86-64",
 )
 
 
@@ -220,6 +273,18 @@ CORES: Registry[Core] = Registry(
             _RISC_V,
         ),
         Core("lx7", "Xtensa LX7 of the ESP32-S3", toolchain=_XTENSA),
+        Core("wasm", "WebAssembly", ("--target=wasm32",), _WASM, big=True, libc=_NO_LIBC),
+        Core(
+            "wasm-simd128",
+            "WebAssembly with 128-bit vectors",
+            ("--target=wasm32", "-msimd128"),
+            _WASM,
+            vector="_simd128",
+            big=True,
+            libc=_NO_LIBC,
+        ),
+        Core("aarch64", "64-bit Arm (Armv8-A)", (), _AARCH64, vector="_neon", big=True),
+        Core("x86-64", "x86-64", (), _X86_64, vector="_x86", big=True),
     ),
     home=__name__,
 )
@@ -244,3 +309,8 @@ def checked_cores() -> tuple[str, ...]:
     return tuple(
         name for name, core in CORES.items() if core.toolchain is None or core.toolchain.packed
     )
+
+
+def all_variants() -> set[str]:
+    """Endings of kernel files that some core needs and others have no instructions for."""
+    return {variant for core in CORES.values() for variant in core.variants if variant}

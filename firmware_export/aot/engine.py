@@ -109,9 +109,10 @@ def export_engine(
     """
     product = as_product(source)
     compiled, beside = engine_files(product, core, settings)
-    more = {"optimize": "size", "beside": beside, "title": settings.name}
+    optimize = compiled[0].core.optimize
+    more = {"optimize": optimize, "beside": beside, "title": settings.name}
     if product.composition is None:
         files = build_files(compiled[0], **more)
     else:
         files = build_composed_files(product, compiled, **more)
-    return compiled, write_export(out, compiled, files, optimize="size")
+    return compiled, write_export(out, compiled, files, optimize=optimize)

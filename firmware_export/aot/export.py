@@ -31,15 +31,20 @@ from kd_edge.base.untrusted import read_json, read_regular
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 
-# `--optimize` -> options of gcc and clang; the sources are the same.
-OPTIMIZE: dict[str, str] = {"size": "-Os", "speed": "-O2"}
 # What every build of the sources takes beside: unused functions and data can be left out.
 SECTION_FLAGS = ("-ffunction-sections", "-fdata-sections")
 
 # Every file that an export writes says who made it.
 _OURS = re.compile(rb"kd-edge \d+\.\d+")
 
-_VARIANTS = {"": "portable C99", "_dsp": "DSP extension", "_mve": "Helium"}
+_VARIANTS = {
+    "": "portable C99",
+    "_dsp": "DSP extension",
+    "_mve": "Helium",
+    "_simd128": "128-bit vectors",
+    "_neon": "NEON",
+    "_x86": "SSE2, AVX2 if the compiler is told to use it",
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def build_files(
     """Every file for a project but the manifest: name -> text.
 
     Args:
-        optimize: a key of `OPTIMIZE`; decides the options in Makefile and CMakeLists.txt.
+        optimize: a key of the core's `options`, of which Makefile and CMakeLists.txt have it.
         beside: sources that go with the model, `kd_run.c` among them; name -> text.
         title: of the README, before 'as plain C'.
     """
@@ -81,7 +86,7 @@ def build_files(
         "core": compiled.core,
         "settings": compiled.settings,
         "optimize": optimize,
-        "flags": (*compiled.core.flags, OPTIMIZE[optimize], *SECTION_FLAGS),
+        "flags": (*compiled.core.flags, compiled.core.options[optimize], *SECTION_FLAGS),
         "sources": sources,
         "kernels": _kernels(compiled),
         "inputs": [_port(tensor) for tensor in compiled.graph.inputs],
@@ -120,7 +125,7 @@ def build_composed_files(
         "sha256": product.sha256,
         "core": first.core,
         "optimize": optimize,
-        "flags": (*first.core.flags, OPTIMIZE[optimize], *SECTION_FLAGS),
+        "flags": (*first.core.flags, first.core.options[optimize], *SECTION_FLAGS),
         "sources": sorted(name for name in files if name.endswith(".c")),
         "rule": product.composition.rule,
         "models": [

@@ -27,10 +27,14 @@ def kernel_variant(kernel: str, core: Core) -> str:
 def kernel_files(kernels: set[str], core: Core) -> dict[str, str]:
     """Name -> text of every source and header that these kernels need on the core, sorted by name.
 
-    A header that has a `.c` of its own beside it (a shared routine) brings that along.
+    A header that has a `.c` of its own beside it (a shared routine) brings that along. For a
+    compiler without a C library, what sources need of one is among them.
     """
     files: dict[str, str] = {}
     waiting = [f"{kernel}{kernel_variant(kernel, core)}.c" for kernel in sorted(kernels)]
+    if core.libc:
+        for path in core.libc.iterdir():
+            files[path.name] = path.read_text(encoding="utf-8")
     while waiting:
         name = waiting.pop()
         if name in files:

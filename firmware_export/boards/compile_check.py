@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.aot.cores import Core, find_core
+from firmware_export.aot.cores import Core, all_variants, find_core
 from firmware_export.boards.compiling import run_compiler
 from firmware_export.boards.tools import find_tool
 
@@ -37,7 +37,8 @@ def compile_check(
 ) -> Compiled:
     """Compile C99 sources for one core, with every warning an error.
 
-    Files that end in `_dsp.c` or `_mve.c` are left out where the core has no such instructions.
+    Files for other vectors (`_dsp.c`, `_neon.c`) are left out where the core has
+    no such instructions.
     For `host` both gcc and clang must be content.
 
     Raises:
@@ -51,6 +52,7 @@ def compile_check(
         *STRICT,
         optimize,
         *facts.flags,
+        *((f"-I{facts.libc}",) if facts.libc else ()),
         *(f"-I{Path(folder).resolve()}" for folder in include_dirs),
     ]
     options += [f"-D{name}={value}" for name, value in (defines or {}).items()]
@@ -67,7 +69,7 @@ def compile_check(
 def _suits(source: Path, core: Core) -> bool:
     """The core has the instructions that the file's name speaks of."""
     stem = Path(source).stem
-    return all(variant in core.variants for variant in ("_dsp", "_mve") if stem.endswith(variant))
+    return not stem.endswith(tuple(all_variants() - set(core.variants)))
 
 
 def _compile(compiler: str, options: list[str], files: list[Path], core: str) -> None:

@@ -100,9 +100,10 @@ def ram_bytes(sections: Iterable[Section]) -> int:
 
 
 def can_measure(core: Core) -> bool:
-    """Whether the core has a cross-compiler, and it is installed."""
-    compiler = core.compiler
-    return bool(compiler and which(compiler) and which(_size_tool(compiler)))
+    """Whether the core has a cross-compiler whose sections can be read, and it is installed."""
+    if core.toolchain is None or core.toolchain.gnu_prefix is None:
+        return False
+    return bool(which(core.compiler) and which(_size_tool(core.compiler)))
 
 
 def measure_objects(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from firmware_export.aot.cores import CORES, HOST
+from firmware_export.aot.cores import CORES, HOST, SIZE, SPEED
 from kd_edge.base.version import __version__
 from kd_edge.cli.options import PATH, SHARE, common, path_option
 from kd_edge.cli.printing import say
@@ -35,9 +35,9 @@ extension or Helium than what --core m4, m7, m33 or m55 gives. docs/plain-c.md l
 )
 @click.option(
     "--optimize",
-    type=click.Choice(("size", "speed")),
-    default="size",
-    help="Compiler options put into Makefile, CMakeLists.txt and figures: -Os (default) or -O2.",
+    type=click.Choice((SIZE, SPEED)),
+    help="Compiler options put into Makefile, CMakeLists.txt and figures: size is -Os, speed -O2. "
+    "On phones' and computers' cores speed is -O3 and the default; elsewhere size is.",
 )
 @click.option("--report", "with_report", is_flag=True, help="Write report.html and print tables.")
 @click.option("--carry-state", is_flag=True, help="An LSTM's state lives on from window to window.")
@@ -62,7 +62,7 @@ def compile_command(
     model: Path,
     out: Path,
     core: str,
-    optimize: str,
+    optimize: str | None,
     with_report: bool,
     carry_state: bool,
     keep_inputs: bool,
@@ -96,6 +96,7 @@ def compile_command(
     )
     content = model_bytes(model)
     compiled = compile_model(model, settings)
+    optimize = optimize or compiled.core.optimize
     files = build_files(compiled, optimize=optimize)
     report = compile_report(
         model.name, compiled, content, optimize=optimize, with_boards=with_report

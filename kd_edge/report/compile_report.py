@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from firmware_export.aot.bounds import LayerCost, layer_costs
 from firmware_export.aot.compiler import Compiled, compile_model
-from firmware_export.aot.cores import CORES
 from firmware_export.aot.cycles import CycleEstimate, estimate_cycles
 from firmware_export.aot.effects import PassEffect
-from firmware_export.aot.export import OPTIMIZE
 from firmware_export.aot.figures import LayerFigure
 from firmware_export.aot.memory_map import MapEntry, memory_map
 from firmware_export.boards import BOARDS
@@ -193,7 +191,7 @@ def _for_each_core(
         one = compiled
         if name != compiled.core.name:
             one = compile_model(content, replace(compiled.settings, core=name))
-        found[name] = one, measure_code(one.files, CORES[name], OPTIMIZE[optimize])
+        found[name] = one, measure_code(one.files, one.core, one.core.options[optimize])
     return found
 
 
