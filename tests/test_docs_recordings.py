@@ -54,3 +54,10 @@ def test_the_bounds_are_those_that_are_written(text):
 
 def test_the_readers_of_delsys_files_are_those_that_are_written(text):
     assert set(re.findall(r"\| `(\S+-csv)` \|", text)) == {n for n in READERS if "-csv" in n}
+
+
+def test_the_readers_of_other_programs_are_those_that_are_written(text):
+    """Oracle: the readers that name their files' endings."""
+    ours = {"csv", "npz"}
+    named = {name for name, reader in READERS.items() if reader.endings} - ours
+    assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)) >= named

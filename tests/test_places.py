@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("keras")
 
 from adding import ROOT, added
+from format_samples import recording
 from tflite_samples import write_conv_model
 
 from firmware_export.aot.cores import CORES
@@ -52,12 +53,14 @@ from kd_edge.runtimes.registry import RUNTIMES, available, open_interpreter
 from kd_edge.runtimes.tflm import TFLM
 from kd_edge.signals import READERS, Reader
 from kd_edge.signals import read as read_recordings
+from kd_edge.signals.convert import WRITERS, Writer, write_folder
 from kd_edge.tasks import TASKS, find_task
 from kd_edge.tasks.classification import CLASSIFICATION
 
 # Kind, as CONTRIBUTING's table names it -> the tables that one more of it is added to.
 TABLES: dict[str, tuple[Registry, ...]] = {
     "reader": (READERS,),
+    "format of recordings": (WRITERS,),
     "image set": (images.READERS,),
     "task": (TASKS,),
     "loss": (LOSSES,),
@@ -124,6 +127,13 @@ def test_a_reader(tmp_path):
         assert read_recordings(tmp_path / "a.mine", marks=3) == [("a.mine", 3)]
     with pytest.raises(KdEdgeError, match="no reader knows"):
         read_recordings(tmp_path / "a.mine")
+
+
+def test_a_format_of_recordings(tmp_path):
+    mine = Writer("mine", ".mine", lambda made, path: path.write_text(made.label))
+    with added((WRITERS, "mine", mine)):
+        write_folder([recording()], tmp_path / "out", WRITERS.find("mine"))
+    assert (tmp_path / "out" / "S1_house_day-1_02.mine").read_text() == "house"
 
 
 def test_an_image_set(tmp_path):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from format_samples import FORMATS, delsys_bytes, delsys_database, shpf_bytes
 from test_signals_fuzz import API, DISCOVER, EMGWORKS, MILLISECONDS, PLAIN, RENAMED
 
 from kd_edge.base.errors import KdEdgeError
@@ -79,7 +80,10 @@ def archive_bytes() -> bytes:
 
 
 # Kind -> the file's name and what is to be spoilt; what is put around it then.
-PACKED = {"NPZ, an array in it": around_an_array}
+PACKED = {
+    "NPZ, an array in it": around_an_array,
+    "Delsys archive, its database": delsys_bytes,
+}
 KINDS = {
     "Trigno Discover": ("f.csv", DISCOVER),
     "Trigno Discover, gzip": ("f.csv.gz", gzip.compress(DISCOVER, mtime=0)),
@@ -91,6 +95,10 @@ KINDS = {
     "NPZ": ("f.npz", npz_bytes(compressed=False)),
     "NPZ, compressed": ("f.npz", npz_bytes(compressed=True)),
     "NPZ, an array in it": ("f.npz", npy_bytes(np.arange(12.0).reshape(6, 2))),
+    "Delsys records": ("f.shpf", shpf_bytes()),
+    "Delsys archive": ("f.delsys", delsys_bytes()),
+    "Delsys archive, its database": ("f.delsys", delsys_database()),
+    **FORMATS,
     "archive of a set": ("Dataset_f.tar.xz", archive_bytes()),
     "labels.csv": ("labels.csv", LABELS),
 }

@@ -1,4 +1,4 @@
-"""`kd-edge data`: looking at recordings, and making synthetic ones."""
+"""`kd-edge data`: looking at recordings, converting them, and making synthetic ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kd_edge.cli.printing import say
 
 @click.group()
 def data() -> None:
-    """Look into recordings, or make synthetic ones."""
+    """Look into recordings, convert them, or make synthetic ones."""
 
 
 @data.command(
@@ -42,6 +42,47 @@ def inspect(path: Path, reader: str | None, plot: Path | None, as_json: bool) ->
     if plot:
         inspecting.plot(recordings, plot)
         say(f"picture: {plot}", err=True)
+
+
+@data.command(
+    epilog="\b\nExamples:\n  kd-edge data convert trial.delsys --to npz --out converted\n"
+    "  kd-edge data convert RECORDINGS --to xdf --out for-labrecorder\n"
+    "  kd-edge data convert ninapro --reader ninapro --to npz --out db2"
+)
+@click.argument("path", type=PATH)
+@click.option("--to", "form", required=True, help="discover-csv, npz or xdf.")
+@path_option("--out", required=True, help="New folder: a file a recording, and labels.csv.")
+@click.option("--reader", help="Name of the reader; found from the files otherwise.")
+@common
+def convert(path: Path, form: str, out: Path, reader: str | None, as_json: bool) -> None:
+    """Write the recordings in PATH as files of another format.
+
+    npz keeps everything. xdf keeps samples, names, units and times. discover-csv keeps rates to
+    0.0001 Hz and samples to seven decimals (volts become millivolts), and takes only streams that
+    begin together. labels.csv says what each file is, where the recordings have labels.
+    """
+    import json
+    from dataclasses import asdict
+
+    from kd_edge.cli.printing import printing
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.signals import read
+    from kd_edge.signals.convert import WRITERS, write_folder
+
+    writer = WRITERS.find(form, where="--to")
+    with TerminalWatch() as watch:
+        watch.step("reading recordings", None, None)
+        recordings = read(path, reader)
+        done = write_folder(
+            recordings, out, writer, progress=lambda d, n: watch.step("writing files", d, n)
+        )
+    with printing():
+        if as_json:
+            click.echo(json.dumps({"folder": str(out), "format": form, **asdict(done)}))
+            return
+        unnamed = done.recordings - done.labelled
+        named = f"{unnamed} without a label, not in labels.csv" if unnamed else "and labels.csv"
+        say(f"{out}: {done.recordings} recordings as {form}, {named}")
 
 
 @data.command(

@@ -40,6 +40,7 @@ PACKAGES = (
     ("optuna", "search: choosing what to try", "pip install 'kd-edge[search]'", False),
     ("ray", "search on several workers", "pip install 'kd-edge[search]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
+    ("pyxdf", "recordings of Lab Streaming Layer (XDF)", "pip install 'kd-edge[formats]'", False),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )

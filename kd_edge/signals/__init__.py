@@ -27,12 +27,14 @@ class Reader:
         summary: what it reads, in a few words.
         module: has `read(path, *, …)` and `sniff(path)`.
         needs_path: False for a set that an installed package brings.
+        endings: of the names of its files, in lower case, where a file is one recording or more.
     """
 
     name: str
     summary: str
     module: str
     needs_path: bool = True
+    endings: tuple[str, ...] = ()
 
     @property
     def read(self) -> Callable[..., list[Recording]]:
@@ -50,12 +52,19 @@ class Reader:
         return importlib.import_module(self.module).data_file
 
 
+def _file(name: str, summary: str, module: str, *endings: str) -> Reader:
+    return Reader(name, summary, f"{__name__}.{module}", endings=endings)
+
+
+_CSV = (".csv", ".csv.gz")
 _ALL = (
-    Reader("delsys-csv", "Trigno Discover CSV export", "kd_edge.signals.delsys"),
-    Reader("delsys-api-csv", "CSV of the vendor's Python example", "kd_edge.signals.delsys_api"),
-    Reader("emgworks-csv", "EMGworks CSV export", "kd_edge.signals.emgworks"),
-    Reader("npz", "one NPZ file", "kd_edge.signals.npz"),
-    Reader("csv", "one plain CSV file", "kd_edge.signals.plain_csv"),
+    _file("delsys-csv", "Trigno Discover CSV export", "delsys", *_CSV),
+    _file("delsys-api-csv", "CSV of the vendor's Python example", "delsys_api", *_CSV),
+    _file("delsys-native", "Trigno Discover's own files", "formats.shpf", ".delsys", ".shpf"),
+    _file("emgworks-csv", "EMGworks CSV export", "emgworks", *_CSV),
+    _file("npz", "one NPZ file", "npz", ".npz"),
+    _file("csv", "one plain CSV file", "plain_csv", *_CSV),
+    _file("xdf", "XDF, of Lab Streaming Layer", "formats.xdf", ".xdf", ".xdf.gz"),
     Reader("folder", "folder with labels.csv", "kd_edge.signals.folder"),
     Reader("isl-alphabet-myo", "Italian sign alphabet", "kd_edge.signals.sets.isl_alphabet_myo"),
     Reader("threedc", "3DC armband, EMG and orientation", "kd_edge.signals.sets.threedc"),

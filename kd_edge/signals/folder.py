@@ -2,7 +2,7 @@
 
 `labels.csv` has the columns file, label, subject, session, trial and may have start, end (seconds
 from the recording's first sample; empty: to its end). A file may stand in several rows with
-different spans. Files are relative to the folder: plain CSV, NPZ, or Delsys exports.
+different spans. Files are relative to the folder, and of any format of one recording.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kd_edge.signals.source import decode, must_exist, read_bytes
 from kd_edge.signals.timing import is_even
 
 LABELS = "labels.csv"
-_NEEDED = ("file", "label", "subject", "session", "trial")
+NEEDED = ("file", "label", "subject", "session", "trial")
 _OPTIONAL = ("start", "end")
 _SAMPLE_SLACK = 1e-3  # of a period
 
@@ -64,7 +64,7 @@ def read(path: Path) -> list[Recording]:
             "KD_LABELS",
             f"no {LABELS} in {root.name}",
             where=str(root),
-            hint=f"write one with the columns {', '.join(_NEEDED)}",
+            hint=f"write one with the columns {', '.join(NEEDED)}",
         )
     rows = _rows(labels)
     _no_doubles(rows, labels)
@@ -86,7 +86,8 @@ def empty_folder(root: Path) -> KdEdgeError:
         "KD_EMPTY_FOLDER",
         f"{root.name} holds no recordings",
         where=str(root),
-        hint="check the path; .csv, .csv.gz and .npz files count, and the archives of known sets",
+        hint="check the path; files of a format that a reader knows count, and the archives of "
+        "known sets: docs/recordings.md lists them",
     )
 
 
@@ -117,7 +118,7 @@ def _rows(labels: Path) -> list[_Row]:
 
 
 def _check_header(header: Sequence[str], labels: Path) -> None:
-    known = _NEEDED + _OPTIONAL
+    known = NEEDED + _OPTIONAL
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise _bad(labels, 1, "cells are not separated by ','", "save it as CSV with commas")
     for name in header:
@@ -130,7 +131,7 @@ def _check_header(header: Sequence[str], labels: Path) -> None:
             )
         if header.count(name) > 1:
             raise _bad(labels, 1, f"two columns '{name}'", "keep one")
-    missing = [name for name in _NEEDED if name not in header]
+    missing = [name for name in NEEDED if name not in header]
     if missing:
         raise _bad(labels, 1, f"no column {', '.join(missing)}", f"columns: {', '.join(known)}")
 

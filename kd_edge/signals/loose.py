@@ -30,5 +30,10 @@ def read(path: Path) -> list[Recording]:
 
 
 def _files(root: Path) -> list[Path]:
-    endings = (".csv", ".csv.gz", ".npz")
-    return sorted(p for p in root.iterdir() if p.is_file() and p.name.lower().endswith(endings))
+    from kd_edge.signals import READERS
+
+    endings = tuple(ending for reader in READERS.values() for ending in reader.endings)
+    files = sorted(p for p in root.iterdir() if p.is_file() and p.name.lower().endswith(endings))
+    # A .delsys archive holds the samples of its .shpf file again.
+    archives = {p.stem for p in files if p.suffix.lower() == ".delsys"}
+    return [p for p in files if p.suffix.lower() != ".shpf" or p.stem not in archives]

@@ -1,0 +1,118 @@
+"""Small recordings, and files of formats made by each format's own library."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import sqlite3
+import struct
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.signals.recording import Recording, Stream, usual_unit
+from kd_edge.signals.xdf_writer import write_xdf
+
+
+def recording(**facts) -> Recording:
+    """Two sensors, three modalities, two rates; 0.54 s of noise with a fixed seed."""
+    chance = np.random.default_rng(7)
+
+    def stream(kind: str, sensor: str, n: int, width: int, rate_hz: float, unit: str) -> Stream:
+        names = tuple(f"{sensor}: {kind.upper()} {i}" for i in range(1, width + 1))
+        samples = chance.normal(size=(n, width)).astype(np.float32)
+        return Stream(kind, sensor, names, samples, rate_hz, unit)
+
+    streams = (
+        stream("emg", "left (1)", 680, 1, 1259.2593, "mV"),
+        stream("acc", "left (1)", 80, 3, 148.1481, "g"),
+        stream("emg", "right (2)", 680, 1, 1259.2593, "mV"),
+    )
+    kept = {"label": "house", "subject": "S1", "session": "day 1", "trial": 2} | facts
+    return Recording(streams=streams, source="made", **kept)
+
+
+def assert_same(left: Recording, right: Recording, *, decimals: int | None = None) -> None:
+    """The same streams, exactly or to so many decimals; times to a microsecond."""
+    assert len(left.streams) == len(right.streams)
+    for a, b in zip(left.streams, right.streams, strict=True):
+        assert (a.modality, a.sensor, a.channels) == (b.modality, b.sensor, b.channels)
+        assert usual_unit(a.unit) == usual_unit(b.unit)
+        assert abs(a.rate_hz / b.rate_hz - 1) < 1e-6
+        assert abs((a.start_s - left.begin_s) - (b.start_s - right.begin_s)) < 1e-6
+        if decimals is None:
+            np.testing.assert_array_equal(a.samples, b.samples)
+        else:
+            np.testing.assert_allclose(a.samples, b.samples, atol=0.51 * 10**-decimals, rtol=3e-7)
+
+
+def shpf_bytes(n_frames: int = 8) -> bytes:
+    """A `.shpf` file of one sensor: a frame has 5 samples of sEMG and 1 of each axis."""
+    own = [("EMG 1", 1, 2, 5), ("ACC X", 6, 3, 1), ("ACC Y", 6, 3, 1)]
+    blocks = [_shpf_block(struct.pack("<16x5I2x", 7, 14, 65, 1, len(own)), "Avanti", "40-49")]
+    for index, (name, kind, unit, per_frame) in enumerate(own):
+        facts = (1, index, kind, unit, -5.5, 5.5, per_frame / 0.0135, 3, per_frame)
+        blocks.append(_shpf_block(struct.pack("<16xBBIIdddBI", *facts), name, name))
+    header = bytearray(0x46)
+    header[0] = 1
+    for place, value in ((0x13, 0x46), (0x29, n_frames), (0x36, 1), (0x3A, len(own))):
+        struct.pack_into("<I", header, place, value)
+    samples = np.random.default_rng(1).normal(size=(n_frames, 7)).astype("<f8")
+    return bytes(header) + b"".join(blocks) + samples.tobytes() + bytes(12 * n_frames)
+
+
+def _shpf_block(facts: bytes, first: str, second: str) -> bytes:
+    texts = bytes([len(first), len(second)]) + (first + second).encode()
+    return struct.pack("<I", 4 + len(facts) + len(texts)) + facts + texts
+
+
+def delsys_database(n_frames: int = 8) -> bytes:
+    """The tables that belong to `shpf_bytes`."""
+    opened = sqlite3.connect(":memory:")
+    opened.executescript(
+        "CREATE TABLE Trial (CollectionDate TEXT, CollectionLength REAL);"
+        "CREATE TABLE Channel (ChannelId INTEGER PRIMARY KEY, Units INTEGER, SampleRate REAL, "
+        "SamplesPerFrame INTEGER);"
+        f"INSERT INTO Trial VALUES ('2026-01-02 03:04:05', {n_frames * 0.0135});"
+        + "".join(
+            f"INSERT INTO Channel VALUES ({i}, {unit}, {n / 0.0135}, {n});"
+            for i, (unit, n) in enumerate([(2, 5), (3, 1), (3, 1)], 1)
+        )
+    )
+    content = opened.serialize()
+    opened.close()
+    return content
+
+
+def delsys_bytes(database: bytes | None = None) -> bytes:
+    """A `.delsys` archive of `shpf_bytes` with this database, or its own."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("id/main.shpf", shpf_bytes())
+        archive.writestr("exported.db", delsys_database() if database is None else database)
+    return stream.getvalue()
+
+
+def xdf_bytes() -> bytes:
+    """A short recording as XDF."""
+    made = recording()
+    short = [replace(s, samples=s.samples[:20]) for s in made.streams]
+    with tempfile.TemporaryDirectory() as place:
+        write_xdf(replace(made, streams=tuple(short)), Path(place) / "f.xdf")
+        return (Path(place) / "f.xdf").read_bytes()
+
+
+def _made() -> dict[str, tuple[str, bytes]]:
+    """Kind -> name and bytes of a file, for each format whose library is installed."""
+    libraries = {"XDF": ("pyxdf", "f.xdf", xdf_bytes)}
+    return {
+        kind: (name, make())
+        for kind, (library, name, make) in libraries.items()
+        if importlib.util.find_spec(library)
+    }
+
+
+FORMATS = _made()
