@@ -1,6 +1,7 @@
 # make demo: a first bundle from synthetic signs.   make test: lint and every quick test.
 # make test-all: the longer checks too.             make bench: speeds against named peers.
 # make results: every row of results/rows.toml, five seeds each, and the tables made of them (hours).
+# make site: the documentation as a site in build/site, every link checked.
 # make recipes: every recipe whole, three seeds each, and which limits hold (hours on two cores).
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BOARD_TOOLS_VENV := .venv-board-tools
 # Workers: the tests start converters of their own, so no more than two.
 WORKERS ?= 2
 
-.PHONY: demo test test-all lint bench recipes results clean debian
+.PHONY: demo test test-all lint bench recipes results site clean debian
 
 demo: $(STAMPS)/build
 	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
@@ -30,6 +31,9 @@ lint: $(STAMPS)/test
 
 bench: $(STAMPS)/test
 	$(BIN)/python -m pytest benchmarks -p no:xdist --benchmark-json build/benchmarks.json $(PYTEST_ARGS)
+
+site: $(STAMPS)/test
+	$(BIN)/python docs/make_site.py
 
 # What is built already is kept: interrupted, it goes on. A recipe fails where a seed fails a limit.
 SEEDS ?= 3
@@ -71,7 +75,7 @@ $(STAMPS)/build: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[build,fleets,formats,onnx,search,watch,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[build,docs,fleets,formats,onnx,search,watch,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/build
 
 # tflite-runtime stops at Python 3.11 and NumPy 1: it has an environment of its own, where it can.
