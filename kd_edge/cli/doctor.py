@@ -41,6 +41,7 @@ PACKAGES = (
     ("ray", "search on several workers", "pip install 'kd-edge[search]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
     ("pyxdf", "recordings of Lab Streaming Layer (XDF)", "pip install 'kd-edge[formats]'", False),
+    ("imagehash", "near duplicates of images", "pip install 'kd-edge[images]'", False),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )

@@ -22,6 +22,8 @@ class Image:
         mask: () -> (height, width) int16, the class of each pixel as an index into the set's
             `class_names`, or NO_CLASS; None for an image without.
         subject, session: names; '' where unknown.
+        group: the first of the images that look like this one, by name; '' where none were
+            looked for.
         synthetic: made by a generator; everything derived from it says so.
     """
 
@@ -32,6 +34,7 @@ class Image:
     mask: Callable[[], np.ndarray] | None = None
     subject: str = ""
     session: str = ""
+    group: str = ""
     synthetic: bool = False
 
     def info(self) -> RecordingInfo:
@@ -46,6 +49,7 @@ class Image:
             synthetic=self.synthetic,
             content_sha256=self.content_sha256,
             kind="image",
+            group=self.group,
         )
 
 

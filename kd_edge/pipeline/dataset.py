@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from kd_edge.examples import cut_windows, used_modalities
 from kd_edge.examples.pictures import image_examples
 from kd_edge.images import READERS as IMAGE_READERS
 from kd_edge.images import Image
+from kd_edge.images.near_duplicates import grouped
 from kd_edge.pipeline.cache import Dataset, from_entry, to_entry
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.store import Store
@@ -100,7 +101,7 @@ class _Asked:
 def _of_recordings(asked: _Asked) -> Dataset:
     recipe = asked.recipe
     recordings, names = _of_classes(
-        _read(recipe, asked.data, asked.tell),
+        _merged(_read(recipe, asked.data, asked.tell), recipe, asked.class_names),
         recipe.dataset.classes,
         asked.class_names,
         recipe.dataset.unknown_classes,
@@ -128,6 +129,7 @@ def _of_images(asked: _Asked) -> Dataset:
     images = found.images
     if images[0].mask is None:
         unknown = recipe.dataset.unknown_classes
+        images = _merged(images, recipe, asked.class_names)
         images, names = _of_classes(images, wanted, asked.class_names, unknown)
     else:
         names = asked.class_names or wanted or found.class_names
@@ -137,6 +139,12 @@ def _of_images(asked: _Asked) -> Dataset:
             "the masks' classes have no names",
             where="dataset.classes",
             hint="name them there or in classes.txt: the first is value 0 of the masks",
+        )
+    if recipe.dataset.near_duplicates is not None:
+        images = grouped(
+            images,
+            recipe.dataset.near_duplicates,
+            progress=lambda done: asked.tell("looking for near duplicates", done, len(images)),
         )
     too_large = _input_bytes(images, recipe) > 1e6 * recipe.dataset.memory_mb
     examples = image_examples(
@@ -167,8 +175,8 @@ def read_recordings(
     Raises:
         KdEdgeError: whatever reading finds.
     """
-    recordings = _read(recipe, data, progress)
     dataset = recipe.dataset
+    recordings = _merged(_read(recipe, data, progress), recipe, class_names)
     return _of_classes(recordings, dataset.classes, class_names, dataset.unknown_classes)[0]
 
 
@@ -282,6 +290,19 @@ def _installed_data(reader: Reader) -> Path:
             hint="name it with --data",
         )
     return reader.data_file()
+
+
+def _merged(
+    recordings: Sequence[Recording] | Sequence[Image],
+    recipe: Recipe,
+    fixed: tuple[str, ...] | None,
+) -> list:
+    """The recordings or images under the labels that theirs become; other data may lack some."""
+    becomes = {old: new for new, labels in recipe.dataset.merge.items() for old in labels}
+    if fixed is None:
+        known = sorted({r.label for r in recordings if r.label is not None})
+        _check_labels([*becomes], known, "labels:", key="dataset.merge")
+    return [replace(r, label=becomes.get(r.label, r.label)) for r in recordings]
 
 
 def _of_classes(

@@ -23,6 +23,8 @@ _OF_IMAGES = {
 def check_source(recipe: Recipe) -> None:
     """A recipe reads recordings, or it reads images."""
     tables = {"front_end": recipe.front_end, "windows": recipe.windows}
+    if recipe.images is None and recipe.dataset.near_duplicates is not None:
+        raise MisfitError("dataset.near_duplicates", "near duplicates are looked for among images")
     for name, table in tables.items():
         if recipe.images is not None and table:
             raise MisfitError(

@@ -6,23 +6,18 @@ Choices that change a result (split, temperature, alpha, epochs) have no default
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
     Tag,
-    field_validator,
     model_serializer,
     model_validator,
 )
@@ -44,81 +39,17 @@ from kd_edge.recipe.checks import (
     check_product,
     check_source,
 )
+from kd_edge.recipe.dataset import Dataset
 from kd_edge.recipe.decision import Decision, check_decision
 from kd_edge.recipe.expanding import MOST, expanded
 from kd_edge.recipe.product import Product
+from kd_edge.recipe.table import OpenTable, Options, Table
 from kd_edge.splits import Split
 
 FormatName = Annotated[str, AfterValidator(FORMATS.known)]
 
 
-def _plain(value: Any) -> Any:
-    """Options that JSON and TOML both hold, so that a recipe reads back as it was written."""
-    items = value.values() if isinstance(value, dict) else value
-    if isinstance(value, dict | list):
-        for item in items:
-            _plain(item)
-    elif not isinstance(value, str | int) and not (isinstance(value, float) and isfinite(value)):
-        raise ValueError(f"an option is text, a finite number, true or false, not {value}")
-    return value
-
-
-Options = Annotated[dict[str, Any], AfterValidator(_plain)]
-
-
-class Table(BaseModel):
-    """A TOML table: frozen, numbers finite, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Dataset(Table):
-    """Where recordings or images come from.
-
-    reader: a name in `kd_edge.signals.READERS`, or 'synthetic'; with [images] a name in
-        `kd_edge.images.READERS`.
-    path: folder or file; `--data` overrides it. Relative to the recipe's folder.
-    options: passed to the reader; for 'synthetic' the settings of `SignSettings`.
-    classes: labels to keep, in the model's output order; all, sorted, where absent. Of images with
-        masks: the names of the masks' values 0, 1, ….
-    unknown_classes: labels that no model learns, to see whether they are rejected.
-    allow_duplicates: go on although identical recordings or images lie on both sides of a split.
-    memory_mb: of an image set's input that is held in memory, in 10^6 bytes; a larger one is
-        written into the output folder and read batch by batch.
-    allow_stuck: go on although a channel holds one value throughout a recording.
-    """
-
-    reader: str
-    path: str | None = None
-    options: Options = {}
-    classes: tuple[str, ...] | None = None
-    unknown_classes: tuple[str, ...] = ()
-    allow_duplicates: bool = False
-    allow_stuck: bool = False
-    memory_mb: PositiveInt = 2000
-
-    @field_validator("classes", "unknown_classes")
-    @classmethod
-    def _each_once(cls, classes):
-        doubled = [name for name, n in Counter(classes or ()).items() if n > 1]
-        if doubled:
-            raise ValueError(f"a class stands there twice: {', '.join(doubled)}")
-        return classes
-
-
-class _OpenTable(Table):
-    """A table whose other keys belong to what it names, and are checked there."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_plain)]]
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Those other keys, in their order."""
-        return dict(self.model_extra or {})
-
-
-class Augmentation(_OpenTable):
+class Augmentation(OpenTable):
     """Plausible changes of training windows, made anew in each step; never of held-out windows.
 
     copies: how often an epoch shows each window changed, beside once as it is.
@@ -147,7 +78,7 @@ class Model(Table):
     model: str
     inputs: tuple[str, ...] | None = None
     body: str | None = None
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
     epochs: PositiveInt | None = None
     batch_size: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-3
@@ -219,7 +150,7 @@ Teacher = Annotated[
 ]
 
 
-class Distillation(_OpenTable):
+class Distillation(OpenTable):
     """How students learn from teachers.
 
     loss: a name in the loss registry. Every other key is an option of that loss.
@@ -301,7 +232,7 @@ class Recipe(Table):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     task: str = "classification"
     dataset: Dataset
-    front_end: dict[str, StreamFrontEnd] = {}
+    front_end: dict[str, StreamFrontEnd] = Field(default_factory=dict)
     windows: Windowing | None = None
     images: PixelInput | None = None
     split: Split

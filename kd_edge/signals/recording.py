@@ -209,7 +209,8 @@ class Recording:
 class RecordingInfo:
     """A recording without its samples, or an image without its pixels.
 
-    `kind` says which, for messages; see `Recording` for the other fields.
+    `kind` says which, for messages. `group` is the name of the first of those that resemble it; ''
+    where none were looked for. See `Recording` for the other fields.
     """
 
     name: str
@@ -221,6 +222,12 @@ class RecordingInfo:
     synthetic: bool
     content_sha256: str
     kind: str = "recording"
+    group: str = ""
+
+    @property
+    def kin(self) -> str:
+        """What it shares with its copies, and with those that resemble it."""
+        return self.group or self.content_sha256
 
     @property
     def moment(self) -> tuple[str, tuple[tuple[int, str], ...], int]:

@@ -1,6 +1,7 @@
 """Splits: which recordings train, validate and test, and what leaks between them."""
 
-from kd_edge.splits.folds import Fold, SplitPart, check_duplicates, describe_leak, make_folds
+from kd_edge.splits.duplicates import check_duplicates
+from kd_edge.splits.folds import Fold, SplitPart, describe_leak, make_folds
 from kd_edge.splits.settings import HoldOut, Split
 
 __all__ = [

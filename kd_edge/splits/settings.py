@@ -8,31 +8,41 @@ from pydantic import Field, PositiveInt, model_validator
 
 from kd_edge.base.settings import MisfitError, settings
 
+_NEEDS = {
+    "last-repetitions": "repetitions",
+    "random": "fraction",
+    "random-groups": "fraction",
+}
+
 
 @settings
 class HoldOut:
-    """Recordings set apart from training, in one of four ways.
+    """Recordings set apart from training, in one of five ways.
 
     Attributes:
         name: of the part, in figures; its kind where empty.
         kind: 'leave-one-subject-out' and 'leave-session-out' take `held_out`, 'last-repetitions'
-            takes `repetitions`, 'random' takes `fraction`.
+            takes `repetitions`, 'random' and 'random-groups' take `fraction`.
         held_out: names of subjects or sessions, or patterns of names such as '2020-07-*'. 'each'
             makes one fold for each. 'next' is for validation: whoever comes after the one that
             'each' tests. 'later' is for sessions: all but the first of each subject.
         repetitions: the last so many in time of each label and subject.
-        fraction: of each class, at random: leaky, and named so beside its figures.
+        fraction: of each class. 'random' is leaky, and named so beside its figures; 'random-groups'
+            keeps copies and near duplicates together.
     """
 
     name: str = ""
-    kind: Literal["leave-one-subject-out", "leave-session-out", "last-repetitions", "random"]
+    kind: Literal[
+        *("leave-one-subject-out", "leave-session-out", "last-repetitions"),
+        *("random", "random-groups"),
+    ]
     held_out: tuple[str, ...] | Literal["each", "next", "later"] | None = None
     repetitions: PositiveInt | None = None
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _has_its_key(self):
-        needs = {"last-repetitions": "repetitions", "random": "fraction"}.get(self.kind, "held_out")
+        needs = _NEEDS.get(self.kind, "held_out")
         given = {k for k in ("held_out", "repetitions", "fraction") if getattr(self, k) is not None}
         if given != {needs}:
             said = ", ".join(sorted(given - {needs})) or "nothing"
