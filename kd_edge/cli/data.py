@@ -88,6 +88,7 @@ def convert(path: Path, form: str, out: Path, reader: str | None, as_json: bool)
 @data.command(
     epilog="\b\nExamples:\n  kd-edge data simulate signs\n"
     "  kd-edge data simulate signs --signs 10 --subjects 4 --repetitions 12 --seed 7\n"
+    "  kd-edge data simulate day --rests 1 --unknown 2 --streams 1\n"
     "  kd-edge data inspect signs"
 )
 @click.argument("folder", type=PATH)
@@ -96,13 +97,23 @@ def convert(path: Path, form: str, out: Path, reader: str | None, as_json: bool)
 @click.option("--repetitions", default=6, show_default=True, help="Of each sign by each person.")
 @click.option("--sessions", default=2, show_default=True, help="Days that they are dealt out to.")
 @click.option("--sensors", default=3, show_default=True, help="Each with sEMG and IMU.")
+@click.option("--unknown", default=0, help="Movements that are no sign, made as often.")
+@click.option("--rests", default=0, help="Recordings of the arm at rest, as often.")
+@click.option(
+    "--streams",
+    type=click.IntRange(0, 99),
+    default=0,
+    help="Continuous recordings of each person, with rest in them.",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same signs.")
 @common
-def simulate(folder: Path, as_json: bool, seed: int, **numbers: int) -> None:
+def simulate(folder: Path, as_json: bool, seed: int, streams: int, **numbers: int) -> None:
     """Write SYNTHETIC signs into FOLDER: Trigno Discover CSV files and a labels.csv.
 
     They show how the tool works, and nothing of how well it reads people. The reader 'folder' reads
-    them back; a recipe may also simulate without files (dataset.reader = "synthetic").
+    them back; a recipe may also simulate without files (dataset.reader = "synthetic"). Movements
+    that are no sign are labelled 'unknown 01' and so on, the arm at rest 'rest'; in a continuous
+    recording, labels.csv says what happens from when to when.
     """
     import json
 
@@ -113,7 +124,7 @@ def simulate(folder: Path, as_json: bool, seed: int, **numbers: int) -> None:
 
     settings = SignSettings(seed=seed, **{f"n_{name}": number for name, number in numbers.items()})
     with TerminalWatch() as watch:
-        n = write_signs(settings, folder, progress=watch.step)
+        n = write_signs(settings, folder, n_streams=streams, progress=watch.step)
     with printing():
         if as_json:
             click.echo(json.dumps({"folder": str(folder), "recordings": n, "synthetic": True}))

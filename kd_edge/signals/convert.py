@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import make_folder, output_error, sync_folder, write_text
 from kd_edge.base.registry import Registry
 from kd_edge.signals.discover_writer import write_discover_csv
-from kd_edge.signals.folder import LABELS, NEEDED
+from kd_edge.signals.folder import LABELS, NEEDED, OPTIONAL
 from kd_edge.signals.npz_writer import write_npz
 from kd_edge.signals.recording import Recording, Stream, usual_unit
 from kd_edge.signals.titles import modality_of, unique
@@ -60,6 +60,19 @@ WRITERS: Registry[Writer] = Registry(
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What stands from `start_s` to `end_s` of a recording, in seconds from its first sample.
+
+    Attributes:
+        end_s: None is the recording's end.
+    """
+
+    start_s: float
+    end_s: float | None
+    label: str
+
+
+@dataclass(frozen=True)
 class Converted:
     """What was written: files, and how many of them labels.csv names."""
 
@@ -72,6 +85,7 @@ def write_folder(
     folder: Path,
     write: Writer,
     *,
+    pieces: Mapping[Recording, Sequence[Piece]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Converted:
     """Write each recording as a file of its own, and labels.csv; all of them or nothing.
@@ -81,6 +95,7 @@ def write_folder(
 
     Args:
         folder: made where it is absent; empty otherwise.
+        pieces: of the recordings that labels.csv cuts.
         progress: called with (done, total).
 
     Raises:
@@ -105,7 +120,7 @@ def write_folder(
                 write.write(recording, inside / name)
                 if progress:
                     progress(done, len(recordings))
-            rows = [(n, r) for n, r in zip(names, recordings, strict=True) if r.label is not None]
+            rows = _rows(names, recordings, pieces or {})
             if rows:
                 write_text(inside / LABELS, _labels(rows))
             if folder.exists():
@@ -114,7 +129,7 @@ def write_folder(
             sync_folder(folder.parent)
     except OSError as error:
         raise output_error(folder, error) from error
-    return Converted(len(recordings), len(rows))
+    return Converted(len(recordings), len({name for name, *_ in rows}))
 
 
 def file_names(recordings: Sequence[Recording], ending: str) -> list[str]:
@@ -142,18 +157,42 @@ def _word(text: str) -> str:
     return _NOT_IN_NAMES.sub("-", text).strip("-.")[:_LONGEST_WORD]
 
 
-def _labels(rows: Sequence[tuple[str, Recording]]) -> str:
-    trials = [(r.label, r.subject, r.session, r.trial) for _, r in rows]
-    doubled = len(set(trials)) < len(trials)
+def _rows(
+    names: Sequence[str],
+    recordings: Sequence[Recording],
+    pieces: Mapping[Recording, Sequence[Piece]],
+) -> list[tuple]:
+    """(file, label, subject, session, trial, start, end) of each row of labels.csv."""
+    rows = []
+    for name, recording in zip(names, recordings, strict=True):
+        of = (recording.subject, recording.session, recording.trial)
+        if recording in pieces:
+            rows += [
+                (
+                    name,
+                    p.label,
+                    *of,
+                    f"{p.start_s:.3f}",
+                    "" if p.end_s is None else f"{p.end_s:.3f}",
+                )
+                for p in pieces[recording]
+            ]
+        elif recording.label is not None:
+            rows.append((name, recording.label, *of, "", ""))
+    return rows
+
+
+def _labels(rows: Sequence[tuple]) -> str:
+    doubled = len({row[1:5] for row in rows}) < len(rows)
+    cut = any(row[5] for row in rows)
     seen: Counter[tuple] = Counter()
     table = io.StringIO()
     lines = csv.writer(table, lineterminator="\n")
-    lines.writerow(NEEDED)
-    for name, recording in rows:
-        of = (recording.label, recording.subject, recording.session)
-        trial = seen[of] if doubled else recording.trial
-        seen[of] += 1
-        lines.writerow((name, *of, trial))
+    lines.writerow(NEEDED + OPTIONAL if cut else NEEDED)
+    for name, *of, trial, start, end in rows:
+        number = seen[tuple(of)] if doubled else trial
+        seen[tuple(of)] += 1
+        lines.writerow((name, *of, number, start, end) if cut else (name, *of, number))
     return table.getvalue()
 
 

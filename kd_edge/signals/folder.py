@@ -25,7 +25,7 @@ from kd_edge.signals.timing import is_even
 
 LABELS = "labels.csv"
 NEEDED = ("file", "label", "subject", "session", "trial")
-_OPTIONAL = ("start", "end")
+OPTIONAL = ("start", "end")
 _SAMPLE_SLACK = 1e-3  # of a period
 
 
@@ -118,7 +118,7 @@ def _rows(labels: Path) -> list[_Row]:
 
 
 def _check_header(header: Sequence[str], labels: Path) -> None:
-    known = NEEDED + _OPTIONAL
+    known = NEEDED + OPTIONAL
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise _bad(labels, 1, "cells are not separated by ','", "save it as CSV with commas")
     for name in header:

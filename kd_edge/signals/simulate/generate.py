@@ -15,8 +15,26 @@ from kd_edge.signals.simulate.settings import SignSettings
 # Full scale to both sides of zero: millivolts, g, and degrees a second at 65.5 counts each.
 EMG_RANGE_MV, ACC_RANGE_G, GYR_RANGE_DEG_S = 5.5, 4.0, 32768 / 65.5
 
+REST = "rest"
+# Numbers of movements that are no signs, of rests, and of continuous recordings: behind all signs.
+FIRST_UNKNOWN, FIRST_REST, FIRST_STREAM = 1000, 1100, 1200
+
 # Sessions are days from here; only the order means something.
 FIRST_DAY = datetime.datetime(2000, 1, 1, 9)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A movement that people make.
+
+    Attributes:
+        label: of its recordings. name: of its own.
+        number: of its draws; a sign's index, and behind all signs for what is none.
+    """
+
+    label: str
+    name: str
+    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +75,50 @@ def simulate(
     for subject in range(settings.n_subjects):
         person = people.make_subject(settings, subject)
         wear = people.make_wear(settings, subject, person)
-        for sign in range(settings.n_signs):
-            score = people.make_score(settings, sign, subject, person)
-            recordings += _perform(settings, subject, sign, score, wear)
+        for turn, movement in enumerate(movements(settings)):
+            if movement.label == REST:
+                score = people.make_rest(settings, movement.number, subject)
+            else:
+                score = people.make_score(settings, movement.number, subject, person)
+            sensed = sense(settings, subject, movement.number, score, wear)
+            recordings += [
+                _recording(settings, subject, movement, turn, repetition, samples)
+                for repetition, samples in enumerate(zip(*sensed, strict=True))
+            ]
             if progress:
                 progress(len(recordings), settings.n_recordings)
     return recordings
 
 
-def _perform(
-    settings: SignSettings, subject: int, sign: int, score: people.Score, wear: people.Wear
-) -> list[Recording]:
-    noise = _draw(settings, subject, sign)
+def movements(settings: SignSettings) -> list[Planned]:
+    """What a person does in one repetition: signs, then what is no sign, then rest."""
+    width = max(2, len(str(settings.n_signs)))
+    planned = []
+    for what, first, n in (
+        ("sign", 0, settings.n_signs),
+        ("unknown", FIRST_UNKNOWN, settings.n_unknown),
+        (REST, FIRST_REST, settings.n_rests),
+    ):
+        names = [f"{what} {at + 1:0{width}d}" for at in range(n)]
+        planned += [
+            Planned(REST if what == REST else name, name, first + at)
+            for at, name in enumerate(names)
+        ]
+    return planned
+
+
+def sense(
+    settings: SignSettings, subject: int, movement: int, score: people.Score, wear: people.Wear
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the converters give of all repetitions of a movement.
+
+    Args:
+        movement: names the sensors' noise.
+
+    Returns:
+        emg mV, acc g and gyr deg/s, each (repetitions, sensors, samples, channels) float32.
+    """
+    noise = _draw(settings, subject, movement)
     emg = _emg(settings, score, wear, noise)
     acc, gyr = _imu(settings, score, wear, noise)
     acc = acc + settings.acc_noise_g * noise.acc
@@ -80,17 +130,11 @@ def _perform(
     ):
         _fall_silent(settings, samples, rate_hz, noise.silence)
     bits = settings.bits
-    counted = (
+    return (
         _quantise(emg, EMG_RANGE_MV, bits),
         _quantise(acc, ACC_RANGE_G, bits),
         _quantise(gyr, GYR_RANGE_DEG_S, bits),
     )
-    return [
-        _recording(
-            settings, subject, sign, repetition, [samples[repetition] for samples in counted]
-        )
-        for repetition in range(settings.n_repetitions)
-    ]
 
 
 def _draw(settings: SignSettings, subject: int, sign: int) -> _Noise:
@@ -174,17 +218,27 @@ def _quantise(samples: np.ndarray, full_scale: float, bits: int) -> np.ndarray:
     return (counts * step).astype(np.float32)
 
 
+def name_of(settings: SignSettings, subject: int) -> str:
+    """The person at an index."""
+    return f"S{subject + 1:0{len(str(settings.n_subjects))}d}"
+
+
 def _recording(
-    settings: SignSettings, subject: int, sign: int, repetition: int, samples: list[np.ndarray]
+    settings: SignSettings,
+    subject: int,
+    movement: Planned,
+    turn: int,
+    repetition: int,
+    samples: tuple[np.ndarray, ...],
 ) -> Recording:
-    label = f"sign {sign + 1:0{max(2, len(str(settings.n_signs)))}d}"
-    person = f"S{subject + 1:0{len(str(settings.n_subjects))}d}"
+    """Args: turn: its place in a repetition."""
+    person = name_of(settings, subject)
     session, place = people.session_of(settings, repetition)
-    started = FIRST_DAY + datetime.timedelta(days=session, seconds=600 * place + 5 * sign)
+    started = FIRST_DAY + datetime.timedelta(days=session, seconds=600 * place + 5 * turn)
     return Recording(
-        streams=_streams(settings, *samples),
-        source=f"synthetic/{person}/{label}/repetition {repetition + 1:02d}",
-        label=label,
+        streams=streams_of(settings, *samples),
+        source=f"synthetic/{person}/{movement.name}/repetition {repetition + 1:02d}",
+        label=movement.label,
         subject=person,
         session=f"day {session + 1}",
         trial=place + 1,
@@ -193,9 +247,10 @@ def _recording(
     )
 
 
-def _streams(
+def streams_of(
     settings: SignSettings, emg: np.ndarray, acc: np.ndarray, gyr: np.ndarray
 ) -> tuple[Stream, ...]:
+    """The streams of one recording; each array is (sensors, samples, channels)."""
     streams = []
     for index in range(settings.n_sensors):
         sensor = f"Synthetic {index + 1:02d}"

@@ -23,6 +23,8 @@ N_MUSCLES = 8  # six around the forearm, then two on the upper arm
 N_SYNERGIES = 5
 N_POSTURES = 4  # that a sign goes through between rest and rest
 FAMILY_SIZE = 5
+# Muscle activation of a resting arm.
+REST_TONE = 0.02
 # How much of the variance between signs is in where they are held, not in how they move.
 PLACE_SHARE = 0.6
 
@@ -183,12 +185,35 @@ def make_score(settings: SignSettings, sign: int, subject: int, person: Subject)
     activation = np.exp([one.efforts for one in varied]) @ person.synergies / 3
     shares = np.stack([one.shares for one in varied])
     timing = np.stack([draw.standard_normal(2) for draw in draws])
-    # A resting arm keeps a little tone.
     return Score(
         knots_s=_knots(settings, person, shares, timing),
         angles=_between_rests(JOINT_REST + excursion * person.range_of_motion, JOINT_REST),
-        activations=_between_rests(activation, np.full(N_MUSCLES, 0.02)),
+        activations=_between_rests(activation, np.full(N_MUSCLES, REST_TONE)),
     )
+
+
+def make_rest(settings: SignSettings, rest: int, subject: int) -> Score:
+    """Repetitions of a resting arm, which is not quite still: small moves of joints and muscles."""
+    draws = [
+        generator(settings, "rest", subject, rest, repetition)
+        for repetition in range(settings.n_repetitions)
+    ]
+    knots_s = np.linspace(0, settings.duration_s, N_POSTURES + 2)
+    return Score(
+        knots_s=np.repeat(knots_s[None], settings.n_repetitions, axis=0),
+        angles=np.stack([fidget(settings, draw, len(knots_s)) for draw in draws]),
+        activations=np.stack([_tone(draw, len(knots_s)) for draw in draws]),
+    )
+
+
+def fidget(settings: SignSettings, draw: np.random.Generator, n: int) -> np.ndarray:
+    """(n, N_JOINTS) angles of a resting arm that moves a little."""
+    return JOINT_REST + settings.posture_jitter_rad * draw.standard_normal((n, N_JOINTS))
+
+
+def _tone(draw: np.random.Generator, n: int) -> np.ndarray:
+    """(n, N_MUSCLES) activations at rest."""
+    return REST_TONE * np.exp(0.5 * draw.standard_normal((n, N_MUSCLES)))
 
 
 def _slip(settings: SignSettings, sign: int, draw: np.random.Generator) -> int:

@@ -28,6 +28,8 @@ class SignSettings:
         n_signs, n_subjects: classes and people.
         n_repetitions: of each sign by each subject, over all sessions.
         n_sessions: days; the repetitions are dealt out to them in order.
+        n_unknown: movements that are no sign, labelled 'unknown 01' and so on, made as often.
+        n_rests: recordings of the arm at rest, labelled 'rest', in each repetition.
         n_sensors: each with one sEMG channel, accelerometer and gyroscope; two of three sit on
             the forearm, the third on the upper arm.
         emg_samples, imu_samples: in one recording of each stream.
@@ -60,6 +62,8 @@ class SignSettings:
     n_subjects: int = _setting(5, 1, 99)
     n_repetitions: int = _setting(20, 1, 999)
     n_sessions: int = _setting(2, 1, 99)
+    n_unknown: int = _setting(0, 0, 99)
+    n_rests: int = _setting(0, 0, 99)
     n_sensors: int = _setting(3, 1, 16)
     emg_samples: int = _setting(3000, 100, 100_000)
     imu_samples: int = _setting(400, 20, 100_000)
@@ -99,7 +103,12 @@ class SignSettings:
 
     @property
     def n_recordings(self) -> int:
-        return self.n_signs * self.n_subjects * self.n_repetitions
+        return self.n_subjects * self.n_movements * self.n_repetitions
+
+    @property
+    def n_movements(self) -> int:
+        """Signs, unknown movements and rests of one repetition."""
+        return self.n_signs + self.n_unknown + self.n_rests
 
 
 def _check(setting: dataclasses.Field, value: object) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kd_edge.signals.convert import WRITERS, write_folder
+from kd_edge.signals.convert import WRITERS, Piece, write_folder
+from kd_edge.signals.simulate.continuous import simulate_stream
 from kd_edge.signals.simulate.generate import simulate
 from kd_edge.signals.simulate.settings import SignSettings
 
@@ -14,6 +15,7 @@ def write_signs(
     settings: SignSettings,
     folder: Path,
     *,
+    n_streams: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> int:
     """Simulate signs and write each recording as a file, and labels.csv.
@@ -23,6 +25,7 @@ def write_signs(
 
     Args:
         folder: made where it is absent; empty otherwise.
+        n_streams: continuous recordings of each person; labels.csv says what happens when.
         progress: called with (what, done, total).
 
     Returns:
@@ -33,10 +36,22 @@ def write_signs(
     """
     tell = progress or (lambda what, done, total: None)
     recordings = simulate(settings, progress=lambda d, n: tell("simulating signs", d, n))
+    streams = [
+        simulate_stream(settings, subject, number=number)
+        for subject in range(settings.n_subjects)
+        for number in range(n_streams)
+    ]
     written = write_folder(
-        recordings,
+        recordings + [stream.recording for stream in streams],
         folder,
         WRITERS["discover-csv"],
+        pieces={
+            stream.recording: [
+                Piece(m.start_s, None if m is stream.movements[-1] else m.end_s, m.label)
+                for m in stream.movements
+            ]
+            for stream in streams
+        },
         progress=lambda done, total: tell("writing files", done, total),
     )
     return written.recordings
