@@ -144,8 +144,10 @@ def read_labels(settings: FirmwareSettings, ports: Ports) -> tuple[Label, ...]:
 def memory_values(
     settings: FirmwareSettings, measured_bytes: int | None = None
 ) -> dict[str, object]:
-    """What the templates say of the arena, or of that of one of several models."""
+    """What the templates say of TFLite Micro's arena, or of that of one of several models."""
     measured = settings.arena_bytes if measured_bytes is None else measured_bytes
+    if measured is None:
+        return {}
     return {
         "arena_measured": measured,
         "arena_bytes": with_margin(measured),

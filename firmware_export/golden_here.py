@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from firmware_export.aot.cores import HOST
 from firmware_export.aot.engine import engine_files
 from firmware_export.aot.export import compiled_sources
 from firmware_export.boards.compiling import run_compiler
+from firmware_export.library import host_compiler
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
 from kd_edge.base.product import Product
 
-HOST_COMPILERS = ("gcc", "cc", "clang")
 _DEFECT = "this is a defect of the sources; report it with the model's operators"
 
 
@@ -31,7 +30,7 @@ def run_golden_here(source: Path | Product, settings: FirmwareSettings) -> np.nd
     Raises:
         KdEdgeError KD_COMPILE: the compiler refuses the sources, or the program fails.
     """
-    compiler = next((name for name in HOST_COMPILERS if shutil.which(name)), None)
+    compiler = host_compiler()
     if compiler is None:
         return None
     compiled, beside = engine_files(source, HOST.name, settings)
@@ -41,7 +40,7 @@ def run_golden_here(source: Path | Product, settings: FirmwareSettings) -> np.nd
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
         sources = sorted(file for file in files if file.endswith(".c"))
-        command = [compiler, "-std=c99", "-O1", "-I.", *sources, "-o", "golden"]
+        command = [*compiler, "-std=c99", "-O1", "-I.", *sources, "-o", "golden"]
         run_compiler(command, folder, what="the plain-C sources", hint=_DEFECT)
         said = _output(folder / "golden")
     count = min(settings.golden_count, len(settings.golden.labels))

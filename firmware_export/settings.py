@@ -47,7 +47,8 @@ class FirmwareSettings:
     Attributes:
         name: of the model, for people.
         labels: the classes in the output's order; () for a model whose outputs are not classes.
-        arena_bytes: as measured, without a margin: `with_margin` adds it.
+        arena_bytes: TFLite Micro's, as measured, without a margin: `with_margin` adds it. None if
+            it is unknown: then there is plain C alone.
         decision: what the scores lead to, window after window, or None.
         arenas: the same of each of several models, in the product's order; () of one model.
         arena_how: one sentence on the measurement, with the ABI it was made on.
@@ -62,7 +63,7 @@ class FirmwareSettings:
 
     name: str
     labels: tuple[str, ...]
-    arena_bytes: int
+    arena_bytes: int | None
     arena_how: str
     front_end: FrontEndConstants | None
     golden: Golden | None

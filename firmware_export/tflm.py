@@ -18,6 +18,7 @@ from firmware_export.golden import golden_files
 from firmware_export.op_resolver import operator_names, resolver_files
 from firmware_export.render import Files, Renderer, renderer
 from firmware_export.settings import FirmwareSettings, Golden, with_margin
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import sha256_text, write_text
 from kd_edge.base.product import Product, as_product
 
@@ -100,6 +101,12 @@ def export_tflm(
 
 def render_files(product: Product, settings: FirmwareSettings) -> Files:
     """Every file but the manifest, as text. Raises as `export_tflm`."""
+    if settings.arena_bytes is None:
+        raise KdEdgeError(
+            "KD_USAGE",
+            "what memory TFLite Micro needs for the model was not measured",
+            hint="take plain C, or build the bundle where TFLite Micro's interpreter is installed",
+        )
     render = renderer(settings, product)
     ports = product_ports(product)
     labels = read_labels(settings, ports)

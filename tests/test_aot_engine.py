@@ -12,8 +12,10 @@ import pytest
 from aot_fuzz import lstm_model as step_model
 from firmware_samples import STRICT, T, settings_for, two_input_model, write_model
 
+from firmware_export import golden_here
 from firmware_export.aot.engine import engine_files, export_engine
-from firmware_export.golden_here import HOST_COMPILERS, run_golden_here
+from firmware_export.golden_here import run_golden_here
+from firmware_export.library import HOST_COMPILERS
 from firmware_export.settings import FirmwareSettings, Golden
 from firmware_export.tflm import render_files
 from kd_edge.base.product import read_product
@@ -139,7 +141,7 @@ def test_a_model_that_the_engine_refuses_gives_a_caveat_and_no_folder(tmp_path):
 
 def test_where_there_is_no_compiler_the_proof_says_not_run_here(model, tmp_path, monkeypatch):
     settings = with_answers(model)
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(golden_here, "host_compiler", lambda: None)
     proven = prove_plain_c(model, tmp_path / "aot", "host", settings, "student", CLASSIFICATION)
     assert "not run here" in proven.caveats[0]
     assert (tmp_path / "aot" / "kd_model.c").exists()

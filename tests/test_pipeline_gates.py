@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from firmware_export.library import host_compiler
+from kd_edge.base.errors import ExitStatus
 from kd_edge.pipeline import gates
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.gates import Gates, check_gates
@@ -17,7 +22,7 @@ from kd_edge.recipe import load_recipe
 from kd_edge.report import words
 from kd_edge.report.tree import Gate
 from kd_edge.runtimes.interpreter import run_windows
-from kd_edge.runtimes.results import Parity, Side
+from kd_edge.runtimes.results import PLAIN_C, Parity, Side
 from kd_edge.tasks.figures import Interval
 
 KERAS, LITERT, TFLM = Side("keras", "keras"), Side("int8", "litert"), Side("int8", "tflm")
@@ -180,3 +185,32 @@ def test_every_gate_has_words_for_people():
          "none"),
         ("size of int8", "31,480 B", "at most 30,000 B"),
     ]  # fmt: skip
+
+
+_WITHOUT_THE_WHEEL = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tflite_micro":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+from kd_edge.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(host_compiler() is None, reason="no C compiler is installed")
+def test_a_bench_without_tflite_micro_holds_runtimes_against_plain_c(bundle):
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_THE_WHEEL, "bench", str(bundle), "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == ExitStatus.OK, done.stderr
+    report = json.loads(done.stdout)
+    rows = {(row["format"], row["runtime"]) for row in report["rows"]}
+    assert ("int8", PLAIN_C) in rows
+    assert "tflm" not in {runtime for _, runtime in rows}
+    assert "plain C" in " ".join(report["caveats"])
+    beside = [p for p in report["parity"] if p["right"]["runtime"] == PLAIN_C]
+    assert beside
+    assert all(p["class_agreement"] > 0.9 for p in beside)

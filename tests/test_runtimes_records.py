@@ -41,11 +41,13 @@ def test_the_form_and_the_runtime_of_a_board_stand_first():
         *("keras", ""),
     )
     assert formats_by_choice()[0] == SHIPPED
-    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime")
+    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime", "plain-c")
 
 
-def test_one_runtime_is_the_oracle_for_a_board():
-    assert [name for name, runtime in RUNTIMES.items() if runtime.oracle] == [ORACLE]
+def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
+    oracles = [name for name, runtime in RUNTIMES.items() if runtime.oracle]
+    assert [name for name in oracles if not RUNTIMES[name].stands_in] == [ORACLE]
+    assert [RUNTIMES[name].title for name in oracles] == ["TFLite Micro", "plain C"]
     assert RUNTIMES[ON_PHONES].title == "LiteRT"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -297,6 +298,12 @@ def find_core(name: str) -> Core:
         KdEdgeError KD_UNKNOWN_NAME: there is none; the hint lists them.
     """
     return CORES.find(name)
+
+
+def core_here() -> Core:
+    """This machine's own core, with vectors; portable C for a machine of another kind."""
+    kinds = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "aarch64", "arm64": "aarch64"}
+    return CORES[kinds.get(platform.machine().lower(), HOST.name)]
 
 
 def toolchains() -> tuple[Toolchain, ...]:

@@ -108,11 +108,17 @@ def _package(name: str, needed_for: str, get: str, required: bool) -> Check:
 
 
 def _runtimes() -> list[Check]:
-    from kd_edge.runtimes.registry import RUNTIMES
+    from kd_edge.runtimes.registry import ORACLE, RUNTIMES, version
 
     return [
-        _package(each.distribution, f"bench: {each.summary}", each.install, each.required)
-        for each in RUNTIMES.values()
+        Check(
+            each.distribution or each.title,
+            version(name),
+            f"bench: {each.summary}",
+            each.install,
+            each.required and name == ORACLE,
+        )
+        for name, each in RUNTIMES.items()
     ]
 
 

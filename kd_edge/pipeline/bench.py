@@ -25,7 +25,7 @@ from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.tree import SCHEMA_VERSION, Report, Row
 from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
-from kd_edge.runtimes.registry import RUNTIMES, available
+from kd_edge.runtimes.registry import RUNTIMES, available, stood_in
 from kd_edge.signals.recording import same_rate, same_unit
 from kd_edge.splits import SplitPart, describe_leak
 
@@ -237,8 +237,9 @@ def _keras_answers(
 
 
 def _absent_runtimes() -> tuple[str, ...]:
-    return tuple(
+    absent = (
         f"{runtime.title} is not installed here: not measured."
         for name, runtime in RUNTIMES.items()
-        if not available(name)
+        if not runtime.stands_in and not available(name)
     )
+    return (*absent, *stood_in())

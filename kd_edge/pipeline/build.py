@@ -63,7 +63,7 @@ from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
 from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
 from kd_edge.report.tree import Part, Report
-from kd_edge.runtimes.registry import RUNTIMES, version
+from kd_edge.runtimes.registry import installed, stood_in, version
 
 # As `FoldTrainer` names them.
 _CHECKPOINT = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{16}\.ckpt")
@@ -170,6 +170,7 @@ def _build(context: Context) -> Built:
 
 def _begin(context: Context) -> None:
     """Look whether the models can be built, and begin the bundle."""
+    yield from stood_in()
     few = blind_spot(context.recipe.proof, len(context.dataset.examples))
     if few:
         context.watch.note(few)
@@ -199,6 +200,7 @@ def _caveats(context: Context) -> Iterator[str]:
             f"The models, their figures and firmware/ are those of the first fold, "
             f"'{context.folds[0].name}'; other folds' models only give the folds' figures."
         )
+    yield from stood_in()
     few = blind_spot(context.recipe.proof, len(context.dataset.examples))
     if few:
         yield few
@@ -271,7 +273,7 @@ def _evidence(context: Context, manifest: Manifest) -> list:
             for model in manifest.models
         ],
         sha256_file(context.out / WINDOWS_FILE),
-        {name: version(name) for name in RUNTIMES},
+        {name: version(name) for name in installed()},
         manifest.composition and [manifest.product, asdict(manifest.composition)],
     ]
 

@@ -12,6 +12,7 @@ from kd_edge.base.composition import Composition
 from kd_edge.base.decision import DecisionRule
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import sha256_file, stays_inside, write_text
+from kd_edge.base.formats import FORMATS
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.pixels import PixelInput
 from kd_edge.base.untrusted import parse_json, read_regular
@@ -20,6 +21,7 @@ from kd_edge.pipeline.lock import LOCK_FILE
 from kd_edge.pipeline.stages import STATE_FILE
 from kd_edge.report.json import from_json
 from kd_edge.report.tree import Report
+from kd_edge.runtimes.registry import measured_here
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "bundle.json"
@@ -42,6 +44,11 @@ class BundledFormat:
     operators: tuple[str, ...]
     runtimes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def runtimes_here(self) -> tuple[str, ...]:
+        """Of the runtimes that are measured on this machine those that take the file."""
+        return measured_here(FORMATS.find(self.format), self.runtimes, self.operators)
 
 
 @dataclass(frozen=True)

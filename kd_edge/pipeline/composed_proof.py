@@ -23,7 +23,7 @@ from kd_edge.report.tree import Row
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.interpreter import Answers, run_windows
 from kd_edge.runtimes.parity import compare_forms
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, installed
 from kd_edge.runtimes.results import KERAS, Parity, Side
 from kd_edge.tasks import find_task
 
@@ -72,7 +72,7 @@ class Composed:
                 latency=time_interpreter(
                     interpreter, runtime, windows[PARITY_PART], n_runs=settings.latency_runs
                 ),
-                arena=self._arena() if runtime == ORACLE else None,
+                arena=self._arena() if RUNTIMES[runtime].has_arena else None,
                 notes=(_LATENCY,),
                 answered=self._counts({name: one.answered for name, one in found.items()}),
             )
@@ -164,11 +164,8 @@ class Composed:
 def runtimes_of(manifest: Manifest) -> tuple[str, ...]:
     """The installed runtimes that take the int8 file of every model of the product."""
     formats = [model.format(SHIPPED) for model in manifest.members]
-    return tuple(
-        name
-        for name in RUNTIMES
-        if available(name) and all(fmt is not None and name in fmt.runtimes for fmt in formats)
-    )
+    taken = [() if fmt is None else fmt.runtimes_here for fmt in formats]
+    return tuple(name for name in installed() if all(name in each for each in taken))
 
 
 def real_scores(

@@ -10,7 +10,8 @@ import numpy as np
 
 from firmware_export.aot.engine import export_engine
 from firmware_export.flash import measure_flash
-from firmware_export.golden_here import HOST_COMPILERS, run_golden_here
+from firmware_export.golden_here import run_golden_here
+from firmware_export.library import HOST_COMPILERS
 from firmware_export.tflm import FirmwareSettings, Golden, export_tflm
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path, own_path
@@ -34,6 +35,10 @@ FIRMWARE_FOLDER = "firmware"
 PLAIN_C_FOLDER = "aot"  # in firmware/
 _PLAIN_C, _ORACLE = Side(SHIPPED, PLAIN_C), Side(SHIPPED, ORACLE)
 _HOW = "golden vectors; the portable sources, compiled and run on this host"
+_NO_ARENA = (
+    "firmware/ holds plain C alone: what memory TFLite Micro needs is unknown, because its "
+    "interpreter is not installed here."
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,13 @@ def export_firmware(
                 "firmware/ is written.",
             )
         )
-    arena = arena_of(manifest.product, proven.rows)
+    arena = arena_of(manifest.product, proven.rows)  # None where TFLite Micro is not installed
     settings = FirmwareSettings(
         name=manifest.title,
         labels=manifest.class_names,
-        arena_bytes=needed_bytes(arena),
-        arena_how=f"{arena.how} ABI: {arena.abi}.",
-        arenas=arenas_of(product, proven.rows),
+        arena_bytes=arena and needed_bytes(arena),
+        arena_how=f"{arena.how} ABI: {arena.abi}." if arena else "",
+        arenas=arenas_of(product, proven.rows) if arena else (),
         front_end=manifest.front_end,
         decision=manifest.decision,
         golden=Golden(
@@ -98,7 +103,8 @@ def export_firmware(
         generator=f"kd-edge {__version__}",
         golden_count=count,
     )
-    export_tflm(product, folder, settings)
+    if arena is not None:
+        export_tflm(product, folder, settings)
     plain_c = prove_plain_c(
         product,
         folder / PLAIN_C_FOLDER,
@@ -107,6 +113,8 @@ def export_firmware(
         manifest.product,
         find_task(manifest.task),
     )
+    if arena is None:
+        return replace(plain_c, caveats=(*plain_c.caveats, _NO_ARENA))
     flash = tuple(FlashSection(f.name, f.bytes, f.compiler, f.core) for f in measure_flash(folder))
     return replace(plain_c, flash=flash)
 

@@ -26,7 +26,7 @@ from kd_edge.report import words
 from kd_edge.report.tree import Finding, Gate
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.interpreter import Interpreter, run_windows
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_interpreter
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, open_interpreter
 from kd_edge.runtimes.results import KERAS, Parity, Side
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Interval
@@ -170,7 +170,7 @@ def _model(model: BundledModel, folder: Path, held_out: StoredWindows) -> _Form:
     return _Form(
         name=model.name,
         inputs=model.inputs,
-        runtimes=tuple(r for r in RUNTIMES if r in int8.runtimes and available(r)),
+        runtimes=int8.runtimes_here,
         open=lambda runtime: open_interpreter(runtime, path),
         float_logits=held_out.logits[model.aware_of or model.name],
         files=(path,),

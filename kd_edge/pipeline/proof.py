@@ -21,7 +21,7 @@ from kd_edge.recipe import Proof
 from kd_edge.report.tree import Row
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.parity import compare_forms, compare_runtimes
-from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available, open_interpreter
+from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, open_interpreter
 from kd_edge.runtimes.results import KERAS, Parity, Side
 from kd_edge.tasks import find_task
 
@@ -101,9 +101,8 @@ class Prover:
             if model.name in self._stored.logits:
                 yield model, None, KERAS
             for fmt in model.formats:
-                for runtime in RUNTIMES:
-                    if runtime in fmt.runtimes and available(runtime):
-                        yield model, fmt, runtime
+                for runtime in fmt.runtimes_here:
+                    yield model, fmt, runtime
 
     def _keras_row(self, model: BundledModel) -> Row:
         logits = self._stored.logits[model.name]
@@ -172,10 +171,11 @@ class Prover:
         self, model: BundledModel, fmt: BundledFormat, windows: Examples
     ) -> Iterator[Parity]:
         """The oracle for a board against every other runtime."""
-        if ORACLE not in fmt.runtimes or not available(ORACLE):
+        runtimes = fmt.runtimes_here
+        if ORACLE not in runtimes:
             return
-        for runtime in RUNTIMES:
-            if runtime != ORACLE and runtime in fmt.runtimes and available(runtime):
+        for runtime in runtimes:
+            if runtime != ORACLE:
                 path = self._folder / fmt.file
                 parity = compare_runtimes(
                     path, windows, runtime, ORACLE, fmt=fmt.format, task=self._task

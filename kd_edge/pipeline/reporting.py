@@ -26,7 +26,8 @@ _PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "scikit-learn")
 def versions() -> dict[str, str]:
     """Versions of kd-edge and of what its figures depend on; what is not installed is absent."""
     found = {"kd-edge": __version__, "python": platform.python_version()}
-    for name in (*_PACKAGES, *(runtime.distribution for runtime in RUNTIMES.values())):
+    runtimes = (runtime.distribution for runtime in RUNTIMES.values() if runtime.distribution)
+    for name in (*_PACKAGES, *runtimes):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

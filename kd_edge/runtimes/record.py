@@ -23,14 +23,18 @@ class Runtime:
         name: as in options, reports and bundles.
         title: for people.
         summary: what it is to `kd-edge doctor`, in a few words.
-        package: importable where the runtime is installed.
+        package: importable where the runtime is installed; None if it is no package.
         distribution: what pip calls the package.
         install: how to get it.
         open: (path, *, preserve_tensors, threads) -> Interpreter.
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
         required: kd-edge's own commands need it.
-        oracle: a board answers bit for bit as it does. One runtime is that.
+        present: whether it can run here, if it is no package.
+        version: of what it runs with, if it is no package.
+        oracle: a board answers bit for bit as it does.
+        stands_in: for another oracle: it is measured only where that is not installed.
+        inner_tensors: they can be read.
         on_phones: hosts and phones run it, so that float forms are proved on it.
         has_arena: it runs a model in one block of memory, whose size is measured.
         smallest_lstm_scale: scale of an int8 LSTM's output below which its answers were found to be
@@ -40,13 +44,17 @@ class Runtime:
     name: str
     title: str
     summary: str
-    package: str
-    distribution: str
+    package: str | None
+    distribution: str | None
     install: str
     open: Callable[..., Interpreter]
     refuses: Callable[[Format, Collection[str]], str] = takes_all
+    present: Callable[[], bool] | None = None
+    version: Callable[[], str | None] | None = None
     required: bool = False
     oracle: bool = False
+    stands_in: bool = False
+    inner_tensors: bool = True
     on_phones: bool = False
     has_arena: bool = False
     smallest_lstm_scale: float | None = None

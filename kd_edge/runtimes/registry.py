@@ -12,29 +12,85 @@ from kd_edge.base.formats import Format
 from kd_edge.base.registry import Registry
 from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.litert import LITERT
+from kd_edge.runtimes.plain_c import PLAIN_C
 from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.tflite_runtime import TFLITE_RUNTIME
 from kd_edge.runtimes.tflm import TFLM
 
-RUNTIMES: Registry[Runtime] = Registry("runtime", (LITERT, TFLITE_RUNTIME, TFLM), home=__name__)
-# What a board's answers are held against, and what float forms are proved on.
-ORACLE = next(name for name, runtime in RUNTIMES.items() if runtime.oracle)
+RUNTIMES: Registry[Runtime] = Registry(
+    "runtime", (LITERT, TFLITE_RUNTIME, TFLM, PLAIN_C), home=__name__
+)
 ON_PHONES = next(name for name, runtime in RUNTIMES.items() if runtime.on_phones)
 
 
 def available(runtime: str) -> bool:
-    """Whether the runtime's package is installed. Raises KD_UNKNOWN_NAME."""
-    package = RUNTIMES.find(runtime).package
+    """Whether the runtime is installed. Raises KD_UNKNOWN_NAME."""
+    entry = RUNTIMES.find(runtime)
+    if entry.present is not None:
+        return entry.present()
     try:
-        return importlib.util.find_spec(package) is not None
+        return importlib.util.find_spec(entry.package) is not None
     except ModuleNotFoundError:  # the package around it
         return False
 
 
+def _oracle() -> str:
+    """The oracle whose package is installed; else the one that stands in for it."""
+    names = [name for name, runtime in RUNTIMES.items() if runtime.oracle]
+    return next((n for n in names if not RUNTIMES[n].stands_in and available(n)), names[-1])
+
+
+# What a board's answers are held against.
+ORACLE = _oracle()
+
+
+def installed() -> tuple[str, ...]:
+    """Names of the runtimes that are measured here: what stands in, only where it is the oracle."""
+    return tuple(
+        name
+        for name, runtime in RUNTIMES.items()
+        if (name == ORACLE or not runtime.stands_in) and available(name)
+    )
+
+
+def measured_here(
+    form: Format, takers: Collection[str], operators: Collection[str]
+) -> tuple[str, ...]:
+    """Of the runtimes that are measured here those that take a file of a bundle.
+
+    Args:
+        form: the file's format. takers: runtimes that the bundle names, by `who_takes`.
+        operators: of the model, by name.
+    """
+    return tuple(name for name in installed() if _takes(name, form, takers, operators))
+
+
+def stood_in() -> tuple[str, ...]:
+    """What a report must say where another oracle stood in; () elsewhere."""
+    if not RUNTIMES[ORACLE].stands_in:
+        return ()
+    usual = next(each for each in RUNTIMES.values() if each.oracle and not each.stands_in)
+    return (
+        f"{usual.title} is not installed here: {RUNTIMES[ORACLE].title}, which gives its answers "
+        "bit for bit, was the oracle in its place.",
+    )
+
+
+def _takes(runtime: str, form: Format, takers: Collection[str], operators: Collection[str]) -> bool:
+    entry = RUNTIMES[runtime]
+    if not entry.stands_in:
+        return runtime in takers
+    others = {n for n, each in RUNTIMES.items() if each.oracle and not each.stands_in}
+    return bool(others & set(takers)) and not entry.refuses(form, operators)
+
+
 def version(runtime: str) -> str | None:
-    """Version of the runtime's package, None where it is not installed. Raises KD_UNKNOWN_NAME."""
+    """Version of the runtime, None where it is not installed. Raises KD_UNKNOWN_NAME."""
+    entry = RUNTIMES.find(runtime)
+    if entry.version is not None:
+        return entry.version()
     try:
-        return importlib.metadata.version(RUNTIMES.find(runtime).distribution)
+        return importlib.metadata.version(entry.distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
 
@@ -45,14 +101,16 @@ def who_takes(form: Format, operators: Collection[str]) -> tuple[tuple[str, ...]
     Args:
         operators: of the model, by name.
     """
-    reasons = {name: each.refuses(form, operators) for name, each in RUNTIMES.items()}
+    reasons = {
+        name: each.refuses(form, operators) for name, each in RUNTIMES.items() if not each.stands_in
+    }
     takers = tuple(name for name, reason in reasons.items() if not reason)
     return takers, tuple(dict.fromkeys(filter(None, reasons.values())))
 
 
 def runtimes_by_choice() -> tuple[str, ...]:
-    """Every runtime, the oracle for a board first."""
-    return tuple(sorted(RUNTIMES, key=lambda name: not RUNTIMES[name].oracle))
+    """Every runtime, the oracle for a board first, what stands in last."""
+    return tuple(sorted(RUNTIMES, key=lambda n: (RUNTIMES[n].stands_in, not RUNTIMES[n].oracle)))
 
 
 def open_interpreter(
@@ -68,10 +126,11 @@ def open_interpreter(
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_TFLITE,
-            KD_UNSUPPORTED_OP, or KD_USAGE for threads that the runtime does not have.
+            KD_UNSUPPORTED_OP, KD_MISSING_TOOL without a compiler that it needs, or KD_USAGE for
+            threads that the runtime does not have.
     """
     entry = RUNTIMES.find(runtime)
-    if not available(runtime):
+    if entry.package is not None and not available(runtime):
         raise KdEdgeError(
             "KD_MISSING_PACKAGE",
             f"the runtime '{runtime}' needs the package '{entry.distribution}'",

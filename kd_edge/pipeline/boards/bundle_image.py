@@ -152,14 +152,16 @@ def bundle_firmware(
     report = built_report(bundle.folder, manifest)
     arena = arena_of(manifest.product, report.rows)
     arena_bytes = arena and needed_bytes(arena)
-    if not arena_bytes or not 0 < arena_bytes < _MOST_ARENA_BYTES:
+    # Built where TFLite Micro was not installed, a bundle has plain C alone.
+    unknown = arena is None and not any(row.arena for row in report.rows)
+    if not unknown and (not arena_bytes or not 0 < arena_bytes < _MOST_ARENA_BYTES):
         raise altered(bundle.folder / REPORT_FILE, "it has no arena of the int8 product")
     settings = FirmwareSettings(
         name=manifest.title,
         labels=manifest.class_names,
         arena_bytes=arena_bytes,
-        arena_how=f"{arena.how} ABI: {arena.abi}.",
-        arenas=arenas_of(bundle.product, report.rows),
+        arena_how=f"{arena.how} ABI: {arena.abi}." if arena else "",
+        arenas=arenas_of(bundle.product, report.rows) if arena else (),
         front_end=bundle.front_end,
         decision=manifest.decision,
         golden=bundle.golden,

@@ -18,7 +18,7 @@ from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import Trained
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.parity import compare_runtimes
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES, available, open_interpreter
+from kd_edge.runtimes.registry import ORACLE, installed, open_interpreter
 from kd_edge.runtimes.results import Parity
 from kd_edge.tasks import find_task
 
@@ -120,7 +120,7 @@ class TrainedFold:
         file, sha256 = self.converted(name)
         proof, seed = self.context.recipe.proof, self.context.recipe.seed
         tested = next(iter(self.data.tests.values())).only(self.models[name].inputs)
-        others = [other for other in RUNTIMES if other != ORACLE and available(other)]
+        others = [other for other in installed() if other != ORACLE]
         adapter = TypeAdapter(tuple[Parity, ...])
 
         def ask():
