@@ -170,7 +170,6 @@ def _build(context: Context) -> Built:
 
 def _begin(context: Context) -> None:
     """Look whether the models can be built, and begin the bundle."""
-    yield from stood_in()
     few = blind_spot(context.recipe.proof, len(context.dataset.examples))
     if few:
         context.watch.note(few)
