@@ -43,6 +43,8 @@ from kd_edge.distill.foreign.opening import TEACHER_FILES
 from kd_edge.distill.losses import LOSSES, Loss, make_loss
 from kd_edge.distill.losses.sample_weights import SAMPLE_WEIGHTS
 from kd_edge.link.reset import STRATEGIES
+from kd_edge.live.sources import SOURCES, SourceKind
+from kd_edge.live.sources import open_source as open_live_source
 from kd_edge.measure.baselines import BASELINES
 from kd_edge.models import MODELS, build_model
 from kd_edge.models.fitted import FITTED
@@ -83,6 +85,7 @@ TABLES: dict[str, tuple[Registry, ...]] = {
     "kind of timer": (TIMERS,),
     "tool that flashes": (FLASH_TOOLS,),
     "reset strategy": (STRATEGIES,),
+    "live source": (SOURCES,),
 }
 
 
@@ -104,6 +107,18 @@ def test_contributing_names_every_table():
 
 
 # --- one more of each, from outside, used to the end ---
+
+OPTIONS = {"times": int}
+
+
+def open_source(address: str, options):
+    return address * options["times"]
+
+
+def test_a_live_source_is_one_call():
+    with added((SOURCES, "mine", SourceKind("mine", "mine://a", "ours", __name__))):
+        assert open_live_source("mine://ab?times=2") == "abab"
+
 
 N_CLASSES = 3
 WINDOW = (12, 2)

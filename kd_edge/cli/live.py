@@ -1,4 +1,4 @@
-"""`kd-edge live`: a board's stream, shown while it runs."""
+"""`kd-edge live`: the stream of a board or of sensors, shown while it runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from kd_edge.cli.printing import printable, say
 EPILOG = """
 \b
 Examples:
+  kd-edge live build/isl --source file://trial_07.npz --events
   kd-edge live build/isl --port /dev/ttyACM0 --open
   kd-edge live build/isl --board qemu-an386 --plain
   kd-edge live --port /dev/ttyACM0 --record RECORDINGS --label house --subject S1
   kd-edge live --port /dev/ttyACM0 --json --windows 100
 
-BUNDLE gives names, units and the host's own answers; without it classes are numbers and samples
-counts. Ctrl-C ends the stream; what was recorded is kept.
+With --source the bundle's student answers on this machine. With a board BUNDLE gives names, units
+and the host's own answers; without it classes are numbers and samples counts. Ctrl-C ends the
+stream; what was recorded is kept.
 """
 
 
@@ -32,6 +34,7 @@ class Asked:
     """The command's options that say what is shown and kept."""
 
     plain: bool
+    events: bool
     as_json: bool
     http_port: int | None
     open_page: bool
@@ -44,11 +47,21 @@ class Asked:
     @property
     def page(self) -> bool:
         """Whether a page is served: asked for, or nothing else is."""
-        return self.open_page or self.http_port is not None or not (self.plain or self.as_json)
+        return self.open_page or self.http_port is not None or not self.in_terminal
+
+    @property
+    def in_terminal(self) -> bool:
+        return self.plain or self.events or self.as_json
 
 
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=PATH, required=False)
+@click.option(
+    "--source", help="Sensors, whose windows BUNDLE's student answers here: file://REC.npz, …"
+)
+@click.option(
+    "--in-order", is_flag=True, help="Take the source's channels by order, if their names differ."
+)
 @click.option("--port", help="Where the board is: anything that pyserial opens.")
 @click.option("--board", help="An emulated board instead, which plays the bundle's own windows.")
 @click.option(
@@ -59,7 +72,8 @@ class Asked:
     "--hop",
     "hop_s",
     type=FiniteFloat(min=0, min_open=True),
-    help="Seconds from window to window of an emulated board; a quarter of a window.",
+    help="Seconds from window to window of a source or an emulated board; the recipe's, or a "
+    "quarter of a window.",
 )
 @click.option(
     "--keep-columns",
@@ -69,6 +83,9 @@ class Asked:
 )
 @click.option("--runtime", help="The runtime that answers on the host; the oracle for a board.")
 @click.option("--plain", is_flag=True, help="Show it in the terminal; a line a window in a pipe.")
+@click.option(
+    "--events", is_flag=True, help="A line for each onset alone: when, which sign, how sure."
+)
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
 @click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
 @path_option("--record", help="A folder, or NAME.npz: keep the samples as a recording.")
@@ -81,9 +98,22 @@ class Asked:
 @path_option("--recover", help="Finish a recording that a crash left as NAME.npz.part, and end.")
 @common
 def live(
-    bundle, port, board, baud, reset, hop_s, keeps, runtime, windows, seconds, recover, **asked
+    bundle,
+    source,
+    in_order,
+    port,
+    board,
+    baud,
+    reset,
+    hop_s,
+    keeps,
+    runtime,
+    windows,
+    seconds,
+    recover,
+    **asked,
 ) -> int:
-    """Show what a board streams: signals, predictions, the host's answers, losses, latency."""
+    """Show what a board or a source streams: signals, predictions, events, losses, latency."""
     from kd_edge.live.loop import Limits
     from kd_edge.pipeline.live_board import LiveReach
 
@@ -91,12 +121,18 @@ def live(
         return _recover(recover, as_json=asked["as_json"])
     options = Asked(**asked)
     _check(options)
-    reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s, keeps=keeps)
     limits = Limits(windows=windows, seconds=seconds)
+    if source is None:
+        reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s, keeps=keeps)
+        opened = _board(bundle, reach, runtime)
+    elif board is not None or port is not None or bundle is None:
+        raise click.UsageError("--source takes a BUNDLE, and no --board or --port beside it")
+    else:
+        opened = _source(bundle, source, runtime, hop_s=hop_s, in_order=in_order)
     if not options.as_json:
-        return _run(bundle, reach, runtime, options, limits)
+        return _run(opened, options, limits)
     try:
-        return _run(bundle, reach, runtime, options, limits)
+        return _run(opened, options, limits)
     except KdEdgeError as error:
         # One object a line, the error too.
         _print_json({"event": "error", "error": error.to_json()})
@@ -107,14 +143,30 @@ def _check(options: Asked) -> None:
     named = options.label or options.subject or options.session
     if named and options.record is None:
         raise click.UsageError("--label, --subject and --session are of a recording: add --record")
-    if options.plain and options.as_json:
-        raise click.UsageError("--plain and --json both fill the terminal: take one")
+    if options.plain + options.as_json + options.events > 1:
+        raise click.UsageError("--plain, --events and --json all fill the terminal: take one")
 
 
-def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int:
+@contextlib.contextmanager
+def _source(bundle_path: Path, url: str, runtime: str | None, *, hop_s, in_order: bool) -> Iterator:
+    """The bundle's student behind an open source, its facts, and no host beside it."""
+    from kd_edge.live.sources import open_source
+    from kd_edge.pipeline.live_student import load_student
+
+    bundle = load_student(bundle_path, hop_s=hop_s, runtime=runtime)
+    _tell(f"opening {url}")
+    with open_source(url) as source:
+        student, facts = bundle.student(source, url, in_order=in_order)
+        for note in (*source.facts.notes, *student.notes):
+            _tell(f"note: {note}")
+        yield student, facts, None
+
+
+@contextlib.contextmanager
+def _board(bundle_path: Path | None, reach, runtime: str | None) -> Iterator:
+    """An open board, its facts, and the bundle's model on this machine beside it."""
     from kd_edge.live.facts import facts_of
     from kd_edge.live.host import Host
-    from kd_edge.live.loop import LiveLoop
     from kd_edge.pipeline.boards.bundle_image import load_board_bundle
     from kd_edge.pipeline.live_board import check_sensors, open_live
     from kd_edge.runtimes.registry import ORACLE
@@ -135,16 +187,21 @@ def _run(bundle_path, reach, runtime: str | None, options: Asked, limits) -> int
             "synthetic": bundle.manifest.synthetic,
         }
     with open_live(bundle, reach, tell=_tell) as (device, port):
-        facts = facts_of(device.hello, reach.board or port, **known)
-        with _recording(options, facts) as recorder:
-            if recorder is not None:
-                facts = replace(facts, recording=str(recorder.target))
-            with _views(options, facts) as views:
-                loop = LiveLoop(
-                    device, facts, host=host, recorder=recorder, views=views,
-                    keep_state=options.keep_state,
-                )  # fmt: skip
-                summary = loop.run(limits)
+        yield device, facts_of(device.hello, reach.board or port, **known), host
+
+
+def _run(opened, options: Asked, limits) -> int:
+    """Args: opened: a context of what streams, its facts, and who answers beside it."""
+    from kd_edge.live.loop import LiveLoop
+
+    with opened as (streamer, known, host), _recording(options, known) as recorder:
+        facts = replace(known, recording=None if recorder is None else str(recorder.target))
+        with _views(options, facts) as views:
+            loop = LiveLoop(
+                streamer, facts, host=host, recorder=recorder, views=views,
+                keep_state=options.keep_state,
+            )  # fmt: skip
+            summary = loop.run(limits)
     if not options.as_json:
         _print_summary(summary, facts)
     if summary.error is not None:
@@ -177,7 +234,7 @@ def _recording(options: Asked, facts) -> Iterator:
 def _views(options: Asked, facts) -> Iterator[list]:
     """What shows the live run, for as long as the block lasts."""
     from kd_edge.cli.printing import console
-    from kd_edge.live.plain import JsonLines, Lines, Picture
+    from kd_edge.live.plain import Events, JsonLines, Lines, Picture
 
     with contextlib.ExitStack() as stack:
         views: list = []
@@ -187,6 +244,8 @@ def _views(options: Asked, facts) -> Iterator[list]:
         if options.as_json:
             views.append(JsonLines(_print_line))
             views[-1].start(facts, page=url)
+        elif options.events:
+            views.append(Events(facts, lambda line: _print_line(printable(line))))
         elif options.plain and console().is_terminal:
             views.append(stack.enter_context(Picture(facts, console())))
         elif options.plain:

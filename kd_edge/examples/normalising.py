@@ -100,13 +100,17 @@ def normalise(windows: Examples, constants: FrontEndConstants) -> Examples:
     def of(layout: InputLayout) -> np.ndarray:
         array = windows.inputs[layout.name]
         parts = [
-            (_compressed(array[..., span], streams[name]) - np.float32(streams[name].mean))
-            * np.float32(streams[name].scale)
+            standardised(array[..., span], streams[name])
             for name, span in spans_of(layout, constants.streams)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
     return replace(windows, inputs={layout.name: of(layout) for layout in constants.inputs})
+
+
+def standardised(values: np.ndarray, stream: StreamConstants) -> np.ndarray:
+    """One stream's cut values, (..., channels) float32, normalised by the training part."""
+    return (_compressed(values, stream) - np.float32(stream.mean)) * np.float32(stream.scale)
 
 
 def wear(

@@ -158,8 +158,16 @@ class Wearer:
         if roll is None:
             return None
         across = counts[roll.gravity][:, list(roll.axes_of(roll.gravity))]
-        usable = bool(usable_channels(across).all()) and not self.frozen
-        self._gravity = roll_moved(across.astype(np.float32), self._gravity, roll, usable=usable)
+        return self.turned(across.astype(np.float32), usable=bool(usable_channels(across).all()))
+
+    def turned(self, across: np.ndarray, *, usable: bool) -> Turn:
+        """The band's angle, after a window's gravity across the limb has told of it.
+
+        Args:
+            across: (samples, 2) float32. usable: whether it tells something.
+        """
+        usable = usable and not self.frozen
+        self._gravity = roll_moved(across, self._gravity, self._constants.roll, usable=usable)
         return turn_of(self._gravity)
 
     def normalise(self, z: np.ndarray, usable: np.ndarray, where: tuple[int, int]) -> np.ndarray:

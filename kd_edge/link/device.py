@@ -53,6 +53,8 @@ class Device:
         KdEdgeError: as `kd_edge.link.handshake.say_hello`; the transport is closed then.
     """
 
+    why_ended = ""  # a board streams until it is stopped
+
     def __init__(
         self,
         transport: Transport,

@@ -19,16 +19,19 @@ class Sensor:
 
     Attributes:
         name: as the board names it. channels: one name a value.
-        unit: of a sample; lsb: units a count; rate_hz: samples a second.
+        unit: of a sample; rate_hz: samples a second.
+        lsb: units a count; None where it is unknown.
         samples: in one window.
+        whole: samples are counts; else they are 32-bit floats in `unit`.
     """
 
     name: str
     channels: tuple[str, ...]
     unit: str
-    lsb: float
+    lsb: float | None
     rate_hz: float
     samples: int
+    whole: bool = True
 
     @property
     def window_s(self) -> float:
@@ -47,6 +50,7 @@ class Facts:
         decides: the board says what its windows lead to.
         title: the bundle's; None without one.
         host: the runtime that answers every window too; None: nothing to compare with.
+        here: the model answers on this machine, whose clock stamps the samples too.
         synthetic: the model was made from a generator's signals, which an emulated board replays.
         recording: the file that the samples go into; None: they are not kept.
     """
@@ -67,6 +71,7 @@ class Facts:
     decides: bool = False
     title: str | None = None
     host: str | None = None
+    here: bool = False
     synthetic: bool = False
     recording: str | None = None
 

@@ -63,6 +63,7 @@ class Seen:
         ticks, front_end_ticks: engine's and front end's, in `Facts.ticks_kind`.
         microseconds: both together by the board's clock.
         late_ms: how much later it came than the quickest answer of the last 30 s did.
+        delay_ms: from its last sample to its answer; None where two clocks measured them.
         host: None where the host has not answered, for the reason `not_compared`.
         decision: None of a board that does not decide.
     """
@@ -80,6 +81,7 @@ class Seen:
     host: HostAnswer | None
     not_compared: str = ""
     decision: SeenDecision | None = None
+    delay_ms: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         rounded = {
@@ -87,6 +89,7 @@ class Seen:
             "scores": [round(score, 4) for score in self.scores],
             "shares": [round(share, 4) for share in self.shares],
             "late_ms": round(self.late_ms, 3),
+            "delay_ms": None if self.delay_ms is None else round(self.delay_ms, 3),
         }
         return asdict(self) | rounded
 
@@ -107,6 +110,8 @@ class Figures:
         samples, lost_samples: per sensor; lost in the sensor, on the board or on the way.
         median_us, p95_us: of the board's time for an answer, of the last 1000; None: none yet.
         late_ms: the largest of the last 1000; None: none yet.
+        delay_ms: 95 % of the last 1000 answers came sooner after their last sample; None where two
+            clocks measured them.
     """
 
     seconds: float
@@ -129,10 +134,13 @@ class Figures:
     rejected: int = 0
     decisions_compared: int = 0
     same_decision: int = 0
+    delay_ms: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         late = None if self.late_ms is None else round(self.late_ms, 3)
-        return asdict(self) | {"seconds": round(self.seconds, 3), "late_ms": late}
+        delay = None if self.delay_ms is None else round(self.delay_ms, 3)
+        rounded = {"seconds": round(self.seconds, 3), "late_ms": late, "delay_ms": delay}
+        return asdict(self) | rounded
 
 
 class Lateness:
@@ -181,6 +189,7 @@ class Tally:
     same_decision: int = 0
     _us: deque[int] = field(default_factory=lambda: deque(maxlen=_LATEST))
     _late_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
+    _delay_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
 
     def __post_init__(self) -> None:
         self.samples = [0] * self.n_sensors
@@ -198,6 +207,8 @@ class Tally:
         self.next_window = seen.window + 1
         self._us.append(seen.microseconds)
         self._late_ms.append(seen.late_ms)
+        if seen.delay_ms is not None:
+            self._delay_ms.append(seen.delay_ms)
         if seen.host is not None:
             self._add_host(seen.window, seen.host)
         if seen.decision is not None:
@@ -234,13 +245,19 @@ class Tally:
             samples=tuple(self.samples),
             lost_samples=tuple(self.lost_samples),
             median_us=statistics.median(us) if us else None,
-            p95_us=us[-(-95 * len(us) // 100) - 1] if us else None,
+            p95_us=_p95(self._us),
             late_ms=max(self._late_ms, default=None),
             onsets=self.onsets,
             rejected=self.rejected,
             decisions_compared=self.decisions_compared,
             same_decision=self.same_decision,
+            delay_ms=_p95(self._delay_ms),
         )
+
+
+def _p95(values: Sequence[float]) -> float | None:
+    """The least value that 95 % do not exceed; None of none."""
+    return sorted(values)[-(-95 * len(values) // 100) - 1] if values else None
 
 
 def seen_window(
@@ -252,6 +269,7 @@ def seen_window(
     host_scores: np.ndarray | None,
     host_decision: Decision | None = None,
     not_compared: str = "",
+    delay_ms: float | None = None,
 ) -> Seen:
     """A window's answer as it is shown.
 
@@ -259,7 +277,7 @@ def seen_window(
         ends: per sensor the number of the sample after the window's last.
         host_scores: (bytes,) int8, every output; None where the host has not answered.
         host_decision: None where the host has not decided.
-        not_compared: why.
+        not_compared: why. delay_ms: as `Seen` has it.
     """
     n = len(facts.classes)
     raw = window.answer.scores[:n]
@@ -279,6 +297,7 @@ def seen_window(
         host=None if host_scores is None else _compare(window.answer.scores, host_scores, n),
         not_compared=not_compared,
         decision=_decision(window.answer.decision, host_decision, facts.classes),
+        delay_ms=delay_ms,
     )
 
 

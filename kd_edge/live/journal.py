@@ -1,8 +1,8 @@
 """A recording while it is made: files that only grow, so that a crash loses nothing but its end.
 
-`NAME.npz.part/` holds `facts.json` and for each sensor its counts (`0.counts`, int16,
-little-endian) and where they belong (`0.runs`: number of the first sample, samples that stood in
-the file before).
+`NAME.npz.part/` holds `facts.json` and for each sensor its counts (`0.counts`, int16, or float32
+where samples are no counts, little-endian) and where they belong (`0.runs`: number of the first
+sample, samples that stood in the file before).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Run:
 
     Attributes:
         first: number of the first sample.
-        counts: (samples, channels) int16.
+        counts: (samples, channels) int16, or float32 where they are no counts.
     """
 
     first: int
@@ -105,6 +105,7 @@ class Journal:
             folder.mkdir()
             write_text(folder / _FACTS, json.dumps(asdict(plan)))
             names = range(len(plan.sensors))
+            self._kinds = [_kind(sensor) for sensor in plan.sensors]
             # Unbuffered: what has been taken is the operating system's when the process dies.
             self._counts = [self._open(_counts(folder, i)) for i in names]
             self._runs = [self._open(_runs(folder, i)) for i in names]
@@ -117,13 +118,13 @@ class Journal:
             raise output_error(folder, error) from error
 
     def add(self, stream: int, first: int, values: np.ndarray) -> None:
-        """Samples of a sensor: (samples, channels) int16, from number `first` on."""
+        """Samples of a sensor: (samples, channels), from number `first` on."""
         try:
             if self._ends[stream] != first:
                 # On the disk before its samples are, or a power cut would close the gap.
                 self._runs[stream].write(f"{first} {self._written[stream]}\n".encode())
                 os.fsync(self._runs[stream].fileno())
-            self._counts[stream].write(np.ascontiguousarray(values, "<i2").tobytes())
+            self._counts[stream].write(np.ascontiguousarray(values, self._kinds[stream]).tobytes())
             self._sync()
         except OSError as error:
             raise output_error(self.folder, error) from error
@@ -181,7 +182,7 @@ def read_journal(folder: Path) -> tuple[Plan, tuple[tuple[Run, ...], ...]]:
             "KD_BAD_FORMAT",
             f"{folder.name} is damaged: {error}",
             where=str(folder),
-            hint="its .counts files hold the samples as they came: int16, little-endian",
+            hint="its .counts files hold the samples as they came: int16 or float32, little-endian",
         ) from error
 
 
@@ -211,6 +212,10 @@ def unfinished(folder: Path) -> KdEdgeError:
     )
 
 
+def _kind(sensor: Sensor) -> np.dtype:
+    return np.dtype("<i2" if sensor.whole else "<f4")
+
+
 def _counts(folder: Path, stream: int) -> Path:
     return folder / f"{stream}.counts"
 
@@ -236,7 +241,8 @@ def _check_plan(plan: Plan) -> None:
             raise ValueError(f"{sensor.name!r} is no name of a sensor")
         if not 0 < len(sensor.channels) <= _MOST_CHANNELS or not all(sensor.channels):
             raise ValueError(f"the sensor {sensor.name!r} has no channels, or too many")
-        figures = (sensor.rate_hz, sensor.lsb, sensor.samples)
+        lsb = 1.0 if sensor.lsb is None and not sensor.whole else sensor.lsb
+        figures = (sensor.rate_hz, lsb, sensor.samples)
         if not _SMALLEST <= min(figures) <= max(figures) <= _LARGEST:
             raise ValueError(
                 f"the sensor {sensor.name!r} has a rate, count or window that cannot be"
@@ -254,8 +260,9 @@ def _check_plan(plan: Plan) -> None:
 def _read_runs(folder: Path, stream: int, sensor: Sensor) -> tuple[Run, ...]:
     n_channels = len(sensor.channels)
     content = read_regular(_counts(folder, stream), most_bytes=MOST_ARRAY_BYTES, follow=False)
-    whole = len(content) // (2 * n_channels)  # a crash may have cut the last sample
-    counts = np.frombuffer(content, "<i2", whole * n_channels).reshape(whole, n_channels)
+    kind = _kind(sensor)
+    whole = len(content) // (kind.itemsize * n_channels)  # a crash may have cut the last sample
+    counts = np.frombuffer(content, kind, whole * n_channels).reshape(whole, n_channels)
     # The text after the last line end is a line that a crash has cut.
     lines = read_regular(_runs(folder, stream), follow=False).decode("ascii").split("\n")[:-1]
     starts = [tuple(int(word) for word in line.split()) for line in lines]

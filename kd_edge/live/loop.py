@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.link.device import Device
-from kd_edge.link.messages import Prediction, Samples
+from kd_edge.link.messages import Prediction, Samples, Worn
 from kd_edge.link.stream import WindowAssembler
 from kd_edge.live.facts import Facts
 from kd_edge.live.figures import Figures, Lateness, Seen, Tally, seen_window
@@ -21,6 +20,26 @@ _INTERRUPTED = "ended with Ctrl-C"
 _LOST = "samples of the window were lost"
 _OUT_OF_STEP = "a window before it was lost, and with it the state that it left"
 _FILTERS_UNKNOWN = "samples before it were lost, and with them the state of the board's filters"
+
+
+class Streamer(Protocol):
+    """What streams and answers: a board's `Device`, or a `Student` on this machine.
+
+    Attributes:
+        hello: has `streams` and `decides`.
+        statistics: has `dropped` and `stream_lost`, frames so far.
+        why_ended: why a stream that has ended was to end; '' where it should have gone on.
+    """
+
+    hello: Any
+    statistics: Any
+    why_ended: str
+
+    def stream(self, *, windows: int, keep_state: bool) -> Iterator[Samples | Prediction]:
+        """As `Device.stream`."""
+
+    def normaliser(self) -> Worn:
+        """As `Device.normaliser`; asked only of one that a host stands beside."""
 
 
 class View(Protocol):
@@ -58,7 +77,7 @@ class Summary:
 
 
 class LiveLoop:
-    """One stream of one board.
+    """One stream of one board, or of one source.
 
     Args:
         device: with an open link.
@@ -71,7 +90,7 @@ class LiveLoop:
 
     def __init__(
         self,
-        device: Device,
+        device: Streamer,
         facts: Facts,
         *,
         host: Host | None = None,
@@ -132,6 +151,8 @@ class LiveLoop:
                     return f"ended after {limits.seconds:g} s, as asked"
         if limits.windows is not None and self._tally.next_window >= limits.windows:
             return f"ended after {limits.windows} windows, as asked"
+        if self._device.why_ended:
+            return self._device.why_ended
         raise KdEdgeError(
             "KD_BOARD_TIMEOUT",
             f"{self._facts.board} has stopped streaming, though it still answers",
@@ -151,7 +172,8 @@ class LiveLoop:
         if isinstance(event, Samples):
             self._take_samples(event)
             return
-        late_ms = self._lateness.add(event.stamp_us + event.answer.microseconds, time.monotonic())
+        now_s = time.monotonic()
+        late_ms = self._lateness.add(event.stamp_us + event.answer.microseconds, now_s)
         host_scores, why_not = self._ask_host(window, event.ends)
         host_decision = None
         if host_scores is not None and self._decides and self._in_step:
@@ -164,6 +186,7 @@ class LiveLoop:
             host_scores=host_scores,
             host_decision=host_decision,
             not_compared=why_not,
+            delay_ms=now_s * 1e3 - event.stamp_us / 1e3 if self._facts.here else None,
         )
         self._tally.add_window(seen)
         figures = self._figures()

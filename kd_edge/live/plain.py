@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.messages import Samples
 from kd_edge.live.facts import Facts, Sensor
 from kd_edge.live.figures import Figures, Seen
@@ -72,6 +73,43 @@ class Lines:
             f"{said_of_host(seen, self._facts)}  "
             f"{microseconds(seen.microseconds)}  lost frames {figures.lost_frames}"
         )
+
+    def end(self, summary: Summary) -> None:
+        """The command says it."""
+
+
+class Events:
+    """A view: one line an onset, and one where a class is said no longer.
+
+    Raises:
+        KdEdgeError KD_USAGE: nothing decides when a sign begins.
+    """
+
+    def __init__(self, facts: Facts, print_line: Callable[[str], None]):
+        if not facts.decides:
+            raise KdEdgeError(
+                "KD_USAGE",
+                "events come of a decision rule, and this model has none",
+                where="--events",
+                hint="add [decision] to the recipe and build again, or take --plain",
+            )
+        self._print = print_line
+        self._said: str | None = None
+
+    def samples(self, samples: Samples) -> None:
+        """Not said."""
+
+    def window(self, seen: Seen, figures: Figures) -> None:
+        decision = seen.decision
+        if decision is None:
+            return
+        if decision.onset:
+            self._print(
+                f"{seen.at_s:8.2f} s  {decision.said}  confidence {percent(decision.confidence)}"
+            )
+        elif self._said is not None and decision.said is None:
+            self._print(f"{seen.at_s:8.2f} s  {self._said} ends")
+        self._said = decision.said
 
     def end(self, summary: Summary) -> None:
         """The command says it."""
@@ -206,13 +244,20 @@ def figure_lines(figures: Figures, facts: Facts) -> list[str]:
         lines.append(f"agreement  {_agreement(figures, facts.host)}")
     if facts.decides:
         lines.append(f"decisions  {_decisions(figures)}")
-    samples = sum(figures.lost_samples)
-    lines.append(
-        f"losses     {figures.lost_frames:,} of {figures.frames + figures.lost_frames:,} frames, "
-        f"{samples:,} samples, {figures.missing_windows:,} windows; "
-        f"{figures.damaged_frames:,} frames damaged"
-    )
-    if figures.median_us is not None and figures.late_ms is not None:
+    lost = f"{sum(figures.lost_samples):,} samples, {figures.missing_windows:,} windows"
+    if not facts.here:
+        lost = (
+            f"{figures.lost_frames:,} of {figures.frames + figures.lost_frames:,} frames, {lost}; "
+            f"{figures.damaged_frames:,} frames damaged"
+        )
+    lines.append(f"losses     {lost}")
+    if facts.here and figures.median_us is not None and figures.delay_ms is not None:
+        lines.append(
+            f"latency    {microseconds(figures.median_us)} an answer (median), "
+            f"p95 {microseconds(figures.p95_us)}; "
+            f"p95 {figures.delay_ms:.1f} ms from the window's last sample to its answer"
+        )
+    elif figures.median_us is not None and figures.late_ms is not None:
         lines.append(
             f"latency    {microseconds(figures.median_us)} on the board (median), "
             f"p95 {microseconds(figures.p95_us)}; "
@@ -267,12 +312,13 @@ def _columns(kept: list[Stretch], size: int, rate_hz: float) -> list[list[Stretc
     return columns
 
 
-def _block(stretches: list[Stretch], channel: int, low: int, high: int) -> str:
+def _block(stretches: list[Stretch], channel: int, low: float, high: float) -> str:
     """The value that is farthest from the middle of the lane, as a block."""
     if not stretches:
         return "·"
-    middle = (int(low) + int(high)) / 2
+    low, high = float(low), float(high)  # counts would overflow
+    middle = (low + high) / 2
     values = [v for s in stretches for v in (s.low[channel], s.high[channel])]
     value = max(values, key=lambda v: abs(v - middle))
-    share = (value - low) / max(int(high) - int(low), 1)
+    share = (value - low) / (high - low) if high > low else 0.0
     return _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)]

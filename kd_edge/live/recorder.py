@@ -195,15 +195,17 @@ def _stream(key: str, sensor: Sensor, runs: Sequence[Run], begin_s: float) -> di
 
     The sensor's name is a value: as a key, 'label' or 'file' would mean something else.
     """
+    values = np.concatenate([run.counts for run in runs])
     entries = {
-        key: from_counts(np.concatenate([run.counts for run in runs]), sensor.lsb),
+        key: from_counts(values, sensor.lsb) if sensor.whole else values,
         f"{key}.modality": sensor.name,
         f"{key}.rate_hz": sensor.rate_hz,
         f"{key}.channels": np.array(sensor.channels),
         f"{key}.unit": sensor.unit,
-        f"{key}.lsb": sensor.lsb,
         f"{key}.start_s": runs[0].first / sensor.rate_hz - begin_s,
     }
+    if sensor.lsb is not None:
+        entries[f"{key}.lsb"] = sensor.lsb
     if len(runs) > 1:
         numbers = np.concatenate([np.arange(run.first, run.end) for run in runs])
         entries[f"{key}.times_s"] = numbers / sensor.rate_hz - begin_s

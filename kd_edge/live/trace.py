@@ -16,12 +16,12 @@ class Stretch:
     """The extremes of a sensor's samples from `number` * size on; numbers without one are gaps.
 
     Attributes:
-        low, high: counts, one a channel.
+        low, high: samples, one a channel.
     """
 
     number: int
-    low: tuple[int, ...]
-    high: tuple[int, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 class Trace:
@@ -48,7 +48,7 @@ class Trace:
 
         Args:
             first: number of the first sample; what lies between the last one and it is missing.
-            values: (samples, channels) int16.
+            values: (samples, channels), counts or floats.
         """
         done = []
         if first // self.size > self._next // self.size:

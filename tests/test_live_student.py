@@ -1,0 +1,128 @@
+"""The student on this machine. Oracle: what `bench` makes of the same recordings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kd_edge.cli import run
+from kd_edge.examples import as_worn, cut_windows
+from kd_edge.pipeline.bench import as_built
+from kd_edge.pipeline.bundle import load_manifest
+from kd_edge.pipeline.dataset import read_recordings
+from kd_edge.pipeline.live_student import load_student
+from kd_edge.pipeline.shipped import shipped
+from kd_edge.recipe import load_recipe
+from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.interpreter import run_windows
+from kd_edge.runtimes.registry import ORACLE
+from kd_edge.signals.npz import read as read_npz
+
+pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def recording(bundle, tmp_path_factory):
+    """One of the recordings that the bundle was built on, as an NPZ file."""
+    recipe = load_recipe(bundle / "recipe.toml")
+    made = read_recordings(recipe, None, progress=lambda *told: None)[3]
+    path = tmp_path_factory.mktemp("live") / "a recording ü.npz"
+    np.savez(path, **entries_of(made))
+    return path
+
+
+def entries_of(recording) -> dict[str, object]:
+    entries = {"label": recording.label, "subject": recording.subject}
+    for index, stream in enumerate(recording.streams):
+        key = f"s{index}"
+        entries |= {
+            key: stream.samples, f"{key}.rate_hz": stream.rate_hz, f"{key}.unit": stream.unit,
+            f"{key}.modality": stream.modality, f"{key}.channels": np.array(stream.channels),
+            f"{key}.start_s": stream.start_s,
+        }  # fmt: skip
+    return entries
+
+
+def expected(bundle, path, windows) -> np.ndarray:
+    """(n, classes) int8: training's windows, asked as `bench` asks them."""
+    manifest = load_manifest(bundle)
+    recipe = as_built(load_recipe(bundle / "recipe.toml"), manifest)
+    (record,) = read_npz(path)
+    record = replace(record, label=manifest.class_names[0])
+    cut, _ = cut_windows([record], recipe.front_end, windows, manifest.class_names)
+    worn = as_worn(cut, manifest.front_end, [record.info()])
+    interpreter = open_product(shipped(bundle, manifest), ORACLE)
+    return run_windows(interpreter, worn.only(manifest.product_inputs)).raw
+
+
+def lines_of(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_live_answers_to_a_replayed_recording_are_those_of_bench(bundle, recording, capsys):
+    """The bundle has one window a recording: the first one of the stream is that."""
+    source = f"file://{recording}?speed=0"
+    assert run(["live", str(bundle), "--source", source, "--json"]) == 0
+    lines = lines_of(capsys)
+    windows = [line for line in lines if line["event"] == "window"]
+    facts, end = lines[0], lines[-1]
+    raw = expected(bundle, recording, load_recipe(bundle / "recipe.toml").windows)
+    scores = facts["scale"] * (raw[0].astype(float) - facts["zero_point"])
+    np.testing.assert_allclose(windows[0]["scores"], scores, atol=1e-4)
+    assert (facts["here"], facts["board"]) == (True, "this machine")
+    assert end["why"] == f"{recording.name} has ended"
+    assert end["figures"]["lost_samples"] == [0] * len(facts["sensors"])
+    assert windows[0]["delay_ms"] is not None
+
+
+def test_windows_of_a_stream_get_the_scores_of_training_bit_for_bit(bundle, recording):
+    """Of a bundle whose windows overlap: filters run through the stream, as through a recording."""
+    from kd_edge.live.sources import open_source
+    from kd_edge.live.student import Cutting
+
+    windows = replace(load_recipe(bundle / "recipe.toml").windows, hop_s=0.05)
+    student = load_student(bundle)
+    student = replace(student, cutting=Cutting(start_s=0.0, hop_s=0.05, anew=False))
+    with open_source(f"file://{recording}?speed=0") as source:
+        streamer, _ = student.student(source, "", in_order=False)
+        events = list(streamer.stream(windows=0, keep_state=False))
+    found = [event.answer for event in events if hasattr(event, "answer")]
+    raw = expected(bundle, recording, windows)
+    assert len(raw) > 1
+    assert [answer.index for answer in found] == list(range(len(raw)))
+    np.testing.assert_array_equal([answer.scores for answer in found], raw)
+    assert all(answer.decision is not None for answer in found)
+
+
+def test_what_a_source_gives_is_recorded_as_it_came(bundle, recording, tmp_path, capsys):
+    """Oracle: the recording that is replayed, sample by sample."""
+    out = tmp_path / "kept.npz"
+    source = f"file://{recording}?speed=0"
+    assert run(["live", str(bundle), "--source", source, "--events", "--record", str(out)]) == 0
+    (before,), (after,) = read_npz(recording), read_npz(out)
+    front_end = load_manifest(bundle).front_end
+    for constants, kept in zip(front_end.streams, after.streams, strict=True):
+        given = {
+            name: stream.samples[:, i]
+            for stream in before.streams
+            for i, name in enumerate(stream.channels)
+        }
+        assert (kept.modality, kept.channels) == (constants.name, constants.channels)
+        for i, name in enumerate(kept.channels):
+            np.testing.assert_array_equal(kept.samples[:, i], given[name][: kept.n_samples])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--source", "file://x.npz", "--port", "/dev/none"], "no --board or --port"),
+        (["--source", "file://x.npz", "--plain", "--events"], "take one"),
+        (["--source", "file://no such.npz"], "no such.npz"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(bundle, options, words, capsys):
+    assert run(["live", str(bundle), *options]) in (2, 3)
+    assert words in capsys.readouterr().err
