@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import io
 import sqlite3
@@ -105,9 +106,78 @@ def xdf_bytes() -> bytes:
         return (Path(place) / "f.xdf").read_bytes()
 
 
+def edf_bytes(kind: str = "edf") -> bytes:
+    """Two signals of 2 s at 2000 and 200 Hz, with an annotation."""
+    import edfio
+
+    file, signal = (edfio.Edf, edfio.EdfSignal) if kind == "edf" else (edfio.Bdf, edfio.BdfSignal)
+    wave = np.sin(np.arange(4000) / 30)
+    stream = io.BytesIO()
+    file(
+        [
+            signal(wave, 2000, label="EMG Biceps", physical_dimension="mV"),
+            signal(wave[::10], 200, label="acc x", physical_dimension="g"),
+        ],
+        recording=edfio.Recording(startdate=datetime.date(2026, 3, 4)),
+        starttime=datetime.time(5, 6, 7),
+        annotations=[edfio.EdfAnnotation(0.5, 0.1, "house")],
+    ).write(stream)
+    return stream.getvalue()
+
+
+def matlab_bytes(packed: bool = True) -> bytes:
+    """Matrices of sEMG and acceleration with their rates."""
+    from scipy.io import savemat
+
+    stream = io.BytesIO()
+    held = {"emg": np.arange(40.0).reshape(20, 2), "fs": 100.0, "acc": np.ones((10, 3)), "y": "a"}
+    savemat(stream, held, do_compression=packed)
+    return stream.getvalue()
+
+
+def matlab73_bytes(emg: np.ndarray) -> bytes:
+    """What MATLAB writes with -v7.3: HDF5 behind 512 bytes, axes turned, characters as numbers."""
+    import h5py
+
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "f.mat"
+        with h5py.File(path, "w", userblock_size=512) as opened:
+            text = np.array([[ord(c)] for c in "fist"], "u2")
+            for name, value, kind in (
+                ("emg", emg.T, b"double"),
+                ("fs", np.array([[1000.0]]), b"double"),
+                ("label", text, b"char"),
+            ):
+                opened[name] = value
+                opened[name].attrs["MATLAB_class"] = np.bytes_(kind)
+        content = path.read_bytes()
+    return b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + content[128:]
+
+
+def hdf5_bytes() -> bytes:
+    """Trials with labels, packed, in a group."""
+    import h5py
+
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as opened:
+        group = opened.create_group("train")
+        group.create_dataset("emg", data=np.ones((4, 20, 2), "f4"), compression="gzip")
+        group["y"] = ["a", "b", "a", "b"]
+        group.attrs["fs"] = 100.0
+    return stream.getvalue()
+
+
 def _made() -> dict[str, tuple[str, bytes]]:
     """Kind -> name and bytes of a file, for each format whose library is installed."""
-    libraries = {"XDF": ("pyxdf", "f.xdf", xdf_bytes)}
+    libraries = {
+        "XDF": ("pyxdf", "f.xdf", xdf_bytes),
+        "EDF": ("edfio", "f.edf", edf_bytes),
+        "BDF": ("edfio", "f.bdf", lambda: edf_bytes("bdf")),
+        "MATLAB": ("scipy", "f.mat", matlab_bytes),
+        "MATLAB, not packed": ("scipy", "f.mat", lambda: matlab_bytes(packed=False)),
+        "MATLAB 7.3": ("h5py", "f.mat", lambda: matlab73_bytes(np.ones((20, 2)))),
+        "HDF5": ("h5py", "f.h5", hdf5_bytes),
+    }
     return {
         kind: (name, make())
         for kind, (library, name, make) in libraries.items()

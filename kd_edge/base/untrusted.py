@@ -41,9 +41,10 @@ def read_regular(path: Path, *, most_bytes: int = MOST_TEXT_BYTES, follow: bool 
             too large.
     """
     with open_regular(path, follow=follow) as stream:
-        if os.fstat(stream.fileno()).st_size > most_bytes:
+        n_bytes = os.fstat(stream.fileno()).st_size
+        if n_bytes > most_bytes:
             raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes")
-        return stream.read(most_bytes)
+        return stream.read(n_bytes)  # room is made for as many as are asked for
 
 
 def open_regular(path: Path, *, follow: bool = True) -> IO[bytes]:

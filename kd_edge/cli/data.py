@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option
+from kd_edge.cli.options import (
+    PATH,
+    check_output,
+    common,
+    no_cache,
+    options_of,
+    path_option,
+    reading,
+)
 from kd_edge.cli.printing import say
 
 
@@ -21,10 +29,12 @@ def data() -> None:
     "  kd-edge data inspect RECORDINGS --reader folder --json"
 )
 @click.argument("path", type=PATH)
-@click.option("--reader", help="Name of the reader; found from the files otherwise.")
+@reading
 @path_option("--plot", help="Draw the first recordings into this PNG.")
 @common
-def inspect(path: Path, reader: str | None, plot: Path | None, as_json: bool) -> None:
+def inspect(
+    path: Path, reader: str | None, option: tuple[str, ...], plot: Path | None, as_json: bool
+) -> None:
     """Say what is in PATH: streams, rates, units, gaps, classes, subjects, duplicates."""
     from kd_edge.cli.printing import printing
     from kd_edge.report.inspection import print_inspection
@@ -32,7 +42,7 @@ def inspect(path: Path, reader: str | None, plot: Path | None, as_json: bool) ->
     from kd_edge.signals import read
 
     check_output(plot, "--plot", (".png",))
-    recordings = read(path, reader)
+    recordings = read(path, reader, **options_of(option))
     inspection = inspecting.inspect_recordings(recordings, path)
     with printing() as console:
         if as_json:
@@ -52,9 +62,11 @@ def inspect(path: Path, reader: str | None, plot: Path | None, as_json: bool) ->
 @click.argument("path", type=PATH)
 @click.option("--to", "form", required=True, help="discover-csv, npz or xdf.")
 @path_option("--out", required=True, help="New folder: a file a recording, and labels.csv.")
-@click.option("--reader", help="Name of the reader; found from the files otherwise.")
+@reading
 @common
-def convert(path: Path, form: str, out: Path, reader: str | None, as_json: bool) -> None:
+def convert(
+    path: Path, form: str, out: Path, reader: str | None, option: tuple[str, ...], as_json: bool
+) -> None:
     """Write the recordings in PATH as files of another format.
 
     npz keeps everything. xdf keeps samples, names, units and times. discover-csv keeps rates to
@@ -72,7 +84,7 @@ def convert(path: Path, form: str, out: Path, reader: str | None, as_json: bool)
     writer = WRITERS.find(form, where="--to")
     with TerminalWatch() as watch:
         watch.step("reading recordings", None, None)
-        recordings = read(path, reader)
+        recordings = read(path, reader, **options_of(option))
         done = write_folder(
             recordings, out, writer, progress=lambda d, n: watch.step("writing files", d, n)
         )

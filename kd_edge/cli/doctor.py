@@ -40,6 +40,8 @@ PACKAGES = (
     ("optuna", "search: choosing what to try", "pip install 'kd-edge[search]'", False),
     ("ray", "search on several workers", "pip install 'kd-edge[search]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
+    ("edfio", "recordings in EDF and BDF", "pip install 'kd-edge[formats]'", False),
+    ("h5py", "recordings in HDF5 and MATLAB 7.3", "pip install 'kd-edge[formats]'", False),
     ("pyxdf", "recordings of Lab Streaming Layer (XDF)", "pip install 'kd-edge[formats]'", False),
     ("imagehash", "near duplicates of images", "pip install 'kd-edge[images]'", False),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),

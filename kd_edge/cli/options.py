@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -75,6 +76,38 @@ def no_cache(command: Callable) -> Callable:
 def path_option(*names: str, help: str, required: bool = False) -> Callable:  # noqa: A002
     """An option that takes a path."""
     return click.option(*names, type=PATH, required=required, help=help)
+
+
+def reading(command: Callable) -> Callable:
+    """`--reader` and `--option`, for commands that read recordings without a recipe."""
+    command = click.option(
+        "--option",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Of the reader, such as rate_hz=200; as often as needed.",
+    )(command)
+    return click.option("--reader", help="Name of the reader; found from the files otherwise.")(
+        command
+    )
+
+
+def options_of(given: Sequence[str]) -> dict[str, object]:
+    """What `--option NAME=VALUE` says: a value is true, false, a number, or else text.
+
+    Raises:
+        KdEdgeError KD_USAGE: one without '='.
+    """
+    options: dict[str, object] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not (name and equals):
+            raise KdEdgeError(
+                "KD_USAGE", f"--option takes NAME=VALUE, not {one!r:.60}", hint="rate_hz=200"
+            )
+        options[name] = {"true": True, "false": False}.get(text, text)
+        with contextlib.suppress(ValueError):
+            options[name] = float(text)
+    return options
 
 
 def check_output(path: Path | None, option: str, suffixes: Sequence[str]) -> None:
