@@ -14,6 +14,14 @@ from kd_edge.report.decision_tree import (
     StreamEvents,
     Unknown,
 )
+from kd_edge.report.selection_tree import (
+    Against,
+    CascadeCurve,
+    CurvePoint,
+    Selection,
+    Way,
+    WayFigure,
+)
 from kd_edge.report.tree import (
     SCHEMA_VERSION,
     Curve,
@@ -194,6 +202,7 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
         ),
         samples=sample_windows(classes[:3]),
         decisions=decisions(hostile),
+        selection=selection(hostile),
         learnt=(
             Learnt("theirs", (), origin=f"theirs{hostile}.onnx, SHA-256 {'ab' * 32}"),
             Learnt(f"teacher{hostile}", ()),
@@ -204,6 +213,48 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
             for i, s in enumerate(SUBJECTS)
         ),
     )  # fmt: skip
+
+
+def selection(hostile: str = "") -> Selection:
+    """A cascade of two models on two parts, on the second without known costs."""
+    models = (f"small{hostile}", f"large{hostile}")
+    parts = (f"unseen person{hostile}", f"random split{hostile}")
+    interval = Interval(0.6, 0.9, 0.95, "Wilson")
+
+    def way(
+        name: str, kind: str, value: float, answered: dict[str, int], cost: float | None
+    ) -> Way:
+        figures = tuple(
+            WayFigure(part, value, interval, answered, cost, cost, cost) for part in parts
+        )
+        return Way(name, kind, 31_000, figures)
+
+    points = tuple(CurvePoint(m / 4, m / 8, 0.7 + m / 80, 0.2 + m / 8) for m in range(9))
+    ways = (
+        way(models[0], "model", 0.7, {models[0]: 100}, 1_000.0),
+        way(models[1], "model", 0.8, {models[1]: 100}, 5_000.0),
+        way("average", "average", 0.79, {}, 6_000.0),
+        way(f"both{hostile}", "product", 0.798, {models[0]: 60, models[1]: 40}, 3_000.0),
+        way("oracle", "oracle", 0.86, {models[0]: 70, models[1]: 30}, None),
+    )
+    return Selection(
+        product=f"both{hostile}",
+        rule="cascade",
+        models=models,
+        core="m4",
+        unit="instructions",
+        figure="accuracy",
+        ways=ways,
+        curves=tuple(CascadeCurve(part, points, points[3]) for part in parts),
+        against=(
+            Against(parts[0], models[1], 0.002, Interval(-0.01, 0.02, 0.95, "Wilson"), 0.4, 0.5),
+            Against(parts[1], models[1], -0.01, Interval(-0.03, 0.02, 0.95, "Wilson"), None, None),
+        ),
+        margin=0.75,
+        n_fitted=120,
+        fitted_drop=0.0,
+        notes=(f"Made up.{hostile}",),
+    )
 
 
 def decisions(hostile: str = "") -> DecisionSection:

@@ -15,6 +15,7 @@ import kd_edge
 from kd_edge.base.composition import Composition
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run
+from kd_edge.pipeline.answers import VALIDATION_FILE
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.gates import check_gates
@@ -194,6 +195,12 @@ def test_an_emulated_board_answers_as_the_host(cascade, tmp_path):
     assert board.agreement[0].same_scores == board.n_answered == 12
     assert sum(board.answered.values()) == 12
     assert board.golden_passed == 6
+    # A window that the second answers runs the first as well.
+    ticks = board.answered_ticks
+    assert ticks.keys() == {name for name, n in board.answered.items() if n}
+    assert ticks["both"] > 1.5 * ticks["emg-only"] > 0
+    low, high = board.inference.smallest, board.inference.largest
+    assert low <= min(ticks.values()) < max(ticks.values()) <= high
 
 
 def test_another_rule_trains_nothing_again(cascade, tmp_path, capfd):
@@ -220,6 +227,63 @@ def test_another_rule_trains_nothing_again(cascade, tmp_path, capfd):
     assert row.answered == {}
     (parity,) = [p for p in report_of(out).parity if p.kind == "engines"]
     assert parity.max_steps == 0
+
+
+def test_a_cascade_may_find_its_margin_on_the_validation_part(cascade, tmp_path, capfd):
+    """Oracle: each student alone in TFLite Micro on that part, and every margin in turn."""
+    out = shutil.copytree(cascade, tmp_path / "found")
+    (tmp_path / "recipe.toml").write_text(
+        RECIPE + CASCADE.replace("margin = 0.3", "max_drop_points = 5.0")
+    )
+    assert run(["build", str(tmp_path / "recipe.toml"), "--out", str(out)]) == ExitStatus.OK
+    assert "kept  train both" in capfd.readouterr().err
+    manifest, report = load_manifest(out), report_of(out)
+    validation = load_windows(out / VALIDATION_FILE).parts["validation"]
+    right, steps = [], []
+    for name in ("emg-only", "both"):
+        model = manifest.model(name)
+        session = open_interpreter("tflm", out / model.format("int8").file)
+        arrays = model_inputs(session, validation.only(model.inputs))
+        scores = np.array(
+            [session.run(one_window(arrays, i))[0][0] for i in range(len(validation))], int
+        )
+        ordered = np.sort(scores, axis=1)
+        steps.append(ordered[:, -1] - ordered[:, -2])
+        right.append(scores.argmax(axis=1) == validation.truth)
+    lost = [
+        right[1].mean() - np.where(steps[0] >= least, right[0], right[1]).mean()
+        for least in range(257)
+    ]
+    allowed = [least for least in range(257) if max(lost[least:]) <= 0.05 + 1e-9]
+    assert manifest.composition.least_margins == (min(allowed),)
+    selection = report.selection
+    assert selection.n_fitted == len(validation)
+    assert selection.fitted_drop == pytest.approx(lost[min(allowed)])
+    assert "found on" in (out / "report.html").read_text()
+
+
+def test_the_report_sets_every_way_to_answer_beside_the_product(cascade):
+    """Oracle: the models' and the product's own rows, and their sizes."""
+    report = report_of(cascade)
+    selection, part = report.selection, report.parts[0].name
+    rows = {r.model: r for r in report.rows if (r.format, r.runtime) == ("int8", "tflm")}
+    ways = {way.name: way for way in selection.ways}
+    figures = {name: {f.part: f for f in way.figures}[part] for name, way in ways.items()}
+    for name in ("emg-only", "both", "first-sure"):
+        assert figures[name].value == pytest.approx(rows[name].accuracy[part].accuracy)
+        assert ways[name].file_bytes == rows[name].size.file_bytes
+    assert figures["first-sure"].answered == rows["first-sure"].answered[part]
+    assert figures["oracle"].value >= max(figures[n].value for n in ("emg-only", "both"))
+    asked = figures["first-sure"].answered["both"] / sum(figures["first-sure"].answered.values())
+    small, large = (rows[name].size.macs for name in ("emg-only", "both"))
+    assert figures["first-sure"].macs == pytest.approx(small + asked * large)
+    (curve,) = [each for each in selection.curves if each.part == part]
+    ends = curve.points[0], curve.points[-1]
+    assert [end.asked for end in ends] == [0.0, 1.0]
+    assert ends[1].right == pytest.approx(figures["both"].value)
+    (against,) = [each for each in selection.against if each.part == part]
+    assert against.model == "both"
+    assert against.drop == pytest.approx(figures["both"].value - figures["first-sure"].value)
 
 
 def selector(folder, manifest):

@@ -361,6 +361,17 @@ def test_the_first_student_ships_unless_the_recipe_says_otherwise():
             "or 1 for 2 models",
         ),
         (
+            'models = ["student", "large"]\nname = "b"\nrule = "cascade"\nmargin = 1\n'
+            "max_drop_points = 0.5",
+            "product.margin",
+            "not both",
+        ),
+        (
+            'models = ["student", "large"]\nname = "b"\nrule = "average"\nmax_drop_points = 0.5',
+            "product.max_drop_points",
+            "only a cascade",
+        ),
+        (
             'models = ["student", "large"]\nname = "b"\nrule = "cascade"\nmargin = -1',
             "product.margin.0",
             "greater than or equal to 0",

@@ -23,11 +23,12 @@ RECORDINGS = {
     "isl-alphabet": "isl_alphabet_myo",
     "longterm": "myo_longterm",
     "pjm": "myo_pjm",
+    "pjm-cascade": "myo_pjm",
     "threedc": "threedc_emg_imu",
     "threedc-within": "threedc_emg_imu",
 }
 # Whose chain another recipe goes through as well: built by `make test-all`.
-ALIKE = ("cotallard", "longterm", "threedc", "threedc-within")
+ALIKE = ("cotallard", "longterm", "pjm-cascade", "threedc", "threedc-within")
 SHIPPED = (*RECORDINGS, "demo", "digits", "seed-multi-expert", "seed-single", "watch")
 
 

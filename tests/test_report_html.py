@@ -162,7 +162,7 @@ def test_every_section_is_there(page):
 def test_a_report_with_nothing_measured_says_so_and_shows_no_zero(report):
     bare = replace(
         report, parts=(), rows=(), parity=(), curves=(), findings=(), flash=(), samples=(),
-        folds=(), decisions=None,
+        folds=(), decisions=None, selection=None,
     )  # fmt: skip
     page = render_html(bare)
     text = Elements(page).text

@@ -83,7 +83,8 @@ def test_who_learnt_from_whom_is_told_where_anybody_was_taught(report):
 
 
 def test_what_is_absent_is_said_and_is_never_zero(report):
-    bare = replace(report, rows=(), parity=(), findings=(), folds=(), parts=(), decisions=None)
+    absent = {"decisions": None, "selection": None}
+    bare = replace(report, rows=(), parity=(), findings=(), folds=(), parts=(), **absent)
     text = printed(bare)
     assert "Parity: not measured" in text
     assert "Findings: none" in text

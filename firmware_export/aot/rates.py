@@ -22,6 +22,7 @@ RATES: dict[str, dict[str, tuple[float, float, float, float]]] = {
         "kd_resize_bilinear_s8": (0.00, 9.66, 0.00, 2051),
         "kd_softmax_s8": (0.00, 148.26, 0.00, 848),
         "kd_sum_s8": (0.00, 91.01, 0.00, 90),
+        "kd_sum_table_s8": (0.00, 42.66, 0.00, 0),
         "kd_table_s8": (0.00, 10.00, 0.00, 11),
     },
     "m4": {
@@ -42,6 +43,7 @@ RATES: dict[str, dict[str, tuple[float, float, float, float]]] = {
         "kd_resize_bilinear_s8": (0.00, 8.91, 0.00, 2071),
         "kd_softmax_s8": (0.00, 151.00, 0.00, 833),
         "kd_sum_s8": (0.00, 77.01, 0.00, 91),
+        "kd_sum_table_s8": (0.00, 18.91, 0.00, 0),
         "kd_table_s8": (0.00, 10.00, 0.00, 11),
     },
     "m55": {

@@ -150,8 +150,23 @@ def answer(
 
 def margin(scores: np.ndarray) -> int:
     """Steps from the best of (..., classes) int8 scores to the next; the smallest of all places."""
+    return int(margins(scores[None])[0])
+
+
+def margins(scores: np.ndarray) -> np.ndarray:
+    """(n,) of `margin` of each of (n, ..., classes) int8 scores."""
     two = np.partition(scores.astype(np.int32), -2, axis=-1)
-    return int((two[..., -1] - two[..., -2]).min())
+    return (two[..., -1] - two[..., -2]).reshape(len(scores), -1).min(axis=1)
+
+
+def first_sure(margins: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """(n,) place of the model of a cascade that answers: the first that is sure, else the last.
+
+    Args:
+        margins: (models, n), in any unit. least: (models - 1,), in the same.
+    """
+    sure = margins >= np.array([*least, -np.inf])[:, None]
+    return sure.argmax(axis=0)
 
 
 def picked(scores: np.ndarray, threshold: int) -> int:
@@ -217,13 +232,12 @@ def real_answers(
         who = (asked[:, 0] >= least).astype(int) if one else _first_best(asked)
     else:
         two = np.partition(stacked, -2, axis=-1)
-        margins = (two[..., -1] - two[..., -2]).reshape(len(stacked), n, -1).min(axis=-1)
+        apart = (two[..., -1] - two[..., -2]).reshape(len(stacked), n, -1).min(axis=-1)
         least = [
             (steps - 0.5) * outputs[name].scale
             for name, steps in zip(composition.models, composition.least_margins, strict=False)
         ]
-        sure = margins >= np.array([*least, 0.0])[:, None]
-        who = _first_best(sure.T)
+        who = first_sure(apart, np.array(least))
     return stacked[who, np.arange(n)], who
 
 

@@ -20,6 +20,7 @@ from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindo
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
+from kd_edge.pipeline.selection.together import select_again
 from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
@@ -145,6 +146,7 @@ def _other_recordings(
         samples=sample_windows(windows, manifest.front_end),
         examples=manifest.examples,
         decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
+        selection=select_again(folder, manifest, parts),
     )
 
 

@@ -16,7 +16,7 @@ from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
 from kd_edge.models.keras_start import set_keras
-from kd_edge.pipeline.answers import VALIDATION_FILE, KerasAnswers, answer
+from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
     RECIPE_FILE,
@@ -56,7 +56,8 @@ from kd_edge.pipeline.reporting import (
     what_is_reproducible,
     write_report,
 )
-from kd_edge.pipeline.shipped import ask_for
+from kd_edge.pipeline.selection.asking import Asked, ask_for
+from kd_edge.pipeline.selection.together import select_over
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained
 from kd_edge.pipeline.watch import Watch
@@ -125,7 +126,8 @@ def _build(context: Context) -> Built:
     trained = [*students, *(model for model in teachers if isinstance(model, Trained))]
     models, refused = convert_models(context, trained)
     answers = answer(context, [*students, *teachers])
-    manifest = _manifest(context, models)
+    asked = ask_for(context, models, answers.validation.parts[VALIDATION])
+    manifest = _manifest(context, models, asked)
     decided = decide_over(context, manifest, answers)
     if decided is not None:
         manifest = replace(manifest, temperature=decided.section.temperature, decision=decided.rule)
@@ -157,6 +159,7 @@ def _build(context: Context) -> Built:
         examples=manifest.examples,
         decisions=decided and decided.section,
         learnt=lineage(context, teachers, answers),
+        selection=select_over(context, manifest, answers, asked and asked.found),
     )
     keep_raw_windows(context, manifest.front_end)
     keep_prototypes(context, manifest)
@@ -205,7 +208,7 @@ def _caveats(context: Context) -> Iterator[str]:
         yield few
 
 
-def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
+def _manifest(context: Context, models: tuple[BundledModel, ...], asked: Asked | None) -> Manifest:
     fold, recordings = context.folds[0], context.dataset.recordings
     learned = np.concatenate([fold.train.indices, fold.validation.indices])
     return Manifest(
@@ -226,7 +229,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...]) -> Manifest:
         files={},
         task=context.recipe.task,
         pixels=context.data.pixels,
-        composition=ask_for(context.recipe, context.out, models),
+        composition=asked and asked.composition,
     )
 
 

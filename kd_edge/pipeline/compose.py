@@ -35,6 +35,7 @@ from kd_edge.pipeline.kept_windows import WINDOWS_FILE, load_windows
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import HTML_FILE, provenance, write_report
+from kd_edge.pipeline.selection.together import select_again
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import load_recipe
 from kd_edge.report.tree import Report
@@ -86,7 +87,10 @@ def compose(
         firmware = export_firmware(out, recipe, manifest, first, proven)
         if firmware.failures:
             raise firmware.failures[0]
-        report = _report(folder, manifest, proven, firmware)
+        report = replace(
+            _report(folder, manifest, proven, firmware),
+            selection=select_again(out, manifest, stored.parts, built=False),
+        )
         write_report(out, report)
         write_manifest(out, manifest, (*files, *_OWN, FIRMWARE_FOLDER))
     return report

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd_edge.base.composition import MOST_MARGIN, Composition
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.formats import SHIPPED
 from kd_edge.base.product import Product, read_product
 from kd_edge.measure.results import Arena
-from kd_edge.pipeline.bundle import REPORT_FILE, BundledModel, Manifest, altered, bundled_file
-from kd_edge.recipe import Recipe
+from kd_edge.pipeline.bundle import REPORT_FILE, Manifest, altered, bundled_file
 from kd_edge.report.tree import Row
-
-# A margin that is a whole number of steps but for float's rounding is that number.
-_ROUNDING = 1e-6
 
 
 def shipped(folder: Path, manifest: Manifest, *, built: bool = True) -> Product:
@@ -46,24 +39,6 @@ def shipped(folder: Path, manifest: Manifest, *, built: bool = True) -> Product:
         )
         windows[model.name] = model.inputs
     return read_product(paths, manifest.composition, windows=windows)
-
-
-def ask_for(recipe: Recipe, folder: Path, models: Sequence[BundledModel]) -> Composition | None:
-    """The composition that a recipe asks for, its margins as steps of the built int8 models.
-
-    Args:
-        folder: the bundle's. models: with their files in it.
-    """
-    asked = recipe.product
-    if asked is None or asked.rule is None:
-        return None
-    built = {model.name: model for model in models}
-    least = []
-    for name, margin in zip(asked.models, asked.margins, strict=False):
-        read = read_tflite(folder / built[name].format(SHIPPED).file)
-        scale = read.tensors[read.outputs[0]].scales[0]
-        least.append(min(math.ceil(margin / scale - _ROUNDING), MOST_MARGIN + 1))
-    return Composition(asked.rule, asked.models, least_margins=tuple(least))
 
 
 def arena_of(model: str, rows: Sequence[Row]) -> Arena | None:

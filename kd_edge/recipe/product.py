@@ -24,12 +24,15 @@ class Product:
     name: of the composition, in tables.
     margin: of a cascade, in the unit of the models' scores: a model answers where its best score is
         so much above its next. One number, or one for each model but the last.
+    max_drop_points: of a cascade, in place of a margin: what it may lose against its last model on
+        the validation part, in percentage points. The build finds the margin.
     """
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     rule: Literal["average", "cascade"] | None = None
     name: Name | None = None
     margin: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_as_list)] = ()
+    max_drop_points: Annotated[float, Field(ge=0)] | None = None
 
     @property
     def margins(self) -> tuple[float, ...]:
@@ -61,11 +64,21 @@ class Product:
             raise MisfitError(
                 "name", f"a model is called '{self.name}': name the product otherwise"
             )
+        self._check_margin()
+
+    def _check_margin(self) -> None:
         cascade = self.rule == "cascade"
-        if cascade != bool(self.margin):
-            wanted = "a cascade needs margin" if cascade else "only a cascade has a margin"
-            raise MisfitError("margin", wanted)
-        if cascade and len(self.margins) != len(self.models) - 1:
+        stated = [bool(self.margin), self.max_drop_points is not None]
+        if any(stated) and not cascade:
+            raise MisfitError(
+                "margin" if stated[0] else "max_drop_points", "only a cascade has a margin"
+            )
+        if cascade and sum(stated) != 1:
+            raise MisfitError(
+                "margin",
+                "a cascade needs margin, or max_drop_points to find it by; not both",
+            )
+        if self.margin and len(self.margins) != len(self.models) - 1:
             raise MisfitError(
                 "margin",
                 f"one number, or {len(self.models) - 1} for {len(self.models)} models: the last "

@@ -78,6 +78,7 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
     ]
     if section.answered:
         rows.append(("windows that each model answered", words.answered(section.answered)))
+        rows += _expected(section)
     if section.decisions:
         d = section.decisions
         told = f"{d.same:,} of {d.n_windows:,}; {words.plural(d.onsets, 'onset')}"
@@ -95,6 +96,17 @@ def facts(section: BoardSection) -> Sequence[tuple[str, str]]:
         rows.append(("self-test", f"{section.golden_passed} of {section.golden_count} passed"))
     rows += _memory(section) + _links(section)
     return rows
+
+
+def _expected(section: BoardSection) -> list[tuple[str, str]]:
+    """What a window takes on average, and by the model that answered."""
+    if section.inference is None or not section.answered_ticks:
+        return []
+    unit, counts, ticks = section.inference.unit, section.answered, section.answered_ticks
+    total = sum(counts[model] * each for model, each in ticks.items())
+    mean = total / sum(counts[model] for model in ticks)
+    told = ", ".join(f"{each:,.0f} if {model} answers" for model, each in ticks.items())
+    return [("inference, expected a window", f"{mean:,.0f} {unit}: {told}")]
 
 
 def _spread(figure: Spread | None) -> str:

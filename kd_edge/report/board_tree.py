@@ -126,6 +126,8 @@ class BoardSection:
         seconds: from the first request to the last answer, on this host.
         golden_passed, golden_count: the self-test, of several boards the worst one's.
         answered: of a composition: model -> windows that it answered; empty where all answer.
+        answered_ticks: model -> mean ticks of the engine over the windows that it answered, in the
+            unit of `inference`; the models that were asked before it are in them.
         decisions: of a board that decides, else None.
     """
 
@@ -155,4 +157,5 @@ class BoardSection:
     golden_count: int
     notes: tuple[str, ...] = ()
     answered: dict[str, int] = field(default_factory=dict)
+    answered_ticks: dict[str, float] = field(default_factory=dict)
     decisions: DecisionsAlike | None = None

@@ -12,6 +12,8 @@ from kd_edge.report import (
     plots,
     plots_cost,
     plots_decision,
+    plots_selection,
+    selection_table,
     words,
 )
 from kd_edge.report.choose import Headline, ShownPart
@@ -58,6 +60,14 @@ class DecisionPictures:
     events: tuple[Picture, ...]
 
 
+@dataclass(frozen=True)
+class SelectionPictures:
+    """A cascade's curve, and every way to answer over its cost; None where not known."""
+
+    curve: Picture | None
+    ways: Picture | None
+
+
 def render_html(report: Report) -> str:
     """The whole page; the same report gives the same bytes with the same Matplotlib."""
     headline = choose.headline(report)
@@ -78,6 +88,8 @@ def render_html(report: Report) -> str:
         words=words,
         answered=tuple(answered_lines(report)),
         decision_pictures=_decision_pictures(report),
+        selection_pictures=_selection_pictures(report),
+        selection_words=selection_table,
         lineage=lineage_lines(report),
         board_words=board_table,
         ablation=ablation,
@@ -150,6 +162,13 @@ def _decision_pictures(report: Report) -> DecisionPictures | None:
         return None
     drawn = (plots_decision.events(found, i) for i, found in enumerate(section.events))
     return DecisionPictures(plots_decision.coverage(section), tuple(drawn))
+
+
+def _selection_pictures(report: Report) -> SelectionPictures | None:
+    section = report.selection
+    if section is None:
+        return None
+    return SelectionPictures(plots_selection.curve(section), plots_selection.ways(section))
 
 
 def _subjects_picture(report: Report, headline: Headline, who: str) -> Picture | None:

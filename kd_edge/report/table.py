@@ -16,6 +16,7 @@ from kd_edge.report.choose import (
     rows_in_order,
 )
 from kd_edge.report.decision_table import decision_lines
+from kd_edge.report.selection_table import selection_lines
 from kd_edge.report.tree import Finding, Report, Row
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def print_table(report: Report, console: Console) -> None:
         console.print(table)
     for line in (*answered_lines(report), *lineage_lines(report)):
         console.print(Text(line, style="dim"))
-    for line in decision_lines(report.decisions):
+    for line in (*decision_lines(report.decisions), *selection_lines(report.selection)):
         console.print(Text(line))
     console.print()
     console.print(_cost_table(report))

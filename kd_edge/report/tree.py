@@ -8,6 +8,7 @@ from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.ablation import Ablation
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.report.decision_tree import DecisionSection
+from kd_edge.report.selection_tree import Selection
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.tasks.figures import Figure, Interval
 
@@ -258,6 +259,7 @@ class Report:
         learnt: whom each model learnt from, teachers first; empty where it is not known.
         personal: what was done for one wearer; None: it is nobody's.
         ablation: how far each part of the recipe earns its place; None if nobody asked.
+        selection: what several models give together; None of one model.
     """
 
     schema_version: int
@@ -281,3 +283,4 @@ class Report:
     learnt: tuple[Learnt, ...] = ()
     personal: Personal | None = None
     ablation: Ablation | None = None
+    selection: Selection | None = None

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.cores import CORES
-from firmware_export.aot.cycles import estimate_cycles
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import SHIPPED
 from kd_edge.base.sources import code_digest
 from kd_edge.examples import Examples
+from kd_edge.pipeline.instructions import estimated_instructions
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.store import Store
 from kd_edge.recipe import Budget, Model
@@ -97,20 +96,8 @@ def _measured(model: Model, examples: Examples, budget: Budget) -> Cost:
             int8_bytes=size.file_bytes,
             arena_bytes=measure_arena(file).used_bytes if budget.arena_bytes else None,
             macs=size.macs,
-            instructions=_instructions(file, budget.core) if budget.core else None,
+            instructions=estimated_instructions(file, budget.core) if budget.core else None,
         )
-
-
-def _instructions(file: Path, core: str) -> int | None:
-    """As plain C; None if the engine refuses the model, or a kernel's rate is not measured."""
-    try:
-        compiled = compile_model(file, CompileSettings(core=CORES.find(core).name))
-    except KdEdgeError as error:
-        if error.code != "KD_UNSUPPORTED_OP":
-            raise
-        return None
-    estimate = estimate_cycles(compiled.layers, compiled.core)
-    return None if estimate is None else estimate.instructions
 
 
 def check_budget(budget: Budget) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from math import prod
 
 import numpy as np
 
+from kd_edge.base.composition import ALL
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.product import Product
 from kd_edge.base.quantisation import dequantize
 from kd_edge.link.messages import Answer, Memory
 from kd_edge.pipeline.boards.asked import (
@@ -78,7 +81,7 @@ def evaluate(
     closing = ask_closing(targets, done)
     section = _section(targets, settings, windows, done, closing, seconds)
     try:
-        section = _with_host_answers(section, bundle, windows, done, interpreter, progress)
+        section = _with_host_answers(section, bundle, targets, windows, done, interpreter, progress)
     except KeyboardInterrupt:
         ended = f"{section.ended}; " if section.ended else ""
         section = replace(section, ended=f"{ended}interrupted before the host had answered")
@@ -220,6 +223,7 @@ def _notes(targets: Sequence[Target]) -> tuple[str, ...]:
 def _with_host_answers(
     section: BoardSection,
     bundle: BoardBundle,
+    targets: Sequence[Target],
     windows: Asked,
     done: Done,
     interpreter: Interpreter,
@@ -271,7 +275,23 @@ def _with_host_answers(
         agreement=tuple(agreements),
         disagreements=tuple(differing),
         answered=count_answers(bundle.product, board[:, -1]) if bundle.product.composition else {},
+        answered_ticks=_ticks_of_models(bundle.product, targets, done, scores),
     )
+
+
+def _ticks_of_models(
+    product: Product, targets: Sequence[Target], done: Done, scores: Mapping[int, np.ndarray]
+) -> dict[str, float]:
+    """Model -> mean ticks of the windows that it answered; empty where all answer."""
+    if product.composition is None:
+        return {}
+    kind = _kind(targets[0])
+    ticks: dict[int, list[int]] = defaultdict(list)
+    for job, answer in done.answers.items():
+        if _kind(targets[done.answerers[job]]) == kind:
+            ticks[int(scores[job[0]].reshape(-1)[-1])].append(answer.ticks)
+    models = product.composition.models
+    return {models[who]: float(np.mean(ticks[who])) for who in sorted(ticks) if who != ALL}
 
 
 def _beside() -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Several students and a rule: who answers, how the rule is fitted, and what it gives."""
