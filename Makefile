@@ -19,10 +19,10 @@ demo: $(STAMPS)/build
 	$(BIN)/kd-edge build recipes/demo.toml --out build/demo
 	@echo "Open build/demo/report.html in a browser."
 
-test: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
+test: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools $(STAMPS)/node debian lint
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
-test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools debian lint
+test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools $(STAMPS)/node debian lint
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(STAMPS)/test
@@ -93,9 +93,16 @@ $(STAMPS)/board-tools: requirements/board-tools.txt | $(BIN)/python
 	  $(BOARD_TOOLS_VENV)/bin/python -m pip install --quiet --requirement $<; then touch $@; \
 	else rm -rf $(BOARD_TOOLS_VENV); echo "no PlatformIO or component tool: their tests are skipped"; fi
 
+# Programs of npm that look at the page for phones.
+$(STAMPS)/node: requirements/node.txt
+	@mkdir -p $(STAMPS)
+	@if command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix .node $$(cat $<); then touch $@; \
+	else echo "no npm: tests of accessibility are skipped"; fi
+
 # Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake \
+  lld nodejs npm
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -107,4 +114,4 @@ debian:
 
 # What set-up made; build/ holds bundles, which are the user's.
 clean:
-	rm -rf $(VENV) $(TFLITE_VENV) $(BOARD_TOOLS_VENV) $(STAMPS)
+	rm -rf $(VENV) $(TFLITE_VENV) $(BOARD_TOOLS_VENV) .node $(STAMPS)

@@ -19,7 +19,7 @@ _PLACES = {
     "runtimes": (5, 1), "convert": (5, 2), "report": (6, 0), "measure": (6, 1),
     "personalise": (6, 2),
     "firmware_export": (6, 3), "pipeline": (7, 0), "trials": (7, 1), "link": (7, 2),
-    "board": (7, 3), "recipe": (8, 0), "cli": (8, 1), "live": (8, 2),
+    "board": (7, 3), "recipe": (8, 0), "cli": (8, 1), "live": (8, 2), "phone": (8, 3),
 }  # fmt: skip
 _WIDTH, _HEIGHT, _COLUMN, _ROW = 106, 32, 180, 92
 _STYLE = (

@@ -39,12 +39,17 @@ def host_compiler() -> tuple[str, ...] | None:
     for name in HOST_COMPILERS:
         if path := shutil.which(name):
             return (path,)
+    program = zig_program()
+    # For any processor of its kind, as other compilers do unless they are told.
+    return (program, "cc", "-mcpu=baseline") if program else None
+
+
+def zig_program() -> str | None:
+    """Path of the package ziglang's compiler; None without it."""
     spec = importlib.util.find_spec(_ZIG)
     if spec is None or spec.origin is None:
         return None
-    program = shutil.which("zig", path=str(Path(spec.origin).parent))
-    # For any processor of its kind, as other compilers do unless they are told.
-    return (program, "cc", "-mcpu=baseline") if program else None
+    return shutil.which("zig", path=str(Path(spec.origin).parent))
 
 
 def need_compiler() -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from kd_edge.base.front_end import (
 from kd_edge.base.protocol import BY_NAME, DEFAULT_PAYLOAD
 from kd_edge.base.wire import fixed_bytes
 
+# Windows overlap so much where nobody says otherwise.
+_HOPS_A_WINDOW = 4
 # Samples are counted in 32 bits; differences of counts are signed.
 _MOST_SAMPLES = 2**31
 
@@ -67,6 +69,13 @@ class ReplayStream:
     channels: int
     rate_uhz: int
     fifo_samples: int
+
+
+def usual_hop_s(front_end: FrontEndConstants) -> float:
+    """Seconds from window to window where nobody says otherwise: a quarter of the longest."""
+    samples = raw_samples(front_end)
+    longest = max(samples[s.name] / s.source_rate_hz for s in front_end.streams)
+    return longest / _HOPS_A_WINDOW
 
 
 def stream_plans(front_end: FrontEndConstants, settings: StreamSettings) -> tuple[StreamPlan, ...]:

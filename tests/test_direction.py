@@ -28,6 +28,7 @@ ORDER = (
     "kd_edge.link",
     "kd_edge.report",
     "kd_edge.live",
+    "kd_edge.phone",
     "kd_edge.recipe",
     "kd_edge.pipeline",
     "kd_edge.trials",

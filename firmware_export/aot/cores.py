@@ -246,6 +246,8 @@ def _arm(cpu: str, fpu: str | None = None) -> tuple[str, ...]:
 HOST = Core("host", "this machine, portable C99")
 # The core that flash figures hold for.
 M4 = Core("m4", "Cortex-M4F", _arm("m4", "fpv4-sp-d16"), ARM, dsp=True, timing=_M4)
+# What every browser runs.
+WASM = Core("wasm", "WebAssembly", ("--target=wasm32",), _WASM, big=True, libc=_NO_LIBC)
 
 CORES: Registry[Core] = Registry(
     "core",
@@ -274,7 +276,7 @@ CORES: Registry[Core] = Registry(
             _RISC_V,
         ),
         Core("lx7", "Xtensa LX7 of the ESP32-S3", toolchain=_XTENSA),
-        Core("wasm", "WebAssembly", ("--target=wasm32",), _WASM, big=True, libc=_NO_LIBC),
+        WASM,
         Core(
             "wasm-simd128",
             "WebAssembly with 128-bit vectors",

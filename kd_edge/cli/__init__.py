@@ -22,6 +22,7 @@ from kd_edge.cli.firmware import firmware
 from kd_edge.cli.flash import flash
 from kd_edge.cli.live import live
 from kd_edge.cli.personalise import personalise
+from kd_edge.cli.phone import phone
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
 from kd_edge.cli.results import results
@@ -61,6 +62,7 @@ def cli() -> None:
       kd-edge bench build/demo                        size, latency, accuracy
       kd-edge compile model.tflite --out DIR          plain C from any int8 model
       kd-edge firmware build/demo --board nano33ble --out fw   a project for a board
+      kd-edge phone build/demo --out phone            a page for a phone's browser
       kd-edge eval build/demo --board qemu-an386      the same answers on a board
     """
 
@@ -75,6 +77,7 @@ for command in (
     board,
     firmware,
     flash,
+    phone,
     evaluate,
     selftest,
     profile,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import hmac
-import re
 import secrets
 import sys
 import threading
@@ -17,13 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.facts import Facts
 from kd_edge.live.feed import Feed
-from kd_edge.report.html import page_template
+from kd_edge.report.html import content_policy, page_template
 
 ADDRESS = "127.0.0.1"
 _BEAT_S = 2.0  # a comment goes out so often where nothing happens, so that pages see us alive
 _STUCK_S = 10.0  # a page that takes nothing for so long is let go
 _GOODBYE_S = 2.0
-_INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 class PageServer:
@@ -75,7 +71,9 @@ class _Server(ThreadingHTTPServer):
         self.feed = feed
         self.paths = {f"/{secret}/": "page", f"/{secret}/events": "events"}
         self.page = page
-        self.policy = _policy(page.decode())
+        self.policy = content_policy(
+            page.decode(), more="connect-src 'self'; frame-ancestors 'none'"
+        )
         self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
 
 
@@ -155,16 +153,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-
-def _policy(page: str) -> str:
-    """The page's own scripts and styles by their digests, its own events, and nothing else."""
-    digests: dict[str, list[str]] = {"script": [], "style": []}
-    for kind, content in _INLINE.findall(page):
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        digests[kind].append(f"'sha256-{digest}'")
-    return (
-        f"default-src 'none'; script-src {' '.join(digests['script'])}; "
-        f"style-src {' '.join(digests['style'])}; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

@@ -6,15 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from firmware_export.sensors import StreamSettings
+from firmware_export.sensors import StreamSettings, usual_hop_s
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import raw_samples
 from kd_edge.link.device import Device
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
 from kd_edge.pipeline.boards.targets import boot, emulated_board
-
-# Windows overlap so much where nobody says otherwise.
-_HOPS_A_WINDOW = 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def _boot(
             hint="the front end must be causal, and the recordings or the recipe must name each "
             "sensor's units a count; then build again",
         )
-    hop_s = reach.hop_s or _usual_hop_s(bundle)
+    hop_s = reach.hop_s or usual_hop_s(bundle.front_end)
     stream = StreamSettings(hop_s=hop_s, keeps=reach.keeps)
     return boot(stack, bundle, board, tell=tell, stream=stream, replay=bundle.raw)
 
@@ -98,9 +94,3 @@ def check_sensors(bundle: BoardBundle) -> None:
             where=str(bundle.folder),
             hint="`kd-edge eval` sends a bundle's images to a board",
         )
-
-
-def _usual_hop_s(bundle: BoardBundle) -> float:
-    samples = raw_samples(bundle.front_end)
-    longest = max(samples[s.name] / s.source_rate_hz for s in bundle.front_end.streams)
-    return longest / _HOPS_A_WINDOW

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kd_edge.base.templates import templates
@@ -23,6 +27,8 @@ from kd_edge.report.table import answered_lines, lineage_lines
 from kd_edge.report.tree import Report, Row, SampleWindow
 from kd_edge.tasks.figures import Figure
 
+# What a page holds itself: scripts without a type run, data do not.
+_INLINE = re.compile(r"<(script|style)(?: id=\"\w+\")?>(.*?)</\1>", re.DOTALL)
 _MOST_CONFUSIONS = 12
 _MOST_CLASSES = 10
 
@@ -207,3 +213,20 @@ def _sample_pictures(
 def page_template(name: str, package: str = "kd_edge.report"):
     """A page of a package's `templates/`, to be rendered; it may include the report's."""
     return templates(package, "kd_edge.report", escape=True).get_template(name)
+
+
+def content_policy(page: str, *, scripts: Sequence[str] = (), more: str = "") -> str:
+    """A content security policy: the page's own scripts and styles by their digests, and no others.
+
+    Args:
+        scripts: further sources of scripts. more: further directives.
+    """
+    digests: dict[str, list[str]] = {"script": [], "style": []}
+    for kind, content in _INLINE.findall(page):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        digests[kind].append(f"'sha256-{digest}'")
+    return (
+        f"default-src 'none'; script-src {' '.join((*digests['script'], *scripts))}; "
+        f"style-src {' '.join(digests['style'])}; img-src data:; "
+        f"base-uri 'none'; form-action 'none'{'; ' * bool(more)}{more}"
+    )

@@ -1,0 +1,76 @@
+"""A recogniser of made-up weights for phones, and Node to run it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from programs import need
+from project_samples import sample_front_end, sample_golden, sample_model
+from waiting import BOUND_S
+
+from firmware_export.phone.clang import find_clang
+from firmware_export.phone.sources import PhoneSources, phone_sources
+from firmware_export.settings import FirmwareSettings, Golden
+from kd_edge.base.decision import DecisionRule
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.product import Product, as_product
+
+CLASSES = ("one", "two", "three", "four", "five")
+HOP_S = 0.3
+# Some windows of the sample model are rejected by it, and some are not.
+RULE = DecisionRule(
+    classes=5, scale=0.7, windows=3, enter=9000, leave=8000, least_share=20000, rest=4
+)
+_TEMPLATES = Path(__file__).parents[1] / "kd_edge" / "phone" / "templates"
+
+
+def need_clang() -> None:
+    """Skip a test where nothing compiles for WebAssembly."""
+    try:
+        find_clang("wasm-ld")
+    except KdEdgeError:
+        need("clang", "wasm-ld")
+
+
+def sample_settings(**more) -> FirmwareSettings:
+    given = {"front_end": sample_front_end(), "decision": RULE}
+    return FirmwareSettings(
+        name="two inputs", labels=CLASSES, arena_bytes=0, arena_how="", golden=None,
+        synthetic=True, generator="kd-edge 1.2.3", **(given | more),
+    )  # fmt: skip
+
+
+def sample_product(folder: Path) -> tuple[Product, Golden]:
+    model = sample_model(folder)
+    return as_product(model), sample_golden(model)
+
+
+def sample_sources(product: Product, core: str = "wasm", **more) -> PhoneSources:
+    settings = sample_settings(**more)
+    hop_s = HOP_S if settings.front_end else None
+    return phone_sources(product, core, settings, hop_s=hop_s)
+
+
+def in_node(script: str, **values) -> object:
+    """What a script returns, in Node: its functions are `engine` (the page's own) and `values`."""
+    need("node")
+    own = (_TEMPLATES / "engine.js.j2").read_text("utf-8")
+    program = (
+        f"{own}\nconst values = {json.dumps(values)};\n"
+        f"(async () => {{ {script} }})().then((v) => console.log(JSON.stringify(v)));"
+    )
+    done = subprocess.run(
+        ["node", "-"], input=program, capture_output=True, text=True, timeout=BOUND_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@cache
+def axe() -> str | None:
+    """axe-core's program, where `make` has installed it; None elsewhere."""
+    place = Path(__file__).parents[1] / ".node/node_modules/axe-core/axe.min.js"
+    return place.read_text("utf-8") if place.exists() else None
