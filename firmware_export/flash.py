@@ -18,7 +18,7 @@ PARTS: dict[str, str] = {
     "front-end code": "kd_signal*.c",
     "front end of a stream": "kd_front_end_stream.c",
     "logarithm": "kd_log.c",
-    "running normaliser": "kd_running.c",
+    "running normaliser": "kd_running*.c",
     "roll of the band": "kd_roll.c",
     "rule of several models": "kd_rule.c",
     "decision rule": "kd_decision*.c",

@@ -6,20 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from firmware_export import c_text
+from firmware_export.front_end_numbers import check_precision, narrowing_of, numbers_of
 from firmware_export.render import Files, Renderer
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import dc_gain, layout_samples, raw_samples
+from kd_edge.base.front_end import layout_samples, raw_samples
 from kd_edge.base.roll import ring_directions
 from kd_edge.base.tensors import TensorSpec, match_inputs
 
 if TYPE_CHECKING:
-    from kd_edge.base.front_end import Biquads, FrontEndConstants, InputLayout, StreamConstants
+    from kd_edge.base.front_end import FrontEndConstants, InputLayout, StreamConstants
     from kd_edge.base.roll import RollConstants
 
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
+# Beside them, what computes: `FrontEndConstants.fixed` chooses.
+ARITHMETIC = {False: SOURCES / "float32", True: SOURCES / "fixed"}
+# KD_BIQUAD_VALUES of kd_value.h.
+_BIQUAD_VALUES = {False: 2, True: 5}
 SIGNAL_BLOCK = 64  # KD_SIGNAL_BLOCK of kd_signal.h
 
 
@@ -40,22 +43,20 @@ def front_end_files(
     channels = {stream.name: len(stream.channels) for stream in used.streams}
     values = {
         "streams": [
-            _stream(index, identifier, stream, samples[stream.name]) | _turned(stream, used.roll)
+            _stream(index, identifier, stream, samples[stream.name])
+            | numbers_of(stream, fixed=used.fixed)
+            | _turned(stream, used.roll)
             for index, (identifier, stream) in enumerate(
                 zip(c_text.identifiers(names), used.streams, strict=True)
             )
         ],
         "layouts": [
-            {
-                "title": c_text.comment(layout.name),
-                "samples": layout_samples(layout),
-                "channel_count": layout.shape[-1],
-                "streams": [names.index(stream) for stream in layout.streams],
-            }
-            for layout in used.inputs
+            _layout(layout, tensor, used)
+            for layout, tensor in zip(used.inputs, inputs, strict=True)
         ],
+        "fixed": used.fixed,
         "raw_values": sum(samples[name] * channels[name] for name in names),
-        "work_floats": max(_work_floats(stream, used) for stream in used.streams),
+        "work_values": max(_work_values(stream, used) for stream in used.streams),
         "on": _running_on(used) if used.runs_on else None,
         "wearer_states": wearer_states(used),
         "roll": used.roll
@@ -65,7 +66,9 @@ def front_end_files(
         },
     }
     files = {name: render(name, **values) for name in ("kd_front_end.h", "kd_front_end.c")}
-    unused = set() if used.learns else {"kd_running.c", "kd_wearer.h", "kd_wearer.c"}
+    unused = set()
+    if not used.learns:
+        unused |= {"kd_running.c", "kd_running_values.c", "kd_wearer.h", "kd_wearer.c"}
     if used.runs_on:
         unused |= {"kd_front_end_run.c", "kd_signal_window.h", "kd_signal_window.c"}
     else:
@@ -74,8 +77,23 @@ def front_end_files(
         unused.add("kd_roll.c")
     if not any(stream.log_floor for stream in used.streams):
         unused |= {"kd_log.h", "kd_log.c"}
-    taken = (path for path in SOURCES.glob("*.[ch]") if path.name not in unused)
+    present = (*SOURCES.glob("*.[ch]"), *ARITHMETIC[used.fixed].glob("*.[ch]"))
+    taken = (path for path in present if path.name not in unused)
     return files | {path.name: path.read_text(encoding="utf-8") for path in taken}
+
+
+def _layout(layout: InputLayout, tensor: TensorSpec, used: FrontEndConstants) -> dict[str, object]:
+    streams = [stream.name for stream in used.streams]
+    places = [streams.index(name) for name in layout.streams]
+    return {
+        "title": c_text.comment(layout.name),
+        "samples": layout_samples(layout),
+        "channel_count": layout.shape[-1],
+        "streams": places,
+        "narrowings": [
+            narrowing_of(used.streams[place], tensor, fixed=used.fixed) for place in places
+        ],
+    }
 
 
 def wearer_states(constants: FrontEndConstants) -> int:
@@ -92,9 +110,10 @@ def model_front_end(
     """The part of a front end that feeds a model: inputs in its order, streams in their own.
 
     Raises:
-        KdEdgeError KD_RECIPE_VALUE: filters run on, and a roll is taken back.
+        KdEdgeError KD_RECIPE_VALUE: a roll is taken back, and filters run on or are integers.
+        KdEdgeError KD_COUNTS: a stream's units a count are unknown, and integers hold them.
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
-        KdEdgeError KD_PRECISION: float32 is too short for a stream's filter.
+        KdEdgeError KD_PRECISION: float32 or integers are too short for a stream's filter.
         KdEdgeError KD_SHAPE: the front end makes no window that fits an input, or its numbers do
             not fit together.
     """
@@ -107,7 +126,9 @@ def model_front_end(
     for stream in streams:
         _check_lengths(stream)
     for stream in streams:
-        _check_precision(stream, raw_samples(constants)[stream.name])
+        steps = max(layout_samples(layout) for layout in used if stream.name in layout.streams)
+        samples = raw_samples(constants)[stream.name]
+        check_precision(stream, samples, steps, fixed=constants.fixed)
     for layout in used:
         _check_channels(layout, streams)
     return replace(constants, streams=streams, inputs=used, roll=_roll_among(constants, taken))
@@ -118,6 +139,14 @@ def _roll_among(constants: FrontEndConstants, taken: set[str]) -> RollConstants 
     roll = constants.roll
     if roll is None:
         return None
+    if constants.fixed:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"the roll read from '{roll.gravity}' turns samples in float32, and the front end "
+            "computes in integers",
+            where="windows.arithmetic",
+            hint="leave roll or arithmetic = 'fixed' out of the recipe",
+        )
     if constants.runs_on:
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
@@ -170,30 +199,6 @@ def _check_lengths(stream: StreamConstants) -> None:
     )
 
 
-def _check_precision(stream: StreamConstants, n_samples: int) -> None:
-    """Whether float32 filters, fed noise that fills int8, stay within half a step of float64's."""
-    from scipy import signal
-
-    x = np.random.default_rng(0).normal(size=n_samples)
-    for sections, rectify in ((stream.sos, False), (stream.envelope_sos, True)):
-        if not sections:
-            continue
-        x = np.abs(x) if rectify else x
-        # As kd_signal.c does: the difference to the first sample, from rest.
-        exact = signal.sosfilt(np.array(sections), x - x[0])
-        single = signal.sosfilt(np.float32(sections), np.float32(x - x[0]))
-        steps = 127 * np.abs(single - exact).max() / max(np.abs(exact).max(), 1e-30)
-        if steps > 0.5:
-            raise KdEdgeError(
-                "KD_PRECISION",
-                f"a board's float32 is too short for a filter of '{stream.name}': its answers "
-                f"would be {steps:.2g} int8 steps off",
-                where=f"front_end.{stream.name}, sampled at {stream.source_rate_hz:g} Hz",
-                hint="choose a higher edge frequency or a lower order",
-            )
-        x = exact
-
-
 def _check_channels(layout: InputLayout, streams: tuple[StreamConstants, ...]) -> None:
     channels = {stream.name: len(stream.channels) for stream in streams}
     total = sum(channels[name] for name in layout.streams)
@@ -219,24 +224,11 @@ def _stream(
         "samples": samples,
         "channel_count": len(stream.channels),
         "channels": [c_text.comment(channel) for channel in stream.channels],
-        "filter": _cascade(stream.sos),
         "rectify": int(stream.rectify),
-        "envelope": _cascade(stream.envelope_sos),
         "up": stream.up,
         "down": stream.down,
         "tap_count": len(stream.fir),
-        "tap_rows": c_text.float_rows(_tap_rows(stream)),
-        "mean_rows": c_text.float_rows(stream.mean),
-        "scale_rows": c_text.float_rows(stream.scale),
-        "log_floor_rows": c_text.float_rows(stream.log_floor) if stream.log_floor else None,
-        "running": _running(stream),
     }
-
-
-def _tap_rows(stream: StreamConstants) -> list[float]:
-    """The first half of the taps and the middle, in the order of kd_stream.taps."""
-    half = stream.fir[: len(stream.fir) // 2 + 1]
-    return [tap for phase in range(stream.up) for tap in half[phase :: stream.up]]
 
 
 def _turned(stream: StreamConstants, roll: RollConstants | None) -> dict[str, object]:
@@ -251,28 +243,6 @@ def _turned(stream: StreamConstants, roll: RollConstants | None) -> dict[str, ob
     }
 
 
-def _cascade(sections: Biquads) -> dict[str, object]:
-    """Rows of (b0, b1, b2, 1, a1, a2) without the 1, and their gain for a constant."""
-    return {
-        "biquads": [
-            ", ".join(c_text.float32(value) for value in (*section[:3], *section[4:]))
-            for section in sections
-        ],
-        "gain": c_text.float32(dc_gain(sections)),
-    }
-
-
-def _running(stream: StreamConstants) -> str | None:
-    """The fields of kd_running."""
-    if stream.running is None:
-        return None
-    floor = np.float32(stream.running.floor)
-    return (
-        f"{stream.running.weight_windows}, {stream.running.memory_windows}, "
-        f"{c_text.float32(float(floor * floor))}"
-    )
-
-
 def _running_on(used: FrontEndConstants) -> dict[str, int]:
     """Sizes of what kd_front_end_stream.c keeps from sample to sample."""
     streams = {stream.name: stream for stream in used.streams}
@@ -281,22 +251,24 @@ def _running_on(used: FrontEndConstants) -> dict[str, int]:
     values = [layout_samples(layout) * len(s.channels) for layout, s in placed if s.running]
     return {
         "channels": sum(len(stream.channels) for stream in used.streams),
-        "memory_floats": max(1, sum(len(s.channels) * _memory_floats(s) for s in used.streams)),
+        "memory_values": max(
+            1, sum(len(s.channels) * _memory_values(s, fixed=used.fixed) for s in used.streams)
+        ),
         "step_bytes": sum(layout_samples(layout) * layout.shape[-1] for layout in used.inputs),
         "rows": len(placed),
-        "kept_floats": sum(values),
+        "kept_values": sum(values),
         "longest_kept": max(kept, default=0),
     }
 
 
-def _memory_floats(stream: StreamConstants) -> int:
-    """KD_SIGNAL_MEMORY_FLOATS of kd_signal.h."""
-    sections = len(stream.sos) + len(stream.envelope_sos)
-    return 2 * sections + ((len(stream.fir) - 1) // stream.up + SIGNAL_BLOCK if stream.fir else 0)
+def _memory_values(stream: StreamConstants, *, fixed: bool) -> int:
+    """KD_SIGNAL_MEMORY_VALUES of kd_signal.h."""
+    biquads = _BIQUAD_VALUES[fixed] * (len(stream.sos) + len(stream.envelope_sos))
+    return biquads + ((len(stream.fir) - 1) // stream.up + SIGNAL_BLOCK if stream.fir else 0)
 
 
-def _work_floats(stream: StreamConstants, used: FrontEndConstants) -> int:
+def _work_values(stream: StreamConstants, used: FrontEndConstants) -> int:
     """What kd_signal_window needs."""
     windows = [layout_samples(layout) for layout in used.inputs if stream.name in layout.streams]
     kept = max(windows) if stream.running else 0
-    return _memory_floats(stream) + SIGNAL_BLOCK + kept
+    return _memory_values(stream, fixed=used.fixed) + SIGNAL_BLOCK + kept

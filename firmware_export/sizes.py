@@ -15,6 +15,7 @@ from firmware_export.firmware import RUNTIME, Firmware
 PARTS: Mapping[str, tuple[str, ...]] = {
     "link": tuple(sorted(path.name for path in (RUNTIME / "link").glob("*.c"))),
     "front end": (
+        "kd_signal_arithmetic.c",
         "kd_front_end.c",
         "kd_front_end_run.c",
         "kd_front_end_stream.c",
@@ -23,6 +24,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "kd_roll.c",
         "kd_signal.c",
         "kd_signal_window.c",
+        "kd_running_values.c",
         "kd_wearer.c",
     ),
     "quantisation": ("kd_quantize.c",),

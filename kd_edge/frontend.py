@@ -150,6 +150,8 @@ def check_constants(constants: FrontEndConstants) -> None:
         raise ValueError("the front end has a roll that its streams cannot have")
     if constants.roll and constants.runs_on:
         raise ValueError("the front end takes back a roll, and its filters run on")
+    if constants.roll and constants.fixed:
+        raise ValueError("the front end takes back a roll, and computes in integers")
 
 
 def _check_layouts(constants: FrontEndConstants, streams: Mapping[str, StreamConstants]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from firmware_samples import STRICT, run
 from front_end_samples import DESIGNS, constants_of, noise
 from programs import need
-from test_firmware_front_end import FITTED, SANITIZED, exported
+from test_firmware_front_end import FITTED, FORMS, SANITIZED, exported
 
 from firmware_export.front_end import model_front_end
 from kd_edge.base.front_end import layout_samples, raw_samples
@@ -64,13 +64,14 @@ int main(void)
 """
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+@pytest.fixture(scope="module", params=FORMS)
 def built(request, tmp_path_factory):
     """(front end, model inputs, program) of one design, of which filters run on."""
     need("gcc")
     folder = tmp_path_factory.mktemp("front_end")
-    constants = constants_of(*DESIGNS[request.param], FITTED.get(request.param, {}))
-    constants = replace(constants, runs_on=True)
+    design, fixed = FORMS[request.param]
+    constants = constants_of(*DESIGNS[design], FITTED.get(design, {}))
+    constants = replace(constants, runs_on=True, fixed=fixed)
     specs = exported(constants, folder)
     out = folder / "out"
     (out / "host.c").write_text(HOST)

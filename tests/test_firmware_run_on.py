@@ -174,7 +174,8 @@ int main(void)
 """
 SOURCES = (
     "kd_firmware_config.c", "kd_front_end.c", "kd_front_end_stream.c", "kd_quantize.c", "kd_ring.c",
-    "kd_running.c", "kd_settings.c", "kd_signal.c", "kd_stream.c", "kd_wearer.c", "main.c",
+    "kd_running.c", "kd_running_values.c", "kd_settings.c", "kd_signal.c", "kd_signal_arithmetic.c",
+    "kd_stream.c", "kd_wearer.c", "main.c",
 )  # fmt: skip
 
 

@@ -124,3 +124,7 @@ def test_a_roll_and_filters_that_run_on_are_refused(front_end):
     with pytest.raises(MisfitError, match=r"front_end\.acc\.roll") as misfit:
         check_inputs(recipe)
     assert misfit.value.key == "windows.filters"
+    recipe.windows = Windowing(length_s=1.0, inputs={"x": ("acc",)}, arithmetic="fixed")
+    with pytest.raises(MisfitError, match=r"front_end\.acc\.roll") as misfit:
+        check_inputs(recipe)
+    assert misfit.value.key == "windows.arithmetic"

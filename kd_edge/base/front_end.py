@@ -14,6 +14,8 @@ from kd_edge.base.running import RunningConstants
 
 # What a recipe and HELLO say of filters that run on from window to window of a stream.
 RUN_ON = "run-on"
+# What a recipe says of a front end that a board computes in integers.
+FIXED = "fixed"
 
 Biquads = tuple[tuple[float, ...], ...]
 
@@ -98,12 +100,14 @@ class FrontEndConstants:
         roll: how the roll of a band is taken back, first of all; None where it is not.
         runs_on: filters of a stream run on from window to window; else each window is filtered
             from rest.
+        fixed: boards compute in integers, as `kd_edge.base.fixed` has them; else in float32.
     """
 
     streams: tuple[StreamConstants, ...]
     inputs: tuple[InputLayout, ...]
     roll: RollConstants | None = None
     runs_on: bool = False
+    fixed: bool = False
 
     @property
     def input_channels(self) -> dict[str, tuple[InputChannel, ...]]:

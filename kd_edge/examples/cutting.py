@@ -30,6 +30,8 @@ class Windowing:
             agree.
         filters: what a board's filters do between two windows of a stream: 'restart' each window
             from rest, or 'run-on' from sample to sample, as through a recording here.
+        arithmetic: what a board's front end computes in: 'float32', or 'fixed', integers for cores
+            without a floating-point unit.
     """
 
     length_s: PositiveFloat
@@ -40,6 +42,7 @@ class Windowing:
         dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
     ]
     filters: Literal["restart", "run-on"] = "restart"
+    arithmetic: Literal["float32", "fixed"] = "float32"
 
 
 def cut_windows(

@@ -11,7 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from kd_edge.base.front_end import RUN_ON, FrontEndConstants, InputLayout, StreamConstants, spans_of
+from kd_edge.base.front_end import (
+    FIXED,
+    RUN_ON,
+    FrontEndConstants,
+    InputLayout,
+    StreamConstants,
+    spans_of,
+)
 from kd_edge.base.logarithm import log_float32
 from kd_edge.base.running import RunningConstants, normalised
 from kd_edge.examples.cutting import Windowing, layouts_of
@@ -49,6 +56,7 @@ def fit_front_end(
         layouts,
         roll_of(designs, settings),
         runs_on=windowing.filters == RUN_ON,
+        fixed=windowing.arithmetic == FIXED,
     )
     if unfitted.roll:
         training = rolled_back(training, unfitted, in_order(training, recordings))

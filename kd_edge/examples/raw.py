@@ -1,6 +1,7 @@
 """Windows as a board takes them: 16-bit counts at the sensors' rates, filtered from rest.
 
 Boards compute in float32, and `window_from_counts` does so in the same order: bit for bit the same.
+Where they compute in integers, so does it; its real values, float64, hold them exactly.
 A board knows nothing of what came before a window: its filters start as if the window's first
 sample had stood there for ever. Where windows start with their recording (`start_s` 0, no
 `hop_s`) that is what `cut_windows` does too, and its answers, in float64, are at most one int8 step
@@ -17,18 +18,27 @@ from dataclasses import fields
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.fixed import fixed_stream, narrowing
+from kd_edge.base.fixed_running import fixed_of, narrowed
 from kd_edge.base.front_end import (
     Counts,
     FrontEndConstants,
+    InputLayout,
     layout_samples,
     lsb_of,
     raw_samples,
+    spans_of,
 )
 from kd_edge.base.quantisation import quantize
 from kd_edge.base.roll import Turn, roll_moved, turn_of, turned_back, usable_after
 from kd_edge.base.running import RunningState, first_state, is_possible
 from kd_edge.base.tensors import TensorSpec
-from kd_edge.examples.single import for_wearer, single_stream, usable_channels
+from kd_edge.examples.single import (
+    fixed_for_wearer,
+    for_wearer,
+    single_stream,
+    usable_channels,
+)
 
 
 def to_counts(samples: np.ndarray, lsb: float) -> np.ndarray:
@@ -174,7 +184,7 @@ class Wearer:
         """The values of the stream at a place (input, position), normalised for the wearer.
 
         Args:
-            z: (samples, channels) float32, as the training part normalises it.
+            z: (samples, channels), as `single_stream` gives them.
             usable: (channels,) bool, those that tell of the wearer.
         """
         layout = self._constants.inputs[where[0]]
@@ -184,7 +194,8 @@ class Wearer:
             return z
         states = self._states[where[0]]
         usable = usable & (not self.frozen)
-        z, states[where[1]] = for_wearer(z, usable, stream, states[where[1]])
+        of = fixed_for_wearer if self._constants.fixed else for_wearer
+        z, states[where[1]] = of(z, usable, stream, states[where[1]])
         return z
 
 
@@ -212,7 +223,8 @@ def window_from_counts(
         if turn is not None:
             own = turned_back(own.astype(np.float32), name, constants.roll, turn)
             usable = usable_after(usable, name, constants.roll, turn)
-        return single_stream(own, streams[name], lsb_of(streams[name]), n), usable
+        lsb = lsb_of(streams[name])
+        return single_stream(own, streams[name], lsb, n, fixed=constants.fixed), usable
 
     return worn_inputs(constants, wearer, of)
 
@@ -265,7 +277,25 @@ def quantised(
     window: Mapping[str, np.ndarray], front_end: FrontEndConstants, inputs: tuple[TensorSpec, ...]
 ) -> tuple[np.ndarray, ...]:
     """A window's inputs, each (samples, channels) or (steps, samples, channels), as int8."""
+    if front_end.fixed:
+        return tuple(
+            _narrowed(window[layout.name], layout, front_end, spec)
+            for layout, spec in zip(front_end.inputs, inputs, strict=True)
+        )
     return tuple(
         quantize(window[layout.name], spec.scale, spec.zero_point)
         for layout, spec in zip(front_end.inputs, inputs, strict=True)
     )
+
+
+def _narrowed(
+    values: np.ndarray, layout: InputLayout, front_end: FrontEndConstants, spec: TensorSpec
+) -> np.ndarray:
+    """An input that integers lead to, as int8."""
+    streams = {stream.name: stream for stream in front_end.streams}
+    parts = []
+    for name, span in spans_of(layout, front_end.streams):
+        stream = streams[name]
+        to = narrowing(stream, spec.scale, spec.zero_point)
+        parts.append(narrowed(fixed_of(values[..., span], fixed_stream(stream)), to))
+    return np.concatenate(parts, axis=-1)

@@ -1,14 +1,24 @@
-"""A stream's front end in float32, in kd_signal.c's order of operations: a board's answers exactly.
+"""A stream's front end as a board computes it, in float32 or in integers: its answers exactly.
 
 IEEE 754 arithmetic gives one result for one order of operations, so that a board and this module
 agree bit for bit. NumPy rounds after each operation on every machine, and kd_signal.c forbids its
-compiler to fuse any.
+compiler to fuse any. `kd_edge.base.fixed_running` has the integers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from kd_edge.base.fixed import fixed_stream
+from kd_edge.base.fixed_running import (
+    FixedCascadeRun,
+    fixed_normalised,
+    fixed_of,
+    fixed_resampled,
+    fixed_samples,
+    fixed_worn,
+    real_of,
+)
 from kd_edge.base.front_end import Biquads, StreamConstants, dc_gain
 from kd_edge.base.logarithm import log_float32
 from kd_edge.base.running import RunningState, moved, normalised
@@ -22,12 +32,16 @@ class Passing:
     Args:
         stream: lsb: units a count.
         due: `stream.up` times the place of the first output, from the first sample.
+        fixed: compute in integers.
+
+    Attributes:
+        dtype: of what comes out: float32, or float64 that holds integers times a power of two.
     """
 
-    def __init__(self, stream: StreamConstants, lsb: float, due: int = 0):
-        self._stream, self._lsb, self._due = stream, np.float32(lsb), due
-        self._filter = _Cascade(stream.sos)
-        self._envelope = _Cascade(stream.envelope_sos)
+    def __init__(self, stream: StreamConstants, lsb: float, due: int = 0, *, fixed: bool = False):
+        self._stream, self._due = stream, due
+        self._in = _Fixed(stream) if fixed else _Single(stream, lsb)
+        self.dtype = self._in.dtype
         self._past: np.ndarray | None = None
 
     def advance(self, counts: np.ndarray) -> np.ndarray:
@@ -37,16 +51,12 @@ class Passing:
             counts: (samples, channels) int16; float32 if they were turned.
 
         Returns:
-            (outputs, channels) float32.
+            (outputs, channels) of `dtype`.
         """
-        stream = self._stream
-        x = self._filter.advance(counts.astype(np.float32))
-        if stream.rectify:
-            x = self._envelope.advance(np.abs(x))
-        x = (self._resampled(x) if stream.fir else x) * self._lsb
-        if stream.log_floor:
-            x = log_float32(np.where(x > 0, x, np.float32(0)) + np.float32(stream.log_floor))
-        return (x - np.float32(stream.mean)) * np.float32(stream.scale)
+        x = self._in.filter.advance(self._in.samples(counts))
+        if self._stream.rectify:
+            x = self._in.envelope.advance(np.abs(x))
+        return self._in.normalised(self._resampled(x) if self._stream.fir else x)
 
     def _resampled(self, x: np.ndarray) -> np.ndarray:
         if not len(x):
@@ -59,11 +69,53 @@ class Passing:
         self._due += len(due) * down - len(x) * up
         values = np.concatenate([self._past, x])
         self._past = values[len(values) - past :]
-        return _resample(values, self._stream, past, due)
+        return self._in.resampled(values, self._stream, past, due)
+
+
+class _Single:
+    """Float32."""
+
+    dtype = np.float32
+
+    def __init__(self, stream: StreamConstants, lsb: float):
+        self._stream, self._lsb = stream, np.float32(lsb)
+        self.filter, self.envelope = _Cascade(stream.sos), _Cascade(stream.envelope_sos)
+
+    def samples(self, counts: np.ndarray) -> np.ndarray:
+        return counts.astype(np.float32)
+
+    def resampled(self, *values) -> np.ndarray:
+        return _resample(*values)
+
+    def normalised(self, y: np.ndarray) -> np.ndarray:
+        stream, x = self._stream, y * self._lsb
+        if stream.log_floor:
+            x = log_float32(np.where(x > 0, x, np.float32(0)) + np.float32(stream.log_floor))
+        return (x - np.float32(stream.mean)) * np.float32(stream.scale)
+
+
+class _Fixed:
+    """Integers."""
+
+    dtype = np.float64
+
+    def __init__(self, stream: StreamConstants):
+        self._fixed = fixed_stream(stream)
+        self.filter = FixedCascadeRun(self._fixed.filter)
+        self.envelope = FixedCascadeRun(self._fixed.envelope)
+
+    def samples(self, counts: np.ndarray) -> np.ndarray:
+        return fixed_samples(counts)
+
+    def resampled(self, *values) -> np.ndarray:
+        return fixed_resampled(*values)
+
+    def normalised(self, y: np.ndarray) -> np.ndarray:
+        return real_of(fixed_normalised(y, self._fixed), self._fixed)
 
 
 def single_stream(
-    counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int
+    counts: np.ndarray, stream: StreamConstants, lsb: float, n_out: int, *, fixed: bool = False
 ) -> np.ndarray:
     """Filter, rectify, filter, resample and normalise one window from rest, by the training part.
 
@@ -71,11 +123,12 @@ def single_stream(
         counts: (samples, channels) int16; float32 if they were turned.
         lsb: units a count.
         n_out: samples wanted; the window has those that they need.
+        fixed: compute in integers.
 
     Returns:
-        (n_out, channels) float32.
+        (n_out, channels) of `Passing.dtype`.
     """
-    return Passing(stream, lsb).advance(counts)[:n_out]
+    return Passing(stream, lsb, fixed=fixed).advance(counts)[:n_out]
 
 
 def for_wearer(
@@ -93,6 +146,18 @@ def for_wearer(
     """
     state = moved(z, state, stream.running, usable)
     return normalised(z, state, stream.running), state
+
+
+def fixed_for_wearer(
+    z: np.ndarray,
+    usable: np.ndarray,
+    stream: StreamConstants,
+    state: RunningState,
+) -> tuple[np.ndarray, RunningState]:
+    """`for_wearer` in integers; z: (samples, channels) float64 that hold them exactly."""
+    fixed = fixed_stream(stream)
+    worn, state = fixed_worn(fixed_of(z, fixed), usable, stream, state)
+    return real_of(worn, fixed), state
 
 
 def usable_channels(counts: np.ndarray) -> np.ndarray:

@@ -42,10 +42,11 @@ class StreamSteps:
     Args:
         stream: lsb known.
         kept: steps that a window takes.
+        fixed: as `Passing` takes it.
     """
 
-    def __init__(self, stream: StreamConstants, kept: int):
-        self._stream, self._kept = stream, kept
+    def __init__(self, stream: StreamConstants, kept: int, *, fixed: bool = False):
+        self._stream, self._kept, self._fixed = stream, kept, fixed
         self.resume(0)
 
     def resume(self, number: int) -> None:
@@ -54,8 +55,9 @@ class StreamSteps:
         self._next = number  # sample
         self._first = -(-number * up // down)  # step, of those in _steps
         due = self._first * down - number * up
-        self._passing: Passing | None = Passing(self._stream, lsb_of(self._stream), due)
-        self._steps = np.zeros((0, len(self._stream.channels)), np.float32)
+        lsb = lsb_of(self._stream)
+        self._passing: Passing | None = Passing(self._stream, lsb, due, fixed=self._fixed)
+        self._steps = np.zeros((0, len(self._stream.channels)), self._passing.dtype)
 
     def take(self, first: int, counts: np.ndarray, *, sure: bool = True) -> None:
         """Take samples, oldest first.
@@ -80,7 +82,7 @@ class StreamSteps:
             self._steps, self._first = self._steps[surplus:], self._first + surplus
 
     def window(self, end: int, n: int) -> np.ndarray | None:
-        """(n, channels) float32, the n steps up to the one due with sample `end` - 1.
+        """(n, channels) of `Passing.dtype`, the n steps up to the one due with sample `end` - 1.
 
         None where they are not known, or no more.
         """
@@ -105,7 +107,10 @@ class Streamed:
     def begin(self) -> None:
         """A stream begins with its sample 0."""
         longest = {name: layout_samples(i) for i in self._constants.inputs for name in i.streams}
-        self._streams = {s.name: StreamSteps(s, longest[s.name]) for s in self._constants.streams}
+        self._streams = {
+            s.name: StreamSteps(s, longest[s.name], fixed=self._constants.fixed)
+            for s in self._constants.streams
+        }
 
     def take(self, name: str, first: int, counts: np.ndarray, *, sure: bool = True) -> None:
         """Samples of one stream, (samples, channels) int16 counts, as `StreamSteps.take`."""
@@ -153,7 +158,8 @@ class StreamedRecording:
         self._samples = raw_samples(constants)
         self._counts = {n: to_counts(samples[n], lsb_of(streams[n])) for n in streams}
         self._steps = {
-            n: Passing(s, lsb_of(s)).advance(self._counts[n]) for n, s in streams.items()
+            n: Passing(s, lsb_of(s), fixed=constants.fixed).advance(self._counts[n])
+            for n, s in streams.items()
         }
 
     def window(self, start_s: float) -> dict[str, np.ndarray] | None:

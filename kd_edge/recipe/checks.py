@@ -48,6 +48,11 @@ def check_inputs(recipe: Recipe) -> None:
             f"front_end.{rolls[0]}.roll turns each window before it is filtered, so filters cannot "
             "run on from one to the next: leave roll or filters out",
         )
+    if rolls and recipe.windows is not None and recipe.windows.arithmetic == "fixed":
+        raise MisfitError(
+            "windows.arithmetic",
+            f"front_end.{rolls[0]}.roll turns samples in float32: leave roll or arithmetic out",
+        )
     for name, modalities in windows.items():
         for modality in modalities:
             if modality not in recipe.front_end:

@@ -10,7 +10,7 @@
 
 #ifndef KD_LSB_UNKNOWN
 
-static float work[KD_FRONT_END_WORK_FLOATS];
+static kd_value work[KD_FRONT_END_WORK_VALUES];
 
 /* Where a stream's part of a raw window starts. */
 static size_t raw_offset(uint32_t stream)
@@ -50,12 +50,11 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_tur
     output.out = values;
     output.stride = layout->channel_count;
     output.count = layout->samples;
-    output.scale = kd_inputs[input].scale;
-    output.zero_point = kd_inputs[input].zero_point;
     for (position = 0; position < layout->stream_count; position++) {
         const kd_stream *stream = &kd_streams[layout->streams[position]];
         const int16_t *window = raw + raw_offset(layout->streams[position]);
         uint32_t channel;
+        output.narrowing = &layout->narrowings[position];
         for (channel = 0; channel < stream->channel_count; channel++) {
 #if KD_WEARER_STATES > 0
             const kd_signal_wearer wearer = {kd_wearer_states() + first, kd_front_end_is_frozen(), turn};

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kd_quantize.h"
 #include "kd_settings.h"
 #if KD_WEARER_STATES > 0
 #include "kd_wearer.h"
@@ -14,7 +13,7 @@
 #define BLOCK KD_SIGNAL_BLOCK
 
 static kd_signal_state channels[KD_STREAM_CHANNELS];
-static float memory[KD_MEMORY_FLOATS];
+static kd_value memory[KD_MEMORY_VALUES];
 
 /* The last steps, quantised: of each input a ring of its size, row after row. */
 static int8_t steps[KD_STEP_BYTES];
@@ -30,8 +29,8 @@ static struct {
 } seen[KD_STREAM_CHANNELS];
 /* The last steps of streams with a running normaliser, channel after channel of each input: they
  * are not quantised before the window. */
-static float kept[KD_KEPT_FLOATS];
-static float work[KD_LONGEST_KEPT];
+static kd_value kept[KD_KEPT_VALUES];
+static kd_value work[KD_LONGEST_KEPT];
 #endif
 
 /// places ///
@@ -51,12 +50,13 @@ typedef struct seat {
     uint32_t input, row; /* row: index into rows */
     uint32_t column;
     int8_t *ring;
-    uint32_t kept; /* index of its first float */
+    uint32_t kept; /* index of its first value */
+    const kd_narrowing *narrowing;
 } seat;
 
 static seat first_seat(void)
 {
-    const seat at = {0, 0, 0, steps, 0};
+    const seat at = {0, 0, 0, steps, 0, kd_input_layouts[0].narrowings};
     return at;
 }
 
@@ -73,6 +73,7 @@ static void next_seat(seat *at, uint32_t position)
         at->kept += stream->channel_count * kd_input_layouts[at->input].samples;
     }
     at->column += stream->channel_count;
+    at->narrowing++;
     at->row++;
 }
 
@@ -81,25 +82,26 @@ static void next_input(seat *at)
     at->ring += kd_inputs[at->input].size;
     at->column = 0;
     at->input++;
+    at->narrowing = at->input < KD_INPUT_COUNT ? kd_input_layouts[at->input].narrowings : NULL;
 }
 
 /// samples to steps ///
 
 /* The n steps of a channel, in place of a row each. */
-static void put(const seat *at, uint32_t channel, bool keeps, const float *y, uint32_t n)
+static void put(const seat *at, uint32_t channel, bool keeps, const kd_value *y, uint32_t n)
 {
     const kd_input_layout *layout = &kd_input_layouts[at->input];
     uint32_t row = rows[at->row], i;
     int8_t q[BLOCK];
     if (!keeps) {
-        kd_quantize_input(y, n, kd_inputs[at->input].scale, kd_inputs[at->input].zero_point, q);
+        kd_signal_narrow(at->narrowing, y, n, q);
     }
     for (i = 0; i < n;) {
         /* As far as the ring's end. */
         const uint32_t until = n - i < layout->samples - row ? n : i + layout->samples - row;
 #if KD_WEARER_STATES > 0
         if (keeps) {
-            float *to = kept + at->kept + channel * layout->samples + row;
+            kd_value *to = kept + at->kept + channel * layout->samples + row;
             row += until - i;
             for (; i < until; i++) {
                 *to++ = y[i];
@@ -141,7 +143,7 @@ static uint32_t take_channel(uint32_t stream, uint32_t channel, const int16_t *s
 {
     const kd_stream *of = &kd_streams[stream];
     const uint32_t index = first_channel(stream) + channel;
-    float y[BLOCK];
+    kd_value y[BLOCK];
     uint32_t given, position, i;
     seat at = first_seat();
 
@@ -152,7 +154,7 @@ static uint32_t take_channel(uint32_t stream, uint32_t channel, const int16_t *s
 #endif
     samples += channel;
     for (i = 0; i < n; i++) {
-        y[i] = (float)*samples;
+        y[i] = KD_VALUE(*samples);
         samples += of->channel_count;
     }
     given = kd_signal_advance(of, &channels[index], y, n);
@@ -205,18 +207,18 @@ uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
     const kd_stream *of = &kd_streams[stream];
     const uint64_t step = (number * of->up + of->down - 1u) / of->down;
     const uint32_t due = (uint32_t)(step * of->down - number * of->up);
-    const uint32_t floats = KD_SIGNAL_MEMORY_FLOATS(of->filter.count, of->envelope.count,
+    const uint32_t values = KD_SIGNAL_MEMORY_VALUES(of->filter.count, of->envelope.count,
                                                     of->tap_count, of->up);
     const uint32_t first = first_channel(stream);
-    float *own = memory;
+    kd_value *own = memory;
     uint32_t i;
     for (i = 0; i < stream; i++) {
         const kd_stream *before = &kd_streams[i];
-        own += before->channel_count * KD_SIGNAL_MEMORY_FLOATS(before->filter.count,
+        own += before->channel_count * KD_SIGNAL_MEMORY_VALUES(before->filter.count,
                                                                before->envelope.count,
                                                                before->tap_count, before->up);
     }
-    for (i = first; i < first + of->channel_count; i++, own += floats) {
+    for (i = first; i < first + of->channel_count; i++, own += values) {
         kd_signal_begin(&channels[i], own, due);
 #if KD_WEARER_STATES > 0
         seen[i].alike = 0;
@@ -238,7 +240,7 @@ static void wear(const seat *at, uint32_t stream, uint32_t channel, kd_running_s
     const kd_stream *of = &kd_streams[stream];
     const uint32_t n = layout->samples, index = first_channel(stream) + channel;
     const bool usable = seen[index].alike < of->samples && seen[index].unclipped == of->samples;
-    const float *from = kept + at->kept + channel * n;
+    const kd_value *from = kept + at->kept + channel * n;
     uint32_t row = rows[at->row], i;
     int8_t q[BLOCK];
     for (i = 0; i < n; i++) {
@@ -252,8 +254,7 @@ static void wear(const seat *at, uint32_t stream, uint32_t channel, kd_running_s
     for (i = 0; i < n; i++) {
         if (i % BLOCK == 0u) {
             const uint32_t left = n - i;
-            kd_quantize_input(work + i, left < BLOCK ? left : BLOCK, kd_inputs[at->input].scale,
-                              kd_inputs[at->input].zero_point, q);
+            kd_signal_narrow(at->narrowing, work + i, left < BLOCK ? left : BLOCK, q);
         }
         *out = q[i % BLOCK];
         out += layout->channel_count;

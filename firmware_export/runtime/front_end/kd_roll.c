@@ -14,10 +14,11 @@ void kd_roll_move(kd_running_state *state, uint32_t memory_windows, const int16_
                   uint32_t count, uint32_t stride)
 {
     /* No training part counts: each band has a roll of its own. */
-    const kd_running running = {0u, memory_windows, 0.0f};
+    kd_running running = {0};
     float sum = 0.0f, squares = 0.0f;
     uint32_t i;
 
+    running.memory_windows = memory_windows;
     for (i = 0; i < count; i++) {
         const float value = (float)*sample;
         sum += value;

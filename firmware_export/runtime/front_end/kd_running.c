@@ -36,19 +36,6 @@ void kd_running_add(const kd_running *running, kd_running_state *state, float su
     state->square += (squares / (float)count - state->square) / total;
 }
 
-void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
-                     uint32_t count)
-{
-    float sum = 0.0f, squares = 0.0f;
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        sum += z[i];
-        squares += z[i] * z[i];
-    }
-    kd_running_add(running, state, sum, squares, count);
-}
-
 float kd_inverse_root(float x)
 {
     const float half = x * 0.5f;
@@ -63,18 +50,4 @@ float kd_inverse_root(float x)
         y = y * (1.5f - half * y * y);
     }
     return y;
-}
-
-void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
-                          uint32_t count)
-{
-    const float mean = state->mean;
-    const float variance = state->square - mean * mean;
-    const float least = running->least_variance;
-    const float scale = kd_inverse_root(variance > least ? variance : least);
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        z[i] = (z[i] - mean) * scale;
-    }
 }

@@ -1,13 +1,15 @@
 /* The running normaliser: a wearer's own mean and deviation in place of the training part's.
  *
  * A channel's values come in the training part's units, z = (x - mean) * scale. A window first moves
- * the state, then is normalised by it. In IEEE 754 float32 and one order of operations: bit for bit
- * what kd_edge/base/running.py computes, which has the formulas. */
+ * the state, then is normalised by it. The state is IEEE 754 float32, in one order of operations: bit
+ * for bit what kd_edge/base/running.py computes, which has the formulas. */
 #ifndef KD_RUNNING_H
 #define KD_RUNNING_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "kd_value.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,6 +20,13 @@ typedef struct kd_running {
                               * windows have moved is theirs alone */
     uint32_t memory_windows; /* of a wearer that count in full, at least 1 */
     float least_variance;    /* of z, above 0 */
+#if KD_FIXED
+    float last_bit;          /* of z */
+    float last_square;       /* of what is summed of z * z */
+    float one;               /* 1 as z has it */
+    float root_one;          /* 1 as 1 / deviation has it: 2^root_bits */
+    int32_t root_bits;       /* 1 to 30 */
+#endif
 } kd_running;
 
 /* What is known of a wearer, one a channel. */
@@ -41,11 +50,11 @@ void kd_running_add(const kd_running *running, kd_running_state *state, float su
 
 /* Moves the state by a window of one channel. z: count values, at least 1.
  * Never fails. Stack: 8 bytes. */
-void kd_running_move(const kd_running *running, kd_running_state *state, const float *z,
+void kd_running_move(const kd_running *running, kd_running_state *state, const kd_value *z,
                      uint32_t count);
 
-/* z = (z - mean) / deviation, in place. Never fails. Stack: 16 bytes. */
-void kd_running_normalise(const kd_running *running, const kd_running_state *state, float *z,
+/* z = (z - mean) / deviation, in place. Never fails. Stack: 60 bytes. */
+void kd_running_normalise(const kd_running *running, const kd_running_state *state, kd_value *z,
                           uint32_t count);
 
 /* 1 / sqrt(x), by four of Newton's steps from an estimate in integers. x: above 0, finite.

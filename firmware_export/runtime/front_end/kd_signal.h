@@ -2,9 +2,9 @@
  *
  * A channel begins from rest: as if its first sample had stood there for ever. What it remembers of
  * its samples stands in a kd_signal_state, however many samples come at once. In IEEE 754 float32, in
- * one order of operations on every core: bit for bit what kd_edge/examples/single.py computes, and
- * within one int8 step of what the model was trained on, which is float64. Never compile it with
- * -ffast-math. */
+ * one order of operations on every core, or in integers (KD_FIXED): bit for bit what
+ * kd_edge/examples/single.py computes, and within one int8 step of what the model was trained on, which
+ * is float64. Never compile it with -ffast-math. */
 #ifndef KD_SIGNAL_H
 #define KD_SIGNAL_H
 
@@ -19,16 +19,18 @@ extern "C" {
 
 /* y = b0 x + s0; s0 = b1 x - a1 y + s1; s1 = b2 x - a2 y (direct form II transposed). */
 typedef struct kd_biquad {
-    float b0, b1, b2, a1, a2;
+    kd_coefficient b0, b1, b2, a1, a2;
 } kd_biquad;
 
 /* Biquads one after the other. gain: of all together for a constant input. What is filtered is the
  * difference to the first sample, from zero states, and gain times the first sample is added: the
- * same as starting from the steady state of the first sample, without losing digits to an offset. */
+ * same as starting from the steady state of the first sample, without losing digits to an offset.
+ * With integers the result has as many bits behind its point as leave room for the largest; `gain`
+ * takes that into account. */
 typedef struct kd_cascade {
     const kd_biquad *biquads; /* null where count is 0 */
     uint32_t count;
-    float gain;
+    kd_coefficient gain;
 } kd_cascade;
 
 /* One modality's front end, in order: `filter`; where `rectify`, absolute value and `envelope`;
@@ -36,9 +38,12 @@ typedef struct kd_cascade {
  *     y[m] = sum over k of taps[k] * x[(m * down - k) / up], for the k that divide without rest,
  *     x before the first sample being the first sample;
  * units: y * lsb; where log_floor is not null, the logarithm: ln(max(y, 0) + log_floor); the
- * normaliser: (y - mean) * scale; last, where `running` is not null, the wearer's own. */
+ * normaliser: (y - mean) * scale; last, where `running` is not null, the wearer's own.
+ * Integers have units within log_floor and scale, and mean is subtracted last. */
 typedef struct kd_stream {
+#if !KD_FIXED
     float lsb;            /* units a count of the sensor's 16-bit samples */
+#endif
     uint32_t samples;     /* of a raw window, each of channel_count values */
     uint32_t channel_count;
     kd_cascade filter;
@@ -49,10 +54,10 @@ typedef struct kd_stream {
     uint32_t tap_count;   /* odd, or 0 */
     /* The first half and the middle, for the rest mirrors them: the taps 0, up, 2 * up, …, then 1,
      * 1 + up, … and so on. Null: none. */
-    const float *taps;
-    const float *mean;    /* one a channel */
-    const float *scale;   /* one a channel */
-    const float *log_floor; /* one a channel, each above 0; null: no logarithm */
+    const kd_coefficient *taps;
+    const kd_coefficient *mean;  /* one a channel */
+    const kd_coefficient *scale; /* one a channel */
+    const kd_coefficient *log_floor; /* one a channel, each above 0; null: no logarithm */
     const kd_running *running; /* null: none */
     /* Before all else, the roll taken back: two channels turned as one vector, unless they are the
      * same; the others taken from other places of a ring. */
@@ -64,33 +69,36 @@ typedef struct kd_stream {
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 64u
 
-/* Floats of memory that a channel needs: two a biquad; where tap_count is not 0, the values that taps
+/* Values of memory that a channel needs: some a biquad; where tap_count is not 0, the values that taps
  * reach back to, and a block. firmware_export/front_end.py counts them alike. */
-#define KD_SIGNAL_MEMORY_FLOATS(biquads, envelope_biquads, taps, up) \
-    (2u * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
+#define KD_SIGNAL_MEMORY_VALUES(biquads, envelope_biquads, taps, up) \
+    (KD_BIQUAD_VALUES * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
 
 /* What a channel remembers of its samples. */
 typedef struct kd_signal_state {
-    float *memory;        /* KD_SIGNAL_MEMORY_FLOATS of the stream */
-    float first, level;   /* the sample that it began with, and what the filter makes of it */
-    float envelope_first, envelope_level;
+    kd_value *memory;     /* KD_SIGNAL_MEMORY_VALUES of the stream */
+    kd_value first, level; /* the sample that it began with, and what the filter makes of it */
+    kd_value envelope_first, envelope_level;
     uint32_t due;         /* `up` times the place of the next output, from the next sample */
     bool begun;           /* a sample has come */
 } kd_signal_state;
 
-/* A channel before its first sample. memory: KD_SIGNAL_MEMORY_FLOATS of the stream; nothing in it is
+/* A channel before its first sample. memory: KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is
  * read. due: up times the place of the first output from the first sample, which is 0 where they
  * stand together; below `down`. Never fails. Stack: 0 bytes. */
-void kd_signal_begin(kd_signal_state *state, float *memory, uint32_t due);
+void kd_signal_begin(kd_signal_state *state, kd_value *memory, uint32_t due);
 
 /* Takes n samples of a channel, in counts, and gives in their place what the resampler makes of them,
  * in counts as well. n: at most KD_SIGNAL_BLOCK.
  * Returns how many there are, at most n. Stack: 190 bytes. */
-uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, float *x, uint32_t n);
+uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_value *x, uint32_t n);
 
 /* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.
  * channel: below channel_count. Never fails. Stack: 60 bytes. */
-void kd_signal_normalise(const kd_stream *stream, uint32_t channel, float *y, uint32_t n);
+void kd_signal_normalise(const kd_stream *stream, uint32_t channel, kd_value *y, uint32_t n);
+
+/* n int8 values of a model's input. Never fails. Stack: 60 bytes. */
+void kd_signal_narrow(const kd_narrowing *to, const kd_value *x, uint32_t n, int8_t *q);
 
 #ifdef __cplusplus
 }

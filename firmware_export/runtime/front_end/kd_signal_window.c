@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "kd_front_end.h"
-#include "kd_quantize.h"
 
 #define BLOCK KD_SIGNAL_BLOCK
 
@@ -49,7 +48,7 @@ static source source_of(const kd_stream *stream, uint32_t channel, const int16_t
     return from;
 }
 
-static float sample_at(const source *from, uint32_t index)
+static kd_value sample_at(const source *from, uint32_t index)
 {
     const size_t at = (size_t)index * from->stride;
 #if KD_ROLL
@@ -57,7 +56,7 @@ static float sample_at(const source *from, uint32_t index)
         return from->of_own * (float)from->own[at] + from->of_other * (float)from->other[at];
     }
 #endif
-    return (float)from->own[at];
+    return KD_VALUE(from->own[at]);
 }
 
 /// the wearer ///
@@ -89,24 +88,25 @@ static bool is_usable(const kd_stream *stream, const source *from)
 
 /// output ///
 
-static void quantise(const kd_signal_output *output, uint32_t first, const float *values, uint32_t n)
+static void quantise(const kd_signal_output *output, uint32_t first, const kd_value *values,
+                     uint32_t n)
 {
     int8_t q[BLOCK];
     int8_t *to = output->out + (size_t)first * output->stride;
     uint32_t i;
-    kd_quantize_input(values, n, output->scale, output->zero_point, q);
+    kd_signal_narrow(output->narrowing, values, n, q);
     for (i = 0; i < n; i++) {
         *to = q[i];
         to += output->stride;
     }
 }
 
-void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
+void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, kd_value *work,
                       const kd_signal_wearer *wearer, const kd_signal_output *output)
 {
     const source from = source_of(stream, channel, window, wearer);
-    float *block = work;
-    float *kept = work + BLOCK; /* all of the window, where it is yet to be normalised */
+    kd_value *block = work;
+    kd_value *kept = work + BLOCK; /* all of the window, where it is yet to be normalised */
     const uint32_t keeps = stream->running != NULL ? output->count : 0u;
     kd_signal_state state;
     uint32_t taken, done = 0, i;

@@ -15,13 +15,12 @@ extern "C" {
 #endif
 
 /* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
- * kd_quantize_input with scale and zero_point. */
+ * kd_signal_narrow. */
 typedef struct kd_signal_output {
     int8_t *out;
     uint32_t stride;
     uint32_t count;
-    float scale;
-    int32_t zero_point;
+    const kd_narrowing *narrowing;
 } kd_signal_output;
 
 /* What is known of a channel's wearer. */
@@ -38,11 +37,11 @@ bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
 /* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
  * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
  * channel: below channel_count. window: stream->samples times channel_count values, the channels of
- * a sample side by side. work: KD_SIGNAL_MEMORY_FLOATS of the stream, a block, and output->count more
+ * a sample side by side. work: KD_SIGNAL_MEMORY_VALUES of the stream, a block, and output->count more
  * where it has a running normaliser; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
  * Never fails. Stack: 400 bytes. */
-void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, float *work,
+void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, kd_value *work,
                       const kd_signal_wearer *wearer, const kd_signal_output *output);
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* A right shift of a negative value is arithmetic on every compiler this is meant for. */
-typedef char kd_arithmetic_shift[((-2) >> 1) == -1 ? 1 : -1];
+typedef char kd_signal_arithmetic_shift[((-2) >> 1) == -1 ? 1 : -1];
 
 static inline int32_t kd_min(int32_t a, int32_t b)
 {
