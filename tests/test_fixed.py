@@ -1,4 +1,4 @@
-"""The front end in integers: as near to float64 as int8 can tell, for every sample that a sensor gives."""
+"""The front end in integers: as near to float64 as int8 can tell, whatever a sensor gives."""
 
 from __future__ import annotations
 
