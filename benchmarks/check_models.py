@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from aot_harness import run_on_emulator, run_on_host, tflm_answers
+from aot_harness import runner_of, tflm_answers
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from kd_edge.base.errors import KdEdgeError
@@ -55,7 +55,7 @@ def check(content: bytes, *, n_windows: int, core: str = "host") -> Outcome:
         expected = tflm_answers(content, seed=0, n_windows=n_windows)
     except KdEdgeError as error:
         return Outcome(NO_ORACLE, reason=f"{error.message}: {error.where}")
-    run = run_on_host if core == "host" else run_on_emulator
+    run = runner_of(core)
     answers = run([compiled], [expected])[0]
     pairs = [
         (mine, truth)

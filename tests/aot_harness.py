@@ -59,7 +59,7 @@ def check_exact(
         for content in models
     ]
     assert all(outputs for answered in expected for outputs in answered.outputs)
-    run = run_on_host if core == "host" else run_on_emulator
+    run = runner_of(core)
     for i, (answers, truth) in enumerate(zip(run(compiled, expected), expected, strict=True)):
         for window, (mine, theirs) in enumerate(zip(answers, truth.outputs, strict=True)):
             for a, b in zip(mine, theirs, strict=True):
@@ -120,22 +120,44 @@ def _limits(dtype: str) -> tuple[int, int]:
 
 
 def run_on_host(
-    compiled: Sequence[Compiled], expected: Sequence[Answered], flags: Sequence[str] = SANITIZED
+    compiled: Sequence[Compiled],
+    expected: Sequence[Answered],
+    flags: Sequence[str] = SANITIZED,
+    *,
+    compiler: str = "gcc",
+    through: Sequence[str] = (),
 ) -> list[list[tuple[np.ndarray, ...]]]:
-    """Each model's outputs for each window, from a program built with sanitizers."""
+    """Each model's outputs for each window, from a program built with sanitizers.
+
+    Args:
+        through: the program that runs it, such as an emulator.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        program = build_host(compiled, folder, flags)
-        sent = b"".join(
-            array.tobytes() for answers in expected for window in answers.inputs for array in window
-        )
+        program = build_host(compiled, folder, flags, compiler)
         counts = [str(len(answers.inputs)) for answers in expected]
-        done = subprocess.run([program, *counts], input=sent, capture_output=True, check=False)
+        done = subprocess.run(
+            [*through, program, *counts], input=sent(expected), capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
-        return _split(done.stdout, expected)
+        return split(done.stdout, expected)
 
 
-def _split(content: bytes, expected: Sequence[Answered]):
+def runner_of(core: str):
+    """What builds a program for a core and runs it: `run_on_host` and its like."""
+    from aot_machines import MACHINES  # which builds by this module
+
+    return run_on_host if core == "host" else MACHINES.get(core, run_on_emulator)
+
+
+def sent(expected: Sequence[Answered]) -> bytes:
+    """Every window of every model, as programs read them."""
+    return b"".join(
+        array.tobytes() for answers in expected for window in answers.inputs for array in window
+    )
+
+
+def split(content: bytes, expected: Sequence[Answered]):
     position, models = 0, []
     for answers in expected:
         windows = []
@@ -151,30 +173,38 @@ def _split(content: bytes, expected: Sequence[Answered]):
     return models
 
 
-def build_host(compiled: Sequence[Compiled], folder: Path, flags: Sequence[str]) -> Path:
+def build_host(
+    compiled: Sequence[Compiled], folder: Path, flags: Sequence[str], compiler: str = "gcc"
+) -> Path:
     """A program that reads every model's windows from standard input and writes its answers."""
-    sources = {"main.c": _host_main(compiled)}
-    for one in compiled:
-        sources |= one.files
-    for name, text in sources.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    kernels = {n for n in sources if n.endswith(".c") and n.startswith("kd_")}
-    own = {n for n in sources if n.endswith(".c")} - kernels
-    objects = [_cached_object(folder, n, flags) for n in sorted(kernels)]
+    sources = {"main.c", *written(compiled, folder)}
+    (folder / "main.c").write_text(_host_main(compiled), encoding="utf-8")
+    kernels = {n for n in sources if n.startswith("kd_")}
+    own = sources - kernels
+    objects = [cached_object(folder, n, flags, compiler) for n in sorted(kernels)]
     program = folder / "program"
-    build = ["gcc", *STRICT, *flags, *sorted(own), *map(str, objects), "-o", program.name]
+    build = [compiler, *STRICT, *flags, *sorted(own), *map(str, objects), "-o", program.name]
     done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program
 
 
-def _cached_object(folder: Path, name: str, flags: Sequence[str]) -> Path:
-    content = _with_headers(folder, name) + " ".join(flags)
+def written(compiled: Sequence[Compiled], folder: Path) -> list[str]:
+    """Names of the models' C files, which now lie in the folder."""
+    files = {name: text for one in compiled for name, text in one.files.items()}
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return sorted(name for name in files if name.endswith(".c"))
+
+
+def cached_object(folder: Path, name: str, flags: Sequence[str], compiler: str) -> Path:
+    """A kernel's object file, made once for all tests."""
+    content = _with_headers(folder, name) + " ".join((compiler, *flags))
     cache = private_folder(_CACHE)
     target = cache / f"{name}.{hashlib.sha256(content.encode()).hexdigest()}.o"
     if not target.exists():
         made = cache / f"{target.name}.{os.getpid()}"  # another process may be making it as well
-        build = ["gcc", *STRICT, *flags, "-c", name, "-o", str(made)]
+        build = [compiler, *STRICT, *flags, "-c", name, "-o", str(made)]
         done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         made.replace(target)

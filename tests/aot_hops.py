@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-from aot_harness import Answered, run_on_emulator, run_on_host
+from aot_harness import Answered, runner_of
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from kd_edge.runtimes.registry import open_interpreter
@@ -24,7 +24,7 @@ def check_hops(
         for i, (content, hop) in enumerate(models)
     ]
     truth = [recorded(content, hop, seed=seed, n_hops=n_hops) for content, hop in models]
-    run = run_on_host if core == "host" else run_on_emulator
+    run = runner_of(core)
     for i, (answers, (expected, first)) in enumerate(
         zip(run(compiled, [given for given, _ in truth]), truth, strict=True)
     ):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from aot_harness import check_exact, tflm_answers
+from aot_machines import MACHINES
 from aot_models import OperatorModel, Quantised
 from aot_tiny_models import kws01
 from aot_window_models import Case, cases, fits, model
@@ -93,6 +94,21 @@ _RESTS = (
 @pytest.mark.qemu
 def test_helium_computes_every_pixel_that_its_fours_leave():
     check_exact([model(case) for case in _RESTS], core="m55")
+
+
+# What lanes of 16 leave a rest of: windows of fewer values, of some and of none more.
+_LANES = tuple(
+    replace(_IMAGE, source=(1, 1, pixels, deep), kernel=(1, 1), channels=channels, seed=deep)
+    for pixels, deep, channels in (
+        *((2, 1, 1), (3, 15, 4), (4, 16, 5), (5, 17, 3), (1, 31, 9), (6, 32, 2), (7, 47, 6)),
+    )
+)
+
+
+@pytest.mark.parametrize("core", MACHINES)
+def test_vectors_of_phones_and_computers_compute_every_pixel_and_value(core):
+    """Pixels go by two, channels by four, values by 16."""
+    check_exact([model(case) for case in (*_RESTS, *_SIGNALS, *_LANES)], core=core)
 
 
 def test_few_channels_along_a_row_go_to_the_row_kernel_and_others_do_not():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from aot_fuzz import broken_bytes, broken_structure, odd_structure
-from aot_harness import run_on_emulator, run_on_host
+from aot_harness import runner_of
 from aot_oracle import ask_apart
 from aot_random_graphs import random_graph
 
@@ -56,7 +56,7 @@ def compare(make: Callable[[int], bytes], seeds: Sequence[int], core: str = "hos
     oracles = dict(zip(ours, asked, strict=True))
     refused = {seed: one.refusal for seed, one in oracles.items() if one.answers is None}
     assert not refused, f"TFLite Micro refuses what is compiled: {refused}"
-    run = run_on_host if core == "host" else run_on_emulator
+    run = runner_of(core)
     answers = run(list(ours.values()), [one.answers for one in oracles.values()])
     for seed, mine in zip(ours, answers, strict=True):
         for window, expected in zip(mine, oracles[seed].answers.outputs, strict=True):

@@ -77,7 +77,7 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
         tile = _row_tile(walk, len(conv.weights))
         if tile:
             return _row_call(conv, walk, tile)
-    return _dense_call(conv, walk, variant)
+    return _dense_call(conv, walk, core)
 
 
 # --- kd_conv_s8_general ---
@@ -184,7 +184,8 @@ class _Walk:
         return self.first_x >= 0 and last_x <= self.last_direct(read_bytes)
 
 
-def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
+def _dense_call(conv: Convolution, walk: _Walk, core: Core) -> Call:
+    variant = kernel_variant("kd_conv_s8", core)
     narrowing, rows = conv.narrowing, conv.rows
     if variant == "_dsp":
         read_bytes = -(-walk.window_bytes // 4) * 4
@@ -195,7 +196,8 @@ def _dense_call(conv: Convolution, walk: _Walk, variant: str) -> Call:
         constants = _row_constants(rows, narrowing, CONV_VECTOR if variant == "_mve" else 1)
         scratch = 0 if walk.all_direct(read_bytes) else read_bytes
     together = _together(walk) if variant == "_mve" else 1
-    scratch *= together
+    # On a big core's vectors two windows are collected, wherever each is.
+    scratch *= 2 if core.vector else together
     params = constants | _dense_params(conv, walk, read_bytes) | {"together": together}
     args = (conv.source, Scratch(scratch), conv.result)
     return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
