@@ -39,6 +39,7 @@ site: $(STAMPS)/test
 SEEDS ?= 3
 FIRST_SEED ?= 0
 SETS ?= ../shared/data
+RECORDINGS_brain-tumor := $(SETS)/brain_tumor_mri/images_224px.tar
 RECORDINGS_cotallard := $(SETS)/myo_cotallard
 RECORDINGS_isl-alphabet := $(SETS)/isl_alphabet_myo
 RECORDINGS_longterm := $(SETS)/myo_longterm
@@ -75,7 +76,7 @@ $(STAMPS)/build: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[build,docs,fleets,formats,images,onnx,search,watch,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[build,docs,fleets,formats,images,lite0,onnx,search,watch,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/build
 
 # tflite-runtime stops at Python 3.11 and NumPy 1: it has an environment of its own, where it can.

@@ -19,6 +19,7 @@ from kd_edge.signals.simulate import SignSettings
 
 # The public set that a recipe reads, in the folder of public sets.
 RECORDINGS = {
+    "brain-tumor": "brain_tumor_mri/images_224px.tar",
     "cotallard": "myo_cotallard",
     "isl-alphabet": "isl_alphabet_myo",
     "longterm": "myo_longterm",
@@ -79,6 +80,8 @@ def test_a_shipped_recipe_builds_to_the_end_and_holds_its_limits(
         arguments += ["--data", str(shared_data(RECORDINGS[name]))]
     if recipe.dataset.reader == "watch" and importlib.util.find_spec("seglearn") is None:
         pytest.skip("the set 'watch' is not installed: pip install 'kd-edge[watch]'")
+    if recipe.dataset.near_duplicates is not None:
+        pytest.importorskip("imagehash")
     assert run(arguments) == ExitStatus.OK
     report = from_json((tmp_path / name / "report.json").read_text())
     product = [gate for gate in report.gates if gate.model == report.product]

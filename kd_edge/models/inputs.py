@@ -40,6 +40,18 @@ def as_steps(x: keras.KerasTensor, name: str, steps: int) -> keras.KerasTensor:
     return layers.Reshape((steps, samples // steps, channels), name=f"{name}_steps")(x)
 
 
+def one_image(inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+    """The image among a model's inputs. Raises KD_SHAPE: there is anything else."""
+    shapes = [tuple(x.shape[1:]) for x in inputs]
+    if [len(shape) for shape in shapes] != [3]:
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"the model takes one image, not inputs of shapes {shapes}",
+            hint="models for sensors: tcn, tcn-residual, ds-cnn, conv-teacher",
+        )
+    return inputs[0]
+
+
 def check_option(name: str, value, low, high=None) -> None:
     """Raises KD_RECIPE_VALUE unless low <= value (<= high); with a whole `low`, unless it is whole.
 

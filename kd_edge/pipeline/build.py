@@ -50,6 +50,7 @@ from kd_edge.pipeline.prototypes import keep_prototypes
 from kd_edge.pipeline.raw_windows import keep_raw_windows
 from kd_edge.pipeline.reporting import (
     HTML_FILE,
+    first_weights,
     provenance,
     sample_windows,
     versions,
@@ -196,6 +197,7 @@ def _caveats(context: Context) -> Iterator[str]:
     """What a reader must know of a build that all went well."""
     if context.recipe.form == "quick":
         yield "Quick form of the recipe: it shows that the chain works. Its figures mean nothing."
+    yield from first_weights(context.recipe)
     yield from what_is_reproducible(context.recipe.seed, context.same_on_any_cores)
     if len(context.folds) > 1:
         yield (

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from kd_edge.base.front_end import InputChannel
 from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.examples import Examples, FoldExamples, Sensing, fold_examples
 from kd_edge.pipeline.dataset import Dataset, indices_sha256
@@ -47,6 +48,11 @@ class FoldWindows(FoldExamples):
     def input_rates_hz(self) -> dict[str, float]:
         """Samples a second of each model input that has a time axis."""
         return {} if self.front_end is None else self.front_end.input_rates_hz
+
+    @property
+    def input_channels(self) -> dict[str, tuple[InputChannel, ...]]:
+        """What the channels of each model input are, where they are of sensors."""
+        return {} if self.front_end is None else self.front_end.input_channels
 
 
 def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:

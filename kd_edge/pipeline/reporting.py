@@ -13,7 +13,9 @@ from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.version import __version__
 from kd_edge.examples import Examples
 from kd_edge.measure.host import host
+from kd_edge.models import WEIGHTS, model_options
 from kd_edge.pipeline.bundle import REPORT_FILE
+from kd_edge.recipe import Recipe
 from kd_edge.report.html import render_html
 from kd_edge.report.json import to_json
 from kd_edge.report.tree import Provenance, Report, SampleWindow
@@ -54,6 +56,14 @@ def what_is_reproducible(seed: int, same_on_any_cores: bool) -> Iterator[str]:
             "Keras runs on another backend: the same recipe and seed may give other models, even "
             "on this machine. `kd-edge build` in a process of its own does not have this fault."
         )
+
+
+def first_weights(recipe: Recipe) -> Iterator[str]:
+    """What models that may begin with another's weights began with."""
+    for model in recipe.to_train:
+        weights = {**model_options(model.model), **model.options}.get("weights")
+        if weights is not None:
+            yield f"'{model.name}' ({model.model}) began with {WEIGHTS[weights]}."
 
 
 def provenance(command: str, recipe_sha256: str) -> Provenance:

@@ -198,12 +198,7 @@ class TogetherTrainer:
         from kd_edge.distill.fleet.training import Fleet
 
         firsts = [self._places[self._firsts[key]] for key in self._fold_of]
-        folds = [
-            FoldSize(
-                *place.sizes, place.data.front_end.input_channels if place.data.front_end else {}
-            )
-            for place in firsts
-        ]
+        folds = [FoldSize(*place.sizes, place.data.input_channels) for place in firsts]
         inputs = tuple(self._context.dataset.examples.inputs)
         fleet = Fleet(folds, _parts(firsts), inputs)
         self._fleets.callback(fleet.close)

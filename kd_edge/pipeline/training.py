@@ -315,7 +315,7 @@ class FoldTrainer:
             copies=table.copies,
             augmentations=make_augmentations(table.options),
             rates_hz=self._data.input_rates_hz,
-            channels=self._data.front_end.input_channels,
+            channels=self._data.input_channels,
         )
 
     def _loss(self) -> Loss:

@@ -15,6 +15,7 @@ from kd_edge.distill.augmentations.channel_dropout import ChannelDropout
 from kd_edge.distill.augmentations.common_gain import CommonGain
 from kd_edge.distill.augmentations.gain import Gain
 from kd_edge.distill.augmentations.mix import Mix
+from kd_edge.distill.augmentations.move_picture import MovePicture
 from kd_edge.distill.augmentations.noise import Noise
 from kd_edge.distill.augmentations.offset import Offset
 from kd_edge.distill.augmentations.record import Augmentation, Draw
@@ -39,6 +40,7 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
         "warp": Warp,
         "rotate-axes": RotateAxes,
         "rotate-ring": RotateRing,
+        "move-picture": MovePicture,
         "mix": Mix,
     },
     home=__name__,
@@ -98,6 +100,16 @@ class Augmenter:
         """The state of its random numbers."""
         return [self._seeds.state]
 
+    def _refuse_masks(self, truth: Tensor) -> None:
+        moving = [a for a in self._augmentations if a.moves_truth]
+        if moving and len(truth.shape) > 1:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"{type(moving[0]).__name__} moves pixels, and the classes of pixels would stay",
+                where="augmentation",
+                hint="leave it out where each pixel has a class",
+            )
+
     def __call__(
         self,
         inputs: Mapping[str, Tensor],
@@ -114,6 +126,7 @@ class Augmenter:
             channels: in place of its own; their numbers may be tensors.
         """
         told = self._channels if channels is None else channels
+        self._refuse_masks(truth)
         draw = Draw(ops.shape(changed)[0], self._rates_hz, told, self._seeds)
         after, mixed = dict(inputs), None
         for augmentation in self._augmentations:

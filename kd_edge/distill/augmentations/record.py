@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 from keras import ops
@@ -46,6 +47,9 @@ class Augmentation(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # Whether parts of an example, such as pixels, lie elsewhere behind it.
+    moves_truth: ClassVar[bool] = False
 
     @model_validator(mode="before")
     @classmethod
