@@ -30,6 +30,7 @@ class Page:
 
     Attributes:
         complaints: what the page's console has said that is no mere remark, and what it threw.
+        called: what the page gave to functions that `Runtime.addBinding` made.
     """
 
     def __init__(self, to_browser: int, from_browser: int):
@@ -37,6 +38,7 @@ class Page:
         self._rest = b""
         self._number = 0
         self.complaints: list[str] = []
+        self.called: list[str] = []
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
@@ -122,7 +124,9 @@ class Page:
 
     def _heed(self, message: dict) -> None:
         method, said = message.get("method"), message.get("params", {})
-        if method == "Runtime.exceptionThrown":
+        if method == "Runtime.bindingCalled":
+            self.called.append(said["payload"])
+        elif method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(said["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning"):
             self.complaints.append(json.dumps(said["args"]))

@@ -54,10 +54,10 @@ def sample_sources(product: Product, core: str = "wasm", **more) -> PhoneSources
     return phone_sources(product, core, settings, hop_s=hop_s)
 
 
-def in_node(script: str, **values) -> object:
-    """What a script returns, in Node: its functions are `engine` (the page's own) and `values`."""
+def in_node(script: str, *, parts: tuple[str, ...] = ("engine",), **values) -> object:
+    """What a script returns, in Node, after the page's own `parts`; `values` are there by name."""
     need("node")
-    own = (_TEMPLATES / "engine.js.j2").read_text("utf-8")
+    own = "\n".join((_TEMPLATES / f"{part}.js.j2").read_text("utf-8") for part in parts)
     program = (
         f"{own}\nconst values = {json.dumps(values)};\n"
         f"(async () => {{ {script} }})().then((v) => console.log(JSON.stringify(v)));"
