@@ -383,13 +383,13 @@ def test_the_sources_compile_without_a_warning(sample, tmp_path, compiler):
 
 @pytest.mark.gcc_arm
 def test_link_front_end_and_quantisation_keep_to_their_sizes(sample):
-    """Oracle: object files for Cortex-M4, -Os: 9,250 bytes of flash, 3 kB of RAM besides buffers.
+    """Oracle: object files for Cortex-M4, -Os: 9,400 bytes of flash, 3 kB of RAM besides buffers.
 
     72 of the bytes are where a roll would be taken back.
     """
     need("arm-none-eabi-gcc")
     sizes = measure_sizes(sample.firmware(find_board("qemu-an386")), find_core("m4"))
-    assert 3000 < sizes.flash_bytes <= 9_250
+    assert 3000 < sizes.flash_bytes <= 9_400
     assert sizes.state_bytes <= 3 * 1024
     # The README's table is this one, give or take what another compiler does.
     stated = dict(re.findall(r"\| `([^`]+)` \| ([\d,]+) \|", README.read_text()))
