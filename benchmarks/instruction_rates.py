@@ -24,7 +24,7 @@ from scipy.optimize import nnls
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from aot_rate_models import rate_models
+from aot_rate_models import rate_models, stream_models
 from layer_counts import instructions_by_layer, program_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
@@ -53,12 +53,13 @@ class Instruction:
 
 def main(paths: list[str]) -> None:
     small = rate_models()
-    models = [Path(path).read_bytes() for path in paths] + small
+    whole = [Path(path).read_bytes() for path in paths] + small
+    models = [(content, None) for content in whole] + stream_models()
     rates, mixes = {}, {}
     for core, board in BOARDS.items():
         rows: dict[str, list[tuple[LayerFigure, int]]] = defaultdict(list)
-        for content in models:
-            compiled = compile_model(content, CompileSettings(core=core))
+        for content, hop in models:
+            compiled = compile_model(content, CompileSettings(core=core, hop=hop))
             counts = instructions_by_layer(compiled, find_board(board), optimize=OPTIMIZE)
             for layer, count in zip(compiled.layers, counts, strict=True):
                 rows[layer.kernel].append((layer, count))

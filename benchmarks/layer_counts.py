@@ -87,6 +87,7 @@ def program_of(compiled: Compiled, functions: str, *, last: str) -> str:
         for i in range(len(compiled.graph.inputs))
     )
     begin = "    before = kd_board_ticks();" if functions else ""
+    run = "kd_model_step" if compiled.settings.hop else "kd_model_invoke"
     return f"""#include <stddef.h>
 #include "kd_board.h"
 #include "kd_model.h"
@@ -108,7 +109,7 @@ int main(void)
 {{
 {fills}
 {begin}
-    kd_model_invoke();
+    (void){run}();
     {last}
     return 0;
 }}

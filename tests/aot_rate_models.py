@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from aot_fuzz import image_model, lstm_model
+from aot_stream_models import Conv, stack
 from tflite_samples import GraphBuilder, options_of
 
 
@@ -14,6 +17,13 @@ def rate_models() -> list[bytes]:
     for size, channels in ((8, 4), (12, 16), (16, 8)):
         models += [_chain(size, channels), _element_wise(size, channels)]
     return models
+
+
+def stream_models() -> list[tuple[bytes, Fraction]]:
+    """Models that keep columns from hop to hop, with their hops."""
+    convs = [Conv(5, 2), Conv(3, 2), Conv(3)]
+    sizes = ((48, 4), (96, 8), (192, 16))
+    return [(stack(convs, samples=n, width=width), Fraction(1, 4)) for n, width in sizes]
 
 
 def _chain(size: int, channels: int) -> bytes:
