@@ -26,22 +26,31 @@ def data() -> None:
 @data.command(
     epilog="\b\nExamples:\n  kd-edge data inspect trial_07.csv\n"
     "  kd-edge data inspect RECORDINGS --plot signals.png\n"
-    "  kd-edge data inspect RECORDINGS --reader folder --json"
+    "  kd-edge data inspect RECORDINGS --reader folder --json\n"
+    "  kd-edge data inspect IMAGES --plot contact-sheet.png"
 )
 @click.argument("path", type=PATH)
 @reading
-@path_option("--plot", help="Draw the first recordings into this PNG.")
+@path_option("--plot", help="Draw the first recordings, or images of each class, into this PNG.")
 @common
 def inspect(
     path: Path, reader: str | None, option: tuple[str, ...], plot: Path | None, as_json: bool
 ) -> None:
-    """Say what is in PATH: streams, rates, units, gaps, classes, subjects, duplicates."""
+    """Say what is in PATH: streams, rates, units, gaps, classes, subjects, duplicates.
+
+    Of images: sizes, classes, copies, and pictures that look alike.
+    """
     from kd_edge.cli.printing import printing
+    from kd_edge.images import READERS, reader_of
     from kd_edge.report.inspection import print_inspection
     from kd_edge.signals import inspect as inspecting
     from kd_edge.signals import read
 
     check_output(plot, "--plot", (".png",))
+    of_images = reader if reader in READERS else reader_of(path) if reader is None else None
+    if of_images is not None:
+        _inspect_images(path, of_images, plot, as_json)
+        return
     recordings = read(path, reader, **options_of(option))
     inspection = inspecting.inspect_recordings(recordings, path)
     with printing() as console:
@@ -95,6 +104,37 @@ def convert(
         unnamed = done.recordings - done.labelled
         named = f"{unnamed} without a label, not in labels.csv" if unnamed else "and labels.csv"
         say(f"{out}: {done.recordings} recordings as {form}, {named}")
+
+
+def _inspect_images(path: Path, reader: str, plot: Path | None, as_json: bool) -> None:
+    import importlib.util
+    import json
+    from dataclasses import asdict
+
+    from kd_edge.cli.printing import printing
+    from kd_edge.cli.watching import TerminalWatch
+    from kd_edge.images import READERS
+    from kd_edge.images.inspect import inspect_images, write_sheet
+    from kd_edge.report.inspection import print_image_inspection
+
+    near = importlib.util.find_spec("imagehash") is not None
+    with TerminalWatch() as watch:
+        inspection, sheet = inspect_images(
+            READERS[reader].read(path),
+            path,
+            near=near,
+            progress=lambda done, total: watch.step("images", done, total),
+        )
+    with printing() as console:
+        if as_json:
+            click.echo(json.dumps(asdict(inspection), indent=2, ensure_ascii=False))
+        else:
+            print_image_inspection(inspection, console)
+    if not near:
+        say("pip install 'kd-edge[images]' finds near duplicates too", err=True)
+    if plot:
+        write_sheet(sheet, plot)
+        say(f"picture: {plot}", err=True)
 
 
 @data.command(

@@ -1,4 +1,4 @@
-"""What is in recordings, as terminal tables."""
+"""What is in recordings or in an image set, as terminal tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from kd_edge.images.inspect import Count as ImageCount
+from kd_edge.images.inspect import ImageInspection
 from kd_edge.report.table import plain_text
-from kd_edge.signals.inspect import Count, Inspection, StreamKind
+from kd_edge.signals.inspect import Count, Inspection, Problem, StreamKind
 
 # Longer lists are cut here, and say how much they leave out; --json has everything.
 SHOWN = 24
@@ -81,7 +83,11 @@ def _findings(inspection: Inspection, console: Console) -> None:
     for group in inspection.duplicates[:SHOWN]:
         _say(f"identical: {_joined(group, 6)}", console)
     _left_out(len(inspection.duplicates), "groups of identical recordings", console)
-    for problem in inspection.problems:
+    _problems(inspection.problems, console)
+
+
+def _problems(problems: Sequence[Problem], console: Console) -> None:
+    for problem in problems[:SHOWN]:
         _say(f"would stop a build: {problem.code}: {problem.message}", console)
         for word, text in (("where", problem.where), ("hint", problem.hint)):
             if text:
@@ -100,3 +106,43 @@ def _joined(names: Sequence[str], most: int) -> str:
 def _left_out(total: int, what: str, console: Console) -> None:
     if total > SHOWN:
         _say(f"and {total - SHOWN} more {what}; --json has them all", console)
+
+
+def print_image_inspection(inspection: ImageInspection, console: Console) -> None:
+    """Print sizes, classes, sessions, copies, near duplicates and problems."""
+    _say(f"{inspection.path}: {inspection.images:,} images", console)
+    for title, counts in (
+        ("sizes", inspection.sizes),
+        ("classes", inspection.classes),
+        ("subjects", inspection.subjects),
+        ("sessions", inspection.sessions),
+    ):
+        _image_counts(title, counts, console)
+    _groups("identical", inspection.duplicates, console)
+    if inspection.near_duplicates is None:
+        _say("near duplicates: not looked for", console)
+    else:
+        bits = f"at most {inspection.near_bits} of 64 bits of their perceptual hashes differ"
+        _say(f"near duplicates: {len(inspection.near_duplicates):,} groups ({bits})", console)
+        _groups("alike", inspection.near_duplicates, console)
+    if inspection.across:
+        _say(
+            f"{inspection.across:,} of these groups lie in several sessions, so a split by folders"
+            " leaks. Set dataset.near_duplicates and hold out kind = 'random-groups'",
+            console,
+        )
+    if inspection.labels:
+        _say(f"{inspection.labels:,} of these groups lie under several labels", console)
+    _problems(inspection.problems, console)
+
+
+def _image_counts(title: str, counts: Sequence[ImageCount], console: Console) -> None:
+    if counts:
+        said = _joined([f"{count.name} ({count.images})" for count in counts], SHOWN)
+        _say(f"{title}: {said}", console)
+
+
+def _groups(title: str, groups: Sequence[Sequence[str]], console: Console) -> None:
+    for group in groups[:SHOWN]:
+        _say(f"{title}: {_joined(group, 6)}", console)
+    _left_out(len(groups), f"groups of {title} images", console)

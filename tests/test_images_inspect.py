@@ -1,0 +1,87 @@
+"""`data inspect` of an image set: sizes, classes, copies, look-alikes, damaged files, a sheet."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from image_samples import class_folders, mask_folders
+
+from kd_edge.base.errors import ExitStatus
+from kd_edge.cli import run
+from kd_edge.images import READERS, reader_of
+from kd_edge.images.inspect import inspect_images
+
+pytest.importorskip("imagehash")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """16 images in two sessions; one copied into the other session, one recompressed there."""
+    root = class_folders(tmp_path / "set", 16, size=48)
+    first, second = root / "a" / "disc" / "0.png", root / "a" / "square" / "1.png"
+    (root / "b" / "disc" / "copy.png").write_bytes(first.read_bytes())
+    with PIL.Image.open(second) as picture:
+        picture.save(root / "b" / "square" / "again.jpg", quality=85)
+    PIL.Image.fromarray(np.zeros((10, 20), np.uint8)).save(root / "a" / "square" / "black.png")
+    return root
+
+
+def test_an_image_set_is_told_with_its_copies_and_look_alikes(folder):
+    """Oracle: what was written."""
+    found, sheet = inspect_images(READERS["image-folder"].read(folder), folder)
+    assert found.images == 19
+    assert {(c.name, c.images) for c in found.sizes} == {("10 x 20 grey", 1), ("48 x 48 rgb", 18)}
+    assert [(c.name, c.images) for c in found.classes] == [("disc", 9), ("square", 10)]
+    assert [c.name for c in found.sessions] == ["a", "b"]
+    assert found.duplicates == (("a/disc/0.png", "b/disc/copy.png"),)
+    assert ("a/square/1.png", "b/square/again.jpg") in found.near_duplicates
+    assert found.across >= 2
+    assert found.labels == 0
+    assert found.problems == ()
+    assert sheet.shape == (2 * 110, 960, 3)
+    assert len(np.unique(sheet[20:100, :90])) > 20  # the first disc
+
+
+def test_a_damaged_file_is_listed_and_the_others_are_told(folder, capsys):
+    broken = folder / "a" / "disc" / "0.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    assert run(["data", "inspect", str(folder)]) == ExitStatus.OK
+    said = " ".join(capsys.readouterr().out.split())
+    assert "19 images" in said
+    assert "would stop a build: KD_" in said
+    assert "a/disc/0.png" in said
+    assert "lie in several sessions, so a split by folders leaks" in said
+
+
+def test_the_command_writes_json_and_a_contact_sheet(folder, tmp_path, capsys):
+    png = tmp_path / "sheet.png"
+    assert run(["data", "inspect", str(folder), "--json", "--plot", str(png)]) == ExitStatus.OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["images"], told["near_bits"]) == (19, 4)
+    with PIL.Image.open(png) as picture:
+        assert picture.size == (960, 220)
+
+
+def test_masks_are_told_and_one_of_another_size_is_a_problem(tmp_path, capsys):
+    root = mask_folders(tmp_path, 8)
+    assert reader_of(root) == "image-masks"
+    PIL.Image.fromarray(np.zeros((5, 5), np.uint8)).save(root / "masks" / "a" / "0.png")
+    assert run(["data", "inspect", str(root), "--json"]) == ExitStatus.OK
+    told = json.loads(capsys.readouterr().out)
+    assert [p["code"] for p in told["problems"]] == ["KD_SHAPE"]
+    assert told["classes"] == [{"name": "(mask)", "images": 8}]
+
+
+def test_recordings_with_a_picture_among_them_stay_recordings(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.csv").write_text("a,b\n1,2\n")
+    PIL.Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "plot.png")
+    assert reader_of(tmp_path) is None
+    assert reader_of(tmp_path / "0.csv") is None
+    np.savez(tmp_path / "images.npz", x_train=np.zeros((1, 2, 2), np.uint8), y_train=[0])
+    np.savez(tmp_path / "signals.npz", emg=np.zeros(4))
+    assert reader_of(tmp_path / "images.npz") == "image-npz"
+    assert reader_of(tmp_path / "signals.npz") is None
