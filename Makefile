@@ -40,6 +40,7 @@ SEEDS ?= 3
 FIRST_SEED ?= 0
 SETS ?= ../shared/data
 RECORDINGS_brain-tumor := $(SETS)/brain_tumor_mri/images_224px.tar
+RECORDINGS_camvid := $(SETS)/camvid/camvid_160x120.npz
 RECORDINGS_cotallard := $(SETS)/myo_cotallard
 RECORDINGS_isl-alphabet := $(SETS)/isl_alphabet_myo
 RECORDINGS_longterm := $(SETS)/myo_longterm

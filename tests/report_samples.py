@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import random
 
+from gallery_samples import gallery
+
 from kd_edge.measure.results import Arena, Latency, LayerCost, Size
 from kd_edge.report.decision_tree import (
     Calibrated,
@@ -203,6 +205,7 @@ def full_report(*, n_classes: int = 50, synthetic: bool = True, hostile: str = "
         samples=sample_windows(classes[:3]),
         decisions=decisions(hostile),
         selection=selection(hostile),
+        gallery=gallery(hostile),
         learnt=(
             Learnt("theirs", (), origin=f"theirs{hostile}.onnx, SHA-256 {'ab' * 32}"),
             Learnt(f"teacher{hostile}", ()),

@@ -15,7 +15,7 @@ from kd_edge.models.blocks import common_strides  # noqa: E402
 
 SINGLE = {"fused": (10, 40, 21)}
 IMAGE = {"image": (16, 16, 1)}
-OF_IMAGES = ("image-cnn", "unet")
+OF_IMAGES = ("image-cnn", "unet", "small-unet")
 MULTI = {"emg": (10, 300, 3), "acc": (10, 40, 9), "gyr": (10, 40, 9)}
 OWN = ["tcn", "ds-cnn", "tcn-residual", "conv-teacher"]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from image_samples import KINDS, class_folders, mask_folders, shapes
 from programs import need
@@ -13,6 +17,7 @@ from programs import need
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.base.pixels import PixelInput
 from kd_edge.cli import run
+from kd_edge.images.fitting import fitted_mask
 from kd_edge.pipeline.bench import bench
 from kd_edge.pipeline.build import build
 from kd_edge.pipeline.bundle import load_manifest
@@ -207,8 +212,35 @@ def test_a_segmentation_is_built_to_plain_c(built):
     assert golden["int8_outputs"].shape == (3, 16, 16, 3)
 
 
+def test_answers_are_painted_beside_the_truth(built):
+    """Oracle: the masks on disk, painted here; int8 answers that are right as often as is said."""
+    folder, done = built
+    gallery = done.report.gallery
+    names, colours = zip(*gallery.legend, strict=True)
+    assert names == KINDS
+    assert len(gallery.shown) == 8
+    said = []
+    for shown in gallery.shown:
+        image, truth, answer = (_pixels(tile) for tile in shown.tiles)
+        assert image.shape == truth.shape == answer.shape == (16, 16, 3)
+        mask = np.asarray(PIL.Image.open(Path(shown.name.replace("/images/", "/masks/"))))
+        wanted = fitted_mask(mask.astype(np.int16), load_manifest(folder).pixels)
+        rgb = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours])
+        np.testing.assert_array_equal(truth, rgb[wanted])
+        said.append(int(shown.words.split(" %")[0]))
+        assert said[-1] == round(100 * (truth == answer).all(axis=2).mean())
+    assert said == sorted(said)
+    other = bench(folder, data=mask_folders(folder.parent / "more", 3, seed=5), command="")
+    assert len(other.gallery.shown) == 3
+
+
+def _pixels(tile):
+    return np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(tile.png))))
+
+
 def test_the_report_speaks_of_images_and_overlap(built):
     page = render_html(built[1].report)
+    assert page.count('<img src="data:image/png;base64,') == 3 * 8
     for words in ("Mean IoU", "24 images", "Pixel accuracy", *KINDS):
         assert words in page
     assert "Macro-F1" not in page

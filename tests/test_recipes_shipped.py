@@ -20,6 +20,7 @@ from kd_edge.signals.simulate import SignSettings
 # The public set that a recipe reads, in the folder of public sets.
 RECORDINGS = {
     "brain-tumor": "brain_tumor_mri/images_224px.tar",
+    "camvid": "camvid/camvid_160x120.npz",
     "cotallard": "myo_cotallard",
     "isl-alphabet": "isl_alphabet_myo",
     "longterm": "myo_longterm",

@@ -231,6 +231,22 @@ def test_identical_recordings_under_two_subjects_stop_the_build():
         check_duplicates(copy_of(recordings, 0, other), [fold])
 
 
+def test_images_of_one_drive_on_both_sides_are_leaky_whatever_their_folders():
+    """Oracle: by hand; a drive that is held out whole leaks nothing."""
+    frames = [
+        RecordingInfo(f"{drive}/{at}", None, drive, part, 0, None, False, f"{drive}{at}", "image")
+        for drive, part, n in (("A", "train", 4), ("A", "test", 2), ("B", "train", 3))
+        for at in (f"{part}{i}" for i in range(n))
+    ]
+    of_b = {"kind": "leave-one-subject-out", "held_out": ["B"]}
+    later = {"kind": "leave-session-out", "held_out": ["test"]}
+    (fold,) = folds(frames, of_b, later)
+    honest, leaky = fold.tests
+    assert (honest.kind, honest.leak, honest.leaky) == ("leave-one-subject-out", None, False)
+    assert leaky.leaky
+    assert leaky.leak.startswith("other images of A on the other side")
+
+
 def test_three_copies_that_stand_last_are_all_named():
     """Oracle: by hand; recordings that stand once come before them."""
     recordings = dataset(subjects=("S1",))

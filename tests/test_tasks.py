@@ -155,6 +155,15 @@ def test_pixels_without_class_are_neither_right_nor_wrong():
     assert task.share_right(np.eye(2)[decided], truth) == 0.625
 
 
+def test_classes_are_painted_in_colours_of_their_own():
+    """Oracle: NumPy's unique rows; black is kept for what has no class."""
+    colours = find_task("segmentation").colours(32)
+    assert colours.shape == (32, 3)
+    assert len(np.unique(colours, axis=0)) == 32
+    assert (colours.max(axis=1) > 100).all()
+    assert find_task("classification").colours is None
+
+
 def test_decisions_are_told_in_words():
     """Oracle: the docstrings' examples."""
     assert find_task("classification").told(np.int64(1), ("x", "y")) == "y"

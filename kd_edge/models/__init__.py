@@ -36,6 +36,7 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "efficientnet-lite0": "kd_edge.models.efficientnet:efficientnet_lite0",
         "seed-tumor-student": "kd_edge.models.images:seed_tumor_student",
         "unet": "kd_edge.models.images:unet",
+        "small-unet": "kd_edge.models.small_unet:small_unet",
     },
     home=__name__,
 )

@@ -15,6 +15,7 @@ from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
 from kd_edge.pipeline.deciding import decide_again
+from kd_edge.pipeline.gallery import gallery
 from kd_edge.pipeline.kept_features import FEATURES_FILE, baselines_again
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
 from kd_edge.pipeline.parts import describe_part
@@ -147,6 +148,7 @@ def _other_recordings(
         examples=manifest.examples,
         decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
         selection=select_again(folder, manifest, parts),
+        gallery=gallery(folder, manifest, part.name, windows),
     )
 
 

@@ -32,6 +32,7 @@ from kd_edge.pipeline.context import EXAMPLES_FILE, WORK_FOLDER, Context, prepar
 from kd_edge.pipeline.converting import convert_models
 from kd_edge.pipeline.deciding import decide_over
 from kd_edge.pipeline.firmware import FIRMWARE_FOLDER, GOLDEN_FILE, export_firmware
+from kd_edge.pipeline.gallery import gallery
 from kd_edge.pipeline.gates import Gates, blind_spot, check_gates
 from kd_edge.pipeline.kept_features import keep_features
 from kd_edge.pipeline.kept_windows import WINDOWS_FILE
@@ -161,6 +162,7 @@ def _build(context: Context) -> Built:
         decisions=decided and decided.section,
         learnt=lineage(context, teachers, answers),
         selection=select_over(context, manifest, answers, asked and asked.found),
+        gallery=gallery(out, manifest, *next(iter(context.data.tests.items())), built=False),
     )
     keep_raw_windows(context, manifest.front_end)
     keep_prototypes(context, manifest)

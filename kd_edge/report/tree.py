@@ -8,6 +8,7 @@ from kd_edge.measure.results import Arena, Latency, Size
 from kd_edge.report.ablation import Ablation
 from kd_edge.report.board_tree import BoardSection
 from kd_edge.report.decision_tree import DecisionSection
+from kd_edge.report.gallery import Gallery
 from kd_edge.report.selection_tree import Selection
 from kd_edge.runtimes.results import Parity, Side
 from kd_edge.tasks.figures import Figure, Interval
@@ -260,6 +261,7 @@ class Report:
         personal: what was done for one wearer; None: it is nobody's.
         ablation: how far each part of the recipe earns its place; None if nobody asked.
         selection: what several models give together; None of one model.
+        gallery: examples for the eye; None where the task paints nothing.
     """
 
     schema_version: int
@@ -284,3 +286,4 @@ class Report:
     personal: Personal | None = None
     ablation: Ablation | None = None
     selection: Selection | None = None
+    gallery: Gallery | None = None

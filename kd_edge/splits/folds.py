@@ -220,12 +220,18 @@ def describe_leak(
         return _of_groups(subjects)
     if kind == "random":
         return "random split, the same subjects and sessions on both sides", _LEAKY
+    if tested[0].kind == "image" and subjects - {""}:
+        return _of_images(sorted(subjects - {""}))
     if sessions:
         later = ", later repetitions" if kind == "last-repetitions" else ""
         return f"the same subject and session on both sides{later}", 3
-    if subjects:
-        return "the same subject on both sides, another session", 1
-    return None, 0
+    return ("the same subject on both sides, another session", 1) if subjects else (None, 0)
+
+
+def _of_images(subjects: list[str]) -> tuple[str, int]:
+    """Of one drive, one patient, one scene: the next picture is nearly the same."""
+    names = ", ".join(subjects[:3]) + (", …" if len(subjects) > 3 else "")
+    return f"other images of {names} on the other side, which resemble these", _LEAKY
 
 
 def _of_groups(subjects: set[str]) -> tuple[str, int]:

@@ -40,6 +40,8 @@ class Task:
         score: ((n, ..., classes) array, examples) -> the figures of a part, with intervals.
         told: (one example's (...) decisions or truth, class names) -> the same in words; by
             default the name of its one class.
+        colours: number of classes -> (classes, 3) uint8, in which a report paints an image's
+            pixels; None where an example is no picture of classes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Task:
     decide: Callable[[np.ndarray], np.ndarray]
     score: Callable[[np.ndarray, Any], Figure]
     told: Callable[[np.ndarray, tuple[str, ...]], str] = name_of
+    colours: Callable[[int], np.ndarray] | None = None
 
     def shares_right(self, logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """(n,) share of each example that is decided rightly, 0 to 1, of what has a class.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
@@ -19,6 +21,8 @@ from kd_edge.tasks.record import (
 
 # Classes that `told` names.
 _TOLD = 3
+# Neighbouring classes get hues far from each other.
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def check(logits_shape: tuple[int | None, ...], truth: np.ndarray, n_classes: int) -> None:
@@ -158,6 +162,17 @@ def told(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
     return ", ".join(shares) or "no class"
 
 
+def colours(n_classes: int) -> np.ndarray:
+    """(classes, 3) uint8, hues around the circle by the golden ratio, bright and dark in turn."""
+    shades = [
+        colorsys.hsv_to_rgb(
+            index * _GOLDEN % 1, 0.75 - 0.35 * (index % 3 == 2), 1 - 0.4 * (index % 2)
+        )
+        for index in range(n_classes)
+    ]
+    return np.rint(255 * np.array(shades).reshape(n_classes, 3)).astype(np.uint8)
+
+
 SEGMENTATION = Task(
     name="segmentation",
     check=check,
@@ -166,4 +181,5 @@ SEGMENTATION = Task(
     decide=largest,
     score=score,
     told=told,
+    colours=colours,
 )

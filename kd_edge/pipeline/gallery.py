@@ -1,0 +1,97 @@
+"""Pictures of what the product answers beside the truth, for tasks with a class a pixel."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+
+from kd_edge.base.pixels import NO_CLASS, PixelInput
+from kd_edge.examples import Examples
+from kd_edge.pipeline.bundle import Manifest
+from kd_edge.pipeline.shipped import shipped
+from kd_edge.report.gallery import Gallery, Shown, Tile
+from kd_edge.runtimes.composed import open_product
+from kd_edge.runtimes.interpreter import run_windows
+from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available
+from kd_edge.tasks import find_task
+
+_SHOWN = 8
+# Of pixels without a class.
+_BLANK = (0, 0, 0)
+
+
+def gallery(
+    folder: Path, manifest: Manifest, part: str, examples: Examples, *, built: bool = True
+) -> Gallery | None:
+    """Images of one part with their truth and the int8 product's answers, painted by class.
+
+    They are chosen by how much of each is right, evenly from the worst to the best.
+
+    Args:
+        part: its name. examples: its images.
+        built: as of `shipped`.
+
+    Returns:
+        None where the task paints nothing, or no runtime is installed.
+    """
+    task, pixels = find_task(manifest.task), manifest.pixels
+    runtime = next((name for name in (ON_PHONES, ORACLE) if available(name)), None)
+    if task.colours is None or pixels is None or runtime is None:
+        return None
+    interpreter = open_product(shipped(folder, manifest, built=built), runtime)
+    logits = run_windows(interpreter, examples.only(manifest.product_inputs)).logits
+    shares = task.shares_right(logits, examples.truth)
+    ranks = np.linspace(0, len(examples) - 1, min(_SHOWN, len(examples))).round().astype(int)
+    chosen = np.argsort(shares, kind="stable")[ranks]
+    colours = task.colours(len(manifest.class_names))
+    shown = []
+    for index in map(int, chosen):
+        tiles = (
+            _tile("image", picture_of(examples.inputs[pixels.input][index], pixels)),
+            _tile("truth", _painted(examples.truth[index], colours)),
+            _tile("answer", _painted(task.decide(logits[index]), colours)),
+        )
+        name = examples.groups.names[examples.groups.recording[index]]
+        shown.append(Shown(name, f"{100 * shares[index]:.0f} % of the pixels are right", tiles))
+    legend = tuple(
+        (name, "#{:02x}{:02x}{:02x}".format(*map(int, colour)))
+        for name, colour in zip(manifest.class_names, colours, strict=True)
+    )
+    meaning = (
+        f"{manifest.product}, int8 on {RUNTIMES[runtime].title}, on the part '{part}'. "
+        f"{len(shown)} of {len(examples)} images, evenly from the one with the fewest right pixels "
+        "to the one with the most. Black pixels have no class and do not count."
+    )
+    return Gallery("Answers beside the truth", meaning, legend, tuple(shown))
+
+
+def picture_of(values: np.ndarray, pixels: PixelInput) -> np.ndarray:
+    """A model's input as a picture again.
+
+    Args:
+        values: (height, width, channels) float32, in `pixels.range`.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    low, high = pixels.range
+    shares = (np.asarray(values) - low) / (high - low)
+    grey = np.clip(np.rint(255 * shares), 0, 255).astype(np.uint8)
+    return np.broadcast_to(grey, (*grey.shape[:2], 3))
+
+
+def _painted(classes: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """(height, width) classes as (height, width, 3) uint8."""
+    return np.where((classes == NO_CLASS)[..., None], np.uint8(_BLANK), colours[classes])
+
+
+def _tile(title: str, picture: np.ndarray) -> Tile:
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
+    height, width = picture.shape[:2]
+    return Tile(title, base64.b64encode(file.getvalue()).decode(), width, height)
