@@ -20,6 +20,7 @@ from kd_edge.cli.doctor import doctor
 from kd_edge.cli.eval import evaluate
 from kd_edge.cli.firmware import firmware
 from kd_edge.cli.flash import flash
+from kd_edge.cli.init import init
 from kd_edge.cli.live import live
 from kd_edge.cli.personalise import personalise
 from kd_edge.cli.phone import phone
@@ -58,6 +59,7 @@ def cli() -> None:
     Start here:
       kd-edge doctor                                  what is installed
       kd-edge data inspect PATH                       what is in your recordings
+      kd-edge init PATH --out mine.toml               a first recipe for them
       kd-edge build recipes/demo.toml --out build/demo
       kd-edge bench build/demo                        size, latency, accuracy
       kd-edge compile model.tflite --out DIR          plain C from any int8 model
@@ -68,6 +70,7 @@ def cli() -> None:
 
 
 for command in (
+    init,
     build,
     search,
     bench,
