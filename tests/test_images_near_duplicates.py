@@ -13,7 +13,13 @@ from image_samples import class_folders
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.images.class_folders import read
 from kd_edge.images.decoding import decode_pixels
-from kd_edge.images.near_duplicates import groups_of, look_of, near_pairs
+from kd_edge.images.near_duplicates import (
+    grouped,
+    groups_of,
+    look_of,
+    near_pairs,
+    resembling,
+)
 from kd_edge.pipeline.context import folds_of
 from kd_edge.pipeline.dataset import load_dataset
 from kd_edge.recipe import parse_recipe
@@ -89,6 +95,15 @@ def test_pairs_and_groups_are_those_of_all_pairs_counted_by_hand(monkeypatch):
     assert groups[[15, 20, 25]].tolist() == [15, 15, 15]
     assert differing[5, 11] > 4
     assert len(set(groups.tolist())) == 30 - 4
+
+
+def test_other_images_that_look_like_learned_ones_are_counted(folder):
+    """Oracle: how the pictures were made; session 'b' holds those of 'a' recompressed."""
+    images = grouped(read(folder).images, 4)
+    learned = [i.look for i in images if i.session == "a" and i.label == "disc"]
+    others = [i.look for i in images if i.session == "b"]
+    assert resembling(others, learned, 4) == 30
+    assert resembling(others[:0], learned, 4) == resembling(others, [""], 4) == 0
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Image:
             `class_names`, or NO_CLASS; None for an image without.
         subject, session: names; '' where unknown.
         group: the first of the images that look like this one, by name; '' where none were
-            looked for.
+            looked for. look: its perceptual hash in hexadecimal, 64 bits; '' as well.
         synthetic: made by a generator; everything derived from it says so.
     """
 
@@ -35,6 +35,7 @@ class Image:
     subject: str = ""
     session: str = ""
     group: str = ""
+    look: str = ""
     synthetic: bool = False
 
     def info(self) -> RecordingInfo:
@@ -50,6 +51,7 @@ class Image:
             content_sha256=self.content_sha256,
             kind="image",
             group=self.group,
+            look=self.look,
         )
 
 

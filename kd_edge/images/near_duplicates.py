@@ -68,6 +68,26 @@ def near_pairs(looks: np.ndarray, most_bits: int) -> Iterator[tuple[np.ndarray, 
         yield rows[later] + start, others[later]
 
 
+def resembling(looks: Sequence[str], others: Sequence[str], most_bits: int) -> int:
+    """How many pictures look like one of others.
+
+    Args:
+        looks, others: hashes as `Image.look` has them; '' resembles nothing.
+        most_bits: in which two that look alike may differ.
+    """
+    mine, theirs = (
+        np.array([list(bytes.fromhex(look)) for look in some if look], np.uint8).reshape(-1, 8)
+        for some in (looks, others)
+    )
+    both = np.unpackbits(np.concatenate([mine, theirs]), axis=1).astype(bool)
+    found = {
+        int(first)
+        for firsts, seconds in near_pairs(both, most_bits)
+        for first in firsts[(firsts < len(mine)) & (seconds >= len(mine))]
+    }
+    return len(found)
+
+
 def groups_of(looks: np.ndarray, most_bits: int) -> np.ndarray:
     """For each picture the first one of its group: (n,) int64, its own index where it is alone."""
     from scipy.sparse import coo_array
@@ -83,9 +103,9 @@ def groups_of(looks: np.ndarray, most_bits: int) -> np.ndarray:
 def grouped(
     images: Sequence[Image], most_bits: int, *, progress: Callable[[int], None] | None = None
 ) -> list[Image]:
-    """The images, each with the name of its group's first as its group. Raises as `look_of`."""
-    firsts = groups_of(looks_of(images, progress=progress), most_bits)
+    """The images, each with its look, and the name of its group's first. Raises as `look_of`."""
+    looks = looks_of(images, progress=progress)
     return [
-        replace(image, group=images[first].source)
-        for image, first in zip(images, firsts, strict=True)
+        replace(image, group=images[first].source, look=np.packbits(look).tobytes().hex())
+        for image, look, first in zip(images, looks, groups_of(looks, most_bits), strict=True)
     ]

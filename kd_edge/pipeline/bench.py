@@ -11,6 +11,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.examples import Examples, as_worn, spread_evenly
+from kd_edge.images.near_duplicates import resembling
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
@@ -29,7 +30,7 @@ from kd_edge.report.tree import SCHEMA_VERSION, Report, Row
 from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available, stood_in
 from kd_edge.signals.recording import same_rate, same_unit
-from kd_edge.splits import SplitPart, describe_leak
+from kd_edge.splits import LOOKS_ALIKE, SplitPart, describe_leak
 
 
 def bench(
@@ -122,6 +123,9 @@ def _other_recordings(
     windows = as_worn(dataset.examples, manifest.front_end, dataset.recordings)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
+    alike = _resembling(manifest, recipe, dataset)
+    if alike and honesty < LOOKS_ALIKE[1]:
+        leak, honesty = LOOKS_ALIKE[0].format(n=alike, kind="image"), LOOKS_ALIKE[1]
     part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)
     chosen = spread_evenly(
         windows.strata, windows.groups.subject, proof.parity_windows, recipe.seed
@@ -149,6 +153,17 @@ def _other_recordings(
         decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
         selection=select_again(folder, manifest, parts),
         gallery=gallery(folder, manifest, part.name, windows),
+    )
+
+
+def _resembling(manifest: Manifest, recipe: Recipe, dataset: Dataset) -> int:
+    """How many of other images look like one that the models learned from."""
+    if recipe.dataset.near_duplicates is None:
+        return 0
+    return resembling(
+        [image.look for image in dataset.recordings],
+        [learned.look for learned in manifest.learned],
+        recipe.dataset.near_duplicates,
     )
 
 

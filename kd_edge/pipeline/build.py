@@ -226,8 +226,8 @@ def _manifest(context: Context, models: tuple[BundledModel, ...], asked: Asked |
         models=models,
         front_end=context.data.front_end,
         learned=tuple(
-            Learned(recordings[i].subject, recordings[i].session, recordings[i].content_sha256)
-            for i in learned
+            Learned(each.subject, each.session, each.content_sha256, each.look)
+            for each in (recordings[i] for i in learned)
         ),
         versions=versions(),
         files={},

@@ -81,6 +81,7 @@ class Learned:
     subject: str
     session: str
     content_sha256: str
+    look: str = ""
 
 
 @dataclass(frozen=True)

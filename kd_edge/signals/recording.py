@@ -209,8 +209,9 @@ class Recording:
 class RecordingInfo:
     """A recording without its samples, or an image without its pixels.
 
-    `kind` says which, for messages. `group` is the name of the first of those that resemble it; ''
-    where none were looked for. See `Recording` for the other fields.
+    `kind` says which, for messages. `group` is the name of the first of those that resemble it,
+    `look` a perceptual hash, 64 bits in hexadecimal; both are '' where none were looked for. See
+    `Recording` for the other fields.
     """
 
     name: str
@@ -223,6 +224,7 @@ class RecordingInfo:
     content_sha256: str
     kind: str = "recording"
     group: str = ""
+    look: str = ""
 
     @property
     def kin(self) -> str:

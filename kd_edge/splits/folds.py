@@ -16,6 +16,8 @@ from kd_edge.splits.settings import HoldOut, Split
 
 # The honesty rank from which figures flatter.
 _LEAKY = 4
+# What is said where some resemble those that models learned from, and its rank.
+LOOKS_ALIKE = ("{n} {kind}s resemble {kind}s on the other side", 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +250,7 @@ def _near_leak(
     seen = {recordings[i].group for i in learned} - {""}
     n = sum(recordings[i].group in seen for i in tested)
     kind = recordings[0].kind
-    return (f"{n} {kind}s resemble {kind}s on the other side", 5) if n else None
+    return (LOOKS_ALIKE[0].format(n=n, kind=kind), LOOKS_ALIKE[1]) if n else None
 
 
 def _check_training(recordings: Sequence[RecordingInfo], training: np.ndarray) -> None:
