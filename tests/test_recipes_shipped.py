@@ -20,6 +20,7 @@ from kd_edge.signals.simulate import SignSettings
 # The public set that a recipe reads, in the folder of public sets.
 RECORDINGS = {
     "brain-tumor": "brain_tumor_mri/images_224px.tar",
+    "brain-tumor-four": "brain_tumor_mri/images_224px.tar",
     "camvid": "camvid/camvid_160x120.npz",
     "cotallard": "myo_cotallard",
     "isl-alphabet": "isl_alphabet_myo",
@@ -30,7 +31,7 @@ RECORDINGS = {
     "threedc-within": "threedc_emg_imu",
 }
 # Whose chain another recipe goes through as well: built by `make test-all`.
-ALIKE = ("cotallard", "longterm", "pjm-cascade", "threedc", "threedc-within")
+ALIKE = ("brain-tumor-four", "cotallard", "longterm", "pjm-cascade", "threedc", "threedc-within")
 SHIPPED = (*RECORDINGS, "demo", "digits", "seed-multi-expert", "seed-single", "watch")
 
 
