@@ -1,4 +1,4 @@
-"""Pictures of what the product answers beside the truth, for tasks with a class a pixel."""
+"""Pictures for the eye: answers beside the truth, or the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kd_edge.runtimes.registry import ON_PHONES, ORACLE, RUNTIMES, available
 from kd_edge.tasks import find_task
 
 _SHOWN = 8
+_MISTAKES = 20
 # Of pixels without a class.
 _BLANK = (0, 0, 0)
 
@@ -26,23 +27,34 @@ _BLANK = (0, 0, 0)
 def gallery(
     folder: Path, manifest: Manifest, part: str, examples: Examples, *, built: bool = True
 ) -> Gallery | None:
-    """Images of one part with their truth and the int8 product's answers, painted by class.
+    """Images of one part with what the int8 product answers.
 
-    They are chosen by how much of each is right, evenly from the worst to the best.
+    Of tasks with a class a pixel: some, evenly from the worst to the best, beside their truth,
+    painted by class. Of others: the most confident mistakes.
 
     Args:
         part: its name. examples: its images.
         built: as of `shipped`.
 
     Returns:
-        None where the task paints nothing, or no runtime is installed.
+        None where examples are no images, or no runtime is installed.
     """
     task, pixels = find_task(manifest.task), manifest.pixels
     runtime = next((name for name in (ON_PHONES, ORACLE) if available(name)), None)
-    if task.colours is None or pixels is None or runtime is None:
+    if pixels is None or runtime is None:
         return None
     interpreter = open_product(shipped(folder, manifest, built=built), runtime)
     logits = run_windows(interpreter, examples.only(manifest.product_inputs)).logits
+    who = f"{manifest.product}, int8 on {RUNTIMES[runtime].title}, on the part '{part}'."
+    if task.colours is None:
+        return _mistakes(logits, manifest, examples, who)
+    return _painted_answers(logits, manifest, examples, who)
+
+
+def _painted_answers(
+    logits: np.ndarray, manifest: Manifest, examples: Examples, who: str
+) -> Gallery:
+    task, pixels = find_task(manifest.task), manifest.pixels
     shares = task.shares_right(logits, examples.truth)
     ranks = np.linspace(0, len(examples) - 1, min(_SHOWN, len(examples))).round().astype(int)
     chosen = np.argsort(shares, kind="stable")[ranks]
@@ -61,11 +73,35 @@ def gallery(
         for name, colour in zip(manifest.class_names, colours, strict=True)
     )
     meaning = (
-        f"{manifest.product}, int8 on {RUNTIMES[runtime].title}, on the part '{part}'. "
-        f"{len(shown)} of {len(examples)} images, evenly from the one with the fewest right pixels "
-        "to the one with the most. Black pixels have no class and do not count."
+        f"{who} {len(shown)} of {len(examples)} images, evenly from the one with the fewest right "
+        "pixels to the one with the most. Black pixels have no class and do not count."
     )
     return Gallery("Answers beside the truth", meaning, legend, tuple(shown))
+
+
+def _mistakes(logits: np.ndarray, manifest: Manifest, examples: Examples, who: str) -> Gallery:
+    """Args: logits: (n, classes)."""
+    from scipy.special import softmax
+
+    names, pixels = manifest.class_names, manifest.pixels
+    decided = find_task(manifest.task).decide(logits)
+    confidence = softmax(logits, axis=1)[np.arange(len(logits)), decided]
+    wrong = np.flatnonzero(decided != examples.truth)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
+    shown = tuple(
+        Shown(
+            examples.groups.names[examples.groups.recording[index]],
+            f"is {names[examples.truth[index]]}, taken for {names[decided[index]]} with a "
+            f"confidence of {100 * confidence[index]:.0f} %",
+            (_tile("image", picture_of(examples.inputs[pixels.input][index], pixels)),),
+        )
+        for index in map(int, chosen)
+    )
+    meaning = (
+        f"{who} {len(shown)} of {len(wrong)} mistakes among {len(examples)} images, the most "
+        "confident first: the softmax of its scores. Look for wrong labels among them."
+    )
+    return Gallery("The most confident mistakes", meaning, (), shown)
 
 
 def picture_of(values: np.ndarray, pixels: PixelInput) -> np.ndarray:
