@@ -100,7 +100,8 @@ def test_helium_computes_every_pixel_that_its_fours_leave():
 _LANES = tuple(
     replace(_IMAGE, source=(1, 1, pixels, deep), kernel=(1, 1), channels=channels, seed=deep)
     for pixels, deep, channels in (
-        *((2, 1, 1), (3, 15, 4), (4, 16, 5), (5, 17, 3), (1, 31, 9), (6, 32, 2), (7, 47, 6)),
+        *((2, 1, 1), (3, 7, 6), (4, 8, 5), (5, 9, 4), (2, 12, 3), (3, 15, 4), (4, 16, 5)),
+        *((5, 17, 3), (1, 31, 9), (6, 32, 2), (7, 47, 6)),
     )
 )
 

@@ -28,7 +28,7 @@ void kd_conv_s8(const kd_conv_s8_params *p, const int8_t *in, void *scratch, int
     kd_conv_s8_walk walk = kd_conv_s8_begin(p, in);
     uint32_t left = (uint32_t)p->batches * p->out_rows * p->out_columns;
     while (left > 0u) {
-        const int two = left > 1u && n >= KD_LANES;
+        const int two = left > 1u && n >= KD_LEAST_VALUES;
         int8_t *const first = out + walk.out;
         const int8_t *const x = kd_conv_s8_window(p, &walk, scratch);
         int8_t *const second = out + walk.out;

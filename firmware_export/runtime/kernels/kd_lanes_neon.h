@@ -19,6 +19,11 @@ static inline kd_values kd_load_last(const int8_t *from, uint32_t n)
     return vandq_s8(vld1q_s8(from), vld1q_s8(kd_lane_mask + n));
 }
 
+static inline kd_values kd_load_ends(const int8_t *from, uint32_t n)
+{
+    return vcombine_s8(vld1_s8(from), vand_s8(vld1_s8(from + n - 8), vld1_s8(kd_lane_mask + n)));
+}
+
 static inline kd_sums kd_no_sums(void)
 {
     return vdupq_n_s32(0);
@@ -34,9 +39,9 @@ static inline kd_sums kd_add_products(kd_sums sums, kd_values a, kd_values b)
 #endif
 }
 
-static inline void kd_store_sums(const kd_sums sums[4], int32_t to[4])
+static inline void kd_store_sums(kd_sums a, kd_sums b, kd_sums c, kd_sums d, int32_t to[4])
 {
-    vst1q_s32(to, vpaddq_s32(vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3])));
+    vst1q_s32(to, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
 }
 
 #endif /* KD_LANES_H */

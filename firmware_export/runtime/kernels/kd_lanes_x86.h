@@ -76,12 +76,23 @@ static inline kd_values kd_load_last(const int8_t *from, uint32_t n)
     return kd_widened(_mm_and_si128(values, mask));
 }
 
-static inline void kd_store_sums(const kd_sums sums[4], int32_t to[4])
+static inline kd_values kd_load_ends(const int8_t *from, uint32_t n)
 {
-    const __m128i a = kd_half_sums(sums[0]), b = kd_half_sums(sums[1]);
-    const __m128i c = kd_half_sums(sums[2]), d = kd_half_sums(sums[3]);
-    const __m128i ab = _mm_add_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
-    const __m128i cd = _mm_add_epi32(_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+    const __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)from);
+    const __m128i last = _mm_loadl_epi64((const __m128i *)(const void *)(from + n - 8));
+    const __m128i mask = _mm_loadl_epi64((const __m128i *)(const void *)(kd_lane_mask + n));
+    return kd_widened(_mm_unpacklo_epi64(first, _mm_and_si128(last, mask)));
+}
+
+static inline __m128i kd_pair_sums(kd_sums a, kd_sums b)
+{
+    const __m128i x = kd_half_sums(a), y = kd_half_sums(b);
+    return _mm_add_epi32(_mm_unpacklo_epi32(x, y), _mm_unpackhi_epi32(x, y));
+}
+
+static inline void kd_store_sums(kd_sums a, kd_sums b, kd_sums c, kd_sums d, int32_t to[4])
+{
+    const __m128i ab = kd_pair_sums(a, b), cd = kd_pair_sums(c, d);
     const __m128i all = _mm_add_epi32(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd));
     _mm_storeu_si128((__m128i *)(void *)to, all);
 }
