@@ -27,11 +27,14 @@ pytest.importorskip("tensorflow")
 @pytest.fixture(scope="module")
 def recording(bundle, tmp_path_factory):
     """One of the recordings that the bundle was built on, as an NPZ file."""
-    recipe = load_recipe(bundle / "recipe.toml")
-    made = read_recordings(recipe, None, progress=lambda *told: None)[3]
     path = tmp_path_factory.mktemp("live") / "a recording ü.npz"
-    np.savez(path, **entries_of(made))
+    np.savez(path, **entries_of(simulated(bundle)[3]))
     return path
+
+
+def simulated(bundle):
+    recipe = load_recipe(bundle / "recipe.toml")
+    return read_recordings(recipe, None, progress=lambda *told: None)
 
 
 def entries_of(recording) -> dict[str, object]:
@@ -78,11 +81,16 @@ def test_live_answers_to_a_replayed_recording_are_those_of_bench(bundle, recordi
     assert windows[0]["delay_ms"] is not None
 
 
-def test_windows_of_a_stream_get_the_scores_of_training_bit_for_bit(bundle, recording):
+def test_windows_of_a_stream_get_the_scores_of_training_bit_for_bit(bundle, tmp_path):
     """Of a bundle whose windows overlap: filters run through the stream, as through a recording."""
     from kd_edge.live.sources import open_source
     from kd_edge.live.student import Cutting
 
+    one, two = simulated(bundle)[3:5]
+    streams = zip(one.streams, two.streams, strict=True)
+    both = [replace(a, samples=np.concatenate([a.samples, b.samples])) for a, b in streams]
+    recording = tmp_path / "both.npz"
+    np.savez(recording, **entries_of(replace(one, streams=tuple(both))))
     windows = replace(load_recipe(bundle / "recipe.toml").windows, hop_s=0.05)
     student = load_student(bundle)
     student = replace(student, cutting=Cutting(start_s=0.0, hop_s=0.05, anew=False))

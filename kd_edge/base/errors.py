@@ -95,6 +95,9 @@ KINDS: dict[str, ErrorKind] = {
         "KD_BOARD_RESET",
         "KD_BOARD_REFUSED",
         "KD_BOARD_FLASH",
+        "KD_SOURCE_TIMEOUT",
+        "KD_SOURCE_PROTOCOL",
+        "KD_SOURCE_LOST",
     ),
     **_kinds(
         ExitStatus.GATE,

@@ -8,6 +8,7 @@ import click
 
 from kd_edge.cli.options import (
     PATH,
+    FiniteFloat,
     check_output,
     common,
     no_cache,
@@ -224,3 +225,34 @@ def windows(
             counts = ", ".join(f"{part} {n:,}" for part, n in parts.items())
             say(f"{name}: {counts}")
         say(f"{done.windows:,} windows: {out}")
+
+
+@data.command(
+    name="serve-trigno",
+    epilog="\b\nExamples:\n  kd-edge data serve-trigno trial_07.npz\n"
+    "  kd-edge data serve-trigno trial_07.npz --fault disconnect:20\n"
+    "  kd-edge live build/signs --source trigno://127.0.0.1",
+)
+@click.argument("recording", type=PATH)
+@click.option("--reader", help="Name of the reader; found from the file otherwise.")
+@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--ports",
+    default="50040,50043,50044",
+    show_default=True,
+    help="Of commands, sEMG and AUX; 0 takes a free one.",
+)
+@click.option("--fault", help="What goes wrong: NAME:SECONDS; see below.")
+@click.option("--once", is_flag=True, help="Fall silent after the recording; else begin it anew.")
+@click.option("--seconds", type=FiniteFloat(min=0, min_open=True), help="End after so long.")
+@click.option("--pieces", type=int, help="Cut TCP's pieces at random, with this seed.")
+@common
+def serve_trigno(recording: Path, as_json: bool, **asked) -> None:
+    """Be a Delsys Trigno base that streams RECORDING, so that everything can be tried without one.
+
+    Clients speak the base's real protocol with it. Faults: disconnect, half-frame, mode, stall,
+    SECONDS after START; late-stop goes on for SECONDS after STOP.
+    """
+    from kd_edge.cli.serving import serve_trigno as serve
+
+    serve(recording, as_json=as_json, **asked)

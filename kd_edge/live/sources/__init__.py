@@ -55,6 +55,10 @@ _ALL = (
         "file", "file://REC.npz?speed=2", "a recording, replayed at true speed",
         "kd_edge.live.sources.replay",
     ),
+    SourceKind(
+        "trigno", "trigno://HOST", "a Delsys Trigno base, by its TCP ports",
+        "kd_edge.live.sources.trigno",
+    ),
 )  # fmt: skip
 SOURCES: Registry[SourceKind] = Registry("source", _ALL, home=__name__)
 
