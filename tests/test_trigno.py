@@ -101,6 +101,7 @@ def test_every_sample_of_every_rate_comes_once_in_order_in_pieces_of_any_size(se
             [s.rate_hz for s in record.streams], rel=1e-8
         )
         assert [s.unit for s in source.facts.streams] == [s.unit for s in record.streams]
+        assert not source.facts.synthetic
         assert source.facts.streams[4].channels == tuple(f"Trigno 02: ACC {a}" for a in "XYZ")
 
 
@@ -118,8 +119,9 @@ def test_sensors_with_several_emg_channels_shift_what_stands_behind_them():
     """A sensor's values begin at its start index, and its others at 9 times that."""
     one, two = recording().streams[:3], recording().streams[3:]
     wide = replace(one[0], channels=("a", "b"), samples=np.repeat(one[0].samples, 2, axis=1))
-    record = Recording((wide, *one[1:], *two), "r")
+    record = Recording((wide, *one[1:], *two), "r", synthetic=True)
     with serving(record) as base, client(base) as source:
+        assert source.facts.synthetic
         assert [s.start for s in base.what.layout.sensors] == [1, 3]
         check_all_came(record, source)
 

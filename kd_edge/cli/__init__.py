@@ -26,6 +26,7 @@ from kd_edge.cli.personalise import personalise
 from kd_edge.cli.phone import phone
 from kd_edge.cli.printing import discard, say
 from kd_edge.cli.profile import profile
+from kd_edge.cli.record import record
 from kd_edge.cli.results import results
 from kd_edge.cli.search import search
 from kd_edge.cli.selftest import selftest
@@ -85,6 +86,7 @@ for command in (
     selftest,
     profile,
     live,
+    record,
     data,
     doctor,
 ):

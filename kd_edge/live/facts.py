@@ -23,6 +23,7 @@ class Sensor:
         lsb: units a count; None where it is unknown.
         samples: in one window.
         whole: samples are counts; else they are 32-bit floats in `unit`.
+        modality, device: of the stream and the sensor that it is; '' where `name` is the modality.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Sensor:
     rate_hz: float
     samples: int
     whole: bool = True
+    modality: str = ""
+    device: str = ""
 
     @property
     def window_s(self) -> float:

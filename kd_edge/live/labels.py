@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,12 +62,29 @@ def add(
         rows.append({"file": recording.name, **who, "trial": str(trial + number)})
         if span is not None:
             rows[-1] |= {"start": _seconds(span[0]), "end": _seconds(span[1])}
+    _write(path, columns, rows)
+    return len(spans)
+
+
+def count(folder: Path, *, subject: str, session: str) -> dict[str, int]:
+    """Label -> rows of a subject's session. Raises KD_LABELS as `check`."""
+    rows = _table(folder / LABELS)[1]
+    return Counter(r["label"] for r in rows if (r["subject"], r["session"]) == (subject, session))
+
+
+def remove(recording: Path) -> None:
+    """Take a recording's rows out of its folder's labels.csv. Raises as `add`."""
+    path = recording.with_name(LABELS)
+    columns, rows = _table(path)
+    _write(path, columns, [row for row in rows if row["file"] != recording.name])
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-    return len(spans)
 
 
 def _table(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import itertools
@@ -59,11 +60,24 @@ class Recorded:
         }
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a recording is of.
+
+    Attributes:
+        synthetic: a generator made its samples.
+    """
+
+    sensors: tuple[Sensor, ...]
+    synthetic: bool
+
+
 class Recorder:
     """Takes a live run's samples down; `finish` makes the recording of them.
 
     Args:
         place: a name that ends in .npz, or a folder, which gets a file and rows in its labels.csv.
+        stem: the file's name in a folder, without its end; None: one of the time.
 
     Raises:
         KdEdgeError KD_OUTPUT: the place cannot be written, or holds such a recording already.
@@ -73,29 +87,28 @@ class Recorder:
     def __init__(
         self,
         place: Path,
-        facts: Facts,
+        facts: Facts | Kept,
         *,
         label: str = UNLABELLED,
         subject: str = "",
         session: str = "",
+        stem: str | None = None,
     ):
         started = datetime.datetime.now().astimezone()
-        self.target, in_folder = _target(place, started)
+        self.target, in_folder = _target(place, stem or f"live-{started:%Y%m%d-%H%M%S}")
         if in_folder:
             labels.check(place)
-        self._journal = Journal(
-            _part(self.target),
-            Plan(
-                labels=in_folder,
-                sensors=facts.sensors,
-                label=label,
-                subject=subject,
-                session=session,
-                started=started.isoformat(timespec="milliseconds"),
-                synthetic=facts.synthetic,
-                shortest_s=max(sensor.window_s for sensor in facts.sensors),
-            ),
+        self._plan = Plan(
+            labels=in_folder,
+            sensors=facts.sensors,
+            label=label,
+            subject=subject,
+            session=session,
+            started=started.isoformat(timespec="milliseconds"),
+            synthetic=facts.synthetic,
+            shortest_s=max(sensor.window_s for sensor in facts.sensors),
         )
+        self._journal = Journal(_part(self.target), self._plan)
 
     def take(self, samples: Samples) -> None:
         """Writes samples down. Raises KD_OUTPUT where there is no room for them."""
@@ -105,6 +118,17 @@ class Recorder:
         """Makes the recording. Raises KD_OUTPUT; what was taken is kept then, see `recover`."""
         self._journal.close()
         return recover(self._journal.folder)
+
+    def abandon(self) -> Path:
+        """Leaves what was taken as it is; returns the folder, for `recover`."""
+        with contextlib.suppress(KdEdgeError):  # a full disk, which the caller knows
+            self._journal.close()
+        return self._journal.folder
+
+    def discard(self) -> None:
+        """Nothing of it is kept."""
+        self.abandon()
+        remove_journal(self._journal.folder, self._plan)
 
 
 def recover(folder: Path) -> Recorded:
@@ -198,7 +222,7 @@ def _stream(key: str, sensor: Sensor, runs: Sequence[Run], begin_s: float) -> di
     values = np.concatenate([run.counts for run in runs])
     entries = {
         key: from_counts(values, sensor.lsb) if sensor.whole else values,
-        f"{key}.modality": sensor.name,
+        f"{key}.modality": sensor.modality or sensor.name,
         f"{key}.rate_hz": sensor.rate_hz,
         f"{key}.channels": np.array(sensor.channels),
         f"{key}.unit": sensor.unit,
@@ -206,13 +230,15 @@ def _stream(key: str, sensor: Sensor, runs: Sequence[Run], begin_s: float) -> di
     }
     if sensor.lsb is not None:
         entries[f"{key}.lsb"] = sensor.lsb
+    if sensor.device:
+        entries[f"{key}.sensor"] = sensor.device
     if len(runs) > 1:
         numbers = np.concatenate([np.arange(run.first, run.end) for run in runs])
         entries[f"{key}.times_s"] = numbers / sensor.rate_hz - begin_s
     return entries
 
 
-def _target(place: Path, started: datetime.datetime) -> tuple[Path, bool]:
+def _target(place: Path, stem: str) -> tuple[Path, bool]:
     """The NPZ file, and whether it stands in a folder with labels.csv."""
     in_folder = place.suffix.lower() != ".npz" or place.is_dir()
     if in_folder and place.exists() and not place.is_dir():
@@ -222,7 +248,7 @@ def _target(place: Path, started: datetime.datetime) -> tuple[Path, bool]:
             where=str(place),
             hint="--record FOLDER or --record NAME.npz",
         )
-    target = place / f"live-{started:%Y%m%d-%H%M%S}.npz" if in_folder else place
+    target = place / f"{stem}.npz" if in_folder else place
     if os.path.lexists(target):
         raise _there(target)
     if os.path.lexists(_part(target)):

@@ -172,7 +172,8 @@ class Trigno:
         notes = ()
         if upsampled != upsample:
             notes = (f"the base {'' if upsampled else 'does not '}upsample sEMG, unlike asked",)
-        self.facts = SourceFacts(f"Trigno base at {host}", streams, notes=notes)
+        synthetic = wire.SYNTHETIC in self._commands.banner
+        self.facts = SourceFacts(f"Trigno base at {host}", streams, synthetic, notes)
         self._heard_s = time.monotonic()
 
     def poll(self, wait_s: float) -> tuple[Chunk, ...]:

@@ -41,6 +41,7 @@ class Played:
 
     Attributes:
         emg, aux: (frames, steps, values) float32, not upsampled. layout: of both.
+        synthetic: a generator made the recording, which the banner says.
         upsampled: (frames, steps, values) float32 of sEMG at 2000 Hz; None if a frame has no whole
             number of its samples.
     """
@@ -49,6 +50,7 @@ class Played:
     emg: np.ndarray
     aux: np.ndarray
     upsampled: np.ndarray | None
+    synthetic: bool = False
 
     @property
     def frames(self) -> int:
@@ -98,7 +100,7 @@ def played(recording: Recording) -> Played:
             f"no Trigno base streams {recording.source}: {error}",
             hint=f"a base has {wire.SLOTS} sEMG values and {wire.AUX_STRIDE} others a sensor",
         ) from error
-    return _filled(layout, placed)
+    return replace(_filled(layout, placed), synthetic=recording.synthetic)
 
 
 def _filled(layout: Layout, placed: list[tuple[bool, int, Stream, np.ndarray]]) -> Played:
@@ -289,7 +291,8 @@ class TrignoBase:
         client = _Client(made)
         self._clients[port].append(client)
         if port == 0:
-            client.waiting += BANNER.encode() + wire.END
+            banner = BANNER + (f" {wire.SYNTHETIC}" if self.what.synthetic else "")
+            client.waiting += banner.encode() + wire.END
 
     def _obey(self, client: _Client) -> None:
         while wire.END in client.came:

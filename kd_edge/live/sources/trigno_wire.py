@@ -20,6 +20,7 @@ END = b"\r\n\r\n"
 OK = "OK"
 INVALID = "INVALID COMMAND"
 CANNOT = "CANNOT COMPLETE"
+SYNTHETIC = "SYNTHETIC"  # in the banner of an emulated base that streams made-up signals
 YES, NO = "YES", "NO"
 
 SLOTS = 16  # sensors, and sEMG values a step
