@@ -38,6 +38,7 @@ class Asked:
     as_json: bool
     http_port: int | None
     open_page: bool
+    lsl_out: str | None
     record: Path | None
     label: str | None
     subject: str
@@ -86,6 +87,7 @@ class Asked:
 @click.option(
     "--events", is_flag=True, help="A line for each onset alone: when, which sign, how sure."
 )
+@click.option("--lsl-out", help="Send scores and events by the Lab Streaming Layer, as NAME.")
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
 @click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
 @path_option("--record", help="A folder, or NAME.npz: keep the samples as a recording.")
@@ -250,6 +252,10 @@ def _views(options: Asked, facts) -> Iterator[list]:
             views.append(stack.enter_context(Picture(facts, console())))
         elif options.plain:
             views.append(Lines(facts, lambda line: _print_line(printable(line))))
+        if options.lsl_out is not None:
+            from kd_edge.live.lsl_out import LslOut
+
+            views.append(LslOut(options.lsl_out, facts))
         if url is not None and not options.as_json:
             say(f"page: {url}\nCtrl-C ends the stream.")
         if options.open_page:

@@ -59,6 +59,9 @@ _ALL = (
         "trigno", "trigno://HOST", "a Delsys Trigno base, by its TCP ports",
         "kd_edge.live.sources.trigno",
     ),
+    SourceKind(
+        "lsl", "lsl://NAME", "streams of the Lab Streaming Layer", "kd_edge.live.sources.lsl"
+    ),
 )  # fmt: skip
 SOURCES: Registry[SourceKind] = Registry("source", _ALL, home=__name__)
 
