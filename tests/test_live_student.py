@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from kd_edge.cli import run
 from kd_edge.examples import as_worn, cut_windows
+from kd_edge.live import prompted
 from kd_edge.pipeline.bench import as_built
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
@@ -19,6 +21,7 @@ from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.registry import ORACLE
+from kd_edge.signals import read
 from kd_edge.signals.npz import read as read_npz
 
 pytest.importorskip("tensorflow")
@@ -134,3 +137,30 @@ def test_what_a_source_gives_is_recorded_as_it_came(bundle, recording, tmp_path,
 def test_what_does_not_fit_together_is_refused(bundle, options, words, capsys):
     assert run(["live", str(bundle), *options]) in (2, 3)
     assert words in capsys.readouterr().err
+
+
+def test_a_wearer_performs_every_sign_and_gets_a_layer_of_their_own(bundle, tmp_path, monkeypatch):
+    """Oracle: the folder's reader, and the bundle's own classes and channels."""
+    made = simulated(bundle)[:16]
+    whole = [
+        replace(streams[0], samples=np.concatenate([s.samples for s in streams]))
+        for streams in zip(*(recording.streams for recording in made), strict=True)
+    ]
+    np.savez(tmp_path / "long.npz", **entries_of(replace(made[0], streams=tuple(whole))))
+    at_once = partial(prompted.Timing, ready_s=0.0, rest_s=0.0)
+    monkeypatch.setattr(prompted, "Timing", at_once)
+    command = ["personalise", str(bundle), "--source", f"file://{tmp_path / 'long.npz'}?speed=0"]
+    more = ["--subject", "ann", "--repetitions", "1", "--out", str(tmp_path / "ann"), "--anyway"]
+    assert run([*command, *more]) == 0
+    manifest = load_manifest(bundle)
+    recordings = read(tmp_path / "ann-recordings")
+    assert sorted(r.label for r in recordings) == sorted(manifest.class_names)
+    channels = [(s.name, s.channels) for s in manifest.front_end.streams]
+    assert all([(s.modality, s.channels) for s in r.streams] == channels for r in recordings)
+    assert load_manifest(tmp_path / "ann").class_names == manifest.class_names
+
+
+def test_a_wearer_must_have_a_name_and_one_kind_of_data(bundle, capsys):
+    for options in ([], ["--source", "file://x", "--data", "y"], ["--source", "file://x"]):
+        assert run(["personalise", str(bundle), *options]) == 2
+        assert "--" in capsys.readouterr().err

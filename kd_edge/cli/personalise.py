@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,16 @@ import click
 
 from kd_edge.cli.board_head import head_tree, say_head
 from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.printing import say
+
+# Of every sign, from --source.
+_REPETITIONS = 2
 
 EPILOG = """
 \b
 Examples:
   kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann
+  kd-edge personalise build/signs --source trigno://HOST --subject ann --repetitions 2
   kd-edge personalise build/signs --data EVERYBODYS --subject ann --repetitions 3
   kd-edge personalise build/signs --data ANNS_RECORDINGS --reader folder --json
   kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann --port /dev/ttyACM0
@@ -26,7 +32,11 @@ the same: what OUT holds is the better of the two.
 
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=PATH)
-@path_option("--data", required=True, help="Labelled recordings of the wearer.")
+@path_option("--data", help="Labelled recordings of the wearer.")
+@click.option("--source", help="Live sensors instead: every sign is asked for and recorded first.")
+@click.option("--in-order", is_flag=True, help="Take the source's channels by their order.")
+@path_option("--record", help="Folder of what --source records; OUT-recordings otherwise.")
+@click.option("--anyway", is_flag=True, help="Keep takes whose signals are not fit.")
 @path_option("--out", help="Folder of the new bundle; BUNDLE-personal otherwise.")
 @click.option("--reader", help="Reader of --data, if it is not the recipe's.")
 @click.option("--subject", help="Whose recordings, if --data holds several people's.")
@@ -42,7 +52,11 @@ the same: what OUT holds is the better of the two.
 @common
 def personalise(
     bundle: Path,
-    data: Path,
+    data: Path | None,
+    source: str | None,
+    in_order: bool,
+    record: Path | None,
+    anyway: bool,
     out: Path | None,
     reader: str | None,
     subject: str | None,
@@ -59,6 +73,14 @@ def personalise(
     from kd_edge.report.table import print_table
 
     out = out or bundle.parent / f"{bundle.name}-personal"
+    if (data is None) == (source is None):
+        raise click.UsageError("give --data RECORDINGS, or --source to record them now")
+    if source is not None:
+        if subject is None:
+            raise click.UsageError("--source records somebody: add --subject")
+        data = record or out.parent / f"{out.name}-recordings"
+        _ask(bundle, source, data, subject, repetitions or _REPETITIONS, in_order, anyway)
+        reader, repetitions = "folder", None
     with TerminalWatch() as watch:
         report = run(
             bundle,
@@ -76,6 +98,50 @@ def personalise(
         console.print(f"wrote {out}")
     if told is not None:
         say_head(told)
+
+
+def _ask(
+    bundle: Path,
+    url: str,
+    folder: Path,
+    subject: str,
+    repetitions: int,
+    in_order: bool,
+    anyway: bool,
+) -> None:
+    """Record what is missing of so many repetitions of every sign of the bundle."""
+    from kd_edge.cli.record import record_session
+    from kd_edge.live import labels
+    from kd_edge.live.joining import AsTaken
+    from kd_edge.live.prompted import Asked, Timing
+    from kd_edge.live.prompts import ask_for
+    from kd_edge.live.sources import open_source
+    from kd_edge.pipeline.live_student import load_student
+
+    student = load_student(bundle)
+    session = datetime.date.today().isoformat()
+    done = labels.count(folder, subject=subject, session=session)
+    prompts = ask_for(student.manifest.class_names, repetitions, done, seed=None)
+    if not prompts:
+        return
+    say(f"opening {url}", err=True)
+    with open_source(url) as opened:
+        asked = Asked(
+            folder=folder,
+            subject=subject,
+            session=session,
+            prompts=tuple(prompts),
+            timing=Timing(perform_s=student.shortest_s),
+            anyway=anyway,
+        )
+        source = AsTaken(opened, student.host.front_end.streams, in_order=in_order)
+        ended = record_session(source, asked)
+    if ended.error is not None:
+        raise ended.error
+    say(
+        f"{folder}: {ended.progress.kept} of {ended.progress.wanted} recorded; {ended.why}",
+        err=True,
+    )
 
 
 def _send(out: Path, port: str, tell: Callable[[str], None]) -> dict[str, object]:

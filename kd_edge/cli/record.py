@@ -79,6 +79,27 @@ def _asked(out: Path, session: str, asked, options):
 
 
 def _record(source, asked, *, as_json: bool) -> int:
+    done = record_session(source, asked)
+    progress = done.progress
+    if as_json:
+        content = {
+            "out": str(asked.folder), "kept": progress.kept, "asked": progress.wanted,
+            "unfit": progress.unfit, "undone": progress.undone, "why": done.why,
+        }  # fmt: skip
+        click.echo(json.dumps(content, ensure_ascii=False))
+    else:
+        say(f"{asked.folder}: {progress.kept} of {progress.wanted} recorded; {done.why}")
+    if done.error is not None:
+        raise done.error
+    return ExitStatus.OK
+
+
+def record_session(source, asked):
+    """A prompted recording in the terminal, after a look at the signals; how it ended.
+
+    Raises:
+        KdEdgeError KD_BAD_SAMPLES: they are not fit to be recorded.
+    """
     from kd_edge.cli.prompting import screen
     from kd_edge.live.prompted import Session, names_of
 
@@ -96,16 +117,4 @@ def _record(source, asked, *, as_json: bool) -> int:
             )
         for fault in faults:
             shown.tell(f"warning: {fault.channel}: {fault.what}")
-        done = session.run()
-    progress = done.progress
-    if as_json:
-        content = {
-            "out": str(asked.folder), "kept": progress.kept, "asked": progress.wanted,
-            "unfit": progress.unfit, "undone": progress.undone, "why": done.why,
-        }  # fmt: skip
-        click.echo(json.dumps(content, ensure_ascii=False))
-    else:
-        say(f"{asked.folder}: {progress.kept} of {progress.wanted} recorded; {done.why}")
-    if done.error is not None:
-        raise done.error
-    return ExitStatus.OK
+        return session.run()

@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.front_end import StreamConstants
-from kd_edge.live.sources.source import Chunk, SourceFacts, SourceStream
+from kd_edge.live.sources.source import Chunk, Source, SourceFacts, SourceStream
 from kd_edge.signals.recording import same_rate, same_unit, usual_unit
 
 # Volts in each unit of a voltage.
@@ -204,3 +204,45 @@ class Joining:
             )
         self.notes.append(f"{stream.name} is converted from {given.unit} to {stream.unit}")
         return _VOLTS[pair[0]] / _VOLTS[pair[1]]
+
+
+class AsTaken:
+    """A source with the streams, names and units that a front end takes; itself a source.
+
+    Args:
+        source: whoever opened it closes it. streams, in_order: as `Joining` takes them.
+
+    Raises:
+        KdEdgeError: as `Joining`.
+    """
+
+    def __init__(
+        self, source: Source, streams: Sequence[StreamConstants], *, in_order: bool = False
+    ):
+        self._source = source
+        self._joining = Joining(source.facts, streams, in_order=in_order)
+        taken = tuple(
+            SourceStream(s.name, "", s.channels, s.source_rate_hz, s.unit, s.lsb) for s in streams
+        )
+        notes = (*source.facts.notes, *self._joining.notes)
+        self.facts = SourceFacts(source.facts.name, taken, source.facts.synthetic, notes)
+
+    @property
+    def ended(self) -> str:
+        return self._source.ended
+
+    def poll(self, wait_s: float) -> tuple[Chunk, ...]:
+        return tuple(
+            Chunk(joined.stream, joined.first, joined.samples, joined.taken_s)
+            for chunk in self._source.poll(wait_s)
+            for joined in self._joining.take(chunk)
+        )
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __enter__(self) -> AsTaken:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The source's own context closes it."""

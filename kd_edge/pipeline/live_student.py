@@ -28,12 +28,14 @@ class StudentBundle:
     Attributes:
         host: its model and front end in this process.
         cutting: how its windows are cut from a stream.
+        shortest_s: that a recording lasts if a window is to be cut from it.
     """
 
     manifest: Manifest
     host: Host
     cutting: Cutting
     model_sha256: str
+    shortest_s: float
 
     def student(self, source: Source, url: str, *, in_order: bool) -> tuple[Student, Facts]:
         """The student behind an open source, and what is said of it. Raises as `Joining`."""
@@ -90,4 +92,5 @@ def load_student(
             anew=alone,
         ),
         product.sha256,
+        windows.start_s + windows.length_s,
     )

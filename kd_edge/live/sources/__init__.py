@@ -62,6 +62,10 @@ _ALL = (
     SourceKind(
         "lsl", "lsl://NAME", "streams of the Lab Streaming Layer", "kd_edge.live.sources.lsl"
     ),
+    SourceKind(
+        "brainflow", "brainflow://synthetic", "a board that BrainFlow knows",
+        "kd_edge.live.sources.brainflow",
+    ),
 )  # fmt: skip
 SOURCES: Registry[SourceKind] = Registry("source", _ALL, home=__name__)
 
