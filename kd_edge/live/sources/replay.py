@@ -16,7 +16,7 @@ from kd_edge.signals.recording import Recording, Stream
 
 OPTIONS = {"speed": number_from(0, 1000), "trial": number_from(1, 1e9)}
 # Sensors send so often, seconds; a computer does not wake up more exactly.
-_BEAT_S = 0.02
+_BEAT_S = 0.01
 # Samples of a stream in one chunk, if nothing waits for the clock.
 _MOST_SAMPLES = 256
 
