@@ -166,11 +166,12 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path, monkeypatch):
     write, written = journal.Journal.add, []
 
     def full(self, stream, first, values):
-        if len(written) > 120:
+        if "-0002-" in self.folder.name and len(written) > 20:
             raise journal.output_error(
                 self.folder, OSError(errno.ENOSPC, "No space left on device")
             )
-        written.append(len(values))
+        if "-0002-" in self.folder.name:
+            written.append(len(values))
         write(self, stream, first, values)
 
     monkeypatch.setattr(journal.Journal, "add", full)
