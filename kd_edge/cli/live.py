@@ -39,6 +39,7 @@ class Asked:
     http_port: int | None
     open_page: bool
     lsl_out: str | None
+    correct: Path | None
     record: Path | None
     label: str | None
     subject: str
@@ -91,6 +92,7 @@ class Asked:
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
 @click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
 @path_option("--record", help="A folder, or NAME.npz: keep the samples as a recording.")
+@path_option("--correct", help="A folder: keys label onsets, whose samples are kept there.")
 @click.option("--label", help="What is performed; 'unlabelled' otherwise.")
 @click.option("--subject", default="", help="Who performs it.")
 @click.option("--session", default="", help="On which day, or how mounted.")
@@ -143,8 +145,10 @@ def live(
 
 def _check(options: Asked) -> None:
     named = options.label or options.subject or options.session
-    if named and options.record is None:
+    if named and options.record is None and options.correct is None:
         raise click.UsageError("--label, --subject and --session are of a recording: add --record")
+    if options.correct is not None and not sys.stdin.isatty():
+        raise click.UsageError("--correct reads keys: run it in a terminal")
     if options.plain + options.as_json + options.events > 1:
         raise click.UsageError("--plain, --events and --json all fill the terminal: take one")
 
@@ -252,6 +256,8 @@ def _views(options: Asked, facts) -> Iterator[list]:
             views.append(stack.enter_context(Picture(facts, console())))
         elif options.plain:
             views.append(Lines(facts, lambda line: _print_line(printable(line))))
+        if options.correct is not None:
+            views.append(stack.enter_context(_corrections(options, facts)))
         if options.lsl_out is not None:
             from kd_edge.live.lsl_out import LslOut
 
@@ -261,6 +267,18 @@ def _views(options: Asked, facts) -> Iterator[list]:
         if options.open_page:
             click.launch(url)
         yield views
+
+
+@contextlib.contextmanager
+def _corrections(options: Asked, facts) -> Iterator:
+    from kd_edge.cli.prompting import keys
+    from kd_edge.live.correcting import Corrections
+
+    who = {"subject": options.subject, "session": options.session}
+    with keys() as key:
+        yield Corrections(
+            facts, options.correct, key=key, tell=lambda what: say(printable(what)), **who
+        )
 
 
 def _serve(stack: contextlib.ExitStack, views: list, facts, options: Asked) -> str:

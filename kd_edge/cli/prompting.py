@@ -18,7 +18,7 @@ _WORDS = {
 @contextlib.contextmanager
 def screen() -> Iterator[Lines]:
     """The terminal as a screen; where it is none, a line for each phase, and no keys."""
-    with _keys() as key:
+    with keys() as key:
         if console().is_terminal:
             with Picture(key) as shown:
                 yield shown
@@ -80,7 +80,7 @@ class Picture(Lines):
 
 
 @contextlib.contextmanager
-def _keys() -> Iterator:
+def keys() -> Iterator:
     """What gives the key that was pressed, or ''."""
     if not sys.stdin.isatty():
         yield lambda: ""
