@@ -30,11 +30,11 @@ class Keyboard:
         return key
 
 
-def run(tmp_path, keys, *, late_s=1.0):
+def run(tmp_path, keys, *, late_s=1.0, facts=DECIDES):
     """Four seconds of both sensors; an onset at 2 s, and a key so much later."""
     keyboard, told = Keyboard(), []
     view = Corrections(
-        DECIDES, tmp_path, subject="S1", session="day 1", key=keyboard, tell=told.append
+        facts, tmp_path, subject="S1", session="day 1", key=keyboard, tell=told.append
     )
     keys, streamed = list(keys), {0: [], 1: []}
     for beat in range(80):
@@ -58,11 +58,12 @@ def run(tmp_path, keys, *, late_s=1.0):
         (KEYS[3], "tree", (0, 1, 0)),
         (KEYS[1], "rain", (0, 0, 1)),
         (RIGHT, "rain", (0, 0, 1)),
-        (NOTHING, "rest", (1, 0, 0)),
+        (NOTHING, "Rest", (1, 0, 0)),
     ],
 )
 def test_a_key_keeps_the_onsets_window_with_the_label_that_was_meant(tmp_path, key, label, counted):
-    view, told, streamed = run(tmp_path, [key])
+    rests = replace(DECIDES, classes=("wash", "rain", "Rest", "tree", "x"))
+    view, told, streamed = run(tmp_path, [key], facts=rests)
     (recording,) = read(tmp_path)
     assert (recording.label, recording.subject, recording.session) == (label, "S1", "day 1")
     assert (view.false_alarms, view.corrected, view.confirmed) == counted
@@ -79,6 +80,13 @@ def test_a_second_key_without_an_onset_keeps_nothing_more(tmp_path):
     _, told, _ = run(tmp_path, [RIGHT, NOTHING])
     assert len(read(tmp_path)) == 1
     assert "no onset to correct" in told
+
+
+def test_a_false_alarm_of_a_bundle_without_rest_is_counted_alone(tmp_path):
+    view, told, _ = run(tmp_path, [NOTHING])
+    assert view.false_alarms == 1
+    assert any("counted as a false alarm" in what for what in told)
+    assert not list(tmp_path.iterdir())
 
 
 def test_keys_that_mean_nothing_are_left(tmp_path):

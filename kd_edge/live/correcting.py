@@ -26,7 +26,7 @@ class Corrections:
     """A view: keys label the last onset's window, whose samples are then kept.
 
     A class's own key says what was meant, `RIGHT` that the student was right, `NOTHING` that
-    nothing was performed: that was a false alarm, and its window is kept as 'rest'.
+    nothing was performed: that was a false alarm. Its window is kept if there is a class 'rest'.
 
     Args:
         folder: gets the recordings and their labels.csv.
@@ -63,7 +63,7 @@ class Corrections:
         self._kept: list[deque[Samples]] = [deque() for _ in facts.sensors]
         self._onset: Seen | None = None
         self._named = dict(zip(KEYS, facts.classes, strict=False))
-        self._rest = next((name for name in facts.classes if name.lower() == _REST), _REST)
+        self._rest = next((name for name in facts.classes if name.lower() == _REST), None)
         self._number = 0
         tell(f"{RIGHT} right   {NOTHING} nothing was performed")
         tell("   ".join(f"{key} {name}" for key, name in self._named.items()))
@@ -111,15 +111,17 @@ class Corrections:
             self._tell("no onset to correct")
             return
         said = self._onset.decision.said
-        meant = {RIGHT: said, NOTHING: self._rest}.get(pressed) or self._named[pressed]
-        self._keep(meant)
+        meant = {RIGHT: said, NOTHING: self._rest, **self._named}[pressed]
+        if meant is not None:
+            self._keep(meant)
         if pressed == NOTHING:
             self.false_alarms += 1
         elif meant == said:
             self.confirmed += 1
         else:
             self.corrected += 1
-        self._tell(f"{self._onset.at_s:8.2f} s  {said}: kept as {meant}")
+        kept = f"kept as {meant}" if meant else "counted as a false alarm"
+        self._tell(f"{self._onset.at_s:8.2f} s  {said}: {kept}")
         self._onset = None
 
     def _keep(self, label: str) -> None:
