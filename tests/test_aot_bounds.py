@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
+from aot_stream_models import Conv, stack
 from aot_tiny_models import TINY_MODELS
 
 from firmware_export.aot.bounds import bound_of, layer_costs, slowest_first
@@ -50,6 +52,16 @@ def test_what_has_no_bound_says_so():
     softmax = costs[-1]
     assert (softmax.bound, softmax.times_bound, softmax.per_mac) == (None, None, None)
     assert softmax.instructions > 0
+
+
+@pytest.mark.parametrize("core", ["m3", "m4", "m55"])
+def test_a_network_that_keeps_columns_has_every_layer_measured(core):
+    """What moves the kept columns, too. Oracle: rates that the emulated cores gave."""
+    content = stack([Conv(5, 2), Conv(3, 2)])
+    one = compile_model(content, CompileSettings(core=core, hop=Fraction(1, 4)))
+    costs = layer_costs(one.layers, one.core)
+    assert "kd_shift" in {cost.kernel for cost in costs}
+    assert all(cost.instructions > 0 for cost in costs)
 
 
 def test_a_core_without_measured_rates_has_bounds_and_no_instructions():
