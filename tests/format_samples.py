@@ -8,6 +8,7 @@ import io
 import sqlite3
 import struct
 import tempfile
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -167,6 +168,41 @@ def hdf5_bytes() -> bytes:
     return stream.getvalue()
 
 
+def c3d_bytes() -> bytes:
+    """Two analog channels at 1000 Hz beside a marker at 100 Hz."""
+    import ezc3d
+
+    opened = ezc3d.c3d()
+    said = opened["parameters"]
+    said["POINT"]["RATE"]["value"], said["POINT"]["LABELS"]["value"] = [100], ("wrist",)
+    said["ANALOG"]["RATE"]["value"] = [1000]
+    said["ANALOG"]["LABELS"]["value"] = ("EMG 1", "Force Z")
+    said["ANALOG"]["UNITS"]["value"] = ("V", "N")
+    opened["data"]["points"] = np.ones((4, 1, 20))
+    opened["data"]["analogs"] = np.random.default_rng(4).normal(size=(1, 2, 200))
+    with tempfile.TemporaryDirectory() as place:
+        opened.write(str(Path(place) / "f.c3d"))
+        return (Path(place) / "f.c3d").read_bytes()
+
+
+def wfdb_files() -> dict[str, bytes]:
+    """A header and its signal file, of sEMG and acceleration in 16 bits at 500 Hz."""
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as place:
+        warnings.simplefilter("ignore")  # of pandas, about wfdb's own code
+        import wfdb
+
+        wfdb.wrsamp(
+            "rec",
+            fs=500,
+            units=["mV", "g"],
+            sig_name=["EMG 1", "acc x"],
+            p_signal=np.random.default_rng(6).normal(size=(100, 2)),
+            fmt=["16", "16"],
+            write_dir=place,
+        )
+        return {path.name: path.read_bytes() for path in sorted(Path(place).iterdir())}
+
+
 def _made() -> dict[str, tuple[str, bytes]]:
     """Kind -> name and bytes of a file, for each format whose library is installed."""
     libraries = {
@@ -177,6 +213,8 @@ def _made() -> dict[str, tuple[str, bytes]]:
         "MATLAB, not packed": ("scipy", "f.mat", lambda: matlab_bytes(packed=False)),
         "MATLAB 7.3": ("h5py", "f.mat", lambda: matlab73_bytes(np.ones((20, 2)))),
         "HDF5": ("h5py", "f.h5", hdf5_bytes),
+        "C3D": ("ezc3d", "f.c3d", c3d_bytes),
+        "WFDB": ("wfdb", "rec.hea", lambda: wfdb_files()["rec.hea"]),
     }
     return {
         kind: (name, make())
@@ -186,3 +224,5 @@ def _made() -> dict[str, tuple[str, bytes]]:
 
 
 FORMATS = _made()
+# What stands beside such a file.
+BESIDE = {"rec.dat": wfdb_files()["rec.dat"]} if "WFDB" in FORMATS else {}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from format_samples import FORMATS, delsys_bytes, delsys_database, shpf_bytes
+from format_samples import BESIDE, FORMATS, delsys_bytes, delsys_database, shpf_bytes
 from test_signals_fuzz import API, DISCOVER, EMGWORKS, MILLISECONDS, PLAIN, RENAMED
 
 from kd_edge.base.errors import KdEdgeError
@@ -156,6 +156,8 @@ def prepare(root: Path) -> dict[str, bytes]:
         (root / place).mkdir(parents=True)
     for name in ("inside/plain.csv", "inside/nested/plain.csv", "outside/kept.csv", "kept.csv"):
         (root / name).write_bytes(PLAIN)
+    for name, content in BESIDE.items():
+        (root / "inside" / name).write_bytes(content)
     return files(root)
 
 

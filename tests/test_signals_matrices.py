@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from format_samples import edf_bytes, matlab73_bytes
+from build_samples import RECIPE
+from format_samples import FORMATS, c3d_bytes, edf_bytes, matlab73_bytes, wfdb_files
 from scipy.io import loadmat, savemat
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.pipeline.dataset import _source_digest
+from kd_edge.recipe import parse_recipe
 from kd_edge.signals import find_reader, read
 from kd_edge.signals.formats import matlab
 from kd_edge.signals.formats.apart import load_apart
@@ -191,6 +195,78 @@ def test_an_hdf5_file_reaches_no_other_file_and_takes_no_more_than_its_bound(tmp
     with h5py.File(tmp_path / "huge.h5", "w") as opened:
         opened.create_dataset("emg", (1 << 40, 2), "f4", chunks=(1 << 16, 2))
     assert "more than 256 MiB" in refused(tmp_path / "huge.h5").message
+
+
+# --- C3D and WFDB ---------------------------------------------------------------------------------
+
+
+def test_c3d_gives_the_analog_channels_that_its_library_wrote(write):
+    """Oracle: ezc3d."""
+    ezc3d = pytest.importorskip("ezc3d")
+    path = write(c3d_bytes(), "f.c3d")
+    assert find_reader(path).name == "c3d"
+    (found,) = read(path)
+    assert [(s.modality, s.rate_hz, s.unit) for s in found.streams] == [
+        ("emg", 1000, "V"),
+        ("force", 1000, "N"),
+    ]
+    analogs = ezc3d.c3d(str(path))["data"]["analogs"][0]
+    for stream, channel in zip(found.streams, analogs, strict=True):
+        np.testing.assert_array_equal(stream.samples[:, 0], channel.astype("f4"))
+    assert found.notes == ("1 markers, not read",)
+
+
+with_wfdb = pytest.mark.skipif("WFDB" not in FORMATS, reason="needs the package wfdb")
+
+
+@with_wfdb
+def test_wfdb_gives_the_samples_that_its_library_gives(tmp_path, write):
+    """Oracle: wfdb."""
+    for name, content in wfdb_files().items():
+        write(content, name)
+    (found,) = read(tmp_path / "rec.hea")
+    assert [(s.modality, s.rate_hz, s.unit) for s in found.streams] == [
+        ("emg", 500, "mV"),
+        ("acc", 500, "g"),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, about wfdb's own code
+        import wfdb
+
+        signals = wfdb.rdrecord(str(tmp_path / "rec")).p_signal
+    np.testing.assert_array_equal(found.streams[0].samples[:, 0], signals[:, 0].astype("f4"))
+    (again,) = read(tmp_path, "files")
+    assert again.content_sha256 == found.content_sha256
+
+
+@with_wfdb
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ((b"rec.dat", b"../x.dat"), "KD_BAD_FORMAT"),
+        ((b"rec.dat", b"none.dat"), "KD_NO_FILE"),
+        ((b"500 100", b"500 1000"), "KD_TRUNCATED"),
+        ((b"rec 2", b"rec/3 2"), "KD_BAD_FORMAT"),
+        ((b".dat 16", b".dat 508"), "KD_BAD_FORMAT"),
+    ],
+)
+def test_a_wfdb_header_that_its_files_do_not_agree_with_is_refused(change, code, tmp_path, write):
+    files = wfdb_files()
+    write(files["rec.dat"], "rec.dat")
+    assert change[0] in files["rec.hea"]
+    assert refused(write(files["rec.hea"].replace(*change), "rec.hea")).code == code
+
+
+@with_wfdb
+def test_windows_are_made_anew_when_the_file_beside_a_header_changes(tmp_path, write):
+    """Oracle: the stage's key, which holds what a build depends on."""
+    for name, content in wfdb_files().items():
+        write(content, name)
+    recipe = parse_recipe(RECIPE.replace('reader = "synthetic"', 'reader = "wfdb"'))
+    header = tmp_path / "rec.hea"
+    before = _source_digest(recipe, header, lambda *told: None)
+    write(wfdb_files()["rec.dat"][::-1], "rec.dat")
+    assert _source_digest(recipe, header, lambda *told: None) != before
 
 
 # --- Ninapro --------------------------------------------------------------------------------------

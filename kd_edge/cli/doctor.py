@@ -41,6 +41,8 @@ PACKAGES = (
     ("ray", "search on several workers", "pip install 'kd-edge[search]'", False),
     ("seglearn", "recipes/watch.toml: its recordings", "pip install 'kd-edge[watch]'", False),
     ("edfio", "recordings in EDF and BDF", "pip install 'kd-edge[formats]'", False),
+    ("ezc3d", "recordings in C3D", "pip install 'kd-edge[formats]'", False),
+    ("wfdb", "recordings in WFDB", "pip install 'kd-edge[formats]'", False),
     ("h5py", "recordings in HDF5 and MATLAB 7.3", "pip install 'kd-edge[formats]'", False),
     ("pyxdf", "recordings of Lab Streaming Layer (XDF)", "pip install 'kd-edge[formats]'", False),
     ("imagehash", "near duplicates of images", "pip install 'kd-edge[images]'", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import math
@@ -26,6 +27,7 @@ from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.store import Store
 from kd_edge.signals import READERS, Reader, checks
 from kd_edge.signals.folder import named_files
+from kd_edge.signals.formats.wfdb import signal_files
 from kd_edge.signals.recording import Recording
 
 if TYPE_CHECKING:
@@ -277,6 +279,9 @@ def _source_digest(recipe: Recipe, data: Path | None, tell) -> object:
     files = [data] if data.is_file() else sorted(p for p in data.rglob("*") if p.is_file())
     if recipe.dataset.reader == "folder":
         files += [p for p in named_files(data) if p not in files]
+    for header in [p for p in files if p.suffix.lower() == ".hea"]:
+        with contextlib.suppress(KdEdgeError):  # reading says what is wrong with it
+            files += [p for p in signal_files(header) if p not in files and p.is_file()]
     return [[os.path.relpath(p, data), sha256_file(p)] for p in files]
 
 

@@ -69,6 +69,8 @@ _ALL = (
     _file("edf", "EDF, EDF+ and BDF", "formats.edf", ".edf", ".bdf"),
     Reader("ninapro", "Ninapro DB2, DB3, DB5, DB7", "kd_edge.signals.sets.ninapro"),
     _file("matlab", "MATLAB matrices, to 7.3", "formats.matlab", ".mat"),
+    _file("c3d", "C3D, its analog channels", "formats.c3d", ".c3d"),
+    _file("wfdb", "WFDB, of PhysioNet", "formats.wfdb", ".hea"),
     _file("hdf5", "HDF5 arrays", "formats.hdf5", ".h5", ".hdf5"),
     Reader("isl-alphabet-myo", "Italian sign alphabet", "kd_edge.signals.sets.isl_alphabet_myo"),
     Reader("threedc", "3DC armband, EMG and orientation", "kd_edge.signals.sets.threedc"),
