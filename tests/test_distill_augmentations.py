@@ -49,7 +49,7 @@ def augmented(tables, which=None, seed=1):
     augmenter = Augmenter(make_augmentations(tables), RATES_HZ, seed, CHANNELS)
     which = np.ones(N, bool) if which is None else which
     tensors = {n: tf.constant(x) for n, x in inputs().items()}
-    after, mixed = augmenter(tensors, tf.range(N), tf.constant(which))
+    after, _, mixed = augmenter(tensors, tf.range(N), tf.constant(which))
     return {name: np.asarray(x) for name, x in after.items()}, mixed
 
 
@@ -161,7 +161,7 @@ def turned(tables, windows, own, n=200):
     """Many windows that all begin as one, turned each by itself."""
     augmenter = Augmenter(make_augmentations(tables), {}, 1, own)
     many = {name: tf.tile(x[None], (n,) + (1,) * x.ndim) for name, x in windows.items()}
-    after, _ = augmenter(many, tf.zeros(n, "int32"), tf.ones(n, "bool"))
+    after, *_ = augmenter(many, tf.zeros(n, "int32"), tf.ones(n, "bool"))
     return {name: np.asarray(x) for name, x in after.items()}
 
 
@@ -211,7 +211,7 @@ def test_a_model_that_does_not_take_the_turned_input_is_left_alone():
     for tables in ({"rotate-ring": 0.5}, {"rotate-axes": 0.5}):
         augmenter = Augmenter(make_augmentations(tables), {}, 1, CHANNELS)
         one = "imu" if "rotate-ring" in tables else "emg"
-        after, _ = augmenter({one: inputs()[one]}, np.zeros(N, int), np.ones(N, bool))
+        after, *_ = augmenter({one: inputs()[one]}, np.zeros(N, int), np.ones(N, bool))
         np.testing.assert_array_equal(after[one], inputs()[one])
 
 

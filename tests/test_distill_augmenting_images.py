@@ -23,7 +23,7 @@ def changed(options, x=None, truth=None, **more):
     augmenter = Augmenter(make_augmentations({"move-picture": options}), {}, seed=1, **more)
     truth = tf.range(N) if truth is None else truth
     x = pictures() if x is None else x
-    after, _ = augmenter({"image": tf.constant(x)}, truth, tf.ones(N, bool))
+    after, *_ = augmenter({"image": tf.constant(x)}, truth, tf.ones(N, bool))
     return np.asarray(after["image"])
 
 
@@ -77,9 +77,28 @@ def test_strengths_bound_how_far_a_picture_goes():
     assert where.std(axis=1).min() > 1
 
 
-def test_what_is_no_picture_and_masks_are_refused():
+def test_what_is_no_picture_is_refused():
     with pytest.raises(KdEdgeError, match="no picture"):
         changed({"degrees": 5}, np.zeros((N, 12, 3), "f4"))
-    masks = tf.zeros((N, 9, 13), tf.int32)
-    with pytest.raises(KdEdgeError, match="the classes of pixels would stay"):
-        changed({"degrees": 5}, truth=masks)
+
+
+def test_masks_move_with_their_pictures():
+    """Oracle: pictures with a channel for each class, and for none; between two they blur."""
+    masks = np.kron(np.random.default_rng(2).integers(-1, 4, (N, 4, 5)), np.ones((8, 8), int))
+    pictures = np.eye(5, dtype="f4")[masks + 1]
+    options = {"degrees": 15, "shift": 0.1, "zoom": 0.2, "mirror": 0.5}
+    augmenter = Augmenter(make_augmentations({"move-picture": options}), {}, seed=1)
+    which = np.arange(N) % 2 == 0
+    moved, truth, _ = augmenter(
+        {"image": tf.constant(pictures)}, tf.constant(masks, tf.int16), which
+    )
+    shown, truth = np.asarray(moved["image"]), np.asarray(truth)
+    clear = shown.max(axis=-1) > 0.999
+    assert clear.mean() > 0.6
+    np.testing.assert_array_equal(truth[clear], shown.argmax(axis=-1)[clear] - 1)
+    np.testing.assert_array_equal(truth[~which], masks[~which])
+    assert (truth[which] != masks[which]).mean() > 0.2
+    assert set(np.unique(truth)) == {-1, 0, 1, 2, 3}
+    labels = tf.range(N)
+    _, same, _ = augmenter({"image": tf.zeros((N, 8, 8, 1))}, labels, which)
+    np.testing.assert_array_equal(same, labels)

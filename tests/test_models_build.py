@@ -14,8 +14,11 @@ from kd_edge.models import MODELS, build_model, model_options  # noqa: E402
 from kd_edge.models.blocks import common_strides  # noqa: E402
 
 SINGLE = {"fused": (10, 40, 21)}
-IMAGE = {"image": (16, 16, 1)}
-OF_IMAGES = ("image-cnn", "unet", "small-unet")
+IMAGE = {"image": (64, 64, 1)}
+OF_IMAGES = (
+    *("image-cnn", "unet", "small-unet", "efficientnet-b0", "efficientnet-lite0"),
+    "seed-tumor-student",
+)
 MULTI = {"emg": (10, 300, 3), "acc": (10, 40, 9), "gyr": (10, 40, 9)}
 OWN = ["tcn", "ds-cnn", "tcn-residual", "conv-teacher"]
 

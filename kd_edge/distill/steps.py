@@ -182,7 +182,7 @@ class Steps:
             }
             batch["inputs"] = {name: read[name] for name in self._lesson.inputs}
         if self._lesson.augmenter is not None:
-            batch["inputs"], batch["mixed"] = self._lesson.augmenter(
+            batch["inputs"], batch["truth"], batch["mixed"] = self._lesson.augmenter(
                 batch["inputs"], batch["truth"], numbers >= n
             )
         return batch

@@ -100,24 +100,14 @@ class Augmenter:
         """The state of its random numbers."""
         return [self._seeds.state]
 
-    def _refuse_masks(self, truth: Tensor) -> None:
-        moving = [a for a in self._augmentations if a.moves_truth]
-        if moving and len(truth.shape) > 1:
-            raise KdEdgeError(
-                "KD_RECIPE_VALUE",
-                f"{type(moving[0]).__name__} moves pixels, and the classes of pixels would stay",
-                where="augmentation",
-                hint="leave it out where each pixel has a class",
-            )
-
     def __call__(
         self,
         inputs: Mapping[str, Tensor],
         truth: Tensor,
         changed: Tensor,
         channels: Mapping[str, tuple[InputChannel, ...]] | None = None,
-    ) -> tuple[dict[str, Tensor], Mixed | None]:
-        """The batch, changed where asked, and what was mixed into it.
+    ) -> tuple[dict[str, Tensor], Tensor, Mixed | None]:
+        """The batch and its truth, changed where asked, and what was mixed into it.
 
         Args:
             inputs: name -> (batch, ...).
@@ -126,17 +116,17 @@ class Augmenter:
             channels: in place of its own; their numbers may be tensors.
         """
         told = self._channels if channels is None else channels
-        self._refuse_masks(truth)
         draw = Draw(ops.shape(changed)[0], self._rates_hz, told, self._seeds)
-        after, mixed = dict(inputs), None
+        after, true, mixed = dict(inputs), truth, None
         for augmentation in self._augmentations:
             share = augmentation.mixed_in(draw)
             if share is None:
-                after = augmentation.change(after, draw)
+                after, true = augmentation.change_both(after, true, draw)
             else:
-                mixed = Mixed(_next(truth), ops.where(changed, share, 0.0))
+                mixed = Mixed(_next(true), ops.where(changed, share, 0.0))
                 after = {n: x + _beside(share, x) * (_next(x) - x) for n, x in after.items()}
-        return {n: ops.where(_beside(changed, x), after[n], x) for n, x in inputs.items()}, mixed
+        kept = {n: ops.where(_beside(changed, x), after[n], x) for n, x in inputs.items()}
+        return kept, ops.where(_beside(changed, truth), true, truth), mixed
 
 
 def _next(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from keras import ops
 from pydantic import Field
@@ -13,7 +13,8 @@ from kd_edge.distill.augmentations.record import Augmentation, Draw
 
 
 class MovePicture(Augmentation):
-    """Each picture turned, moved, zoomed and mirrored, in one resampling; its edge fills the gaps.
+    """Each picture turned, moved, zoomed and mirrored, in one resampling; its edge fills the gaps,
+    and its mask moves with it.
 
     Options:
         degrees: largest turn, either way, 0 to 180.
@@ -27,12 +28,9 @@ class MovePicture(Augmentation):
     zoom: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     mirror: Annotated[float, Field(ge=0, le=1)] = 0.0
 
-    # A mask would have to move with it.
-    moves_truth: ClassVar[bool] = True
-
-    def change(self, inputs, draw: Draw):
+    def change_both(self, inputs, truth, draw: Draw):
         if not any((self.degrees, self.shift, self.zoom, self.mirror)):
-            return inputs
+            return inputs, truth
         for name, x in inputs.items():
             if len(x.shape) != 4 or name in draw.channels:
                 raise KdEdgeError(
@@ -45,10 +43,18 @@ class MovePicture(Augmentation):
         size = 1 + self.zoom * draw.uniform()
         side = ops.where(draw.uniform() < 2 * self.mirror - 1, -1.0, 1.0)
         moved = (self.shift * draw.uniform(), self.shift * draw.uniform())
-        return {n: _moved(x, angle, size, side, moved) for n, x in inputs.items()}
+        how = (angle, size, side, moved)
+        pictures = {n: _moved(x, *how) for n, x in inputs.items()}
+        return pictures, truth if len(truth.shape) < 3 else _moved_mask(truth, *how)
 
 
-def _moved(x, angle, size, side, moved):
+def _moved_mask(mask, *how):
+    """(n, height, width) classes, each pixel the nearest one's. Args: how: as of `_moved`."""
+    moved = _moved(ops.cast(mask[..., None], "float32"), *how, interpolation="nearest")
+    return ops.cast(moved[..., 0], mask.dtype)
+
+
+def _moved(x, angle, size, side, moved, interpolation="bilinear"):
     """Args: x: (n, height, width, channels). angle: (n,) radians. size, side: (n,) factors.
     moved: down and to the right, (n,) shares of the size."""
     height, width = x.shape[1:3]
@@ -64,5 +70,5 @@ def _moved(x, angle, size, side, moved):
         *(zero, zero),
     ]
     return ops.image.affine_transform(
-        x, ops.stack(matrix, axis=1), interpolation="bilinear", fill_mode="nearest"
+        x, ops.stack(matrix, axis=1), interpolation=interpolation, fill_mode="nearest"
     )

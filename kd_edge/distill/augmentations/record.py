@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import keras
 from keras import ops
@@ -48,9 +47,6 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    # Whether parts of an example, such as pixels, lie elsewhere behind it.
-    moves_truth: ClassVar[bool] = False
-
     @model_validator(mode="before")
     @classmethod
     def _first_field(cls, value):
@@ -73,6 +69,18 @@ class Augmentation(BaseModel):
             inputs: name -> (n, samples, channels) or (n, steps, samples, channels), normalised.
         """
         raise NotImplementedError
+
+    def change_both(
+        self, inputs: dict[str, Tensor], truth: Tensor, draw: Draw
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The inputs changed, and their truth.
+
+        One that moves what has a class, such as pixels, has this in place of `change`.
+
+        Args:
+            inputs: as of `change`. truth: (n, ...) integers.
+        """
+        return self.change(inputs, draw), truth
 
 
 def per_channel(x: Tensor, random: Callable[..., Tensor]) -> Tensor:

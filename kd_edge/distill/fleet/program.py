@@ -234,7 +234,7 @@ class Program:
         with self._as(trained, kept, member) as scope:
             if self._augmenter is not None:
                 channels = self._channels_of(member.fold, stacked)
-                inputs, mixed = self._augmenter(inputs, truth, batch.changed, channels)
+                inputs, truth, mixed = self._augmenter(inputs, truth, batch.changed, channels)
             if member.taught is not None:
                 taught = jax.tree.map(lambda said: said[batch.index], member.taught)
             elif self._teaching is not None:
