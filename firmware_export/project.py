@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from kd_edge.base.files import (
     output_error,
     own_path,
     sha256_file,
-    sha256_text,
     stays_inside,
+    write_bytes,
     write_text,
 )
 from kd_edge.base.untrusted import read_json
@@ -35,14 +36,14 @@ class Project:
     """A project before it is written.
 
     Attributes:
-        files: path below its folder -> text, without the manifest.
+        files: path below its folder -> text, or bytes of a library; without the manifest.
         yours: paths of files that the user is meant to edit.
     """
 
     kind: str
     board: str
     facts: ProjectFacts
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     yours: tuple[str, ...]
 
 
@@ -117,7 +118,7 @@ def write_project(out: Path, project: Project) -> Written:
         )
     stale = sorted(earlier.keys() - project.files.keys())
     for path in sorted(project.files.keys() - kept):
-        write_text(out / path, project.files[path])
+        write_bytes(out / path, _bytes(project.files[path]))
     for path in stale:
         _remove(out, path)
     # Last: an export that was interrupted is taken up again by the next one.
@@ -153,8 +154,12 @@ def read_manifest(folder: Path) -> dict:
     return content
 
 
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
+
+
 def _manifest(project: Project) -> str:
-    content = {
+    entries = {
         "manifest_version": MANIFEST_VERSION,
         "content": CONTENT,
         "kind": project.kind,
@@ -163,14 +168,14 @@ def _manifest(project: Project) -> str:
         "files": [
             {
                 "path": path,
-                "bytes": len(text.encode("utf-8")),
-                "sha256": sha256_text(text),
+                "bytes": len(_bytes(content)),
+                "sha256": hashlib.sha256(_bytes(content)).hexdigest(),
                 "yours": path in project.yours,
             }
-            for path, text in project.files.items()
+            for path, content in project.files.items()
         ],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
 
 
 def _earlier(out: Path) -> dict[str, str]:

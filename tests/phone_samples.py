@@ -36,9 +36,9 @@ def need_clang() -> None:
 
 
 def sample_settings(**more) -> FirmwareSettings:
-    given = {"front_end": sample_front_end(), "decision": RULE}
+    given = {"front_end": sample_front_end(), "decision": RULE, "labels": CLASSES}
     return FirmwareSettings(
-        name="two inputs", labels=CLASSES, arena_bytes=0, arena_how="", golden=None,
+        name="two inputs", arena_bytes=0, arena_how="", golden=None,
         synthetic=True, generator="kd-edge 1.2.3", **(given | more),
     )  # fmt: skip
 
@@ -69,8 +69,14 @@ def in_node(script: str, *, parts: tuple[str, ...] = ("engine",), **values) -> o
     return json.loads(done.stdout)
 
 
+def node_package(name: str) -> Path | None:
+    """The folder of a package of npm's, where `make` has installed it."""
+    place = Path(__file__).parents[1] / ".node/node_modules" / name
+    return place if place.exists() else None
+
+
 @cache
 def axe() -> str | None:
     """axe-core's program, where `make` has installed it; None elsewhere."""
-    place = Path(__file__).parents[1] / ".node/node_modules/axe-core/axe.min.js"
-    return place.read_text("utf-8") if place.exists() else None
+    package = node_package("axe-core")
+    return (package / "axe.min.js").read_text("utf-8") if package else None

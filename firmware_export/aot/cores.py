@@ -248,6 +248,17 @@ HOST = Core("host", "this machine, portable C99")
 M4 = Core("m4", "Cortex-M4F", _arm("m4", "fpv4-sp-d16"), ARM, dsp=True, timing=_M4)
 # What every browser runs.
 WASM = Core("wasm", "WebAssembly", ("--target=wasm32",), _WASM, big=True, libc=_NO_LIBC)
+WASM_SIMD = Core(
+    "wasm-simd128",
+    "WebAssembly with 128-bit vectors",
+    ("--target=wasm32", "-msimd128"),
+    _WASM,
+    vector="_simd128",
+    big=True,
+    libc=_NO_LIBC,
+)
+AARCH64 = Core("aarch64", "64-bit Arm (Armv8-A)", (), _AARCH64, vector="_neon", big=True)
+X86_64 = Core("x86-64", "x86-64", (), _X86_64, vector="_x86", big=True)
 
 CORES: Registry[Core] = Registry(
     "core",
@@ -277,17 +288,9 @@ CORES: Registry[Core] = Registry(
         ),
         Core("lx7", "Xtensa LX7 of the ESP32-S3", toolchain=_XTENSA),
         WASM,
-        Core(
-            "wasm-simd128",
-            "WebAssembly with 128-bit vectors",
-            ("--target=wasm32", "-msimd128"),
-            _WASM,
-            vector="_simd128",
-            big=True,
-            libc=_NO_LIBC,
-        ),
-        Core("aarch64", "64-bit Arm (Armv8-A)", (), _AARCH64, vector="_neon", big=True),
-        Core("x86-64", "x86-64", (), _X86_64, vector="_x86", big=True),
+        WASM_SIMD,
+        AARCH64,
+        X86_64,
     ),
     home=__name__,
 )

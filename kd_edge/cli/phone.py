@@ -14,6 +14,7 @@ EPILOG = """
 Examples:
   kd-edge phone build/isl --out phone              phone/index.html: send it to a phone, open it
   kd-edge phone build/isl --out phone --hop 0.25   a new answer every quarter of a second
+  kd-edge phone build/isl --out android --kind android   a Kotlin library with a sample app
 
 The page needs no network. It tests itself with the golden vectors before it shows anything.
 docs/phone.md says what browsers can do, and what was run where.
@@ -22,7 +23,13 @@ docs/phone.md says what browsers can do, and what was run where.
 
 @click.command("phone", epilog=EPILOG)
 @click.argument("bundle", type=PATH)
-@path_option("--out", required=True, help="Folder for the page; made where it is absent.")
+@path_option("--out", required=True, help="Folder to write; made where it is absent.")
+@click.option(
+    "--kind",
+    type=click.Choice(("html", "android")),
+    default="html",
+    help="A page (default), or a Kotlin library and a sample app as a Gradle project.",
+)
 @click.option(
     "--hop",
     "hop_s",
@@ -30,11 +37,16 @@ docs/phone.md says what browsers can do, and what was run where.
     help="Seconds from window to window of a stream; default: a quarter of a window.",
 )
 @common
-def phone(bundle: Path, out: Path, hop_s: float | None, as_json: bool) -> None:
+def phone(bundle: Path, out: Path, kind: str, hop_s: float | None, as_json: bool) -> None:
     """Write BUNDLE's product as one page that recognises signs on a phone, without a network."""
     from kd_edge.cli.printing import printing
-    from kd_edge.pipeline.boards.phone import export_page
+    from kd_edge.pipeline.boards.phone import ANDROID, export_android, export_page
 
+    if kind == ANDROID:
+        app = export_android(bundle, out, hop_s=hop_s)
+        with printing():
+            _tell_app(out, app, as_json=as_json)
+        return
     exported = export_page(bundle, out, hop_s=hop_s)
     with printing():
         if as_json:
@@ -47,6 +59,26 @@ def phone(bundle: Path, out: Path, hop_s: float | None, as_json: bool) -> None:
         for note in exported.notes:
             say(f"note: {note}")
         say("next: send it to a phone and open it in the browser; docs/phone.md says more")
+
+
+def _tell_app(out: Path, app, *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        content = {
+            "folder": str(out),
+            "model_sha256": app.model_sha256,
+            "libraries": [{"abi": abi, "bytes": size} for abi, size in app.libraries.items()],
+            "files": app.written.files,
+            "removed": app.written.removed,
+        }
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        return
+    say(f"Android project: {len(app.written.files)} files in {out}")
+    for abi, size in app.libraries.items():
+        say(f"libkd.so for {abi}: {size:,} bytes")
+    say("note: we have never built this project with Gradle, nor run it on a phone")
+    say(f"next: {out / 'README.md'}")
 
 
 def _to_json(exported) -> str:

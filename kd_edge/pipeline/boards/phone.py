@@ -1,14 +1,17 @@
-"""A bundle for phones: a page that recognises by itself."""
+"""A bundle for phones: a page that recognises by itself, or an Android project."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.aot.cores import WASM
+from firmware_export.aot.cores import WASM, WASM_SIMD
+from firmware_export.engines import PLAIN_C
 from firmware_export.front_end import model_front_end
+from firmware_export.phone.android import android_files
 from firmware_export.phone.sources import phone_sources
 from firmware_export.phone.wasm import WasmModule, build_wasm
+from firmware_export.project import Project, ProjectFacts, Written, write_project
 from firmware_export.sensors import usual_hop_s
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.errors import KdEdgeError
@@ -21,8 +24,10 @@ from kd_edge.phone.page import PageFacts, render_page
 from kd_edge.pipeline.boards.bundle_image import BoardBundle, load_board_bundle
 
 PAGE = "index.html"
+# The other kind of what is written.
+ANDROID = "android"
 # The fastest first. A browser takes the first that it can run.
-WASM_CORES = (WASM.name,)
+WASM_CORES = (WASM_SIMD.name, WASM.name)
 _OURS = b'<meta name="generator" content="kd-edge '
 _IMAGE_S = 1.0  # an image stands so long where no window tells a time
 
@@ -74,6 +79,51 @@ def export_page(folder: Path, out: Path, *, hop_s: float | None = None) -> Expor
     return ExportedPage(
         path, len(page.encode()), modules, bundle.model_sha256, _notes(bundle, front_end)
     )
+
+
+@dataclass(frozen=True)
+class ExportedApp:
+    """An Android project that was written.
+
+    Attributes:
+        libraries: binary interface -> bytes of its library.
+    """
+
+    written: Written
+    libraries: dict[str, int]
+    model_sha256: str
+
+
+def export_android(folder: Path, out: Path, *, hop_s: float | None = None) -> ExportedApp:
+    """Write a bundle's product as a Kotlin library with a sample app, for Gradle.
+
+    Raises:
+        KdEdgeError: as `export_page`, `build_library` and `write_project`.
+    """
+    bundle = load_board_bundle(folder)
+    front_end = phone_front_end(bundle)
+    facts = ProjectFacts(
+        title=bundle.manifest.title,
+        model_sha256=bundle.model_sha256,
+        synthetic=bundle.manifest.synthetic,
+        generator=f"kd-edge {__version__}",
+        engine=PLAIN_C.name,
+        sensors="none",
+    )
+    files = android_files(
+        bundle.product,
+        phone_settings(bundle, front_end),
+        bundle.golden,
+        facts,
+        hop_s=phone_hop_s(front_end, hop_s) if front_end else None,
+    )
+    written = write_project(out, Project(ANDROID, "phone", facts, files, ()))
+    libraries = {
+        Path(path).parent.name: len(content)
+        for path, content in files.items()
+        if path.endswith(".so")
+    }
+    return ExportedApp(written, libraries, bundle.model_sha256)
 
 
 def phone_front_end(bundle: BoardBundle) -> FrontEndConstants | None:

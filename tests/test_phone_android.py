@@ -1,0 +1,195 @@
+"""The Android project. Oracles: readelf, and TFLite Micro on a Java virtual machine."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from phone_samples import HOP_S, RULE, need_clang, node_package, sample_product, sample_settings
+from programs import need
+from project_samples import sample_front_end
+from waiting import BOUND_S
+
+from firmware_export.phone.android import ABIS, android_files
+from firmware_export.project import ProjectFacts
+from kd_edge.base.decision import Memory, decide
+from kd_edge.base.front_end import raw_samples
+from kd_edge.cli import run
+from kd_edge.live.host import Host
+
+MACHINES = {"arm64-v8a": "AArch64", "armeabi-v7a": "ARM", "x86_64": "Advanced Micro Devices X86-64"}
+HOSTILE = ('a$b"\\${x}', "नमस्ते 👋", "\f", "</script>", "e")
+MAIN = """
+import org.kdedge.Recogniser
+import java.io.File
+
+fun main(arguments: Array<String>) {
+    val recogniser = Recogniser { System.load(File(arguments[0]).absolutePath) }
+    println(File(arguments[1]).inputStream().use { recogniser.selfTest(it) })
+    println(Recogniser.CLASSES.joinToString(",") { name -> name.map { it.code }.joinToString(" ") })
+    recogniser.start()
+    for (line in File(arguments[2]).readLines()) {
+        val values = line.split(" ").map(String::toInt)
+        recogniser.push(values[0], ShortArray(values.size - 1) { values[it + 1].toShort() }) {
+            val told = listOf(it.number, it.said, it.leading, Math.round(it.confidence * 32768))
+            println((told + it.onset + it.rejected + it.scores.toList()).joinToString(" "))
+        }
+    }
+    println(recogniser.lost)
+    println(runCatching { recogniser.runInt8(ByteArray(1)) }.exceptionOrNull()!!.message)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A product, its golden vectors and its project's files."""
+    need_clang()
+    product, golden = sample_product(tmp_path_factory.mktemp("model"))
+    facts = ProjectFacts(
+        title="two inputs", model_sha256=product.sha256, synthetic=True,
+        generator="kd-edge 1.2.3", engine="aot", sensors="none",
+    )  # fmt: skip
+    settings = sample_settings(labels=HOSTILE)
+    return product, golden, android_files(product, settings, golden, facts, hop_s=HOP_S)
+
+
+@pytest.mark.parametrize("abi", [abi.name for abi in ABIS])
+def test_a_library_needs_nothing_fits_16_kib_pages_and_exports_the_methods(made, abi, tmp_path):
+    need("readelf")
+    (tmp_path / "libkd.so").write_bytes(made[2][f"recogniser/src/main/jniLibs/{abi}/libkd.so"])
+    said = subprocess.run(
+        ["readelf", "-hldW", "--dyn-syms", "libkd.so"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert f"Machine:                           {MACHINES[abi]}\n" in said
+    loads = [line.split()[-1] for line in said.splitlines() if line.split()[:1] == ["LOAD"]]
+    assert loads
+    assert set(loads) == {"0x4000"}
+    assert "(NEEDED)" not in said
+    assert "[libkd.so]" in said
+    names = {line.split()[-1] for line in said.splitlines() if " FUNC " in line}
+    assert {f"Java_org_kdedge_Native_{name}" for name in ("run", "push", "scores")} <= names
+    undefined = [
+        line for line in said.splitlines() if " UND " in line and line.split()[-1] != "UND"
+    ]
+    assert undefined == []
+
+
+def test_every_native_method_of_the_kotlin_class_is_in_the_library(made):
+    """Oracle: the texts of both."""
+    kotlin = made[2]["recogniser/src/main/kotlin/org/kdedge/Native.kt"].decode()
+    methods = {
+        line.split("fun ")[1].split("(")[0] for line in kotlin.splitlines() if "external" in line
+    }
+    library = made[2]["recogniser/src/main/jniLibs/x86_64/libkd.so"]
+    assert len(methods) > 20
+    assert [m for m in methods if f"Java_org_kdedge_Native_{m}\0".encode() not in library] == []
+
+
+def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, tmp_path):
+    compiler, standard = kotlin_compiler()
+    product, _, files = made
+    for path, content in files.items():
+        (tmp_path / Path(path).name).write_bytes(content)
+    library = files["recogniser/src/main/jniLibs/x86_64/libkd.so"]
+    (tmp_path / "libkd.so").write_bytes(library)
+    (tmp_path / "Main.kt").write_text(MAIN)
+    front_end, rng = sample_front_end(), np.random.default_rng(9)
+    streams = {
+        s.name: rng.integers(-3000, 3000, (n, len(s.channels))).astype(np.int16)
+        for s, n in zip(front_end.streams, (400, 80), strict=True)
+    }
+    # The pieces of both sensors, 50 ms each.
+    lines = [
+        f"{s} {' '.join(map(str, streams[each.name][t * n : t * n + n].reshape(-1)))}"
+        for t in range(40)
+        for s, (each, n) in enumerate(zip(front_end.streams, (10, 2), strict=True))
+    ]
+    (tmp_path / "samples.txt").write_text("\n".join(lines))
+    sources = ("Native.kt", "Recogniser.kt", "Main.kt")
+    _run(tmp_path, *compiler, "-no-stdlib", "-cp", standard, *sources, "-d", "out", "-Werror")
+    said = _run(
+        tmp_path,
+        "java",
+        "-cp",
+        f"out:{standard}",
+        "MainKt",
+        "libkd.so",
+        "golden.bin",
+        "samples.txt",
+    ).splitlines()
+    assert said[0] == "0"
+    code_units = [
+        " ".join(str(unit) for unit in struct.unpack(f">{len(coded) // 2}H", coded))
+        for coded in (name.encode("utf-16-be") for name in HOSTILE)
+    ]
+    assert said[1] == ",".join(code_units)
+    assert said[2:-2] == _expected(product, streams)
+    assert len(said) > 8
+    assert said[-2] == "0"
+    assert said[-1].startswith("a window has")
+
+
+def kotlin_compiler():
+    """The command of npm's kotlin-compiler, and Kotlin's own library; skips without them."""
+    need("java")
+    package = node_package("kotlin-compiler")
+    if package is None:
+        pytest.skip("kotlin-compiler is not installed: `make test` installs it where npm is")
+    jars = package / "lib"
+    command = [
+        "java",
+        "-cp",
+        jars / "kotlin-compiler.jar",
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+    ]
+    return command, jars / "kotlin-stdlib.jar"
+
+
+def _run(folder: Path, *command) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True,
+        timeout=BOUND_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _expected(product, streams) -> list[str]:
+    """What each window of the streams leads to, by the host: one line a window."""
+    host, memory, found = Host(product, sample_front_end()), Memory(RULE), []
+    lengths = raw_samples(sample_front_end())
+    for number in range(100):
+        starts = {s.name: int(HOP_S * s.source_rate_hz * number) for s in host.front_end.streams}
+        cut = {n: streams[n][at : at + lengths[n]] for n, at in starts.items()}
+        if any(len(values) < lengths[n] for n, values in cut.items()):
+            break
+        scores = host.answer([cut[s.name] for s in host.front_end.streams])
+        memory, told = decide(RULE, memory, scores)
+        said, leading = (-1 if v == 0xFFFF else v for v in (told.said, told.leading))
+        flags = (str(v).lower() for v in (told.onset, told.rejected))
+        found.append(" ".join(map(str, (number, said, leading, told.confidence, *flags, *scores))))
+    return found
+
+
+def test_the_command_writes_the_project_and_keeps_what_somebody_edited(tmp_path, capsys):
+    from bundle_samples import sample_bundle
+
+    need_clang()
+    bundle = sample_bundle(tmp_path / "bundle", hostile='"$x\\')
+    command = ["phone", str(bundle), "--kind", "android", "--out", str(tmp_path / "out"), "--json"]
+    assert run(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {entry["abi"] for entry in told["libraries"]} == set(MACHINES)
+    assert (tmp_path / "out" / "README.md").exists()
+    assert "Not verified" in (tmp_path / "out" / "README.md").read_text()
+    library = tmp_path / "out" / "recogniser/src/main/jniLibs/x86_64/libkd.so"
+    library.write_bytes(b"mine")
+    assert run(command) == 3
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "KD_OUTPUT"
+    assert library.read_bytes() == b"mine"
