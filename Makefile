@@ -106,7 +106,7 @@ $(STAMPS)/node: requirements/node.txt
 # Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake \
-  lld nodejs npm
+  lld nodejs npm default-jre-headless
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
