@@ -85,6 +85,16 @@ def test_pyxdf_reads_what_is_written(tmp_path):
         assert found["footer"]["info"]["sample_count"] == [str(stream.n_samples)]
 
 
+def test_a_discover_file_holds_no_uneven_times(tmp_path):
+    """Oracle: the format has one rate a column; a gap would be closed without a word."""
+    made = recording()
+    times_s = np.arange(680) / 1259.2593
+    times_s[300:] += 1.0
+    gap = replace(made.streams[0], times_s=times_s)
+    with pytest.raises(KdEdgeError, match="even from time 0"):
+        WRITERS["discover-csv"].write(replace(made, streams=(gap,)), tmp_path / "f.csv")
+
+
 def test_names_of_files_differ_on_file_systems_that_know_no_case():
     names = file_names([recording(label=label) for label in ("A", "a", "a/b\\..")], ".npz")
     assert len({name.casefold() for name in names}) == 3

@@ -73,12 +73,13 @@ def write_discover_csv(recording: Recording, path: Path, version: str = "1.7.0")
 
 def _check(recording: Recording, stream: Stream) -> None:
     where = f"{recording.source}, {stream.sensor}, {stream.modality}"
-    if not np.isfinite(stream.samples).all() or stream.start_s != 0:
+    even = stream.start_s == 0 and stream.times_s is None
+    if not even or not np.isfinite(stream.samples).all():
         raise KdEdgeError(
             "KD_BAD_SAMPLES",
-            "finite samples from time 0 on were expected: the format holds nothing else",
+            "finite samples, even from time 0 on, were expected: the format holds nothing else",
             where=where,
-            hint="cut the recording to where all its streams have samples",
+            hint="cut the recording to where all its streams have samples, or write npz or xdf",
         )
     if not stream.sensor.strip():
         raise KdEdgeError(
