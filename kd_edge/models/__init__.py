@@ -37,6 +37,10 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "seed-tumor-student": "kd_edge.models.images:seed_tumor_student",
         "unet": "kd_edge.models.images:unet",
         "small-unet": "kd_edge.models.small_unet:small_unet",
+        "resnet": "kd_edge.models.families:resnet",
+        "densenet": "kd_edge.models.families:densenet",
+        "googlenet": "kd_edge.models.families:googlenet",
+        "picking-cnn": "kd_edge.models.families:picking_cnn",
     },
     home=__name__,
 )

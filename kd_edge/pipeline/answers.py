@@ -70,8 +70,12 @@ def answer(context: Context, models: Sequence[Teacher]) -> KerasAnswers:
             save_windows(context.out / file, StoredWindows(windows, logits))
 
     context.stages.run("answers of Keras", key, [WINDOWS_FILE, VALIDATION_FILE], make)
+    selectors = [model.name for model in models if model.role == "selector"]
     return KerasAnswers(
-        load_windows(context.out / WINDOWS_FILE), load_windows(context.out / VALIDATION_FILE)
+        *(
+            load_windows(context.out / file, selectors=selectors)
+            for file in (WINDOWS_FILE, VALIDATION_FILE)
+        )
     )
 
 

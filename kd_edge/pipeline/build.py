@@ -59,6 +59,7 @@ from kd_edge.pipeline.reporting import (
     write_report,
 )
 from kd_edge.pipeline.selection.asking import Asked, ask_for
+from kd_edge.pipeline.selection.picking import train_selector
 from kd_edge.pipeline.selection.together import select_over
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Trained
@@ -125,9 +126,11 @@ def _build(context: Context) -> Built:
     trainer = FoldTrainer(context, context.data)
     teachers = trainer.teachers()
     students = trainer.students(teachers)
-    trained = [*students, *(model for model in teachers if isinstance(model, Trained))]
+    selector = train_selector(context, {student.name: student for student in students})
+    shipping = [*students, *([selector] if selector else [])]
+    trained = [*shipping, *(model for model in teachers if isinstance(model, Trained))]
     models, refused = convert_models(context, trained)
-    answers = answer(context, [*students, *teachers])
+    answers = answer(context, [*shipping, *teachers])
     asked = ask_for(context, models, answers.validation.parts[VALIDATION])
     manifest = _manifest(context, models, asked)
     decided = decide_over(context, manifest, answers)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.formats import FORMATS
+from kd_edge.base.formats import FORMATS, SHIPPED
 from kd_edge.base.sources import code_digest
 from kd_edge.pipeline.aware import calibration_of
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
@@ -58,6 +58,8 @@ def convert_models(
 
 def _formats(recipe: Recipe, model: Trained) -> tuple[str, ...]:
     conversion = recipe.conversion
+    if model.role == "selector":
+        return (SHIPPED,)
     return conversion.formats if model.role == "student" else conversion.teacher_formats
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +60,14 @@ def save_windows(path: Path, stored: StoredWindows) -> None:
         np.savez_compressed(temporary, **arrays)
 
 
-def load_windows(path: Path, manifest: Manifest | None = None) -> StoredWindows:
+def load_windows(
+    path: Path, manifest: Manifest | None = None, *, selectors: Collection[str] = ()
+) -> StoredWindows:
     """Read what `save_windows` wrote.
 
     Args:
         manifest: of the bundle that the file belongs to: its windows are held against it.
+        selectors: models with a score a model, where there is no manifest yet.
 
     Raises:
         KdEdgeError KD_BUNDLE_ALTERED: the file is not such, or its windows do not fit together.
@@ -72,7 +76,8 @@ def load_windows(path: Path, manifest: Manifest | None = None) -> StoredWindows:
         stored = _stored(load_arrays(path))
         for windows in stored.parts.values():
             _check_windows(windows)
-        _check_answers(stored, manifest)
+        roles = manifest.models if manifest else ()
+        _check_answers(stored, {m.name for m in roles if m.role == "selector"} | {*selectors})
         if manifest is not None:
             _check_fit(stored, manifest)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -134,10 +139,8 @@ def _check_windows(windows: Examples) -> None:
             raise ValueError("its windows are not one finite float32 array an input")
 
 
-def _check_answers(stored: StoredWindows, manifest: Manifest | None) -> None:
+def _check_answers(stored: StoredWindows, selectors: Collection[str]) -> None:
     """A score a class, and of a selector a score a model."""
-    models = manifest.models if manifest else ()
-    selectors = {model.name for model in models if model.role == "selector"}
     for model, logits in stored.logits.items():
         for name, windows in stored.parts.items():
             n_scores = logits[name].shape[-1] if model in selectors else len(windows.class_names)

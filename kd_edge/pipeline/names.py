@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,9 @@ def check_names(recipe: Recipe) -> None:
                 continue
             MODELS.find(model.model, where=f"{where}.model")
             _check_options(model, model_options(model.model), f"{where}.options")
+    if recipe.selector is not None:
+        MODELS.find(recipe.selector.model, where="selector.model")
+        _check_options(recipe.selector, model_options(recipe.selector.model), "selector.options")
     CORES.find(recipe.firmware.core, where="firmware.core")
     for name in recipe.proof.baselines:
         BASELINES.find(name, where="proof.baselines")
@@ -112,9 +116,14 @@ def check_networks(context: Context) -> None:
         [recipe.teachers_of(model) for model in models],
         [[name, file.digest] for name, file in files.items()],
         recipe.distillation and recipe.distillation.model_dump(mode="json"),
+        recipe.selector
+        and [recipe.selector.model_dump(mode="json", include=_OF_NETWORK), recipe.product.models],
     )
 
     def make() -> None:
+        if recipe.selector is not None:
+            given = windows.only(recipe.inputs_of(recipe.selector))
+            _build(recipe.selector, replace(given, class_names=recipe.product.models), None)
         networks = {}
         for model in models:
             given = windows.only(recipe.inputs_of(model))

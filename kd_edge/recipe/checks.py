@@ -10,7 +10,7 @@ from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.models.fitted import FITTED
 
 if TYPE_CHECKING:
-    from kd_edge.recipe.tables import Model, Recipe
+    from kd_edge.recipe.tables import Model, Recipe, Selector
 
 
 # Keys of recordings, and what says the like of images.
@@ -173,8 +173,40 @@ def _check_teachers(recipe: Recipe) -> None:
         raise ValueError("students are distilled, but there are no [[teachers]]")
 
 
+def _check_selector(recipe: Recipe) -> None:
+    """A selector stands there for the rule that needs it, and learns from nobody."""
+    selector, wanted = recipe.selector, recipe.product and recipe.product.rule == "selector"
+    if selector is None:
+        if wanted:
+            raise MisfitError("selector", "the rule 'selector' needs a table [selector]: its model")
+        return
+    if not wanted:
+        raise MisfitError("selector", "only a product with the rule 'selector' has one")
+    _check_alone(recipe, selector)
+
+
+def _check_alone(recipe: Recipe, selector: Selector) -> None:
+    """Its name and its inputs, and that it learns from nobody."""
+    taken = {recipe.product.name, *(m.name for m in (*recipe.teachers, *recipe.students))}
+    if selector.name in taken:
+        raise MisfitError("selector.name", f"a model is called '{selector.name}' already")
+    for key in ("teachers", "body", "seeds", "generations"):
+        if getattr(selector, key) != type(selector).model_fields[key].default:
+            raise MisfitError(f"selector.{key}", "a selector learns from the students alone")
+    if selector.is_fitted:
+        raise MisfitError(
+            "selector.model", f"'{selector.model}' is fitted: name one that is trained"
+        )
+    for name in selector.inputs or ():
+        if name not in recipe.inputs:
+            raise MisfitError(
+                "selector.inputs", f"there is no input '{name}'{nearest(name, recipe.inputs)}"
+            )
+
+
 def check_product(recipe: Recipe) -> None:
     """What ships are students of the recipe, and a rule that fits them."""
+    _check_selector(recipe)
     if recipe.product is None:
         return
     teachers, students = ([m.name for m in models] for models in (recipe.teachers, recipe.students))

@@ -20,7 +20,7 @@ class Product:
     """The students that ship.
 
     models: names of students, in the order in which a cascade asks them. One needs no rule.
-    rule: 'average' or 'cascade', of two models or more.
+    rule: 'average', 'cascade' or 'selector', of two models or more.
     name: of the composition, in tables.
     margin: of a cascade, in the unit of the models' scores: a model answers where its best score is
         so much above its next. One number, or one for each model but the last.
@@ -29,7 +29,7 @@ class Product:
     """
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    rule: Literal["average", "cascade"] | None = None
+    rule: Literal["average", "cascade", "selector"] | None = None
     name: Name | None = None
     margin: Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_as_list)] = ()
     max_drop_points: Annotated[float, Field(ge=0)] | None = None

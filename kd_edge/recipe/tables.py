@@ -134,6 +134,17 @@ class Student(Model):
         return {key: value for key, value in written.items() if key not in SHARED}
 
 
+class Selector(Model):
+    """A model that looks at an example and picks the student that answers.
+
+    folds: shares of the training part; for each, students are trained on the rest, and say what
+        they make of examples that they have not seen.
+    """
+
+    name: Name = "selector"
+    folds: Annotated[int, Field(ge=2, le=10, strict=True)] = 3
+
+
 # How errors name the two forms of a teacher's table: with brackets, which people never see.
 TEACHER_FORMS = _TRAINED, _BROUGHT = "[trained]", "[brought]"
 
@@ -240,6 +251,8 @@ class Recipe(Table):
     teachers: tuple[Teacher, ...] = ()
     students: Annotated[tuple[Student, ...], Field(min_length=1)]
     product: Product | None = None
+    # Recipes without one keep the digest that they had before there were any.
+    selector: Annotated[Selector | None, Field(exclude_if=lambda table: table is None)] = None
     decision: Decision | None = None
     distillation: Distillation | None = None
     conversion: Conversion = Field(default_factory=Conversion)

@@ -43,7 +43,9 @@ def _cells(way: Way, figure: WayFigure) -> WayCells:
         way=way.name,
         kind=_KINDS[way.kind],
         figure=f"{words.percent(figure.value)} [{words.interval(figure.interval)}]",
-        answered=words.answered(figure.answered) if len(figure.answered) > 1 else words.DASH,
+        answered=words.answered(figure.answered)
+        if way.kind in _SHARED and figure.answered
+        else words.DASH,
         file_bytes=words.count(way.file_bytes),
         bytes_run=_count(figure.bytes_run),
         macs=_count(figure.macs),
@@ -58,6 +60,10 @@ _KINDS = {
     "product": "what ships",
     "oracle": "whoever is right; no rule can",
 }
+
+
+# Ways in which several models answer, each some examples.
+_SHARED = ("largest margin", "product", "oracle")
 
 
 def _count(value: float | None) -> str:

@@ -47,7 +47,11 @@ def ask_for(context: Context, models: Sequence[BundledModel], validation: Exampl
         found = _find(context, members, built, scales, validation, asked)
         margins = (found.margin,) * len(scales)
     least = tuple(least_steps(*each) for each in zip(margins, scales, strict=False))
-    return Asked(Composition(asked.rule, asked.models, least_margins=least), found)
+    selector = context.recipe.selector
+    composition = Composition(
+        asked.rule, asked.models, least_margins=least, selector=selector and selector.name
+    )
+    return Asked(composition, found)
 
 
 def _member(context: Context, model: BundledModel) -> Member:

@@ -1,0 +1,115 @@
+"""A selector's training: an example in, the student that answers it best out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.distill.selector import Picks, best_students
+from kd_edge.examples import Examples
+from kd_edge.pipeline.context import Context
+from kd_edge.pipeline.selection.crossing import cross_fit
+from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.training import FoldTrainer, Trained, network_of, predictor
+from kd_edge.tasks import find_task
+from kd_edge.tasks.classification import CLASSIFICATION
+
+# Examples that tell students apart: with fewer a selector would learn noise.
+_FEWEST = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """Examples whose truth is whom to pick, as `FoldTrainer` reads a fold's."""
+
+    key: str
+    training: Examples
+    validation: Examples
+    front_end: FrontEndConstants | None
+    input_rates_hz: Mapping[str, float]
+
+    @property
+    def lessons(self) -> Examples:
+        return self.training
+
+
+def train_selector(context: Context, students: Mapping[str, Trained]) -> Trained | None:
+    """The recipe's selector, trained on which student answers the training part best.
+
+    The students that say so had not seen the example: they are trained for this alone, on the other
+    shares of the training part. Its best epoch is chosen on the validation part, which no student
+    learned from.
+
+    Args:
+        students: name -> those that ship.
+
+    Returns:
+        None of a recipe without a selector.
+
+    Raises:
+        KdEdgeError KD_EMPTY_PART: the students hardly differ, or as `cross_fit`.
+    """
+    recipe = context.recipe
+    if recipe.selector is None:
+        return None
+    names = recipe.product.models
+    crossed = cross_fit(context, names, recipe.selector.folds)
+    data = context.data
+    training = data.training
+    validation = data.validation
+    own = {
+        name: predictor(network_of(students[name], context.out))(
+            validation.only(students[name].inputs)
+        )
+        for name in names
+    }
+    told = _relabelled(context, training, crossed.logits)
+    _check_telling(told, training)
+    lessons = _Lessons(
+        key=key_of(data.key, crossed.key, [students[name].digest for name in names]),
+        training=told,
+        validation=_relabelled(context, validation, own),
+        front_end=data.front_end,
+        input_rates_hz=data.input_rates_hz,
+    )
+    picking = recipe.model_copy(update={"task": CLASSIFICATION.name})
+    trainer = FoldTrainer(replace(context, recipe=picking), lessons)
+    return trainer.one(recipe.selector, "selector", {})
+
+
+def _relabelled(context: Context, examples: Examples, logits: Mapping[str, np.ndarray]) -> Examples:
+    """Examples whose truth is the student to pick: those that tell, or all where too few do."""
+    names = context.recipe.product.models
+    picks = picks_of(context.recipe.task, [logits[name] for name in names], examples.truth)
+    telling = np.flatnonzero(picks.telling)
+    chosen = telling if len(telling) >= _FEWEST else np.arange(len(examples))
+    return replace(examples.take(chosen), truth=picks.best[chosen], class_names=tuple(names))
+
+
+def _check_telling(told: Examples, examples: Examples) -> None:
+    if len(told) == len(examples):
+        raise KdEdgeError(
+            "KD_EMPTY_PART",
+            f"on fewer than {_FEWEST} of {len(examples)} training examples one student is right "
+            "and another one is not: a selector has nothing to learn",
+            where="[selector]",
+            hint="join students that differ more, or give them more examples",
+        )
+
+
+def picks_of(task: str, logits: list[np.ndarray], truth: np.ndarray) -> Picks:
+    """Whom a selector should pick.
+
+    Args:
+        task: a key of `TASKS`. logits: (n, ..., classes) of each student. truth: (n, ...) integers.
+    """
+    from keras import ops
+
+    found = find_task(task)
+    right = np.stack([found.shares_right(each, truth) for each in logits])
+    losses = [ops.convert_to_numpy(found.hard_loss(each, truth)) for each in logits]
+    return best_students(right, np.stack(losses))
