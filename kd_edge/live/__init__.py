@@ -1,1 +1,1 @@
-"""A board's stream while it runs: shown, compared with the host, recorded."""
+"""What a board or a live source streams, while it does: answered, shown, recorded, corrected."""
