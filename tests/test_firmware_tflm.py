@@ -50,7 +50,7 @@ def test_two_exports_give_the_same_bytes(two, tmp_path):
 
 def test_every_file_names_the_model_the_generator_and_that_it_is_synthetic(two, tmp_path):
     digest = hashlib.sha256(two.read_bytes()).hexdigest().encode()
-    copied = {path.name for path in FRONT_END_SOURCES.glob("*.[ch]")}  # of any model
+    copied = {path.name for path in FRONT_END_SOURCES.rglob("*.[ch]")}  # of any model
     for name, content in contents(export_tflm(two, tmp_path / "a", settings_for(two))).items():
         if name in copied:
             continue
