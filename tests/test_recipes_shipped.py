@@ -19,6 +19,7 @@ from kd_edge.signals.simulate import SignSettings
 
 # The public set that a recipe reads, in the folder of public sets.
 RECORDINGS = {
+    "cifar10-selector": "cifar10/cifar10_10k_2k_jpg.tar.xz",
     "brain-tumor": "brain_tumor_mri/images_224px.tar",
     "brain-tumor-four": "brain_tumor_mri/images_224px.tar",
     "camvid": "camvid/camvid_160x120.npz",
