@@ -52,6 +52,7 @@ _PIPELINE = tuple(
     for layer in ("runtimes", "measure", "report", "pipeline", "trials", "live", "cli")
 )
 _WINDOWS = "the kind of window on the wire, int8 or raw"
+_PROPOSED = {"kd_edge/pipeline/proposing/learning.py": "what a proposed recipe names"}
 HOMES = {
     "runtimes": Home(
         (RUNTIMES, ENGINES),
@@ -65,6 +66,8 @@ HOMES = {
             "kd_edge/pipeline/boards/reporting.py": _WINDOWS,
             "kd_edge/pipeline/boards/asked.py": _WINDOWS,
             "kd_edge/cli/eval.py": _WINDOWS,
+            "kd_edge/live/lsl_out.py": "a type of channel of the Lab Streaming Layer",
+            **_PROPOSED,
         },
         # Elsewhere they are NumPy's names of types.
         only_in=(*_PIPELINE, "kd_edge/recipe"),
@@ -110,6 +113,7 @@ HOMES = {
             "kd_edge/pipeline/deciding.py": "a reason to reject a window",
             "kd_edge/pipeline/ruling.py": "a reason to reject a window",
             "kd_edge/report/decision_table.py": "a reason to reject a window",
+            **_PROPOSED,
         },
         only_in=_PIPELINE,
     ),
@@ -119,6 +123,7 @@ HOMES = {
         {
             "kd_edge/measure/baselines.py": "a baseline of that name",
             "kd_edge/report/results_table.py": "columns of the table of results",
+            **_PROPOSED,
         },
     ),
     "baselines": Home(
@@ -134,6 +139,7 @@ HOMES = {
                 "a model of that name",
             ),
             "kd_edge/report/results_table.py": "columns of the table of results",
+            **_PROPOSED,
         },
     ),
 }

@@ -207,7 +207,7 @@ def make_rest(settings: SignSettings, rest: int, subject: int) -> Score:
 
 
 def fidget(settings: SignSettings, draw: np.random.Generator, n: int) -> np.ndarray:
-    """(n, N_JOINTS) angles of a resting arm that moves a little."""
+    """(n, N_JOINTS) angles of a resting arm that moves a little, in rad."""
     return JOINT_REST + settings.posture_jitter_rad * draw.standard_normal((n, N_JOINTS))
 
 
