@@ -52,7 +52,7 @@ def test_a_damaged_file_is_listed_and_the_others_are_told(folder, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "19 images" in said
     assert "would stop a build: KD_" in said
-    assert "a/disc/0.png" in said
+    assert "a/disc/0.png" in said.replace(" ", "")  # lines are broken inside of paths
     assert "lie in several sessions, so a split by folders leaks" in said
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from live_samples import FACTS, seen
+from waiting import joined
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.figures import SeenDecision
@@ -76,7 +77,7 @@ def opened(outlets, emg, imu, **more):
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
     source = open_source(f"lsl://{outlets.names}?timeout=30")
-    thread.join()
+    joined(thread, "the outlets to give all")
     return source
 
 

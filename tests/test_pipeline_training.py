@@ -77,7 +77,7 @@ DATA = SimpleNamespace(
     validation=examples(9, 2),
     tests={"unseen": examples(6, 3)},
     input_rates_hz={"emg": 20.0, "imu": 20.0},
-    front_end=SimpleNamespace(input_channels={}),
+    input_channels={},
 )
 
 

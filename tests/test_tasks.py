@@ -110,6 +110,11 @@ def test_an_unknown_task_is_named_with_the_nearest():
 
 # File -> what else has a largest value there.
 OTHER_ARGMAX = {
+    "base/composition.py": "which model of a product answers",
+    "pipeline/selection/figures.py": "the best model of a product",
+    "pipeline/selection/ways.py": "which model of a product is surest, or right",
+    "pipeline/proposing/seen.py": "the louder of two hums",
+    "live/sources/replay.py": "where an even run of samples ends",
     "base/roll.py": "the nearest place of a ring",
     "base/decision.py": "the rule over windows, in whole numbers as on a board",
     "pipeline/personalise.py": "a last layer on given repetitions, before there is a model",

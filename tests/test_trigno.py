@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from waiting import program
+from waiting import joined, program
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
@@ -61,7 +61,7 @@ def serving(record: Recording, **more):
         yield base
     finally:
         done.set()
-        thread.join()
+        joined(thread, "the base to stop")
         base.close()
 
 
