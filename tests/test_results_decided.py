@@ -16,7 +16,7 @@ from kd_edge.pipeline.results.decided import OfPerson, Strange, decisions_of
 from kd_edge.pipeline.results.figures import accuracy_at, spread_of
 from kd_edge.pipeline.results.personal import Point, personal_points
 from kd_edge.pipeline.results.rows import RowSettings, rests_on
-from kd_edge.recipe import Decision, load_recipe
+from kd_edge.recipe import Decision, load_recipe, parse_recipe
 from kd_edge.report import results_tree as tree
 from kd_edge.report.results_decisions import coverage_table, events_table, personal_table
 from kd_edge.report.results_table import TableRow, results_table
@@ -153,6 +153,19 @@ def test_the_decision_rule_counts_for_figures_of_decisions_alone(pytestconfig):
     other = recipe.model_copy(update={"decision": Decision(windows=9)})
     assert rests_on(recipe, decided=False) == rests_on(other, decided=False)
     assert rests_on(recipe, decided=True) != rests_on(other, decided=True)
+
+
+def test_a_default_that_a_recipe_writes_out_changes_no_figure(pytestconfig):
+    """So a key that is new in recipes does not either. Oracle: the text with and without it."""
+    text = (pytestconfig.rootpath / "recipes" / "watch.toml").read_text(encoding="utf-8")
+    given = {
+        value: text.replace("length_s = 4.0", f'length_s = 4.0\narithmetic = "{value}"')
+        for value in ("float32", "fixed")
+    }
+    plain, same, other = (
+        rests_on(parse_recipe(each), decided=True) for each in (text, *given.values())
+    )
+    assert plain == same != other
 
 
 def test_a_row_s_unknown_classes_are_no_classes_of_its_recipe(pytestconfig):

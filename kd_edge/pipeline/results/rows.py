@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.files import sha256_text
 from kd_edge.base.settings import Name
 from kd_edge.recipe import Recipe
 from kd_edge.splits import Fold
@@ -111,12 +113,18 @@ class RowSettings(_Table):
 
 
 def rests_on(recipe: Recipe, *, decided: bool) -> str:
-    """SHA-256 of the recipe that a row's figures rest on.
+    """SHA-256 of what a recipe says, on which a row's figures rest.
+
+    What it leaves at its default is no part of it: a key that is new in recipes changes no figure.
 
     Args:
         decided: the row tells of decisions; without, the decision rule is no part of it.
     """
-    return (recipe if decided else recipe.model_copy(update={"decision": None})).sha256
+    chosen = recipe if decided else recipe.model_copy(update={"decision": None})
+    asked = chosen.reading(None).with_files(lambda file: Path(file).name)
+    return sha256_text(
+        json.dumps(asked.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    )
 
 
 class _Rows(_Table):
