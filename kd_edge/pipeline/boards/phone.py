@@ -11,7 +11,7 @@ from firmware_export.front_end import model_front_end
 from firmware_export.phone.android import android_files
 from firmware_export.phone.sources import phone_sources
 from firmware_export.phone.wasm import WasmModule, build_wasm
-from firmware_export.project import Project, ProjectFacts, Written, write_project
+from firmware_export.project import Project, Written, write_project
 from firmware_export.sensors import usual_hop_s
 from firmware_export.settings import FirmwareSettings
 from kd_edge.base.errors import KdEdgeError
@@ -22,6 +22,7 @@ from kd_edge.base.version import __version__
 from kd_edge.phone.motion import with_counts
 from kd_edge.phone.page import PageFacts, render_page
 from kd_edge.pipeline.boards.bundle_image import BoardBundle, load_board_bundle
+from kd_edge.pipeline.boards.project import project_facts
 
 PAGE = "index.html"
 # The other kind of what is written.
@@ -102,14 +103,7 @@ def export_android(folder: Path, out: Path, *, hop_s: float | None = None) -> Ex
     """
     bundle = load_board_bundle(folder)
     front_end = phone_front_end(bundle)
-    facts = ProjectFacts(
-        title=bundle.manifest.title,
-        model_sha256=bundle.model_sha256,
-        synthetic=bundle.manifest.synthetic,
-        generator=f"kd-edge {__version__}",
-        engine=PLAIN_C.name,
-        sensors="none",
-    )
+    facts = project_facts(bundle, PLAIN_C.name, "none")
     files = android_files(
         bundle.product,
         phone_settings(bundle, front_end),

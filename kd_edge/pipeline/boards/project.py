@@ -75,16 +75,21 @@ def export_project(folder: Path, out: Path, request: ProjectRequest) -> Exported
         replay=bundle.raw if sensors == "replay" else (),
         personal=request.personal,
     )
-    facts = ProjectFacts(
+    facts = project_facts(bundle, request.engine, sensors)
+    written = write_project(out, project_files(firmware, board, facts, kind=kind))
+    return Exported(kind, facts, written, _notes(bundle, request, sensors))
+
+
+def project_facts(bundle: BoardBundle, engine: str, sensors: str) -> ProjectFacts:
+    """What a project of the bundle says of itself."""
+    return ProjectFacts(
         title=bundle.manifest.title,
         model_sha256=bundle.model_sha256,
         synthetic=bundle.manifest.synthetic,
         generator=f"kd-edge {__version__}",
-        engine=request.engine,
+        engine=engine,
         sensors=sensors,
     )
-    written = write_project(out, project_files(firmware, board, facts, kind=kind))
-    return Exported(kind, facts, written, _notes(bundle, request, sensors))
 
 
 def _sensors(bundle: BoardBundle, request: ProjectRequest) -> str:
