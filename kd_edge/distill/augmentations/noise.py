@@ -19,4 +19,4 @@ class Noise(Augmentation):
     deviation: Annotated[float, Field(ge=0, le=2)]
 
     def change(self, inputs, draw: Draw):
-        return {n: x + self.deviation * draw.normal(*x.shape[1:]) for n, x in inputs.items()}
+        return {n: x + self.deviation * draw.noise(*x.shape[1:]) for n, x in inputs.items()}
