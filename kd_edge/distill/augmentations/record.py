@@ -16,7 +16,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import InputChannel
 from kd_edge.distill.batch import Tensor
 
-
 # Of the table of normal numbers; a power of 2.
 _TABLE = 1 << 20
 
