@@ -300,7 +300,8 @@ def test_both_packed_streams_hold_every_weight_where_the_kernel_takes_it(channel
     for stream, order in ((packed_stream, (0, 2, 1, 3)), (row_stream, (0, 1, 2, 3))):
         padding = 4 if stream is packed_stream else 2
         columns = -(-window // padding) * padding
-        halves = stream(weights, _narrowing(channels)).reshape(-1, 5 + columns // 2)[:, 5:]
+        groups = stream(weights, _narrowing(channels)).reshape(-1, 5 + columns // 2)
+        halves = groups[:, :-5] if stream is packed_stream else groups[:, 5:]
         halves = np.ascontiguousarray(halves).view(np.int16).astype(np.int64)
         low = halves.astype(np.int8).astype(np.int64)
         first, second = (halves - low) >> 8, low

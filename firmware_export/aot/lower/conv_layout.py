@@ -43,25 +43,30 @@ def packed_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
         weights: int8 (channels, window), for which `fits_packed` holds.
 
     Returns:
-        int32 (words,): for each two channels 5 words and half a word for each column of the
-        window, padded to a multiple of four columns; an odd last channel has a partner of zeros.
+        int32 (words,): for each two channels half a word for each column of the window, padded to
+        a multiple of four columns, and 5 words; an odd last channel has a partner of zeros.
     """
     columns = padded(weights.T, 4).T
     quads = columns.reshape(len(columns), -1, 4)[..., (0, 2, 1, 3)]
-    return row_stream(quads.reshape(columns.shape), narrowing)
+    words = _pair_words(quads.reshape(columns.shape))
+    return np.concatenate([words, doubled_header(narrowing, 2)], axis=1).reshape(-1)
 
 
 def row_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
     """The stream of kd_conv_s8_row_dsp.c: words of columns in their order.
 
     Args and returns as `packed_stream`, int8 (channels, window) -> int32 (words,), but columns are
-    padded to a multiple of two.
+    padded to a multiple of two, and the 5 words stand in front.
     """
-    columns = padded(weights.T, 2).T
+    words = _pair_words(padded(weights.T, 2).T)
+    return np.concatenate([doubled_header(narrowing, 2), words], axis=1).reshape(-1)
+
+
+def _pair_words(columns: np.ndarray) -> np.ndarray:
+    """int8 (channels, columns), of which there are even many -> int32 (channel pairs, words)."""
     pairs = padded(columns, 2).reshape(-1, 2, columns.shape[1] // 2, 2).astype(np.int32)
     halves = 256 * pairs[:, 0] + pairs[:, 1]  # (channel pairs, words, columns)
-    words = (halves[..., 1] << 16) | (halves[..., 0] & 0xFFFF)
-    return np.concatenate([doubled_header(narrowing, 2), words], axis=1).reshape(-1)
+    return (halves[..., 1] << 16) | (halves[..., 0] & 0xFFFF)
 
 
 def quad_stream(weights: np.ndarray, narrowing: Narrowing) -> np.ndarray:
