@@ -38,6 +38,38 @@ static inline int32_t *widen(
     return to;
 }
 
+/* `rows` rows of n bytes, both at least one, whose ends and beginnings are `gap` bytes apart. */
+static inline void collect(int8_t *to, const int8_t *from, int32_t gap, uint32_t n, uint32_t rows)
+{
+    uint32_t left, bytes;
+    __asm__ volatile("1:\n\t"
+                     "subs  %[left], %[n], #4\n\t"
+                     "blt   3f\n"
+                     "2:\n\t"
+                     "ldr   %[bytes], [%[from]], #4\n\t"
+                     "str   %[bytes], [%[to]], #4\n\t"
+                     "subs  %[left], %[left], #4\n\t"
+                     "bge   2b\n"
+                     /* Bit 1 of what is left into C, bit 0 into N. */
+                     "3:\n\t"
+                     "lsls  %[left], %[left], #31\n\t"
+                     "bcc   4f\n\t"
+                     "ldrh  %[bytes], [%[from]], #2\n\t"
+                     "strh  %[bytes], [%[to]], #2\n"
+                     "4:\n\t"
+                     "bpl   5f\n\t"
+                     "ldrb  %[bytes], [%[from]], #1\n\t"
+                     "strb  %[bytes], [%[to]], #1\n"
+                     "5:\n\t"
+                     "add   %[from], %[from], %[gap]\n\t"
+                     "subs  %[rows], %[rows], #1\n\t"
+                     "bne   1b"
+                     : [to] "+r"(to), [from] "+r"(from), [rows] "+r"(rows), [left] "=&r"(left),
+                       [bytes] "=&r"(bytes)
+                     : [gap] "r"(gap), [n] "r"(n)
+                     : "cc", "memory");
+}
+
 /* Two pixels; two_pixels() knows the members' places. */
 typedef struct {
     const int32_t *x;  /* their widened windows */
@@ -131,13 +163,13 @@ __attribute__((naked)) static void two_pixels(const void *weights __attribute__(
         "pop   {r4, r5, r6, r7, r8, r9, r10, r11, pc}");
 }
 
-/* Last place in a row where a window's runs may be widened where they lie; -1 if nowhere. */
-static int32_t last_in_place(const kd_conv_s8_params *p)
+/* Last place in a row where a window's rows lie in the input, each in one piece; -1 if nowhere. */
+static int32_t last_inside(const kd_conv_s8_params *p)
 {
     if (p->last_direct >= 0) {
         return p->last_direct;
     }
-    return p->runs == 1u && p->run_bytes % 4 == 0 ? p->row_bytes - p->run_bytes : -1;
+    return p->runs == 1u ? p->row_bytes - p->run_bytes : -1;
 }
 
 /* scratch: the window in whole words four times, and once more where it is not read in place. */
@@ -150,7 +182,7 @@ void kd_conv_s8(const kd_conv_s8_params *p, const int8_t *in, void *scratch, int
      * ahead of what has been read. */
     int8_t *copy0 = (int8_t *)(wide + 4u * quads);
     int8_t *copy1 = (int8_t *)(wide + 3u * quads);
-    const int32_t last_x = last_in_place(p) - p->x_bytes;
+    const int32_t last_x = last_inside(p) - p->x_bytes;
     const int32_t last_y = p->in_rows - (p->kernel_rows - 1) * p->row_step - 1;
     const int32_t row_step = p->row_step * p->row_bytes;
     kd_two two = {.x = wide,
@@ -172,9 +204,15 @@ void kd_conv_s8(const kd_conv_s8_params *p, const int8_t *in, void *scratch, int
             walk.x += 2 * p->x_bytes;
             walk.columns -= 2u;
             left -= 2u;
-            if (p->last_direct < 0) {
+            if (p->last_direct < 0 && p->run_bytes % 4 == 0) {
                 rows = p->kernel_rows;
                 row_quads = (uint32_t)p->run_bytes / 4u;
+            } else if (p->last_direct < 0) {
+                const int32_t gap = row_step - p->run_bytes;
+                collect(copy0, x0, gap, (uint32_t)p->run_bytes, p->kernel_rows);
+                collect(copy1, x1, gap, (uint32_t)p->run_bytes, p->kernel_rows);
+                x0 = copy0;
+                x1 = copy1;
             }
         } else {
             x1 = x0 = kd_conv_s8_any_window(p, &walk, copy0);

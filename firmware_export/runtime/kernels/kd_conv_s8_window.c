@@ -26,11 +26,4 @@ static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t n)
     return to;
 }
 
-static inline void copy_rows(int8_t *to, const int8_t *from, int32_t step, int32_t n, int32_t rows)
-{
-    for (; rows > 0; rows--, from += step) {
-        to = copy(to, from, n);
-    }
-}
-
 #include "kd_conv_s8_window_body.h"

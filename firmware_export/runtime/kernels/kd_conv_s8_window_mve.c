@@ -53,4 +53,5 @@ static inline void copy_rows(int8_t *to, const int8_t *from, int32_t step, int32
                      : "lr", "q0", "cc", "memory");
 }
 
+#define KD_COPY_ROWS
 #include "kd_conv_s8_window_body.h"

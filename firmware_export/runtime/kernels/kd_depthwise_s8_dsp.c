@@ -241,6 +241,36 @@ static void one_image(
     }
 }
 
+/* Four channels of an output pixel whose window is the whole input: nothing is widened twice, so that
+ * nothing is kept. */
+ALONE static void whole_input(
+    const kd_quad *q, const int8_t *x, uint32_t channels, uint32_t taps, int8_t *out)
+{
+    const int32_t *header = q->header, *w = header + HEADER_WORDS;
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    do {
+        uint32_t bytes;
+        int32_t even, odd, weights_even, weights_odd;
+        memcpy(&bytes, x, 4);
+        x += channels;
+        __asm__("sxtab16 %0, %1, %2" : "=r"(even) : "r"(q->less_zero), "r"(bytes));
+        __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(odd) : "r"(q->less_zero), "r"(bytes));
+        __asm__("sxtb16 %0, %1" : "=r"(weights_even) : "r"(*w));
+        __asm__("sxtb16 %0, %1, ror #8" : "=r"(weights_odd) : "r"(*w));
+        w++;
+        __asm__("smlabb %0, %1, %2, %0" : "+r"(a) : "r"(even), "r"(weights_even));
+        __asm__("smlabb %0, %1, %2, %0" : "+r"(b) : "r"(odd), "r"(weights_odd));
+        __asm__("smlatt %0, %1, %2, %0" : "+r"(c) : "r"(even), "r"(weights_even));
+        __asm__("smlatt %0, %1, %2, %0" : "+r"(d) : "r"(odd), "r"(weights_odd));
+    } while (--taps > 0u);
+    const int32_t sums[4] = {a, b, c, d};
+    uint32_t shifts = (uint32_t)header[8];
+    for (uint32_t i = 0; i < 4u; i++, shifts >>= 8) {
+        const int32_t doubled = header[i] + 2 * sums[i];
+        out[i] = (int8_t)kd_narrow(doubled, header[4u + i], (int32_t)(shifts & 0xffu), q->rounding);
+    }
+}
+
 /* scratch: kd_four for each tap and for each pixel of a tile's input. */
 void kd_depthwise_s8(const kd_depthwise_s8_params *p, const int8_t *in, void *scratch, int8_t *out)
 {
@@ -249,10 +279,20 @@ void kd_depthwise_s8(const kd_depthwise_s8_params *p, const int8_t *in, void *sc
     const uint32_t out_bytes = (uint32_t)p->out_rows * p->out_columns * p->channels;
     kd_quad q = {p->weights, scratch, (kd_four *)scratch + taps,
                  ((uint32_t)-p->in_zero & 0xffffu) * 0x10001u, kd_narrow_rounding(p->out_zero)};
+    const int whole = p->pad_rows == 0 && p->pad_columns == 0 && p->row_step == 1u &&
+                      p->column_step == 1u && p->kernel_rows == p->in_rows &&
+                      p->kernel_columns == p->in_columns && out_bytes == p->channels;
     for (uint32_t c = 0;;) {
-        const int32_t *next = widen_weights(&q, taps);
+        const int32_t *next =
+            whole ? q.header + HEADER_WORDS + taps : widen_weights(&q, taps);
         for (uint32_t batch = 0; batch < p->batches; batch++) {
-            one_image(p, &q, in + batch * in_bytes + c, out + batch * out_bytes + c);
+            const int8_t *image = in + batch * in_bytes + c;
+            int8_t *to = out + batch * out_bytes + c;
+            if (whole) {
+                whole_input(&q, image, p->channels, taps, to);
+            } else {
+                one_image(p, &q, image, to);
+            }
         }
         if (c + 4u >= p->channels) {
             break;
