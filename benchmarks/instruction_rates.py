@@ -24,8 +24,8 @@ from scipy.optimize import nnls
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from aot_layer_counts import instructions_by_layer, program_of
 from aot_rate_models import rate_models, stream_models
-from layer_counts import instructions_by_layer, program_of
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.figures import LayerFigure

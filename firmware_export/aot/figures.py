@@ -28,6 +28,9 @@ class LayerFigure:
         constant_bytes: weights, tables and factors that it adds to flash; what an earlier call
             brought already is counted there.
         output_bytes: of one run's results.
+        laid: values that the kernel has to lay side by side before it multiplies them, all runs: of
+            windows that lie in pieces in the input, or of a depthwise convolution's strips.
+        laid_run: how many of these adjoin in the input; 0 where there are no such values.
     """
 
     place: str
@@ -40,6 +43,8 @@ class LayerFigure:
     channels: int
     constant_bytes: int
     output_bytes: int
+    laid: int = 0
+    laid_run: int = 0
 
 
 def layer_figures(
@@ -75,4 +80,20 @@ def _figure(call: Call, times: int, constant_bytes: int, core: Core) -> LayerFig
         channels=next((tensor.shape[-1] for tensor in written if tensor.shape), 1),
         constant_bytes=constant_bytes,
         output_bytes=sum(tensor_bytes(tensor) for tensor in written),
+        **_laid(call, times),
     )
+
+
+def _laid(call: Call, times: int) -> dict[str, int]:
+    p = call.params
+    if call.kernel == "kd_conv_s8" and p["last_direct"] < 0:
+        pixels = p["batches"] * p["out_rows"] * p["out_columns"]
+        return {"laid": pixels * p["window_bytes"] * times, "laid_run": p["run_bytes"]}
+    if call.kernel == "kd_depthwise_strips_s8":
+        shared = p["column_step"] == 1 and p["stride_columns"] <= p["kernel_columns"]
+        apart = p["stride_columns"] if shared else p["kernel_columns"]
+        columns = (p["out_columns"] - 1) * apart + p["kernel_columns"]
+        rows = p["batches"] * p["out_rows"] * p["kernel_rows"]
+        run = min(p["block"], p["channels"])
+        return {"laid": rows * columns * p["channels"] * times, "laid_run": run}
+    return {}
