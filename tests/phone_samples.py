@@ -7,18 +7,24 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from programs import need
 from project_samples import sample_front_end, sample_golden, sample_model
 from waiting import BOUND_S
 
 from firmware_export.phone.clang import find_clang
 from firmware_export.phone.sources import PhoneSources, phone_sources
+from firmware_export.project import ProjectFacts
 from firmware_export.settings import FirmwareSettings, Golden
-from kd_edge.base.decision import DecisionRule
+from kd_edge.base.decision import DecisionRule, Memory, decide
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import raw_samples
 from kd_edge.base.product import Product, as_product
+from kd_edge.live.host import Host
 
 CLASSES = ("one", "two", "three", "four", "five")
+# Of classes: characters that a language or a page may mind.
+HOSTILE = ('a$b"\\${x}', "नमस्ते 👋", "\f", "</script>", "e")
 HOP_S = 0.3
 # Some windows of the sample model are rejected by it, and some are not.
 RULE = DecisionRule(
@@ -52,6 +58,48 @@ def sample_sources(product: Product, core: str = "wasm", **more) -> PhoneSources
     settings = sample_settings(**more)
     hop_s = HOP_S if settings.front_end else None
     return phone_sources(product, core, settings, hop_s=hop_s)
+
+
+def sample_facts(product: Product) -> ProjectFacts:
+    return ProjectFacts(
+        title="two inputs", model_sha256=product.sha256, synthetic=True,
+        generator="kd-edge 1.2.3", engine="aot", sensors="none",
+    )  # fmt: skip
+
+
+def sample_streams() -> dict[str, np.ndarray]:
+    """Two seconds of both sensors, (samples, channels) int16."""
+    rng = np.random.default_rng(9)
+    return {
+        s.name: rng.integers(-3000, 3000, (n, len(s.channels))).astype(np.int16)
+        for s, n in zip(sample_front_end().streams, (400, 80), strict=True)
+    }
+
+
+def sample_pieces() -> list[tuple[int, list[int]]]:
+    """The same in the order of their coming, 50 ms each: the stream's number and its counts."""
+    return [
+        (number, values[t * n : t * n + n].reshape(-1).tolist())
+        for t in range(40)
+        for number, (values, n) in enumerate(zip(sample_streams().values(), (10, 2), strict=True))
+    ]
+
+
+def sample_answers(product: Product) -> list[str]:
+    """What each window of these streams leads to, by the host: one line a window."""
+    host, memory, found = Host(product, sample_front_end()), Memory(RULE), []
+    streams, lengths = sample_streams(), raw_samples(sample_front_end())
+    for number in range(100):
+        starts = {s.name: int(HOP_S * s.source_rate_hz * number) for s in host.front_end.streams}
+        cut = {n: streams[n][at : at + lengths[n]] for n, at in starts.items()}
+        if any(len(values) < lengths[n] for n, values in cut.items()):
+            break
+        scores = host.answer([cut[s.name] for s in host.front_end.streams])
+        memory, told = decide(RULE, memory, scores)
+        said, leading = (-1 if v == 0xFFFF else v for v in (told.said, told.leading))
+        flags = (str(v).lower() for v in (told.onset, told.rejected))
+        found.append(" ".join(map(str, (number, said, leading, told.confidence, *flags, *scores))))
+    return found
 
 
 def in_node(script: str, *, parts: tuple[str, ...] = ("engine",), **values) -> object:

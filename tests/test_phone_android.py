@@ -7,24 +7,26 @@ import struct
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
-from phone_samples import HOP_S, RULE, node_package, sample_product, sample_settings
+from phone_samples import (
+    HOP_S,
+    HOSTILE,
+    node_package,
+    sample_answers,
+    sample_facts,
+    sample_pieces,
+    sample_product,
+    sample_settings,
+)
 from programs import need
-from project_samples import sample_front_end
 from waiting import BOUND_S
 
 from firmware_export.phone.android import ABIS, android_files
-from firmware_export.project import ProjectFacts
-from kd_edge.base.decision import Memory, decide
-from kd_edge.base.front_end import raw_samples
 from kd_edge.cli import run
-from kd_edge.live.host import Host
 
 pytest.importorskip("ziglang", reason="a system's clang does not link for armeabi-v7a")
 
 MACHINES = {"arm64-v8a": "AArch64", "armeabi-v7a": "ARM", "x86_64": "Advanced Micro Devices X86-64"}
-HOSTILE = ('a$b"\\${x}', "नमस्ते 👋", "\f", "</script>", "e")
 MAIN = """
 import org.kdedge.Recogniser
 import java.io.File
@@ -51,10 +53,7 @@ fun main(arguments: Array<String>) {
 def made(tmp_path_factory):
     """A product, its golden vectors and its project's files."""
     product, golden = sample_product(tmp_path_factory.mktemp("model"))
-    facts = ProjectFacts(
-        title="two inputs", model_sha256=product.sha256, synthetic=True,
-        generator="kd-edge 1.2.3", engine="aot", sensors="none",
-    )  # fmt: skip
+    facts = sample_facts(product)
     settings = sample_settings(labels=HOSTILE)
     return product, golden, android_files(product, settings, golden, facts, hop_s=HOP_S)
 
@@ -100,17 +99,7 @@ def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, t
     library = files["recogniser/src/main/jniLibs/x86_64/libkd.so"]
     (tmp_path / "libkd.so").write_bytes(library)
     (tmp_path / "Main.kt").write_text(MAIN)
-    front_end, rng = sample_front_end(), np.random.default_rng(9)
-    streams = {
-        s.name: rng.integers(-3000, 3000, (n, len(s.channels))).astype(np.int16)
-        for s, n in zip(front_end.streams, (400, 80), strict=True)
-    }
-    # The pieces of both sensors, 50 ms each.
-    lines = [
-        f"{s} {' '.join(map(str, streams[each.name][t * n : t * n + n].reshape(-1)))}"
-        for t in range(40)
-        for s, (each, n) in enumerate(zip(front_end.streams, (10, 2), strict=True))
-    ]
+    lines = [f"{stream} {' '.join(map(str, counts))}" for stream, counts in sample_pieces()]
     (tmp_path / "samples.txt").write_text("\n".join(lines))
     sources = ("Native.kt", "Recogniser.kt", "Main.kt")
     _run(tmp_path, *compiler, "-no-stdlib", "-cp", standard, *sources, "-d", "out", "-Werror")
@@ -130,7 +119,7 @@ def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, t
         for coded in (name.encode("utf-16-be") for name in HOSTILE)
     ]
     assert said[1] == ",".join(code_units)
-    assert said[2:-2] == _expected(product, streams)
+    assert said[2:-2] == sample_answers(product)
     assert len(said) > 8
     assert said[-2] == "0"
     assert said[-1].startswith("a window has")
@@ -159,23 +148,6 @@ def _run(folder: Path, *command) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def _expected(product, streams) -> list[str]:
-    """What each window of the streams leads to, by the host: one line a window."""
-    host, memory, found = Host(product, sample_front_end()), Memory(RULE), []
-    lengths = raw_samples(sample_front_end())
-    for number in range(100):
-        starts = {s.name: int(HOP_S * s.source_rate_hz * number) for s in host.front_end.streams}
-        cut = {n: streams[n][at : at + lengths[n]] for n, at in starts.items()}
-        if any(len(values) < lengths[n] for n, values in cut.items()):
-            break
-        scores = host.answer([cut[s.name] for s in host.front_end.streams])
-        memory, told = decide(RULE, memory, scores)
-        said, leading = (-1 if v == 0xFFFF else v for v in (told.said, told.leading))
-        flags = (str(v).lower() for v in (told.onset, told.rejected))
-        found.append(" ".join(map(str, (number, said, leading, told.confidence, *flags, *scores))))
-    return found
 
 
 def test_the_command_writes_the_project_and_keeps_what_somebody_edited(tmp_path, capsys):

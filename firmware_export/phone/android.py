@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from firmware_export.aot.cores import AARCH64, HOST, WASM, X86_64
 from firmware_export.firmware import RUNTIME
+from firmware_export.phone.app import app_values, golden_bytes, quoted
 from firmware_export.phone.clang import find_clang, link
 from firmware_export.phone.sources import PhoneSources, phone_sources
 from firmware_export.project import ProjectFacts
@@ -16,8 +17,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 
-# Of kd_phone.h, which the Kotlin class compares.
-PHONE_VERSION = 1
 _PAGE_BYTES = 16384
 _KOTLIN = "src/main/kotlin/org/kdedge"
 # Path below the project -> template.
@@ -93,7 +92,7 @@ def android_files(
         abi.name: build_library(phone_sources(product, abi.core, settings, hop_s=hop_s), abi)
         for abi in abis
     }
-    values = _values(product, settings, facts, hop_s) | {
+    values = app_values(product, settings, facts, hop_s=hop_s, string=_string) | {
         "abis": list(libraries),
         "sizes": [(name, len(content)) for name, content in libraries.items()],
     }
@@ -138,43 +137,13 @@ def build_library(sources: PhoneSources, abi: Abi) -> bytes:
     return link(clang, files, options, what=f"libkd.so for {abi.name}", output="libkd.so")
 
 
-def golden_bytes(golden: Golden) -> bytes:
-    """The number of vectors, 32 bits, big endian; then of each its inputs and its scores, int8."""
-    n = len(golden.labels)
-    rows = [
-        b"".join(values[i].tobytes() for values in golden.inputs) + golden.outputs[i].tobytes()
-        for i in range(n)
-    ]
-    return n.to_bytes(4, "big") + b"".join(rows)
-
-
 def _beside() -> Mapping[str, str]:
     """The native methods, and what the sources need of a C library."""
     paths = [RUNTIME / "jni" / "kd_jni.c", *WASM.libc.iterdir()]
     return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
-def _values(
-    product: Product, settings: FirmwareSettings, facts: ProjectFacts, hop_s: float | None
-) -> dict[str, object]:
-    streams = settings.front_end.streams if settings.front_end else ()
-    output = product.outputs[0]
-    return {
-        "facts": facts,
-        "version": PHONE_VERSION,
-        "scale": repr(float(output.scale)),
-        "zero_point": output.zero_point,
-        "classes": ", ".join(_string(name) for name in settings.labels),
-        "stream_names": ", ".join(_string(stream.name) for stream in streams),
-        "channels": ", ".join(str(len(stream.channels)) for stream in streams),
-        "rates": ", ".join(repr(float(stream.source_rate_hz)) for stream in streams),
-        "lsbs": ", ".join(repr(float(stream.lsb)) for stream in streams),
-        "hop_words": "nothing: it takes none" if hop_s is None else f"all but {hop_s:g} s",
-    }
-
-
 def _string(text: str) -> str:
-    """A Kotlin string: what is not plain ASCII, and what Kotlin reads otherwise, by its number."""
+    """A Kotlin string."""
     units = memoryview(text.encode("utf-16-le")).cast("H")
-    plain = (chr(u) if 32 <= u < 127 and chr(u) not in '"$\\' else f"\\u{u:04x}" for u in units)
-    return f'"{"".join(plain)}"'
+    return quoted(units.tolist(), "\\u{:04x}")

@@ -15,10 +15,18 @@ Examples:
   kd-edge phone build/isl --out phone              phone/index.html: send it to a phone, open it
   kd-edge phone build/isl --out phone --hop 0.25   a new answer every quarter of a second
   kd-edge phone build/isl --out android --kind android   a Kotlin library with a sample app
+  kd-edge phone build/isl --out ios --kind swift         a Swift package with a sample view
 
 The page needs no network. It tests itself with the golden vectors before it shows anything.
 docs/phone.md says what browsers can do, and what was run where.
 """
+
+PAGE = "html"
+# Kinds of projects -> what nobody has seen of them.
+NOTES = {
+    "android": "we have never built this project with Gradle, nor run it on a phone",
+    "swift": "we have never built this package with Xcode, nor run it on a phone",
+}
 
 
 @click.command("phone", epilog=EPILOG)
@@ -26,9 +34,9 @@ docs/phone.md says what browsers can do, and what was run where.
 @path_option("--out", required=True, help="Folder to write; made where it is absent.")
 @click.option(
     "--kind",
-    type=click.Choice(("html", "android")),
-    default="html",
-    help="A page (default), or a Kotlin library and a sample app as a Gradle project.",
+    type=click.Choice((PAGE, *NOTES)),
+    default=PAGE,
+    help="A page (default), a Kotlin library with a sample app for Gradle, or a Swift package.",
 )
 @click.option(
     "--hop",
@@ -40,12 +48,12 @@ docs/phone.md says what browsers can do, and what was run where.
 def phone(bundle: Path, out: Path, kind: str, hop_s: float | None, as_json: bool) -> None:
     """Write BUNDLE's product as one page that recognises signs on a phone, without a network."""
     from kd_edge.cli.printing import printing
-    from kd_edge.pipeline.boards.phone import ANDROID, export_android, export_page
+    from kd_edge.pipeline.boards.phone import export_app, export_page
 
-    if kind == ANDROID:
-        app = export_android(bundle, out, hop_s=hop_s)
+    if kind != PAGE:
+        app = export_app(bundle, out, kind, hop_s=hop_s)
         with printing():
-            _tell_app(out, app, as_json=as_json)
+            _tell_app(out, kind, app, as_json=as_json)
         return
     exported = export_page(bundle, out, hop_s=hop_s)
     with printing():
@@ -61,7 +69,7 @@ def phone(bundle: Path, out: Path, kind: str, hop_s: float | None, as_json: bool
         say("next: send it to a phone and open it in the browser; docs/phone.md says more")
 
 
-def _tell_app(out: Path, app, *, as_json: bool) -> None:
+def _tell_app(out: Path, kind: str, app, *, as_json: bool) -> None:
     import json
 
     if as_json:
@@ -74,10 +82,10 @@ def _tell_app(out: Path, app, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(content, indent=1, ensure_ascii=False))
         return
-    say(f"Android project: {len(app.written.files)} files in {out}")
+    say(f"{kind} project: {len(app.written.files)} files in {out}")
     for abi, size in app.libraries.items():
         say(f"libkd.so for {abi}: {size:,} bytes")
-    say("note: we have never built this project with Gradle, nor run it on a phone")
+    say(f"note: {NOTES[kind]}")
     say(f"next: {out / 'README.md'}")
 
 

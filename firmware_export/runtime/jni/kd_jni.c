@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kd_firmware_config.h"
 #include "kd_phone.h"
 
 /* "Interface Function Table" of the JNI specification: NewDirectByteBuffer(env, address, capacity). */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kd_bytes.h"
+#include "kd_firmware_config.h"
 #include "kd_window.h"
 #if KD_HAS_DECISION
 #include "kd_decide.h"

@@ -12,8 +12,6 @@
 
 #include <stdint.h>
 
-#include "kd_firmware_config.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif

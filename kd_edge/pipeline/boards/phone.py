@@ -1,4 +1,4 @@
-"""A bundle for phones: a page that recognises by itself, or an Android project."""
+"""A bundle for phones: a page that recognises by itself, or a project for Android or iOS."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from firmware_export.engines import PLAIN_C
 from firmware_export.front_end import model_front_end
 from firmware_export.phone.android import android_files
 from firmware_export.phone.sources import phone_sources
+from firmware_export.phone.swift import swift_files
 from firmware_export.phone.wasm import WasmModule, build_wasm
 from firmware_export.project import Project, Written, write_project
 from firmware_export.sensors import usual_hop_s
@@ -25,8 +26,8 @@ from kd_edge.pipeline.boards.bundle_image import BoardBundle, load_board_bundle
 from kd_edge.pipeline.boards.project import project_facts
 
 PAGE = "index.html"
-# The other kind of what is written.
-ANDROID = "android"
+# Other kinds of what is written -> what makes their files.
+APPS = {"android": android_files, "swift": swift_files}
 # The fastest first. A browser takes the first that it can run.
 WASM_CORES = (WASM_SIMD.name, WASM.name)
 _OURS = b'<meta name="generator" content="kd-edge '
@@ -84,10 +85,10 @@ def export_page(folder: Path, out: Path, *, hop_s: float | None = None) -> Expor
 
 @dataclass(frozen=True)
 class ExportedApp:
-    """An Android project that was written.
+    """A project for phones that was written.
 
     Attributes:
-        libraries: binary interface -> bytes of its library.
+        libraries: binary interface -> bytes of its library; none where sources are compiled.
     """
 
     written: Written
@@ -95,8 +96,11 @@ class ExportedApp:
     model_sha256: str
 
 
-def export_android(folder: Path, out: Path, *, hop_s: float | None = None) -> ExportedApp:
-    """Write a bundle's product as a Kotlin library with a sample app, for Gradle.
+def export_app(folder: Path, out: Path, kind: str, *, hop_s: float | None = None) -> ExportedApp:
+    """Write a bundle's product as a library with a sample for a phone's own language.
+
+    Args:
+        kind: a key of `APPS`.
 
     Raises:
         KdEdgeError: as `export_page`, `build_library` and `write_project`.
@@ -104,14 +108,14 @@ def export_android(folder: Path, out: Path, *, hop_s: float | None = None) -> Ex
     bundle = load_board_bundle(folder)
     front_end = phone_front_end(bundle)
     facts = project_facts(bundle, PLAIN_C.name, "none")
-    files = android_files(
+    files = APPS[kind](
         bundle.product,
         phone_settings(bundle, front_end),
         bundle.golden,
         facts,
         hop_s=phone_hop_s(front_end, hop_s) if front_end else None,
     )
-    written = write_project(out, Project(ANDROID, "phone", facts, files, ()))
+    written = write_project(out, Project(kind, "phone", facts, files, ()))
     libraries = {
         Path(path).parent.name: len(content)
         for path, content in files.items()
