@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.cli.bench_phone import bench_on_phone
 from kd_edge.cli.executing import check_workers, executing, workers
 from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option, typed_command
 from kd_edge.cli.printing import say
@@ -18,11 +19,15 @@ Examples:
   kd-edge bench build/isl --data OTHER --html other.html
   kd-edge bench build/isl --json > today.json
   kd-edge bench build/isl --baseline yesterday.json
+  kd-edge bench build/isl --adb
   kd-edge bench build/isl --ablate --seeds 5 --html ablation.html
 
 --ablate trains the bundle's recipe with labels alone, without augmentation, without its running
 normaliser, with one teacher and with each other loss, as often as the recipe itself: the same seeds
 in the same folds. Interrupted, the same command goes on.
+
+--adb answers the golden vectors on a connected Android phone and times its windows, in plain C. It
+needs adb and USB debugging; several phones need --adb SERIAL.
 
 With --baseline the exit status is 6 where a figure got worse than its tolerance.
 """
@@ -47,6 +52,13 @@ _ABLATION_SEEDS = 5
 )
 @workers
 @click.option("--runs", type=click.IntRange(min=20), help="Timed inferences a model.")
+@click.option(
+    "--adb",
+    is_flag=False,
+    flag_value="",
+    metavar="[SERIAL]",
+    help="Measure on a connected Android phone instead.",
+)
 @no_cache
 @common
 def bench(
@@ -60,6 +72,7 @@ def bench(
     n_workers: int | None,
     ray: str | None,
     runs: int | None,
+    adb: str | None,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -72,6 +85,10 @@ def bench(
     from kd_edge.report.json import to_json
     from kd_edge.report.table import print_table
 
+    if adb is not None:
+        others = {"--data": data, "--reader": reader, "--baseline": baseline, "--html": html}
+        others |= {"--ablate": ablate, "--seeds": seeds, "--workers": n_workers, "--ray": ray}
+        return bench_on_phone(bundle, adb, runs=runs, as_json=as_json, others=others)
     check_output(html, "--html", (".html", ".htm"))
     _check_ablation(ablate, data, seeds, n_workers, ray)
     old = _read_baseline(baseline) if baseline else None

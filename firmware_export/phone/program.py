@@ -1,0 +1,42 @@
+"""A recogniser as a program for Android's shell: it answers golden vectors and times windows."""
+
+from __future__ import annotations
+
+from firmware_export.aot.cores import AARCH64, X86_64
+from firmware_export.firmware import RUNTIME
+from firmware_export.phone.clang import find_clang, link
+from firmware_export.phone.sources import PhoneSources
+from kd_edge.base.errors import KdEdgeError
+
+# Android's binary interfaces that a program can be made for -> core, and the target in zig's words.
+PROGRAMS = {
+    "arm64-v8a": (AARCH64.name, "aarch64-linux-musl"),
+    "x86_64": (X86_64.name, "x86_64-linux-musl"),
+}
+
+
+def build_program(sources: PhoneSources, abi: str) -> bytes:
+    """A static program: `kd_phone_bench.c` says how it is called and what it writes.
+
+    Args:
+        sources: made for the core of the interface, without a front end.
+        abi: a key of `PROGRAMS`.
+
+    Raises:
+        KdEdgeError KD_MISSING_TOOL: ziglang is not installed. KD_COMPILE: it refuses the sources.
+    """
+    clang = find_clang("ld.lld")
+    if not clang.of_zig:
+        raise KdEdgeError(
+            "KD_MISSING_TOOL",
+            f"{clang.name} has no C library for {abi}",
+            hint="pip install 'kd-edge[compiler]'",
+        )
+    options = [
+        f"--target={PROGRAMS[abi][1]}",
+        *("-std=c99", "-O3", "-ffp-contract=off", "-static", "-s"),
+        *(f"-D{name}={value}" for name, value in sources.defines.items()),
+    ]
+    own = RUNTIME / "phone_bench" / "kd_phone_bench.c"
+    files = {**sources.files, own.name: own.read_text(encoding="utf-8")}
+    return link(clang, files, options, what=f"the program for {abi}", output="kd_phone_bench")
