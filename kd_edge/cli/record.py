@@ -42,6 +42,7 @@ _LOOK_S = 2.0
 @click.option("--rest", default=1.5, show_default=True, type=FiniteFloat(min=0), help="Seconds.")
 @click.option("--keep-rest", is_flag=True, help="Record the rests too, as the class 'rest'.")
 @click.option("--mains", type=click.Choice(["50", "60"]), default="50", help="Hz, for its hum.")
+@path_option("--like", help="A recording whose sensors are expected; the folder's last otherwise.")
 @click.option("--anyway", is_flag=True, help="Keep takes whose signals are not fit.")
 @click.option("--seed", type=int, help="The same seed, the same order.")
 @common
@@ -64,6 +65,7 @@ def record(source: str, prompts: Path, out: Path, as_json: bool, **options) -> i
 
 
 def _asked(out: Path, session: str, asked, options):
+    from kd_edge.live.order import expected_streams
     from kd_edge.live.prompted import Asked, Timing
 
     return Asked(
@@ -75,6 +77,7 @@ def _asked(out: Path, session: str, asked, options):
         keep_rest=options["keep_rest"],
         mains_hz=float(options["mains"]),
         anyway=options["anyway"],
+        expected=expected_streams(out, options["like"]),
     )
 
 

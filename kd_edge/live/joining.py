@@ -9,6 +9,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.front_end import StreamConstants
+from kd_edge.live.order import check_in_order, misplaced
 from kd_edge.live.sources.source import Chunk, Source, SourceFacts, SourceStream
 from kd_edge.signals.recording import same_rate, same_unit, usual_unit
 
@@ -145,6 +146,7 @@ class Joining:
         places = {name: place for place, name in reversed(names.items())}
         missing = [name for name in stream.channels if name not in places]
         if missing and in_order and len(names) == len(stream.channels):
+            check_in_order(list(names.values()), stream.channels, source=self._facts.name)
             pairs = ", ".join(
                 f"'{a}' as '{b}'" for a, b in zip(names.values(), stream.channels, strict=True)
             )
@@ -159,6 +161,12 @@ class Joining:
                 hint="--in-order takes them in this order: look first that the sensors lie so"
                 if can
                 else f"the bundle takes {', '.join(stream.channels)}",
+            )
+        known = [name for name in names.values() if name in stream.channels]
+        if (moved := misplaced(known, stream.channels)) is not None:
+            self.notes.append(
+                f"{stream.name} stands in another order than the bundle's, '{moved[0]}' in the "
+                f"place of '{moved[1]}': it is taken by its names"
             )
         return [places[name] for name in stream.channels]
 

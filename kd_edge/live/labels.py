@@ -72,6 +72,12 @@ def count(folder: Path, *, subject: str, session: str) -> dict[str, int]:
     return Counter(r["label"] for r in rows if (r["subject"], r["session"]) == (subject, session))
 
 
+def last(folder: Path) -> Path | None:
+    """The recording of the last row whose file is there. Raises KD_LABELS as `check`."""
+    paths = [folder / row["file"] for row in reversed(_table(folder / LABELS)[1])]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def remove(recording: Path) -> None:
     """Take a recording's rows out of its folder's labels.csv. Raises as `add`."""
     path = recording.with_name(LABELS)

@@ -12,11 +12,13 @@ from typing import Protocol
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live import labels
+from kd_edge.live.order import order_faults
 from kd_edge.live.prompts import Prompt
 from kd_edge.live.quality import Fault, faults_of
 from kd_edge.live.recorder import Recorded
 from kd_edge.live.sources.source import Source
 from kd_edge.live.taking import Take, new_take, sensors_of
+from kd_edge.signals.recording import Stream
 
 _BEAT_S = 0.05
 # A stream that lags behind is waited for so long after a take's end.
@@ -48,6 +50,7 @@ class Asked:
         mains_hz: of the country's mains, for the judgement.
         tries: a take that is not fit is asked for again so often.
         anyway: takes are kept that are not fit.
+        expected: streams of a reference, whose sensors and order the source should have.
     """
 
     folder: Path
@@ -59,6 +62,7 @@ class Asked:
     mains_hz: float = 50.0
     tries: int = 3
     anyway: bool = False
+    expected: tuple[Stream, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,12 @@ class Session:
         self._number = 0
 
     def look(self, seconds: float) -> tuple[Fault, ...]:
-        """What is wrong with the signals before anything is recorded."""
+        """What is wrong with sensors and signals before anything is recorded."""
         now_s = self._clock()
         take = Take(self._source.facts, now_s, now_s + seconds)
         self._fill(take, "look", None)
-        return self._faults(take)
+        otherwise = order_faults(self._source.facts.streams, self._asked.expected)
+        return (*otherwise, *self._faults(take))
 
     def run(self) -> Done:
         """Every prompt, until all are recorded, the user quits, or an error ends it."""
