@@ -20,7 +20,7 @@ import numpy as np
 
 from kd_edge.live.feed import Feed
 from kd_edge.live.loop import Limits, LiveLoop
-from kd_edge.live.server import PageServer
+from kd_edge.live.server import PageServer, live_page
 from kd_edge.live.sources import open_source
 from kd_edge.pipeline.live_student import load_student
 
@@ -68,7 +68,7 @@ def main() -> None:
     with open_source(asked.source) as source:
         student, facts = bundle.student(source, asked.source, in_order=False)
         feed = Feed(facts)
-        server = PageServer(feed, facts)
+        server = PageServer(feed, live_page(facts))
         page = threading.Thread(target=read_page, args=(server.url, came_s))
         page.start()
         loop = LiveLoop(student, facts, views=[stamps, feed])

@@ -43,6 +43,7 @@ def test_each_has_only_commands_and_options_that_exist(commands):
 
 @pytest.mark.slow
 @pytest.mark.qemu
+@pytest.mark.timeout(5400)  # minutes on a quiet machine, and far more behind other work
 def test_they_lead_from_an_empty_folder_to_a_board(commands, tmp_path):
     if not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")):
         pytest.skip("needs arm-none-eabi-gcc and qemu-system-arm")

@@ -16,7 +16,7 @@ from kd_edge.link.device import Device
 from kd_edge.live.feed import Feed
 from kd_edge.live.figures import HostAnswer
 from kd_edge.live.loop import Limits, LiveLoop, Summary
-from kd_edge.live.server import PageServer
+from kd_edge.live.server import PageServer, live_page
 
 # Colours that are on a canvas, transparent aside: how many pixels have any.
 PAINTED = """(id) => {
@@ -50,7 +50,7 @@ def page(browser):
 @pytest.fixture
 def served():
     feed = Feed(FACTS)
-    server = PageServer(feed, FACTS)
+    server = PageServer(feed, live_page(FACTS))
     yield feed, server.url
     server.close()
 
@@ -93,7 +93,7 @@ def test_signals_prediction_agreement_and_losses_are_shown_while_a_board_streams
     with streaming_board(tmp_path, board) as (url, host), Device.open(url) as device:
         facts = facts_for(device, host)
         feed = Feed(facts)
-        server = PageServer(feed, facts)
+        server = PageServer(feed, live_page(facts))
         views = [feed]
         session = LiveLoop(device, facts, host=host, views=views)
         with Streaming(session) as streaming:
@@ -152,7 +152,7 @@ def test_what_the_host_says_otherwise_and_what_was_lost_is_shown(page, served):
 def test_what_is_said_begins_and_is_rejected_is_shown(page):
     facts = replace(FACTS, decides=True)
     feed = Feed(facts)
-    server = PageServer(feed, facts)
+    server = PageServer(feed, live_page(facts))
     onset = Decision(said=3, leading=3, confidence=3 * ONE // 4, onset=True, rejected=False)
     unknown = Decision(NOBODY, leading=1, confidence=ONE // 4, onset=False, rejected=True)
     windows = [

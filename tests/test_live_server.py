@@ -15,13 +15,13 @@ from waiting import BOUND_S, joined
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.feed import Feed
 from kd_edge.live.loop import Summary
-from kd_edge.live.server import PageServer
+from kd_edge.live.server import PageServer, live_page
 
 
 @pytest.fixture
 def served():
     feed = Feed(FACTS)
-    server = PageServer(feed, FACTS)
+    server = PageServer(feed, live_page(FACTS))
     yield feed, server
     server.close()
 
@@ -211,5 +211,5 @@ def test_a_watcher_that_does_not_read_is_let_go_and_holds_nobody_up():
 def test_a_port_that_is_taken_is_named(served):
     port = urlsplit(served[1].url).port
     with pytest.raises(KdEdgeError, match=str(port)) as refused:
-        PageServer(served[0], FACTS, port=port)
+        PageServer(served[0], live_page(FACTS), port=port)
     assert refused.value.code == "KD_PORT_BUSY"

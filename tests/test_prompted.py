@@ -188,22 +188,22 @@ def test_the_same_command_goes_on_where_it_ended(tmp_path):
     run_it.run()
     done = labels.count(tmp_path, subject="S1", session="day 1")
     assert done == {"a": 1}
-    asked = ask_for(("a", "b"), 2, done, seed=1)
+    asked = ask_for(dict.fromkeys("ab"), 2, done, seed=1)
     assert sorted((p.label, p.repetition) for p in asked) == [("a", 2), ("b", 1), ("b", 2)]
 
 
 def test_every_sign_comes_once_before_any_comes_again_and_none_twice_in_a_row():
-    names = [str(i) for i in range(6)]
+    names = dict.fromkeys(str(i) for i in range(6))
     for seed in range(30):
         order = [p.label for p in ask_for(names, 4, {}, seed=seed)]
-        assert [sorted(order[i : i + 6]) for i in range(0, 24, 6)] == [names] * 4
+        assert [sorted(order[i : i + 6]) for i in range(0, 24, 6)] == [[*names]] * 4
         assert all(a != b for a, b in itertools.pairwise(order))
     assert len({tuple(p.label for p in ask_for(names, 4, {}, seed=s)) for s in range(9)}) == 9
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(b"a\na\n", "lines 1 and 2"), (b"# none\n", "0 signs"), (b"\xff\xfe", "cannot be read")],
+    [(b"a\na\n", "line 1 and line 2"), (b"# none\n", "0 signs"), (b"\xff\xfe", "cannot be read")],
 )
 def test_a_file_of_prompts_that_cannot_be_is_refused(tmp_path, text, words):
     path = tmp_path / "signs.txt"

@@ -283,10 +283,10 @@ def _corrections(options: Asked, facts) -> Iterator:
 
 def _serve(stack: contextlib.ExitStack, views: list, facts, options: Asked) -> str:
     from kd_edge.live.feed import Feed
-    from kd_edge.live.server import PageServer
+    from kd_edge.live.server import PageServer, live_page
 
     feed = Feed(facts)
-    server = PageServer(feed, facts, port=options.http_port or 0)
+    server = PageServer(feed, live_page(facts), port=options.http_port or 0)
     stack.callback(server.close)
     views.append(feed)
     return server.url

@@ -121,7 +121,7 @@ def _ask(
     student = load_student(bundle)
     session = datetime.date.today().isoformat()
     done = labels.count(folder, subject=subject, session=session)
-    prompts = ask_for(student.manifest.class_names, repetitions, done, seed=None)
+    prompts = ask_for(dict.fromkeys(student.manifest.class_names), repetitions, done, seed=None)
     if not prompts:
         return
     say(f"opening {url}", err=True)

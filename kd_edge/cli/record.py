@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 from pathlib import Path
@@ -18,11 +19,13 @@ Examples:
   kd-edge record --source trigno://HOST --prompts signs.txt --subject S1 --out recordings
   kd-edge record --source file://REC.npz --prompts signs.txt --subject S1 --out recordings
   kd-edge record --source trigno://HOST --prompts signs.txt --subject S1 --out rec --keep-rest
+  kd-edge record --source trigno://HOST --prompts PICTURES --subject S1 --out rec --open
   kd-edge data inspect recordings
 
-PROMPTS has one sign a line. Each is asked for once in random order, then each again. Keys: u takes
-the last one back, s puts this one off, space pauses, q ends. The same command goes on where an
-earlier one of the same subject and session ended.
+PROMPTS has one sign a line, or a sign and its picture (house, house.png); or it is a folder of
+pictures, whose names are the signs. --open shows them on a page of this machine. Each is asked for
+once in random order, then each again. Keys: u takes the last one back, s puts this one off, space
+pauses, q ends. The same command goes on where an earlier one of the same subject and session ended.
 """
 
 _LOOK_S = 2.0
@@ -30,7 +33,9 @@ _LOOK_S = 2.0
 
 @click.command(epilog=EPILOG)
 @click.option("--source", required=True, help="Where samples come from: trigno://HOST, …")
-@path_option("--prompts", required=True, help="A text file with one sign a line.")
+@path_option(
+    "--prompts", required=True, help="A text file with one sign a line, or a folder of pictures."
+)
 @path_option("--out", required=True, help="Folder of the recordings and their labels.csv.")
 @click.option("--subject", required=True, help="Who performs.")
 @click.option("--session", help="On which day, or how mounted; today's date otherwise.")
@@ -44,6 +49,9 @@ _LOOK_S = 2.0
 @click.option("--mains", type=click.Choice(["50", "60"]), default="50", help="Hz, for its hum.")
 @path_option("--like", help="A recording whose sensors are expected; the folder's last otherwise.")
 @click.option("--anyway", is_flag=True, help="Keep takes whose signals are not fit.")
+@click.option("--page", is_flag=True, help="Show the prompts on a page of this machine as well.")
+@click.option("--http-port", type=click.IntRange(0, 65535), help="The page's port; a free one.")
+@click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
 @click.option("--seed", type=int, help="The same seed, the same order.")
 @common
 def record(source: str, prompts: Path, out: Path, as_json: bool, **options) -> int:
@@ -59,9 +67,28 @@ def record(source: str, prompts: Path, out: Path, as_json: bool, **options) -> i
     if not asked:
         say(f"all {options['repetitions']} repetitions of {len(signs)} signs are in {out} already")
         return ExitStatus.OK
+    wanted = options["page"] or options["open_page"] or options["http_port"] is not None
+    if any(signs.values()) and not wanted:
+        say("note: a terminal shows no pictures: --open shows them on a page", err=True)
     say(f"opening {source}", err=True)
-    with open_source(source) as opened:
-        return _record(opened, _asked(out, session, asked, options), as_json=as_json)
+    with open_source(source) as opened, contextlib.ExitStack() as stack:
+        more = [_page(stack, options)] if wanted else []
+        return _record(opened, _asked(out, session, asked, options), more, as_json=as_json)
+
+
+def _page(stack: contextlib.ExitStack, options):
+    """A page of the session, and its server; both end with the stack."""
+    from kd_edge.live.prompt_page import PromptPage, prompt_page
+    from kd_edge.live.server import PageServer
+
+    page = PromptPage()
+    title = f"Signs of {options['subject']}"
+    server = PageServer(page, prompt_page(title), port=options["http_port"] or 0, press=page.press)
+    stack.callback(server.close)
+    say(f"page: {server.url}", err=True)
+    if options["open_page"]:
+        click.launch(server.url)
+    return page
 
 
 def _asked(out: Path, session: str, asked, options):
@@ -81,8 +108,8 @@ def _asked(out: Path, session: str, asked, options):
     )
 
 
-def _record(source, asked, *, as_json: bool) -> int:
-    done = record_session(source, asked)
+def _record(source, asked, more, *, as_json: bool) -> int:
+    done = record_session(source, asked, more)
     progress = done.progress
     if as_json:
         content = {
@@ -97,27 +124,47 @@ def _record(source, asked, *, as_json: bool) -> int:
     return ExitStatus.OK
 
 
-def record_session(source, asked):
+def record_session(source, asked, more=()):
     """A prompted recording in the terminal, after a look at the signals; how it ended.
+
+    Args:
+        more: screens beside the terminal; each is told of the end.
 
     Raises:
         KdEdgeError KD_BAD_SAMPLES: they are not fit to be recorded.
     """
     from kd_edge.cli.prompting import screen
-    from kd_edge.live.prompted import Session, names_of
+    from kd_edge.live.prompted import Screens, Session
 
     for note in source.facts.notes:
         say(f"note: {note}", err=True)
     with screen() as shown:
-        session = Session(source, asked, shown)
-        faults = session.look(_LOOK_S)
-        if faults and not asked.anyway:
-            raise KdEdgeError(
-                "KD_BAD_SAMPLES",
-                f"the signals are not fit to be recorded: {names_of(faults)}",
-                where=source.facts.name,
-                hint=f"{faults[0].hint}; --anyway records all the same",
-            )
-        for fault in faults:
-            shown.tell(f"warning: {fault.channel}: {fault.what}")
-        return session.run()
+        screens = Screens((shown, *more))
+        session = Session(source, asked, screens)
+        why = "an error"
+        try:
+            _look(session, screens, source, asked)
+            done = session.run()
+            why = done.why
+            return done
+        except KdEdgeError as error:
+            why = str(error)
+            raise
+        finally:
+            for each in more:
+                each.end(why)
+
+
+def _look(session, screens, source, asked) -> None:
+    from kd_edge.live.prompted import names_of
+
+    faults = session.look(_LOOK_S)
+    if faults and not asked.anyway:
+        raise KdEdgeError(
+            "KD_BAD_SAMPLES",
+            f"the signals are not fit to be recorded: {names_of(faults)}",
+            where=source.facts.name,
+            hint=f"{faults[0].hint}; --anyway records all the same",
+        )
+    for fault in faults:
+        screens.tell(f"warning: {fault.channel}: {fault.what}")

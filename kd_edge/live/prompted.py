@@ -88,6 +88,25 @@ class Screen(Protocol):
         """A key that was pressed: `UNDO`, `SKIP`, `PAUSE` or `QUIT`; None: none."""
 
 
+class Screens:
+    """Several screens as one: all show and tell, and any may press a key."""
+
+    def __init__(self, screens: Sequence[Screen]):
+        self._screens = tuple(screens)
+
+    def show(self, phase: str, prompt: Prompt | None, left_s: float, progress: Progress) -> None:
+        for screen in self._screens:
+            screen.show(phase, prompt, left_s, progress)
+
+    def tell(self, what: str) -> None:
+        for screen in self._screens:
+            screen.tell(what)
+
+    def key(self) -> str | None:
+        pressed = (screen.key() for screen in self._screens)
+        return next((key for key in pressed if key is not None), None)
+
+
 @dataclass(frozen=True)
 class Done:
     """How a session ended; what was kept before stays, whatever ended it."""

@@ -7,26 +7,34 @@ import hmac
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.live.broadcast import Broadcast
 from kd_edge.live.facts import Facts
-from kd_edge.live.feed import Feed
 from kd_edge.report.html import content_policy, page_template
 
 ADDRESS = "127.0.0.1"
 _BEAT_S = 2.0  # a comment goes out so often where nothing happens, so that pages see us alive
 _STUCK_S = 10.0  # a page that takes nothing for so long is let go
 _GOODBYE_S = 2.0
+_LONGEST_KEY = 16  # bytes
+
+
+def live_page(facts: Facts) -> str:
+    """The page of `kd-edge live`."""
+    return page_template("live.html.j2", "kd_edge.live").render(facts=facts)
 
 
 class PageServer:
     """Serves one feed until it is closed.
 
     Args:
+        page: HTML, whose script listens to the feed as 'events'.
         port: of 127.0.0.1; 0: a free one.
+        press: takes a key that the page posts to 'keys'; None: no key is taken.
 
     Attributes:
         url: of the page, with its secret.
@@ -35,19 +43,24 @@ class PageServer:
         KdEdgeError KD_PORT_BUSY: the port is taken or not this user's.
     """
 
-    def __init__(self, feed: Feed, facts: Facts, *, port: int = 0):
+    def __init__(
+        self,
+        feed: Broadcast,
+        page: str,
+        *,
+        port: int = 0,
+        press: Callable[[str], None] | None = None,
+    ):
         self._feed = feed
-        secret = secrets.token_urlsafe(18)
-        page = page_template("live.html.j2", "kd_edge.live").render(facts=facts).encode()
         try:
-            self._server = _Server((ADDRESS, port), feed, secret, page)
+            self._server = _Server((ADDRESS, port), feed, page.encode(), press)
         except (OSError, OverflowError) as error:
             raise KdEdgeError(
                 "KD_PORT_BUSY",
                 f"port {port} of {ADDRESS} cannot be opened: {error}",
                 hint="--http-port with another number, or without it: a free one is found",
             ) from error
-        self.url = f"http://{ADDRESS}:{self._server.server_port}/{secret}/"
+        self.url = f"http://{ADDRESS}:{self._server.server_port}/{self._server.secret}/"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
         )
@@ -66,11 +79,17 @@ class _Server(ThreadingHTTPServer):
     # On Windows this would take a port from a program that listens at it.
     allow_reuse_address = sys.platform != "win32"
 
-    def __init__(self, address: tuple[str, int], feed: Feed, secret: str, page: bytes):
+    def __init__(
+        self,
+        address: tuple[str, int],
+        feed: Broadcast,
+        page: bytes,
+        press: Callable[[str], None] | None,
+    ):
         super().__init__(address, _Handler)
-        self.feed = feed
-        self.paths = {f"/{secret}/": "page", f"/{secret}/events": "events"}
-        self.page = page
+        self.secret = secrets.token_urlsafe(18)
+        self.feed, self.page, self.press = feed, page, press
+        self.paths = {f"/{self.secret}/{name}": name or "page" for name in ("", "events", "keys")}
         self.policy = content_policy(
             page.decode(), more="connect-src 'self'; frame-ancestors 'none'"
         )
@@ -78,7 +97,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET for the page and its events; everything else is refused without a word."""
+    """Answers GET for the page and its events, and POST of keys if the page has any.
+
+    Everything else is refused without a word.
+    """
 
     server: _Server
     timeout = _STUCK_S
@@ -86,9 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        # Another site's name that leads to this machine must not read along (DNS rebinding).
-        if self.headers.get("Host", "").lower() not in self.server.hosts:
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST)
+        if not self._is_ours():
             return
         match self._wanted():
             case "page":
@@ -96,10 +116,30 @@ class _Handler(BaseHTTPRequestHandler):
             case "events":
                 self._send_events()
             case _:
-                self._refuse(HTTPStatus.NOT_FOUND)
+                self._answer(HTTPStatus.NOT_FOUND)
+
+    def do_POST(self) -> None:
+        self.close_connection = True  # what is left of a request's body is not read
+        if not self._is_ours():
+            return
+        length = self.headers.get("Content-Length", "")
+        if self.server.press is None or self._wanted() != "keys":
+            self._answer(HTTPStatus.NOT_FOUND)
+        elif not (length.isdecimal() and len(length) < 4 and int(length) <= _LONGEST_KEY):
+            self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            self.server.press(self.rfile.read(int(length)).decode(errors="replace"))
+            self._answer(HTTPStatus.OK)
 
     def log_message(self, *_: object) -> None:
         """Nothing: the terminal shows the live run."""
+
+    def _is_ours(self) -> bool:
+        """Another site's name that leads to this machine must not read along (DNS rebinding)."""
+        ours = self.headers.get("Host", "").lower() in self.server.hosts
+        if not ours:
+            self._answer(HTTPStatus.MISDIRECTED_REQUEST)
+        return ours
 
     def _wanted(self) -> str | None:
         asked = self.path.partition("?")[0].encode()
@@ -149,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _answer(self, status: HTTPStatus) -> None:
+        """An answer without content."""
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
