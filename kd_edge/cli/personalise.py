@@ -139,7 +139,7 @@ def _ask(
     if ended.error is not None:
         raise ended.error
     say(
-        f"{folder}: {ended.progress.kept} of {ended.progress.wanted} recorded; {ended.why}",
+        f"{folder}: {ended.progress.words} recorded; {ended.why}",
         err=True,
     )
 

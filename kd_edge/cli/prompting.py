@@ -12,6 +12,7 @@ from kd_edge.live.prompted import PAUSE, QUIT, SKIP, UNDO
 _KEYS = {"u": UNDO, "s": SKIP, " ": PAUSE, "q": QUIT}
 _WORDS = {
     "look": "keep still", "ready": "next", "perform": "NOW", "rest": "rest", "pause": "paused",
+    "wait": "waiting for a marker",
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ class Lines:
             return
         self._shown = shown
         label = f" {printable(prompt.label)}" if prompt is not None else ""
-        say(f"{progress.kept} of {progress.wanted}  {_WORDS[phase]}{label}")
+        say(f"{progress.words}  {_WORDS[phase]}{label}")
 
     def tell(self, what: str) -> None:
         say(printable(what))
@@ -69,7 +70,7 @@ class Picture(Lines):
         style = {"perform": "bold green", "ready": "bold"}.get(phase, "dim")
         label = prompt.label if prompt is not None else ""
         text = Text(f"\n{_WORDS[phase]}\n\n{label}\n\n{left_s:.1f} s\n", style, justify="center")
-        title = f"{progress.kept} of {progress.wanted} recorded, {progress.unfit} not fit"
+        title = f"{progress.words} recorded, {progress.unfit} not fit"
         keys = "u undo   s later   space pause   q end"
         self._live.update(Panel(Align.center(text), title=title, subtitle=keys), refresh=True)
 

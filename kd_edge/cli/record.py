@@ -20,12 +20,14 @@ Examples:
   kd-edge record --source file://REC.npz --prompts signs.txt --subject S1 --out recordings
   kd-edge record --source trigno://HOST --prompts signs.txt --subject S1 --out rec --keep-rest
   kd-edge record --source trigno://HOST --prompts PICTURES --subject S1 --out rec --open
+  kd-edge record --source lsl://EMG --markers Experiment --subject S1 --out recordings
   kd-edge data inspect recordings
 
 PROMPTS has one sign a line, or a sign and its picture (house, house.png); or it is a folder of
 pictures, whose names are the signs. --open shows them on a page of this machine. Each is asked for
 once in random order, then each again. Keys: u takes the last one back, s puts this one off, space
 pauses, q ends. The same command goes on where an earlier one of the same subject and session ended.
+With --markers each marker's text is the label of the --seconds that follow it.
 """
 
 _LOOK_S = 2.0
@@ -33,9 +35,8 @@ _LOOK_S = 2.0
 
 @click.command(epilog=EPILOG)
 @click.option("--source", required=True, help="Where samples come from: trigno://HOST, …")
-@path_option(
-    "--prompts", required=True, help="A text file with one sign a line, or a folder of pictures."
-)
+@path_option("--prompts", help="A text file with one sign a line, or a folder of pictures.")
+@click.option("--markers", help="A marker stream of LSL that says what is performed, and when.")
 @path_option("--out", required=True, help="Folder of the recordings and their labels.csv.")
 @click.option("--subject", required=True, help="Who performs.")
 @click.option("--session", help="On which day, or how mounted; today's date otherwise.")
@@ -54,26 +55,40 @@ _LOOK_S = 2.0
 @click.option("--open/--no-open", "open_page", default=False, help="Open the page in a browser.")
 @click.option("--seed", type=int, help="The same seed, the same order.")
 @common
-def record(source: str, prompts: Path, out: Path, as_json: bool, **options) -> int:
+def record(source: str, prompts: Path | None, out: Path, as_json: bool, **options) -> int:
     """Record signs from a live SOURCE, each as it is asked for, with its label."""
     from kd_edge.live import labels
     from kd_edge.live.prompts import ask_for, read_prompts
     from kd_edge.live.sources import open_source
+    from kd_edge.live.sources.lsl_markers import LslMarkers
 
-    signs = read_prompts(prompts)
+    if prompts is None and options["markers"] is None:
+        raise click.UsageError("give --prompts SIGNS, or --markers NAME, or both")
+    signs = {} if prompts is None else read_prompts(prompts)
     session = options["session"] or datetime.date.today().isoformat()
     done = labels.count(out, subject=options["subject"], session=session)
     asked = ask_for(signs, options["repetitions"], done, seed=options["seed"])
-    if not asked:
+    if signs and not asked:
         say(f"all {options['repetitions']} repetitions of {len(signs)} signs are in {out} already")
         return ExitStatus.OK
-    wanted = options["page"] or options["open_page"] or options["http_port"] is not None
-    if any(signs.values()) and not wanted:
+    with contextlib.ExitStack() as stack:
+        markers = None
+        if options["markers"] is not None:
+            markers = stack.enter_context(LslMarkers(options["markers"]))
+        say(f"opening {source}", err=True)
+        opened = stack.enter_context(open_source(source))
+        more = _more(stack, options, pictures=any(signs.values()))
+        done = record_session(opened, _asked(out, session, asked, options), more, markers)
+    return _told(done, out, as_json=as_json)
+
+
+def _more(stack: contextlib.ExitStack, options, *, pictures: bool) -> list:
+    """Screens beside the terminal."""
+    if options["page"] or options["open_page"] or options["http_port"] is not None:
+        return [_page(stack, options)]
+    if pictures:
         say("note: a terminal shows no pictures: --open shows them on a page", err=True)
-    say(f"opening {source}", err=True)
-    with open_source(source) as opened, contextlib.ExitStack() as stack:
-        more = [_page(stack, options)] if wanted else []
-        return _record(opened, _asked(out, session, asked, options), more, as_json=as_json)
+    return []
 
 
 def _page(stack: contextlib.ExitStack, options):
@@ -108,39 +123,43 @@ def _asked(out: Path, session: str, asked, options):
     )
 
 
-def _record(source, asked, more, *, as_json: bool) -> int:
-    done = record_session(source, asked, more)
+def _told(done, out: Path, *, as_json: bool) -> int:
     progress = done.progress
     if as_json:
         content = {
-            "out": str(asked.folder), "kept": progress.kept, "asked": progress.wanted,
+            "out": str(out), "kept": progress.kept, "asked": progress.wanted,
             "unfit": progress.unfit, "undone": progress.undone, "why": done.why,
         }  # fmt: skip
         click.echo(json.dumps(content, ensure_ascii=False))
     else:
-        say(f"{asked.folder}: {progress.kept} of {progress.wanted} recorded; {done.why}")
+        say(f"{out}: {progress.words} recorded; {done.why}")
     if done.error is not None:
         raise done.error
     return ExitStatus.OK
 
 
-def record_session(source, asked, more=()):
+def record_session(source, asked, more=(), markers=None):
     """A prompted recording in the terminal, after a look at the signals; how it ended.
 
     Args:
         more: screens beside the terminal; each is told of the end.
+        markers: what names the signs, in place of prompts.
 
     Raises:
         KdEdgeError KD_BAD_SAMPLES: they are not fit to be recorded.
     """
     from kd_edge.cli.prompting import screen
+    from kd_edge.live.marked import MarkedSession
     from kd_edge.live.prompted import Screens, Session
 
     for note in source.facts.notes:
         say(f"note: {note}", err=True)
     with screen() as shown:
         screens = Screens((shown, *more))
-        session = Session(source, asked, screens)
+        if markers is None:
+            session = Session(source, asked, screens)
+        else:
+            session = MarkedSession(source, asked, screens, markers)
         why = "an error"
         try:
             _look(session, screens, source, asked)

@@ -50,8 +50,8 @@ class PromptPage(Broadcast):
         state = {
             "phase": phase, "label": "" if prompt is None else prompt.label,
             "repetition": None if prompt is None else prompt.repetition,
-            "kept": progress.kept, "wanted": progress.wanted, "unfit": progress.unfit,
-            "undone": progress.undone,
+            "kept": progress.kept, "wanted": progress.wanted, "words": progress.words,
+            "unfit": progress.unfit, "undone": progress.undone,
         }  # fmt: skip
         changed = any(self._state.get(key) != value for key, value in state.items())
         if not changed and now_s - self._sent_s < _BEAT_S:

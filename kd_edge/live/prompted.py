@@ -22,7 +22,7 @@ from kd_edge.signals.recording import Stream
 
 _BEAT_S = 0.05
 # A stream that lags behind is waited for so long after a take's end.
-_GRACE_S = 1.0
+GRACE_S = 1.0
 UNDO, SKIP, PAUSE, QUIT = "undo", "skip", "pause", "quit"
 _LABEL_OF_REST = "rest"
 
@@ -67,19 +67,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Progress:
-    """Takes that are kept, of how many; those that were not fit; rows undone."""
+    """Takes that are kept, of how many (None: as many as come); those not fit; rows undone."""
 
     kept: int
-    wanted: int
+    wanted: int | None
     unfit: int
     undone: int
+
+    @property
+    def words(self) -> str:
+        """'3 of 10', or '3'."""
+        return str(self.kept) if self.wanted is None else f"{self.kept} of {self.wanted}"
 
 
 class Screen(Protocol):
     """Where a session is shown, and whose keys it obeys."""
 
     def show(self, phase: str, prompt: Prompt | None, left_s: float, progress: Progress) -> None:
-        """A phase goes on: 'ready', 'perform', 'rest' or 'pause'."""
+        """A phase goes on: 'look', 'ready', 'perform', 'rest', 'pause', or 'wait' for a marker."""
 
     def tell(self, what: str) -> None:
         """Something happened."""
@@ -153,15 +158,20 @@ class Session:
 
     def run(self) -> Done:
         """Every prompt, until all are recorded, the user quits, or an error ends it."""
-        error, why = None, "all recorded"
+        error = None
         try:
-            while self._queue:
-                self._ask(self._queue[0])
+            why = self._go()
         except (QuitError, KeyboardInterrupt):
             why = "ended by the user"
         except KdEdgeError as ended:
             why, error = f"ended by {ended.code}", ended
         return Done(self._progress(), why, error)
+
+    def _go(self) -> str:
+        """To the end; returns why it ended."""
+        while self._queue:
+            self._ask(self._queue[0])
+        return "all recorded"
 
     def _ask(self, prompt: Prompt) -> None:
         """One prompt: it leaves the queue when it is kept, skipped, or hopeless."""
@@ -178,20 +188,26 @@ class Session:
         self._rest()
 
     def _judge(self, prompt: Prompt, take: Take) -> None:
-        faults = self._faults(take)
         self._queue.popleft()
-        if not faults or self._asked.anyway:
-            self._kept.append((prompt, take.keep()))
+        if self._keep_if_fit(prompt, take):
             return
-        take.discard()
-        self._unfit += 1
         self._tries[prompt] = self._tries.get(prompt, 0) + 1
-        for fault in faults:
-            self._screen.tell(f"not kept: {fault.channel}: {fault.what}; {fault.hint}")
         if self._tries[prompt] < self._asked.tries:
             self._queue.append(prompt)
         else:
             self._screen.tell(f"'{prompt.label}' is left out after {self._asked.tries} tries")
+
+    def _keep_if_fit(self, prompt: Prompt, take: Take) -> bool:
+        """Keep a take, or say why not."""
+        faults = self._faults(take)
+        if not faults or self._asked.anyway:
+            self._kept.append((prompt, take.keep()))
+            return True
+        take.discard()
+        self._unfit += 1
+        for fault in faults:
+            self._screen.tell(f"not kept: {fault.channel}: {fault.what}; {fault.hint}")
+        return False
 
     def _rest(self) -> None:
         rest_s = self._asked.timing.rest_s
@@ -237,7 +253,7 @@ class Session:
 
     def _fill(self, take: Take, phase: str, prompt: Prompt | None) -> None:
         """Until all of a take has come; a stream that has stopped is not waited for for ever."""
-        while not take.whole and self._clock() < take.end_s + _GRACE_S:
+        while not take.whole and self._clock() < take.end_s + GRACE_S:
             left_s = max(0.0, take.end_s - self._clock())
             self._screen.show(phase, prompt, left_s, self._progress())
             for chunk in self._poll():
@@ -297,7 +313,8 @@ class Session:
         return chunks
 
     def _progress(self) -> Progress:
-        return Progress(len(self._kept), len(self._asked.prompts), self._unfit, self._undone)
+        wanted = len(self._asked.prompts) or None
+        return Progress(len(self._kept), wanted, self._unfit, self._undone)
 
 
 def _plain(label: str) -> str:

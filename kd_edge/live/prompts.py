@@ -45,7 +45,7 @@ def read_prompts(path: Path) -> dict[str, Path | None]:
     for label, picture, place in lines:
         if label in found:
             raise _bad(f"'{label}' stands there twice", f"{path}, {places[label]} and {place}")
-        if not label or len(label) > _LONGEST or not label.isprintable():
+        if not is_label(label):
             raise _bad(f"{label[:40]!r} is no name of a sign", f"{path}, {place}")
         if picture is not None:
             _check_picture(picture, f"{path}, {place}")
@@ -53,6 +53,11 @@ def read_prompts(path: Path) -> dict[str, Path | None]:
     if not found or len(found) > _MOST:
         raise _bad(f"{path.name} names {len(found)} signs", str(path))
     return found
+
+
+def is_label(text: str) -> bool:
+    """Whether a text can name a sign."""
+    return bool(text) and len(text) <= _LONGEST and text.isprintable()
 
 
 # A sign, its picture, and where it stands.
