@@ -120,10 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.close_connection = True  # what is left of a request's body is not read
+        if self.server.press is None:
+            self._answer(HTTPStatus.NOT_IMPLEMENTED)
+            return
         if not self._is_ours():
             return
         length = self.headers.get("Content-Length", "")
-        if self.server.press is None or self._wanted() != "keys":
+        if self._wanted() != "keys":
             self._answer(HTTPStatus.NOT_FOUND)
         elif not (length.isdecimal() and len(length) < 4 and int(length) <= _LONGEST_KEY):
             self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
