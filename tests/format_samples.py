@@ -7,6 +7,7 @@ import importlib.util
 import io
 import sqlite3
 import struct
+import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -203,6 +204,37 @@ def wfdb_files() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(Path(place).iterdir())}
 
 
+OTB_XML = """<Device Name="QUATTROCENTO" SampleFrequency="2048"
+    DeviceTotalChannels="5" ad_bits="16">
+  <Channels>
+    <Adapter ID="AD1x2" Gain="150" ChannelStartIndex="0">
+      <Channel Index="0" Muscle="Biceps"/><Channel Index="1"/>
+    </Adapter>
+    <Adapter ID="AdapterControl" Gain="1" ChannelStartIndex="3"><Channel Index="0"/></Adapter>
+  </Channels>
+</Device>"""
+
+
+def otb_counts() -> np.ndarray:
+    """(40, 5) int16: what the file holds, the ends of its range among them."""
+    counts = np.random.default_rng(9).integers(-(2**15), 2**15, (40, 5)).astype("<i2")
+    counts[:2, 0] = -(2**15), 2**15 - 1
+    return counts
+
+
+def otb_bytes(xml: str = OTB_XML, samples: bytes | None = None, described: str = "one") -> bytes:
+    """An OTB+ file, as its public description says: a tar with a .sig and its .xml."""
+    held = {"one.sig": otb_counts().tobytes() if samples is None else samples}
+    held |= {f"{described}.xml": xml.encode(), "patient.xml": b"<Patient/>"}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in held.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
 def _made() -> dict[str, tuple[str, bytes]]:
     """Kind -> name and bytes of a file, for each format whose library is installed."""
     libraries = {
@@ -214,6 +246,7 @@ def _made() -> dict[str, tuple[str, bytes]]:
         "MATLAB 7.3": ("h5py", "f.mat", lambda: matlab73_bytes(np.ones((20, 2)))),
         "HDF5": ("h5py", "f.h5", hdf5_bytes),
         "C3D": ("ezc3d", "f.c3d", c3d_bytes),
+        "OTB+": ("tarfile", "f.otb+", otb_bytes),
         "WFDB": ("wfdb", "rec.hea", lambda: wfdb_files()["rec.hea"]),
     }
     return {

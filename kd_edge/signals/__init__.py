@@ -71,6 +71,7 @@ _ALL = (
     _file("matlab", "MATLAB matrices, to 7.3", "formats.matlab", ".mat"),
     _file("c3d", "C3D, its analog channels", "formats.c3d", ".c3d"),
     _file("wfdb", "WFDB, of PhysioNet", "formats.wfdb", ".hea"),
+    _file("otb", "OTB+, of OT Bioelettronica", "formats.otb", ".otb+"),
     _file("hdf5", "HDF5 arrays", "formats.hdf5", ".h5", ".hdf5"),
     Reader("isl-alphabet-myo", "Italian sign alphabet", "kd_edge.signals.sets.isl_alphabet_myo"),
     Reader("threedc", "3DC armband, EMG and orientation", "kd_edge.signals.sets.threedc"),
