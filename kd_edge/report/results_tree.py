@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 
 from kd_edge.base.errors import KdEdgeError
@@ -14,15 +14,19 @@ from kd_edge.tasks.figures import Interval
 
 RESULT_SCHEMA = 2
 # What a column of the table shows.
-STUDENT, FLOAT, LABELS, TEACHER, SEED, OTHER, BASELINE = (
+STUDENT, FLOAT, LABELS, TEACHER, SEED, OTHER, OTHER_TEACHER, BASELINE = (
     "student",
     "float student",
     "float student on labels alone",
     "teacher",
     "seed architecture",
     "other student",
+    "other teacher",
     "baseline",
 )
+# Those that the student in int8 is compared with, decision by decision.
+BESIDE = (TEACHER, SEED, OTHER, OTHER_TEACHER)
+ACCURACY = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,9 @@ class Result:
         board: None if no board was asked.
         decisions: None if the recipe has no decision rule, or the row votes.
         personal: by repetitions; empty if the row does not ask.
+        figure: what all percents are: 'accuracy' or 'mean IoU'.
+        beside: name of another model -> what the student in int8 has more than that in floating
+            point.
     """
 
     schema_version: int
@@ -231,6 +238,8 @@ class Result:
     versions: Mapping[str, str]
     decisions: Decisions | None = None
     personal: tuple[PersonalPoint, ...] = ()
+    figure: str = ACCURACY
+    beside: Mapping[str, Gain] = field(default_factory=dict)
 
     def models_of(self, column: str) -> tuple[ModelResult, ...]:
         """The models of a column."""
@@ -260,7 +269,8 @@ def result_to_json(result: Result) -> str:
 def told(result: Result) -> dict:
     """What JSON says of a row. What the row does not ask for is left out."""
     fields = asdict(result)
-    for name, absent in (("decisions", None), ("personal", ())):
+    absents = {"decisions": None, "personal": (), "figure": ACCURACY, "beside": {}}
+    for name, absent in absents.items():
         if fields[name] == absent:
             del fields[name]
     return fields

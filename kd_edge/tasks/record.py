@@ -22,6 +22,21 @@ def name_of(decided: np.ndarray, class_names: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How a task is judged whose examples are right in part, class by class.
+
+    Attributes:
+        of: ((n, ..., classes) logits, (n, ...) truth) -> (n, ...) counts, which add up.
+        value: (n, ...) counts -> the figure of all of them, 0 to 1.
+        called: the figure.
+    """
+
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    value: Callable[[np.ndarray], float]
+    called: str
+
+
+@dataclass(frozen=True)
 class Task:
     """One kind of answer, as functions on logits and truth.
 
@@ -42,6 +57,7 @@ class Task:
             default the name of its one class.
         colours: number of classes -> (classes, 3) uint8, in which a report paints an image's
             pixels; None where an example is no picture of classes.
+        counted: None where an example is right or wrong.
     """
 
     name: str
@@ -52,6 +68,7 @@ class Task:
     score: Callable[[np.ndarray, Any], Figure]
     told: Callable[[np.ndarray, tuple[str, ...]], str] = name_of
     colours: Callable[[int], np.ndarray] | None = None
+    counted: Counted | None = None
 
     def shares_right(self, logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """(n,) share of each example that is decided rightly, 0 to 1, of what has a class.

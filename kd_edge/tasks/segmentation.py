@@ -12,6 +12,7 @@ from kd_edge.tasks.figures import GroupOverlap, Overlap
 from kd_edge.tasks.intervals import bootstrap
 from kd_edge.tasks.record import (
     CLASS_AXIS,
+    Counted,
     Task,
     check_classes,
     largest,
@@ -84,13 +85,7 @@ def score(scores: np.ndarray, windows) -> Overlap:
     """
     n_classes, groups = len(windows.class_names), windows.groups
     check(scores.shape, windows.truth, n_classes)
-    counts = np.stack(
-        [
-            _confusion(largest(of_one), truth, n_classes)
-            for of_one, truth in zip(scores, windows.truth, strict=True)
-        ]
-        or [np.zeros((n_classes, n_classes), np.int64)]
-    )
+    counts = confusions(scores, windows.truth)
     total = counts.sum(axis=0)
     if not total.any():
         raise KdEdgeError("KD_EMPTY_PART", "no pixel of the part has a class")
@@ -115,6 +110,24 @@ def score(scores: np.ndarray, windows) -> Overlap:
             if holds[:, i].any()
         ),
     )
+
+
+def confusions(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(n, classes, classes) pixels of each example, rows true.
+
+    Args:
+        scores: (n, ..., classes), logits or probabilities. truth: (n, ...).
+    """
+    n_classes = scores.shape[CLASS_AXIS]
+    found = np.zeros((len(scores), n_classes, n_classes), np.int64)
+    for at, (of_one, true) in enumerate(zip(scores, truth, strict=True)):
+        found[at] = _confusion(largest(of_one), true, n_classes)
+    return found
+
+
+def mean_iou(counts: np.ndarray) -> float:
+    """Mean intersection over union, 0 to 1, of all examples' (n, classes, classes) pixels."""
+    return _mean_iou(counts.sum(axis=0))
 
 
 def _of_subjects(counts: np.ndarray, groups) -> tuple[GroupOverlap, ...]:
@@ -182,4 +195,5 @@ SEGMENTATION = Task(
     score=score,
     told=told,
     colours=colours,
+    counted=Counted(confusions, mean_iou, Overlap.called),
 )

@@ -24,7 +24,7 @@ from kd_edge.tasks import find_task
 
 # (a model, its own inputs of n examples) -> (n, classes) logits.
 Predict = Callable[[Trained, Examples], np.ndarray]
-# Part -> (n, classes) probabilities.
+# Part -> (n, classes) probabilities; of a task whose examples are right in part, (n, ...) counts.
 Shares = dict[str, np.ndarray]
 
 
@@ -53,7 +53,7 @@ class TrainedFold:
                 for part, windows in self.data.tests.items()
             }
 
-        return _logits_to_shares(self._kept(name, ["float", model.sha256, model.inputs], ask))
+        return self._kept_shares(name, ["float", model.sha256, model.inputs], ask)
 
     def joined(self, names: Sequence[str], predict: Predict) -> Shares:
         """Teachers as a student that learns from them saw them: one, or joined."""
@@ -84,7 +84,7 @@ class TrainedFold:
 
         digests = [[model.sha256, model.inputs] for model in models]
         key = ["joined", digests, recipe.distillation.model_dump(mode="json")]
-        return _logits_to_shares(self._kept(" and ".join(names), key, ask))
+        return self._kept_shares(" and ".join(names), key, ask)
 
     def shipped(self, name: str) -> tuple[Shares, int]:
         """A model in int8 on TFLite Micro, and the bytes of its file."""
@@ -97,8 +97,8 @@ class TrainedFold:
                 for part, windows in self.data.tests.items()
             }
 
-        answers = self._kept(f"{name} in {SHIPPED}", ["shipped", sha256, ORACLE], ask)
-        return _logits_to_shares(answers), file.stat().st_size
+        shares = self._kept_shares(f"{name} in {SHIPPED}", ["shipped", sha256, ORACLE], ask)
+        return shares, file.stat().st_size
 
     def baseline(self, name: str) -> Shares:
         """A baseline, fitted on the training part behind the same front end."""
@@ -146,6 +146,19 @@ class TrainedFold:
         file = self.context.out / made.file
         return file, sha256_file(file)
 
+    def _kept_shares(self, name: str, key, ask: Callable[[], dict[str, np.ndarray]]) -> Shares:
+        """Of logits part by part, which are kept; of a counted task, their counts are."""
+        counted = find_task(self.context.recipe.task).counted
+        if counted is None:
+            kept = self._kept(name, key, ask)
+            return {part: shares_of(logits) for part, logits in kept.items()}
+        tests = self.data.tests
+        return self._kept(
+            name,
+            key,
+            lambda: {part: counted.of(said, tests[part].truth) for part, said in ask().items()},
+        )
+
     def _kept(self, name: str, key, ask: Callable[[], Shares]) -> Shares:
         """What `ask` says, part by part, from the store if it was asked before."""
         parts = list(self.data.tests)
@@ -155,7 +168,3 @@ class TrainedFold:
             lambda: {str(at): answers for at, answers in enumerate(ask().values())},
         )
         return {part: kept[str(at)] for at, part in enumerate(parts)}
-
-
-def _logits_to_shares(logits: Shares) -> Shares:
-    return {part: shares_of(one) for part, one in logits.items()}

@@ -25,10 +25,15 @@ class Columns:
         models = {model.name: model for model in recipe.students}
         self.student = student_of(recipe, row)
         self._teachers = recipe.teachers_of(models[self.student])
+        self._alone = twin_of(recipe, self.student) or _on_labels(self.student)
         self._others = {
             name: tree.SEED if model.model.startswith(_SEED_MODELS) else tree.OTHER
             for name, model in models.items()
-            if name != self.student
+            if name not in (self.student, self._alone)
+        } | {
+            teacher.name: tree.OTHER_TEACHER
+            for teacher in recipe.teachers
+            if teacher.name not in self._teachers
         }
 
     def ask(
@@ -40,10 +45,9 @@ class Columns:
         fact = _fact(student.architecture, SHIPPED, ORACLE, student.parameters, size)
         yield (tree.STUDENT, self.student), shares, fact
         yield (tree.FLOAT, self.student), asked.floats(self.student, predict), _float(student)
-        alone = _on_labels(self.student)
-        if alone in asked.models:
-            shares = asked.floats(alone, predict)
-            yield (tree.LABELS, self.student), shares, _float(asked.models[alone])
+        if self._alone in asked.models:
+            shares = asked.floats(self._alone, predict)
+            yield (tree.LABELS, self.student), shares, _float(asked.models[self._alone])
         if self._teachers and all(name in asked.models for name in self._teachers):
             teachers = [asked.models[name] for name in self._teachers]
             fact = _fact(
@@ -56,7 +60,8 @@ class Columns:
             name = " + ".join(self._teachers)
             yield (tree.TEACHER, name), asked.joined(self._teachers, predict), fact
         for name, column in self._others.items():
-            yield (column, name), asked.floats(name, predict), _float(asked.models[name])
+            if name in asked.models:
+                yield (column, name), asked.floats(name, predict), _float(asked.models[name])
         for name in self._recipe.proof.baselines:
             fact = _fact(name, "", SCIKIT_LEARN, None, None)
             yield (tree.BASELINE, name), asked.baseline(name), fact
@@ -81,6 +86,21 @@ def _on_labels(student: str) -> str:
     return f"{student}-on-labels"
 
 
+def twin_of(recipe: Recipe, name: str) -> str | None:
+    """The recipe's own student that is the named one without a teacher; None: it has none."""
+    students = {student.name: student for student in recipe.students}
+    alone = {"distill": False, "teachers": None}
+    wanted = students[name].model_copy(update=alone)
+    return next(
+        (
+            other.name
+            for other in recipe.students
+            if other == wanted.model_copy(update={"name": other.name}) and other.name != name
+        ),
+        None,
+    )
+
+
 def and_on_labels(recipe: Recipe, rows: Sequence[RowSettings]) -> Recipe:
     """The recipe, and the rows' students that have a teacher a second time, without one."""
     names = {student_of(recipe, row) for row in rows}
@@ -89,7 +109,10 @@ def and_on_labels(recipe: Recipe, rows: Sequence[RowSettings]) -> Recipe:
             update={"name": _on_labels(student.name), "distill": False, "teachers": None}
         )
         for student in recipe.students
-        if student.name in names and recipe.teachers_of(student) and student.aware is None
+        if student.name in names
+        and recipe.teachers_of(student)
+        and student.aware is None
+        and twin_of(recipe, student.name) is None
     ]
     return recipe.model_copy(update={"students": (*recipe.students, *alone)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,21 +22,29 @@ class Right:
     """Which decisions one seed has right.
 
     Attributes:
-        right: (n,) bool.
+        right: (n,) bool; or (n, ...) counts, if `value` is given.
         recording: (n,) int64 place.
         person, session: (n,) str.
+        value: (m, ...) of `right` -> the figure of those, 0 to 1; None: the share that is right.
     """
 
     right: np.ndarray
     recording: np.ndarray
     person: np.ndarray
     session: np.ndarray
+    value: Callable[[np.ndarray], float] | None = None
 
     @classmethod
     def join(cls, parts: Sequence[Right]) -> Right:
         """The decisions of all folds."""
         names = ("right", "recording", "person", "session")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        joined = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        return cls(*joined, parts[0].value)
+
+    def by(self, groups: np.ndarray) -> dict[str, float]:
+        """Percent of each group. Args: groups: (n,) str."""
+        value = self.value or np.mean
+        return {str(n): 100 * float(value(self.right[groups == n])) for n in np.unique(groups)}
 
 
 def decided(shares: np.ndarray, truth: np.ndarray, recording: np.ndarray, *, votes: int | None):
@@ -74,14 +82,14 @@ def shares_of(logits: np.ndarray) -> np.ndarray:
 
 def mean_of(seeds: Sequence[Right]) -> Mean:
     """The figure of a model over its seeds."""
-    people = _over_seeds([_by(seed.person, seed.right) for seed in seeds])
-    sessions = _over_seeds([_by(seed.session, seed.right) for seed in seeds])
-    of_seeds = [statistics.fmean(_by(seed.person, seed.right).values()) for seed in seeds]
+    people = _over_seeds([seed.by(seed.person) for seed in seeds])
+    sessions = _over_seeds([seed.by(seed.session) for seed in seeds])
+    of_seeds = [statistics.fmean(seed.by(seed.person).values()) for seed in seeds]
     return Mean(
         percent=statistics.fmean(of_seeds),
         seeds=tuple(of_seeds),
         deviation=statistics.stdev(of_seeds) if len(of_seeds) > 1 else None,
-        interval=_interval(list(people.values()), Right.join(seeds)),
+        interval=_interval(list(people.values()), seeds),
         people=people,
         sessions=sessions if len(sessions) > 1 else {},
         decisions=len(seeds[0].right),
@@ -100,6 +108,9 @@ def gain_of(seeds: Sequence[Right], others: Sequence[Right]) -> Gain:
     people = _over_seeds(of_seeds)
     if len(people) > 1:
         interval = _student(list(people.values()), -100.0, 100.0)
+    elif seeds[0].value is not None:
+        n = len(seeds)
+        interval = _drawn((*seeds, *others), lambda of: np.mean(of[:n]) - np.mean(of[n:]))
     else:
         one, other = (Right.join(models) for models in (seeds, others))
         found = difference_interval(one.right, other.right, one.recording)
@@ -152,13 +163,8 @@ def accuracy_at(sureness: np.ndarray, right: np.ndarray, coverage: float) -> flo
 
 def _differences(one: Right, other: Right) -> dict[str, float]:
     """Person -> percentage points."""
-    left, right = _by(one.person, one.right), _by(other.person, other.right)
+    left, right = one.by(one.person), other.by(other.person)
     return {name: left[name] - right[name] for name in left}
-
-
-def _by(groups: np.ndarray, right: np.ndarray) -> dict[str, float]:
-    """Percent of each group."""
-    return {str(name): 100 * float(np.mean(right[groups == name])) for name in np.unique(groups)}
 
 
 def _over_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -167,10 +173,13 @@ def _over_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.fmean(s[name] for s in seeds if name in s) for name in names}
 
 
-def _interval(people: Sequence[float], all_seeds: Right) -> Interval:
+def _interval(people: Sequence[float], seeds: Sequence[Right]) -> Interval:
     """Over people; of one person over the recordings."""
     if len(people) > 1:
         return mean_interval(people)
+    if seeds[0].value is not None:
+        return _drawn(seeds, np.mean)
+    all_seeds = Right.join(seeds)
     _, inverse = np.unique(all_seeds.recording, return_inverse=True)
     totals = np.bincount(inverse)
     share = np.bincount(inverse, weights=all_seeds.right) / totals
@@ -179,6 +188,25 @@ def _interval(people: Sequence[float], all_seeds: Right) -> Interval:
         return Interval(100 * low, 100 * high, LEVEL, "Wilson")
     counts = np.stack([all_seeds.right, np.ones(len(inverse))], axis=1)
     (found,) = bootstrap(counts, inverse, lambda sums: sums[:1] / sums[1:])
+    return Interval(100 * found.low, 100 * found.high, found.level, found.method)
+
+
+def _drawn(models: Sequence[Right], figure: Callable[[np.ndarray], float]) -> Interval:
+    """Interval of what is made of counted models, by drawing recordings, of all the same.
+
+    Args:
+        figure: (models,) values, 0 to 1, -> one figure.
+    """
+    recordings = np.unique(np.concatenate([model.recording for model in models]))
+    counts = np.zeros((len(recordings), len(models), *models[0].right.shape[1:]), np.int64)
+    for at, model in enumerate(models):
+        np.add.at(counts[:, at], np.searchsorted(recordings, model.recording), model.right)
+    value = models[0].value
+
+    def statistic(summed: np.ndarray) -> np.ndarray:
+        return np.array([figure(np.array([value(one[None]) for one in summed]))])
+
+    (found,) = bootstrap(counts, recordings, statistic)
     return Interval(100 * found.low, 100 * found.high, found.level, found.method)
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from firmware_export.boards import find_board
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.files import sha256_file, write_text
 from kd_edge.distill.reproducible import one_order_of_sums
+from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.pipeline.context import Context, prepare, with_seed
 from kd_edge.pipeline.fleet import folder_of, train_fleet
@@ -33,6 +36,7 @@ from kd_edge.recipe import Recipe, load_recipe
 from kd_edge.report import results_tree as tree
 from kd_edge.runtimes.results import Parity
 from kd_edge.splits import Fold
+from kd_edge.tasks import find_task
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ class _Row:
             known = self._facts.setdefault((column, name), facts)
             known["bytes"] = facts["bytes"] and max(facts["bytes"], known["bytes"])
             for order, part in orders(self._settings.part, asked.data.tests).items():
-                decisions = _decisions(shares[part], asked.data.tests[part], self._votes)
+                decisions = self._decisions(shares[part], asked.data.tests[part])
                 of_seeds = self._right.setdefault((column, name, order), {})
                 of_seeds.setdefault(trial.seed, []).append(decisions)
         self._parity = self._parity or asked.parity(self.student)
@@ -252,6 +256,7 @@ class _Row:
             for (column, name), facts in self._facts.items()
         )
         plain = {model.column: model.figures[tree.AS_WORN] for model in models}
+        counted = find_task(self._recipe.task).counted
         return tree.Result(
             schema_version=tree.RESULT_SCHEMA,
             row=self._settings.name,
@@ -265,7 +270,9 @@ class _Row:
             vote=self._settings.vote,
             models=models,
             int8_loss_points=plain[tree.FLOAT].percent - plain[tree.STUDENT].percent,
-            distillation=self._gain() if tree.LABELS in plain else None,
+            distillation=self._gain((tree.FLOAT, self.student), (tree.LABELS, self.student))
+            if tree.LABELS in plain
+            else None,
             parity=self._parity,
             board=board,
             host=host(),
@@ -276,6 +283,12 @@ class _Row:
             if self._decided
             else None,
             personal=personal_points(list(self._personal.values())),
+            figure=counted.called if counted else tree.ACCURACY,
+            beside={
+                name: self._gain((tree.STUDENT, self.student), (column, name))
+                for column, name in self._facts
+                if column in tree.BESIDE
+            },
         )
 
     def _figures(self, column: str, name: str) -> dict[str, tree.Mean]:
@@ -285,9 +298,18 @@ class _Row:
             if model == [column, name]
         }
 
-    def _gain(self) -> tree.Gain:
-        models = ((column, self.student, tree.AS_WORN) for column in (tree.FLOAT, tree.LABELS))
+    def _gain(self, one: tuple[str, str], other: tuple[str, str]) -> tree.Gain:
+        models = ((*model, tree.AS_WORN) for model in (one, other))
         return gain_of(*([Right.join(folds) for folds in self._right[m].values()] for m in models))
+
+    def _decisions(self, shares: np.ndarray, windows: Examples) -> Right:
+        groups, counted = windows.groups, find_task(self._recipe.task).counted
+        if counted is not None:
+            return Right(
+                shares, groups.recording, groups.subject, groups.session, value=counted.value
+            )
+        right, last = decided(shares, windows.truth, groups.recording, votes=self._votes)
+        return Right(right, groups.recording[last], groups.subject[last], groups.session[last])
 
     @property
     def _votes(self) -> int | None:
@@ -306,12 +328,6 @@ def orders(part: str, tests: Sequence[str]) -> dict[str, str]:
         name.removeprefix(f"{part}, "): name for name in tests if name.startswith(f"{part}, ")
     }
     return {tree.AS_WORN: part, **others}
-
-
-def _decisions(shares, windows, votes: int | None) -> Right:
-    groups = windows.groups
-    right, last = decided(shares, windows.truth, groups.recording, votes=votes)
-    return Right(right, groups.recording[last], groups.subject[last], groups.session[last])
 
 
 def _check_rows(rows: Sequence[RowSettings], recipe: Recipe) -> None:
