@@ -42,6 +42,7 @@ SETS ?= ../shared/data
 RECORDINGS_brain-tumor := $(SETS)/brain_tumor_mri/images_224px.tar
 RECORDINGS_brain-tumor-four := $(SETS)/brain_tumor_mri/images_224px.tar
 RECORDINGS_camvid := $(SETS)/camvid/camvid_160x120.npz
+RECORDINGS_cifar10-selector := $(SETS)/cifar10/cifar10_10k_2k_jpg.tar.xz
 RECORDINGS_cotallard := $(SETS)/myo_cotallard
 RECORDINGS_isl-alphabet := $(SETS)/isl_alphabet_myo
 RECORDINGS_longterm := $(SETS)/myo_longterm
