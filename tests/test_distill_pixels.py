@@ -114,3 +114,28 @@ def test_weights_of_other_classes_are_refused():
     with pytest.raises(KdEdgeError, match="class_weights has 2 numbers") as caught:
         make_loss("labels", {"class_weights": [1.0, 2.0]}).values(batch(STUDENT, None), {})
     assert caught.value.code == "KD_RECIPE_VALUE"
+
+
+def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_opposite(pytestconfig):
+    """Oracle: NumPy, both softmaxes; and the divergence over the classes, which does tell.
+
+    The benchmark's teacher and data are the recipe's, so that what results have trained is taken.
+    """
+    from benchmarks.seed_segmentation import PublishedRows, their_recipe
+    from kd_edge.recipe import load_recipe
+
+    ours = 5 * RNG.normal(size=(1, 6, 4, 3)).astype("f4")
+    theirs = -ours
+    told = keras.ops.convert_to_numpy(
+        PublishedRows(temperature=3.0).values(batch(ours, theirs, np.zeros((1, 6, 4), int)), None)
+    )
+    p, q = (softmax(softmax(x, axis=-1) / 3, axis=1) for x in (theirs, ours))
+    np.testing.assert_allclose(told, (p * np.log(p / q)).sum(-1).mean((1, 2)), rtol=1e-3)
+    apart = (softmax(theirs, -1) * (log_softmax(theirs, -1) - log_softmax(ours, -1))).sum(-1)
+    assert told.max() < apart.mean() / 100
+    recipe = load_recipe(pytestconfig.rootpath / "recipes" / "camvid.toml")
+    asked = their_recipe(None)
+    assert asked.teachers == recipe.teachers
+    assert (asked.dataset, asked.split) == (recipe.dataset, recipe.split)
+    assert (asked.images, asked.augmentation) == (recipe.images, recipe.augmentation)
+    assert [s.epochs for s in asked.students] == [s.epochs for s in recipe.students[2:]]

@@ -18,6 +18,7 @@ from kd_edge.pipeline.results.figures import Right, decided, gain_of, mean_of, s
 from kd_edge.pipeline.results.rows import RowSettings, load_rows
 from kd_edge.recipe import load_recipe
 from kd_edge.report import results_tree as tree
+from kd_edge.report.public_table import PublicFigure, public_table
 from kd_edge.report.results_table import NOT_MEASURED, TableRow, orders_table, results_table
 from kd_edge.report.results_tree import result_from_json, result_to_json
 from kd_edge.runtimes.registry import ORACLE
@@ -247,7 +248,7 @@ def tool(pytestconfig):
     return module
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/public-projects.md"])
 def test_the_tables_of_a_page_are_those_of_the_json_files(page, pytestconfig):
     """Oracle: docs/make_results.py, which writes them."""
     maker = tool(pytestconfig)
@@ -317,6 +318,42 @@ def test_the_table_says_if_figures_are_quick_or_a_former_recipe_s():
     assert TableRow.of(row, sample(), "abc").label == "R"
     assert "before its recipe changed" in TableRow.of(row, sample(), "other").label
     assert "mean nothing" in TableRow.of(row, replace(sample(), form="quick"), "abc").label
+
+
+def test_a_public_project_s_figure_stands_beside_ours_or_says_that_there_is_none():
+    """Oracle: the sample's seed model has 53 %; 10 and 30 % of two seeds are 20 ± 14.1 %."""
+    rows = [TableRow("R", "", None, "", sample(), "abc")]
+    place = {"row": "r", "column": tree.SEED, "of": "m"}
+    table = public_table(
+        [
+            PublicFigure("theirs", "9 parameters", "89.99 %", **place),
+            PublicFigure("another's", theirs="1 %", **place | {"of": "n"}),
+            PublicFigure("no row", row="none", column=tree.SEED, of="m"),
+            PublicFigure("taught", way="their-way"),
+        ],
+        rows,
+        {"their-way": [10.0, 30.0]},
+    ).splitlines()
+    assert table[2].startswith("| theirs | 9 parameters | 89.99 % | 53.0 % [0.0 to 100.0] | 1, 2 |")
+    assert table[3] == "| another's | - | 1 % | not measured | - |"
+    assert table[4] == "| no row | - | - | not measured | - |"
+    assert table[5] == "| taught | - | - | 20.0 % ± 14.1 | 2 |"
+
+
+def test_every_public_figure_names_a_row_and_a_model_of_its_recipe(pytestconfig):
+    """Oracle: rows.toml and the recipes; a wrong name would read as not measured for ever."""
+    root = pytestconfig.rootpath
+    rows = {row.name: row for row in load_rows(root / "results" / "rows.toml")}
+    tables = tool(pytestconfig).public_tables()
+    figures = [figure for table in tables.values() for figure in table.args[0]]
+    assert len(figures) == 21
+    for figure in figures:
+        if not figure.row:
+            continue
+        recipe = load_recipe(root / "recipes" / f"{rows[figure.row].recipe}.toml")
+        teachers = "teacher" in figure.column and "student" not in figure.column
+        models = recipe.teachers if teachers else recipe.students
+        assert figure.of in [model.name for model in models]
 
 
 # --- a row, made in its quick form ---
