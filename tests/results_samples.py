@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -51,3 +53,11 @@ def sample() -> tree.Result:
         host="here",
         versions={},
     )
+
+
+def results_tool(root: Path):
+    """docs/make_results.py as a module."""
+    spec = importlib.util.spec_from_file_location("make_results", root / "docs" / "make_results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

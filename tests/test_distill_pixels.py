@@ -116,12 +116,16 @@ def test_weights_of_other_classes_are_refused():
     assert caught.value.code == "KD_RECIPE_VALUE"
 
 
-def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_opposite(pytestconfig):
+def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_opposite(
+    pytestconfig, monkeypatch
+):
     """Oracle: NumPy, both softmaxes; and the divergence over the classes, which does tell.
 
     The benchmark's teacher and data are the recipe's, so that what results have trained is taken.
     """
-    from benchmarks.seed_segmentation import PublishedRows, their_recipe
+    monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
+    from seed_segmentation import PublishedRows, their_recipe
+
     from kd_edge.recipe import load_recipe
 
     ours = 5 * RNG.normal(size=(1, 6, 4, 3)).astype("f4")
