@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.examples import Examples
-from kd_edge.pipeline.bundle import Manifest
+from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.bundle import Manifest, bundled_file
+from kd_edge.pipeline.grad_cam import grad_cam, heated
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.report.gallery import Gallery, Shown, Tile
 from kd_edge.runtimes.composed import open_product
@@ -22,6 +26,8 @@ _SHOWN = 8
 _MISTAKES = 20
 # Of pixels without a class.
 _BLANK = (0, 0, 0)
+# ((n, height, width, channels) inputs, (n,) classes) -> (n, rows, columns), see `grad_cam`.
+Look = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 
 
 def gallery(
@@ -30,7 +36,8 @@ def gallery(
     """Images of one part with what the int8 product answers.
 
     Of tasks with a class a pixel: some, evenly from the worst to the best, beside their truth,
-    painted by class. Of others: the most confident mistakes.
+    painted by class. Of others: the most confident mistakes, and if Keras is installed where the
+    student in floating point saw what it answers.
 
     Args:
         part: its name. examples: its images.
@@ -47,7 +54,7 @@ def gallery(
     logits = run_windows(interpreter, examples.only(manifest.product_inputs)).logits
     who = f"{manifest.product}, int8 on {RUNTIMES[runtime].title}, on the part '{part}'."
     if task.colours is None:
-        return _mistakes(logits, manifest, examples, who)
+        return _mistakes(logits, manifest, examples, who, _look(folder, manifest, built=built))
     return _painted_answers(logits, manifest, examples, who)
 
 
@@ -79,7 +86,18 @@ def _painted_answers(
     return Gallery("Answers beside the truth", meaning, legend, tuple(shown))
 
 
-def _mistakes(logits: np.ndarray, manifest: Manifest, examples: Examples, who: str) -> Gallery:
+def _look(folder: Path, manifest: Manifest, *, built: bool) -> Look | None:
+    """Of the one student that ships; None of several, or without Keras."""
+    file = None if manifest.composition else manifest.members[0].keras_file
+    if file is None or importlib.util.find_spec("tensorflow") is None:
+        return None
+    path = bundled_file(folder, manifest, file) if built else folder / file
+    return lambda pictures, decided: grad_cam(load_keras(path), pictures, decided)
+
+
+def _mistakes(
+    logits: np.ndarray, manifest: Manifest, examples: Examples, who: str, look: Look | None = None
+) -> Gallery:
     """Args: logits: (n, classes)."""
     from scipy.special import softmax
 
@@ -88,19 +106,30 @@ def _mistakes(logits: np.ndarray, manifest: Manifest, examples: Examples, who: s
     confidence = softmax(logits, axis=1)[np.arange(len(logits)), decided]
     wrong = np.flatnonzero(decided != examples.truth)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
+    pictures = [picture_of(examples.inputs[pixels.input][index], pixels) for index in chosen]
+    seen = None
+    if look is not None and len(chosen):
+        seen = look(examples.inputs[pixels.input][chosen], decided[chosen])
     shown = tuple(
         Shown(
             examples.groups.names[examples.groups.recording[index]],
             f"is {names[examples.truth[index]]}, taken for {names[decided[index]]} with a "
             f"confidence of {100 * confidence[index]:.0f} %",
-            (_tile("image", picture_of(examples.inputs[pixels.input][index], pixels)),),
+            (
+                _tile("image", pictures[at]),
+                *([] if seen is None else [_tile("seen in", heated(pictures[at], seen[at]))]),
+            ),
         )
-        for index in map(int, chosen)
+        for at, index in enumerate(map(int, chosen))
     )
     meaning = (
         f"{who} {len(shown)} of {len(wrong)} mistakes among {len(examples)} images, the most "
         "confident first: the softmax of its scores. Look for wrong labels among them."
     )
+    if seen is not None:
+        meaning += (
+            " Red places speak for the answer, by Grad-CAM of the same student in floating point."
+        )
     return Gallery("The most confident mistakes", meaning, (), shown)
 
 

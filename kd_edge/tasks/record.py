@@ -57,7 +57,7 @@ class Task:
             default the name of its one class.
         colours: number of classes -> (classes, 3) uint8, in which a report paints an image's
             pixels; None where an example is no picture of classes.
-        counted: None where an example is right or wrong.
+        counted: how it is judged if examples are right in part; None if each is right or wrong.
     """
 
     name: str
