@@ -91,9 +91,29 @@ _RESTS = (
 )
 
 
-@pytest.mark.qemu
-def test_helium_computes_every_pixel_that_its_fours_leave():
-    check_exact([model(case) for case in _RESTS], core="m55")
+# Pairs of windows on cores with the DSP extension: rows of whole words, and of every rest.
+_PAIRS = tuple(
+    replace(_IMAGE, source=(2, 4, 9, deep), kernel=(2, columns), channels=3, seed=deep)
+    for deep, columns in ((4, 2), (1, 5), (2, 3), (1, 7), (3, 3), (1, 2), (1, 1))
+)
+
+
+@_on("m4", "m55")
+def test_every_pixel_and_byte_that_fours_and_pairs_leave_is_computed(core):
+    check_exact([model(case) for case in (*_RESTS, *_PAIRS)], core=core)
+
+
+_WHOLE = replace(_IMAGE, op="DEPTHWISE_CONV_2D", channels=1, padding="VALID")
+_WHOLE_INPUTS = (
+    replace(_WHOLE, source=(2, 3, 5, 9), kernel=(3, 5), zero_points=(-128, 127)),
+    replace(_WHOLE, source=(1, 1, 1, 4), kernel=(1, 1), activation="RELU6"),
+    replace(_WHOLE, source=(1, 25, 1, 7), kernel=(25, 1), logistic=True),
+)
+
+
+@_on("m4")
+def test_a_depthwise_window_that_is_the_whole_input_answers_as_tflite_micro(core):
+    check_exact([model(case) for case in _WHOLE_INPUTS], core=core)
 
 
 # What lanes of 16 leave a rest of: windows of fewer values, of some and of none more.

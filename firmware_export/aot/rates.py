@@ -30,7 +30,7 @@ RATES: dict[str, dict[str, tuple[float, float, float, float]]] = {
         "kd_arg_max_s8": (0.00, 10.00, 36.00, 0),
         "kd_avg_pool_s8": (0.00, 4.29, 48.44, 77),
         "kd_avg_pool_s8_pairs": (0.00, 0.00, 12.33, 14),
-        "kd_conv_s8": (0.79, 0.00, 32.40, 1315),
+        "kd_conv_s8": (0.80, 0.00, 14.96, 1093),
         "kd_conv_s8_row": (1.27, 0.00, 19.84, 375),
         "kd_copy": (0.00, 0.00, 3.17, 350),
         "kd_depthwise_s8": (7.25, 0.00, 0.00, 0),
