@@ -16,6 +16,8 @@ import pytest
 from bundle_samples import sample_bundle, write_as_built
 from programs import need
 
+from firmware_export.phone.clang import Clang, link
+from firmware_export.phone.program import program_files, program_options
 from firmware_export.settings import Golden
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
@@ -71,15 +73,30 @@ def bundle(tmp_path_factory):
     return sample_bundle(tmp_path_factory.mktemp("made") / "bundle")
 
 
+@pytest.fixture
+def program_of_gcc(monkeypatch):
+    """The same program by a cross-compiler that brings its C library, which zig must make first."""
+    compiler = "aarch64-linux-gnu-gcc"
+    need(compiler, "qemu-aarch64")
+
+    def build(sources, abi: str) -> bytes:
+        assert abi == "arm64-v8a"
+        clang = Clang(compiler, (compiler,), of_zig=False)
+        return link(
+            clang, program_files(sources), program_options(sources), what="it", output="program"
+        )
+
+    monkeypatch.setattr("kd_edge.pipeline.boards.phone_bench.build_program", build)
+
+
 def refusal(capsys, *command) -> dict:
     """The error of a command that fails."""
     assert run(["bench", *map(str, command), "--json"]) != 0
     return json.loads(capsys.readouterr().out)["error"]
 
 
+@pytest.mark.usefixtures("program_of_gcc")
 def test_golden_vectors_and_latency_of_a_phone(bundle, phone, capsys):
-    pytest.importorskip("ziglang", reason="a system's clang has no C library of 64-bit Arm")
-    need("qemu-aarch64")
     root = phone()
     assert run(["bench", str(bundle), "--adb", "--runs", "20", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -94,9 +111,18 @@ def test_golden_vectors_and_latency_of_a_phone(bundle, phone, capsys):
     assert list((root / "tmp").iterdir()) == []
 
 
-def test_other_scores_than_the_bundles_fail_with_their_number(tmp_path, phone, capsys):
+@pytest.mark.slow
+def test_the_program_that_is_sent_to_phones_answers_golden_vectors(bundle, phone, capsys):
+    """Zig compiles its C library first."""
     pytest.importorskip("ziglang", reason="a system's clang has no C library of 64-bit Arm")
     need("qemu-aarch64")
+    phone()
+    assert run(["bench", str(bundle), "--adb", "--runs", "20"]) == 0
+    assert "3 of 3 have the bundle's scores" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("program_of_gcc")
+def test_other_scores_than_the_bundles_fail_with_their_number(tmp_path, phone, capsys):
     phone()
     bundle = sample_bundle(tmp_path / "bundle")
     with np.load(bundle / "golden.npz") as stored:

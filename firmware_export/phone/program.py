@@ -32,11 +32,20 @@ def build_program(sources: PhoneSources, abi: str) -> bytes:
             f"{clang.name} has no C library for {abi}",
             hint="pip install 'kd-edge[compiler]'",
         )
-    options = [
-        f"--target={PROGRAMS[abi][1]}",
+    options = [f"--target={PROGRAMS[abi][1]}", *program_options(sources)]
+    files = program_files(sources)
+    return link(clang, files, options, what=f"the program for {abi}", output="kd_phone_bench")
+
+
+def program_files(sources: PhoneSources) -> dict[str, str]:
+    """Every source of the program: name -> text."""
+    own = RUNTIME / "phone_bench" / "kd_phone_bench.c"
+    return {**sources.files, own.name: own.read_text(encoding="utf-8")}
+
+
+def program_options(sources: PhoneSources) -> list[str]:
+    """What any compiler of it is told, but its target."""
+    return [
         *("-std=c99", "-O3", "-ffp-contract=off", "-static", "-s"),
         *(f"-D{name}={value}" for name, value in sources.defines.items()),
     ]
-    own = RUNTIME / "phone_bench" / "kd_phone_bench.c"
-    files = {**sources.files, own.name: own.read_text(encoding="utf-8")}
-    return link(clang, files, options, what=f"the program for {abi}", output="kd_phone_bench")
