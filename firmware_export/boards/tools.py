@@ -1,4 +1,4 @@
-"""Programs that build for boards, run them and flash them: where they are, or how to get them."""
+"""Programs that build for boards and phones, and reach them: where they are, or how to get them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "size": ("apt install binutils", _XCODE),
     "qemu-system-arm": ("apt install qemu-system-arm", "brew install qemu"),
     "qemu-system-riscv32": ("apt install qemu-system-misc", "brew install qemu"),
+    "adb": ("apt install adb", "brew install android-platform-tools"),
+    "swift": ("swift.org/install", _XCODE),
     "pio": ("pip install platformio", "pip install platformio"),
     "idf.py": ("ESP-IDF's install.sh", "ESP-IDF's install.sh"),
     "west": ("pip install west", "pip install west"),

@@ -62,6 +62,8 @@ TOOLS = {
     "qemu-system-riscv32": "the emulated RISC-V board",
     "cc": "tests of the exported C on this host, the board 'host'",
     "clang": "checks of the exported C with a second compiler",
+    "adb": "bench --adb: a connected Android phone",
+    "swift": "tests of the Swift package",
 }
 
 

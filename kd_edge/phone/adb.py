@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from firmware_export.boards.tools import find_tool
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.processes import run_program
 
@@ -164,13 +164,7 @@ def _check_state(serial: str, state: str) -> None:
 
 def _devices() -> dict[str, str]:
     """Serial number -> state, of everything that adb sees."""
-    if shutil.which("adb") is None:
-        raise KdEdgeError(
-            "KD_MISSING_TOOL",
-            "adb is not installed, Android's program that reaches a phone",
-            hint="install Android's platform-tools: on Debian and Ubuntu apt install adb, on macOS "
-            "brew install android-platform-tools",
-        )
+    find_tool("adb")
     done = run_program(["adb", "devices"])
     if done.returncode:
         raise KdEdgeError(
