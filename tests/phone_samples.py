@@ -33,6 +33,16 @@ RULE = DecisionRule(
 _TEMPLATES = Path(__file__).parents[1] / "kd_edge" / "phone" / "templates"
 
 
+def run_in(folder: Path, *command) -> str:
+    """What a program writes in that folder; it must end well."""
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True,
+        timeout=BOUND_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def need_clang() -> None:
     """Skip a test where nothing compiles for WebAssembly."""
     try:

@@ -12,6 +12,7 @@ from phone_samples import (
     HOP_S,
     HOSTILE,
     node_package,
+    run_in,
     sample_answers,
     sample_facts,
     sample_pieces,
@@ -19,7 +20,6 @@ from phone_samples import (
     sample_settings,
 )
 from programs import need
-from waiting import BOUND_S
 
 from firmware_export.phone.android import ABIS, android_files
 from kd_edge.cli import run
@@ -102,8 +102,8 @@ def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, t
     lines = [f"{stream} {' '.join(map(str, counts))}" for stream, counts in sample_pieces()]
     (tmp_path / "samples.txt").write_text("\n".join(lines))
     sources = ("Native.kt", "Recogniser.kt", "Main.kt")
-    _run(tmp_path, *compiler, "-no-stdlib", "-cp", standard, *sources, "-d", "out", "-Werror")
-    said = _run(
+    run_in(tmp_path, *compiler, "-no-stdlib", "-cp", standard, *sources, "-d", "out", "-Werror")
+    said = run_in(
         tmp_path,
         "java",
         "-cp",
@@ -139,15 +139,6 @@ def kotlin_compiler():
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
     ]
     return command, jars / "kotlin-stdlib.jar"
-
-
-def _run(folder: Path, *command) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=folder, capture_output=True, text=True,
-        timeout=BOUND_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_command_writes_the_project_and_keeps_what_somebody_edited(tmp_path, capsys):

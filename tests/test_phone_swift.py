@@ -11,6 +11,7 @@ import pytest
 from phone_samples import (
     HOP_S,
     HOSTILE,
+    run_in,
     sample_answers,
     sample_facts,
     sample_pieces,
@@ -102,7 +103,7 @@ def compiled(folder: Path, *command) -> str:
     """What a compiler writes, of all C files of the package's target, without a warning."""
     target = folder / C_TARGET
     sources = sorted(path.name for path in target.glob("*.c"))
-    return _run(target, *command, *defines(folder), "-Iinclude", *sources)
+    return run_in(target, *command, *defines(folder), "-Iinclude", *sources)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -117,11 +118,11 @@ def test_no_product_and_sum_of_the_front_end_are_joined(made, tmp_path):
     target = made[2] / C_TARGET
     command = ("clang", f"--target={TARGETS[0]}", "-O2", "-S", *APPLES, *defines(made[2]))
     own = sorted(target.glob("*.c"))
-    _run(tmp_path, *command, f"-I{target / 'include'}", *own)
+    run_in(tmp_path, *command, f"-I{target / 'include'}", *own)
     assert [path.name for path in own if joined((tmp_path / f"{path.stem}.s").read_text())] == []
     text = (target / "kd_signal_arithmetic.c").read_text()
     (tmp_path / "joined.c").write_text(text.replace("FP_CONTRACT OFF", "FP_CONTRACT ON"))
-    _run(tmp_path, *command, f"-I{target / 'include'}", f"-I{target}", "joined.c")
+    run_in(tmp_path, *command, f"-I{target / 'include'}", f"-I{target}", "joined.c")
     assert joined((tmp_path / "joined.s").read_text()) != []
 
 
@@ -139,7 +140,7 @@ def test_clang_reads_the_module_as_swift_does(made, tmp_path):
     )
     include = made[2] / C_TARGET / "include"
     assert {path.name for path in include.iterdir()} == {"kd_phone.h", "module.modulemap"}
-    _run(
+    run_in(
         tmp_path, "clang", f"--target={TARGETS[0]}", *STRICT, "-fmodules", "-fimplicit-module-maps",
         f"-fmodules-cache-path={tmp_path / 'cache'}", f"-I{include}", *APPLES, "-fsyntax-only",
         "user.c",
@@ -160,12 +161,12 @@ def test_the_c_target_answers_the_packages_golden_vectors(made, tmp_path, compil
     (tmp_path / "main.c").write_text(SELF_TEST)
     shutil.copy(folder / "Sources/KdEdge/golden.bin", tmp_path)
     compiled(folder, *compiler, "-std=c99", tmp_path / "main.c", "-o", tmp_path / "program")
-    said = _run(tmp_path, *through, "./program")
+    said = run_in(tmp_path, *through, "./program")
     assert said == f"0 of {len(golden.labels)}\n"
     wrong = bytearray((tmp_path / "golden.bin").read_bytes())
     wrong[-1] ^= 1
     (tmp_path / "golden.bin").write_bytes(wrong)
-    assert _run(tmp_path, *through, "./program") == f"1 of {len(golden.labels)}\n"
+    assert run_in(tmp_path, *through, "./program") == f"1 of {len(golden.labels)}\n"
 
 
 def test_swift_runs_the_packages_tests_and_a_stream(made, tmp_path):
@@ -222,12 +223,3 @@ def test_the_command_writes_the_package_and_says_what_nobody_has_seen(tmp_path, 
     assert run(command) == 0
     assert "never built this package with Xcode" in capsys.readouterr().out
     assert "Not verified" in (tmp_path / "out" / "README.md").read_text()
-
-
-def _run(folder: Path, *command) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=folder, capture_output=True, text=True,
-        timeout=BOUND_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
