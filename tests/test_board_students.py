@@ -96,7 +96,11 @@ def bundles(tmp_path_factory, converter):
 
 
 def check_on_board(bundle, board_name: str, folder: Path) -> None:
-    """Golden vectors in the image, int8 and raw windows over the wire."""
+    """Golden vectors in the image, int8 and raw windows over the wire.
+
+    Ticks are held where instructions are counted (`test_firmware_app`): here they are what a busy
+    emulator makes of them.
+    """
     board = BOARDS[board_name]
     golden = bundle.golden
     assert N_GOLDEN >= len(golden.labels) >= 26  # a recipe's test part may have no more windows
@@ -118,14 +122,12 @@ def check_on_board(bundle, board_name: str, folder: Path) -> None:
         int8 = [tuple(a[i : i + 1] for a in golden.inputs) for i in rest]
         for i, answer in zip(rest, device.run_many(int8), strict=True):
             np.testing.assert_array_equal(answer.scores, golden.outputs[i].reshape(-1))
-            assert answer.ticks > 0
         names = [stream.name for stream in device.hello.streams]
         window = bundle.raw[list(BOARDS).index(board_name)]
         answer = device.run([window[name] for name in names], kind="raw")
         inputs = quantised_window(window, front_end, session.inputs)
         shaped = [a.reshape(s.shape) for a, s in zip(inputs, session.inputs, strict=True)]
         np.testing.assert_array_equal(answer.scores, session.run(shaped)[0].reshape(-1))
-        assert answer.front_end_ticks > 0
 
 
 @pytest.mark.parametrize("board", BOARDS_OF_QEMU)

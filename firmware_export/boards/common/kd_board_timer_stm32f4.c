@@ -64,10 +64,12 @@ void kd_board_start_timer(void) {
 
 uint64_t kd_board_ticks(void) {
     const uint32_t before = kd_board_mask_irqs();
-    const uint32_t low = MOST - SYSTICK->value;
+    const uint32_t low = (0u - SYSTICK->value) & MOST; /* a period begins at 0, then MOST, MOST - 1 */
     uint32_t high = wraps;
-    if ((ICSR & SYSTICK_PENDING) != 0u && low < MOST / 2u) {
-        high++; /* wrapped, and the exception has not been served yet */
+    /* Wrapped, and the exception has not been served yet. A busy emulator may show 0 before it
+     * raises the exception. */
+    if (low == 0u || ((ICSR & SYSTICK_PENDING) != 0u && low < MOST / 2u)) {
+        high++;
     }
     kd_board_unmask_irqs(before);
     return ((uint64_t)high << BITS) | low;
