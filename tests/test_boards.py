@@ -190,32 +190,6 @@ int main(void) {{
     assert (run.exit_status, run.output) == (0, "3\n")
 
 
-@pytest.mark.qemu
-def test_ticks_never_jump_while_a_busy_board_reads_them(tmp_path):
-    """Half a million readings over eight wraps of 24 bits, none far from the one before."""
-    source = f"""{PRINT}
-int main(void) {{
-    uint64_t last = kd_board_ticks();
-    const uint64_t first = last;
-    for (uint32_t i = 0; i < 500000u; i++) {{
-        const uint64_t now = kd_board_ticks();
-        if (now <= last || now - last > 4096u) {{
-            print(now);
-            print(last);
-            return 1;
-        }}
-        last = now;
-    }}
-    print((last - first) >> 24);
-    return 0;
-}}
-"""
-    board, elf = built("netduinoplus2", source, tmp_path)
-    run = run_image(board, elf)
-    assert run.exit_status == 0, run.output
-    assert int(run.output) >= 4
-
-
 @pytest.mark.parametrize("name", parameters([BOARDS["qemu-an386"], BOARDS["qemu-rv32"]]))
 def test_a_fault_ends_the_run_and_says_where(name, tmp_path):
     """Oracle: the place of the function in the image."""

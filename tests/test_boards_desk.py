@@ -13,7 +13,7 @@ from project_checks import BARE
 from project_samples import N_GOLDEN, sample_model, write_sample
 
 from firmware_export.boards import find_board
-from firmware_export.boards.emulator import start
+from firmware_export.boards.emulator import run_image, start
 from firmware_export.boards.toolchain import build_image
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.device import Device
@@ -48,6 +48,29 @@ def test_on_a_desk_without_a_debugger_the_same_image_runs_and_begins_anew(name, 
             port.write(how)
         assert port.read(1) == b"!"
         assert (emulator.exit_status, emulator.console) == (None, "")
+
+
+@pytest.mark.qemu
+def test_ticks_never_jump_while_a_busy_board_reads_them(tmp_path):
+    """Half a million readings over wraps of SysTick's 24 bits, none far from the last."""
+    source = r"""
+#include "kd_board.h"
+int main(void) {
+    uint64_t last = kd_board_ticks();
+    const uint64_t first = last;
+    for (uint32_t i = 0; i < 500000u; i++) {
+        const uint64_t now = kd_board_ticks();
+        if (now <= last || now - last > 4096u) {
+            return 1;
+        }
+        last = now;
+    }
+    return (last - first) >> 24 >= 4u ? 0 : 2;
+}
+"""
+    board = find_board("netduinoplus2")
+    elf = build_image(board, {"main.c": source}, out=tmp_path).elf
+    assert run_image(board, elf).exit_status == 0
 
 
 def built_as_platformio_does(folder: Path) -> Path:
