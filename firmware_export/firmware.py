@@ -26,9 +26,9 @@ from firmware_export.settings import FirmwareSettings, with_margin
 from firmware_export.tflm import render_files
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, FrontEndConstants, lsb_of
+from kd_edge.base.pixel_values import PIXEL_VALUES, pixel_table
 from kd_edge.base.product import Product, as_product
 from kd_edge.base.protocol import DEFAULT_PAYLOAD, DEFAULT_SCORES
-from kd_edge.base.raw_window import raw_bytes
 
 RUNTIME = Path(__file__).parent / "runtime"
 # Bytes that wait for the firmware: some frames of the largest size, so that the host can have the
@@ -75,7 +75,8 @@ def firmware_sources(
 
     Args:
         source: an int8 `.tflite`, or a product of one or several.
-        settings: with the front end that the board is to run, or None for int8 windows alone, and
+        settings: with the front end that the board is to run, or how pixels become inputs, or
+            neither for int8 windows alone; and
             golden vectors or None. The arena's figures matter to TFLite Micro only.
         engine: a key of `ENGINES`.
         stream: how the board streams its sensors, or None for none.
@@ -98,28 +99,40 @@ def firmware_sources(
     front_end = _front_end(settings, product)
     hop = kept_hop(front_end, stream, product, engine=engine)
     built = _engine_files(product, board, settings, engine, hop)
-    files, window_bytes = built.files, raw_bytes(front_end) if front_end else 0
-    _check_room(board, built, window_bytes or sum(port.size for port in ports.inputs))
-    facts = HelloFacts(
-        board=board,
-        engine=engine,
-        product=product,
-        max_baud=_max_baud(board),
-        golden_count=_golden_count(settings),
-        layer_count=built.layers if profile else 0,
-        front_end=front_end,
-        decides=settings.decision is not None,
-    )
+    layers = built.layers if profile else 0
+    facts = _facts(board, engine, product, settings, layers, front_end)
+    _check_room(board, built, facts.raw_bytes or facts.int8_bytes)
     render = renderer(settings, product, engine=engine)
-    files |= _config_files(render, settings, ports, facts, stream)
+    files = built.files | _config_files(render, settings, ports, facts, stream)
     files |= _runtime_files(stream, replay, facts, personal=settings.personal)
     files |= _replay_files(render, front_end, stream, replay)
     return Firmware(
         files=dict(sorted(files.items())),
         defines=_defines(facts, ports) | ({"KD_LINK_HEAD": 1} if settings.personal else {}),
         model_sha256=product.sha256,
-        raw_bytes=window_bytes,
+        raw_bytes=facts.raw_bytes,
         front_end=front_end,
+    )
+
+
+def _facts(
+    board: Board,
+    engine: str,
+    product: Product,
+    settings: FirmwareSettings,
+    layers: int,
+    front_end: FrontEndConstants | None,
+) -> HelloFacts:
+    return HelloFacts(
+        board=board,
+        engine=engine,
+        product=product,
+        max_baud=_max_baud(board),
+        golden_count=_golden_count(settings),
+        layer_count=layers,
+        front_end=front_end,
+        decides=settings.decision is not None,
+        takes_pixels=settings.pixels is not None,
     )
 
 
@@ -270,11 +283,13 @@ def _config_files(
     values = {
         "has_golden": settings.golden is not None,
         "has_front_end": facts.front_end is not None,
+        "pixel_values": PIXEL_VALUES,
+        "pixel_tables": _pixel_tables(settings, facts.product),
         "decides": facts.decides,
         "layer_count": facts.layer_count,
         "max_baud": facts.max_baud,
-        "int8_bytes": sum(port.size for port in ports.inputs),
-        "raw_bytes": raw_bytes(facts.front_end) if facts.front_end else 0,
+        "int8_bytes": facts.int8_bytes,
+        "raw_bytes": facts.raw_bytes,
         "text_name": c_text.string(_ascii(facts.board.name)),
         "text_model": c_text.string(_ascii(settings.name)),
         "score_nano": _score_nano(ports.output),
@@ -286,6 +301,13 @@ def _config_files(
     }
     names = ("kd_firmware_config.h", "kd_firmware_config.c")
     return {name: render(name, **values) for name in names}
+
+
+def _pixel_tables(settings: FirmwareSettings, product: Product) -> list[str]:
+    """Rows of C of each input: what the pixels 0 to 255 become in it."""
+    if settings.pixels is None:
+        return []
+    return [c_text.int8_rows(pixel_table(settings.pixels, spec)) for spec in product.inputs]
 
 
 def _scores_bytes(output_bytes: int) -> int:

@@ -38,6 +38,7 @@ class HelloFacts:
         layer_count: that PROFILE tells.
         front_end: as `model_front_end` leaves it, or None.
         decides: a decision rule stands behind the scores.
+        takes_pixels: a raw window is 8-bit pixels.
     """
 
     board: Board
@@ -48,6 +49,19 @@ class HelloFacts:
     layer_count: int
     front_end: FrontEndConstants | None
     decides: bool = False
+    takes_pixels: bool = False
+
+    @property
+    def int8_bytes(self) -> int:
+        """Of a window of quantised inputs."""
+        return sum(prod(spec.shape) for spec in self.product.inputs)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Of a window as sensors or a camera give it; 0 if the board takes int8 windows alone."""
+        if self.front_end is not None:
+            return raw_bytes(self.front_end)
+        return self.int8_bytes if self.takes_pixels else 0
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -63,8 +77,8 @@ def hello_bytes(facts: HelloFacts) -> bytes:
     """
     product, front_end = facts.product, facts.front_end
     sizes = {
-        "int8_bytes": sum(prod(spec.shape) for spec in product.inputs),
-        "raw_bytes": raw_bytes(front_end) if front_end else 0,
+        "int8_bytes": facts.int8_bytes,
+        "raw_bytes": facts.raw_bytes,
         "output_bytes": sum(prod(spec.shape) for spec in facts.outputs),
     }
     check_link(sizes, front_end)

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from kd_edge.base.decision import DecisionRule
     from kd_edge.base.front_end import FrontEndConstants
+    from kd_edge.base.pixels import PixelInput
 
 ARENA_ALIGNMENT = 16
 NO_LABEL = 0xFFFF
@@ -54,6 +55,7 @@ class FirmwareSettings:
         arena_how: one sentence on the measurement, with the ABI it was made on.
         front_end: coefficients from samples to windows, or None where the model takes raw arrays.
         golden: vectors to ship, or None.
+        pixels: how 8-bit pixels become the model's inputs, or None of a model that takes no images.
         synthetic: the model was trained on generated recordings; every file then says so.
         generator: name and version of what writes, e.g. 'kd-edge 0.1.0'.
         personal: a wearer's last layer can take the built one's place while the firmware runs;
@@ -73,6 +75,7 @@ class FirmwareSettings:
     arenas: tuple[int, ...] = ()
     decision: DecisionRule | None = None
     personal: bool = False
+    pixels: PixelInput | None = None
 
 
 # A quarter and 1 KiB: an interpreter measured on x86-64 with reference kernels keeps no scratch

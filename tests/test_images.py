@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from image_samples import KINDS, class_folders, mask_folders, shapes
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixel_values import pixel_table, scaled, unscaled
 from kd_edge.base.pixels import NO_CLASS, PixelInput
+from kd_edge.base.quantisation import quantize
+from kd_edge.base.tensors import TensorSpec
 from kd_edge.examples.pictures import image_examples
 from kd_edge.images import READERS
 from kd_edge.images.decoding import decode_mask, decode_pixels
-from kd_edge.images.fitting import fitted_mask, fitted_pixels, scaled
+from kd_edge.images.fitting import fitted_mask, fitted_pixels
 from kd_edge.splits import describe_leak
 
 SMALL = PixelInput(size=(2, 2), channels="grey", resize="stretch")
@@ -158,6 +161,18 @@ def test_the_range_is_a_line_through_black_and_white():
     found = scaled(np.array([0, 51, 255], np.uint8), replace(SMALL, range=(-1.0, 1.0)))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [-1, -0.6, 1], atol=1e-6)
+
+
+@given(st.floats(-300, 300), st.floats(0.1, 600), st.floats(1e-3, 10), st.integers(-128, 127))
+def test_a_table_gives_what_quantising_gives_and_pixels_come_back(low, width, scale, zero_point):
+    """Oracle: `quantize` of the numbers that training sees; the pixels themselves."""
+    wanted = replace(SMALL, range=(low, low + width))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3)).astype(np.uint8)
+    seen = scaled(pixels, wanted)
+    np.testing.assert_array_equal(unscaled(seen, wanted), pixels)
+    spec = TensorSpec("image", (1, 5, 7, 3), "int8", scale, zero_point)
+    table = pixel_table(wanted, spec)
+    np.testing.assert_array_equal(table[pixels], quantize(seen, scale, zero_point))
 
 
 def test_grey_weighs_colours_as_bt_601_does():

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from emulated import marks
 from image_samples import KINDS, class_folders, mask_folders, shapes
 from programs import need
 
+from firmware_export.boards import BOARDS
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.base.pixels import PixelInput
 from kd_edge.cli import run
 from kd_edge.images.fitting import fitted_mask
+from kd_edge.link.device import Device
+from kd_edge.link.messages import window_content
 from kd_edge.pipeline.bench import bench
+from kd_edge.pipeline.boards.asked import EvalSettings, asked_windows
+from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.pipeline.boards.targets import boot
 from kd_edge.pipeline.build import build
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.context import prepare
@@ -29,6 +38,7 @@ from kd_edge.pipeline.training import FoldTrainer
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import load_recipe, parse_recipe, to_toml
 from kd_edge.report.html import render_html
+from kd_edge.runtimes.composed import open_product
 from kd_edge.tasks.figures import Overlap
 
 RECIPE = """
@@ -258,23 +268,53 @@ def test_a_bundle_of_images_is_measured_again_on_its_own_and_on_other_images(bui
     assert other.examples == "images"
 
 
-def test_a_board_answers_images_as_tflite_micro_does(built, capsys):
-    """Oracle: the interpreter, bit for bit."""
-    need("gcc")
-    assert run(["eval", str(built[0]), "--board", "host", "--limit", "12"]) == ExitStatus.OK
-    assert "12 of 12 bit for bit as TFLite Micro" in " ".join(capsys.readouterr().out.split())
-
-
+@pytest.mark.parametrize("windows", ["int8", "raw"])
 @pytest.mark.parametrize(
-    ("command", "words"),
-    [(["live", "--board", "host"], "what sensors stream"),
-     (["eval", "--board", "host", "--windows", "raw"], "raw windows are of sensors")],
-)  # fmt: skip
-def test_what_only_sensors_have_is_refused(built, command, words, capsys):
+    "board", ["host", pytest.param("qemu-an386", marks=marks(BOARDS["qemu-an386"]))]
+)
+def test_a_board_answers_images_as_tflite_micro_does(built, board, windows, tmp_path, capsys):
+    """Oracle: the interpreter, bit for bit, of quantised inputs and of 8-bit pixels."""
     need("gcc")
-    name, *more = command
-    assert run([name, str(built[0]), *more]) == ExitStatus.USAGE
-    assert words in capsys.readouterr().err
+    asked = ["eval", str(built[0]), "--board", board, "--windows", windows, "--limit", "6"]
+    assert run([*asked, "--out", str(tmp_path), "--json"]) == ExitStatus.OK
+    section = json.loads(capsys.readouterr().out)["boards"][0]
+    oracle = next(a for a in section["agreement"] if a["runtime"] == "tflm")
+    assert (section["n_answered"], oracle["largest_step"]) == (6, 0)
+    if board != "host":  # instructions; the host counts whole microseconds
+        assert (section["front_end"] is None) == (windows == "int8")
+
+
+def test_a_board_takes_the_pixels_of_other_images(built, tmp_path, capsys):
+    need("gcc")
+    other = mask_folders(tmp_path / "other", 6, seed=9, size=40)
+    asked = ["eval", str(built[0]), "--board", "host", "--windows", "raw", "--data", str(other)]
+    assert run([*asked, "--out", str(tmp_path / "out")]) == ExitStatus.OK
+    assert "6 of 6 bit for bit as TFLite Micro" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_board_that_takes_int8_alone_is_sent_no_pixels(built):
+    need("gcc")
+    bundle = load_board_bundle(built[0])
+    with ExitStack() as stack:
+        device = stack.enter_context(
+            Device.open(boot(stack, bundle, BOARDS["host"], tell=lambda *_: None))
+        )
+        hello = replace(device.hello, raw_bytes=0)
+        pixels = np.zeros(hello.inputs[0].shape, np.uint8)
+        for wrong in (pixels.astype(np.int8), pixels[..., :1]):
+            assert code_of(window_content, wrong, device.hello, "raw").code == "KD_SHAPE"
+    assert len(window_content(pixels, device.hello, "raw")) == 16 * 16 * 3
+    product = open_product(bundle.product, "tflm")
+    settings = EvalSettings(windows="raw")
+    error = code_of(asked_windows, bundle, product, settings, hello, lambda *_: None)
+    assert error.code == "KD_COUNTS"
+    assert "takes int8 alone" in error.message
+
+
+def test_what_only_sensors_have_is_refused(built, capsys):
+    need("gcc")
+    assert run(["live", str(built[0]), "--board", "host"]) == ExitStatus.USAGE
+    assert "what sensors stream" in capsys.readouterr().err
 
 
 def test_bundles_of_images_do_not_answer_recordings(built):

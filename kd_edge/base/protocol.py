@@ -56,7 +56,11 @@ CHOICES = MappingProxyType(
 # One channel's state of the running normaliser: mean f32, mean square f32, windows u32.
 STATE_BYTES = 12
 
-_KIND = Field("kind", "u8", "INT8: quantised inputs, in HELLO's order; RAW: sensor samples")
+_KIND = Field(
+    "kind",
+    "u8",
+    "INT8: quantised inputs, in HELLO's order; RAW: sensor samples, or 8-bit pixels of each input",
+)
 _FLAGS = Field(
     "flags",
     "u8",
@@ -118,7 +122,12 @@ MESSAGES = (
             Field("golden_count", "u16", "golden vectors in the image"),
             Field("layer_count", "u16", "layers that PROFILE tells; 0: none"),
             Field("int8_bytes", "u32", "bytes of an INT8 window", "byte"),
-            Field("raw_bytes", "u32", "bytes of a RAW window; 0: no front end", "byte"),
+            Field(
+                "raw_bytes",
+                "u32",
+                "bytes of a RAW window, of pixels if there are no streams; 0: INT8 alone",
+                "byte",
+            ),
             Field("output_bytes", "u32", "bytes of scores", "byte"),
             Field("scores_bytes", "u16", "of them in one answer, at most", "byte"),
             Field("facts_bytes", "u16", "bytes of all facts", "byte"),

@@ -30,7 +30,7 @@ Micro's, 5 where a board failed.
 @reaching
 @click.option(
     "--windows", type=click.Choice(["int8", "raw"]), default="int8", show_default=True,
-    help="int8: quantised here. raw: 16-bit sensor samples; the board filters and quantises.",
+    help="int8: quantised here. raw: 16-bit samples, which the board filters, or 8-bit pixels.",
 )  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Windows at most, spread over all.")
 @click.option(

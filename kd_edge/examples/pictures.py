@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.pixel_values import scaled
 from kd_edge.base.pixels import NO_CLASS, PixelInput
 from kd_edge.examples.sets import Examples, Groups
 from kd_edge.examples.stored import write_rows
-from kd_edge.images.fitting import fitted_mask, fitted_pixels, scaled
+from kd_edge.images.fitting import fitted_mask, fitted_pixels
 from kd_edge.images.image import Image
 
 

@@ -1,7 +1,7 @@
-"""From a decoded image to a model's input: channels, size, range. The same numbers everywhere.
+"""From a decoded image to the channels and the size of a model's input.
 
 Pillow resizes 8-bit pixels with integers, so that every machine gives the same bits; the range
-comes last, in float32.
+comes last, in float32: `kd_edge.base.pixel_values`.
 """
 
 from __future__ import annotations
@@ -42,20 +42,6 @@ def fitted_mask(mask: np.ndarray, wanted: PixelInput) -> np.ndarray:
     """
     picture = PIL.Image.fromarray(mask.astype(np.int32))
     return np.asarray(_resized(picture, wanted, _MASK_FILTER, around=NO_CLASS)).astype(np.int16)
-
-
-def scaled(pixels: np.ndarray, wanted: PixelInput) -> np.ndarray:
-    """Pixels as the numbers that the model sees: low + pixel * step.
-
-    Args:
-        pixels: (height, width, channels) uint8.
-
-    Returns:
-        (height, width, channels) float32, from low to high of `wanted.range`.
-    """
-    low, high = wanted.range
-    step = np.float32((high - low) / 255)
-    return np.float32(low) + pixels.astype(np.float32) * step
 
 
 def _resized(picture: PIL.Image.Image, wanted: PixelInput, method, *, around: int):

@@ -116,11 +116,12 @@ def _hello(hello: Hello) -> Conditions:
         possible = LEAST_RATE_HZ <= stream.rate <= MOST_RATE_HZ
         yield f"{name} is sampled at {stream.rate:g} Hz", possible
         yield f"{name} has no samples in a window", stream.samples > 0
-    raw = sum(2 * stream.samples * stream.channels for stream in hello.streams)
-    yield from _size("an int8 window", hello.int8_bytes, sum(t.n_bytes for t in hello.inputs))
+    int8 = sum(t.n_bytes for t in hello.inputs)
+    counts = sum(2 * stream.samples * stream.channels for stream in hello.streams)
+    yield from _size("an int8 window", hello.int8_bytes, int8)
     told = sum(t.n_bytes for t in hello.outputs) + DECISION_BYTES * hello.decides
     yield from _size("the scores", hello.output_bytes, told)
-    yield from _size("a raw window", hello.raw_bytes, raw)
+    yield from _size("a raw window", hello.raw_bytes, int8 if hello.takes_pixels else counts)
 
 
 def _models(hello: Hello) -> Conditions:

@@ -65,7 +65,8 @@ class Hello:
             filtered from rest.
         rule, models: how several models answer as one, and these, a selector last; '' and () where
             there is one.
-        streams: sensors in the order of a raw window; empty: no front end on the board.
+        streams: sensors in the order of a raw window; empty: a board without a front end, or one
+            that takes pixels.
         ticks_kind: what ticks count: "cycles", "instructions" or "microseconds".
         ticks_per_thousand: timer ticks in a thousand of these.
         clock_hz: of the core.
@@ -113,6 +114,11 @@ class Hello:
     def count(self, ticks: int) -> int:
         """Timer ticks as a number of what `ticks_kind` says, rounded."""
         return round(ticks * 1000 / self.ticks_per_thousand)
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether a raw window is 8-bit pixels, in place of sensors' samples."""
+        return self.raw_bytes > 0 and not self.streams
 
     def window_bytes(self, kind: str) -> int:
         return {"int8": self.int8_bytes, "raw": self.raw_bytes}[kind]
@@ -320,7 +326,8 @@ def window_content(arrays, hello: Hello, kind: str) -> bytes:
 
     Args:
         arrays: one per input of the model (int8, its shape) or, for kind "raw", one per sensor
-            (int16, samples x channels); a single array stands for a sequence of one.
+            (int16, samples x channels), of a board that takes pixels one per input (uint8, its
+            shape); a single array stands for a sequence of one.
         hello: what the board said of itself.
         kind: "int8" or "raw".
 
@@ -338,10 +345,11 @@ def window_content(arrays, hello: Hello, kind: str) -> bytes:
             f"the firmware on {hello.board} has no front end, so it takes no raw windows",
             hint="--windows int8, or flash firmware with the front end",
         )
-    if kind == "raw":
+    if kind == "raw" and not hello.takes_pixels:
         wanted = [(s.name, np.dtype("<i2"), (s.samples, s.channels)) for s in hello.streams]
     else:
-        wanted = [(t.name, np.dtype(np.int8), t.shape) for t in hello.inputs]
+        dtype = np.dtype(np.uint8 if kind == "raw" else np.int8)
+        wanted = [(t.name, dtype, t.shape) for t in hello.inputs]
     if len(arrays) != len(wanted):
         raise KdEdgeError(
             "KD_SHAPE", f"{hello.board} takes {len(wanted)} arrays a window, not {len(arrays)}"

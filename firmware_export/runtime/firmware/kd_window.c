@@ -91,6 +91,24 @@ static kd_status run_raw(uint8_t flags, kd_link_run *run)
 }
 #endif
 
+#if KD_HAS_PIXELS
+/* An input may stand in its pixels' place. */
+static kd_status run_pixels(uint8_t flags, kd_link_run *run)
+{
+    const uint64_t start = kd_board_ticks();
+    const uint8_t *pixels = kd_window.bytes;
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        int8_t *values = kd_window_input(i);
+        for (size_t j = 0; j < kd_inputs[i].size; j++) {
+            values[j] = kd_pixel_tables[i][pixels[j]];
+        }
+        pixels += kd_inputs[i].size;
+    }
+    run->front_end_ticks = kd_profile_since(start);
+    return kd_window_answer(flags, false, run);
+}
+#endif
+
 kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
 {
     const kd_run_status ready = kd_init();
@@ -100,6 +118,10 @@ kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
 #if KD_HAS_FRONT_END
     if (kind == KD_KIND_RAW) {
         return run_raw(flags, run);
+    }
+#elif KD_HAS_PIXELS
+    if (kind == KD_KIND_RAW) {
+        return run_pixels(flags, run);
     }
 #else
     (void)kind;

@@ -162,7 +162,7 @@ typedef struct kd_link_device {
     uint32_t max_baud;
 
     uint8_t *window;          /* where windows are put together */
-    uint32_t window_bytes[2]; /* by kind: exact sizes; [KD_KIND_RAW] is 0 without front end */
+    uint32_t window_bytes[2]; /* by kind: exact sizes; [KD_KIND_RAW] is 0 if the board takes int8 alone */
     uint32_t output_bytes;    /* at least 1 */
     uint16_t normaliser_bytes; /* of states: KD_NORMALISER_STATE_BYTES a channel; they fit a frame */
 

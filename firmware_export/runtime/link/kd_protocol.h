@@ -54,7 +54,7 @@
 #define KD_HELLO_ANSWER_GOLDEN_COUNT 31u /* u16: golden vectors in the image */
 #define KD_HELLO_ANSWER_LAYER_COUNT 33u /* u16: layers that PROFILE tells; 0: none */
 #define KD_HELLO_ANSWER_INT8_BYTES 35u /* u32, byte: bytes of an INT8 window */
-#define KD_HELLO_ANSWER_RAW_BYTES 39u /* u32, byte: bytes of a RAW window; 0: no front end */
+#define KD_HELLO_ANSWER_RAW_BYTES 39u /* u32, byte: bytes of a RAW window, of pixels if there are no streams; 0: INT8 alone */
 #define KD_HELLO_ANSWER_OUTPUT_BYTES 43u /* u32, byte: bytes of scores */
 #define KD_HELLO_ANSWER_SCORES_BYTES 47u /* u16, byte: of them in one answer, at most */
 #define KD_HELLO_ANSWER_FACTS_BYTES 49u /* u16, byte: bytes of all facts */
@@ -72,7 +72,7 @@
 
 /* PART, from the host. Some of a window larger than a frame; offset 0 starts one. */
 #define KD_MSG_PART 0x03u
-#define KD_PART_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
+#define KD_PART_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples, or 8-bit pixels of each input */
 #define KD_PART_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser. KEEP_DECISION: nor the decision rule */
 #define KD_PART_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_PART_FIXED 6u
@@ -84,7 +84,7 @@
 
 /* RUN, from the host. The rest of a window; the model then runs. */
 #define KD_MSG_RUN 0x04u
-#define KD_RUN_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples */
+#define KD_RUN_KIND 0u /* u8: INT8: quantised inputs, in HELLO's order; RAW: sensor samples, or 8-bit pixels of each input */
 #define KD_RUN_FLAGS 1u /* u8: KEEP_STATE: do not reset the model before this window. KEEP_WEARER: nor, for RAW, the running normaliser. KEEP_DECISION: nor the decision rule */
 #define KD_RUN_OFFSET 2u /* u32, byte: where in the window the data belong */
 #define KD_RUN_FIXED 6u

@@ -11,6 +11,7 @@ import numpy as np
 from firmware_export.front_end import model_front_end
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import Counts, raw_samples
+from kd_edge.base.pixel_values import unscaled
 from kd_edge.examples import Examples, Groups, as_worn, in_order
 from kd_edge.examples.raw import Wearer, quantised_window
 from kd_edge.link.messages import Hello
@@ -38,7 +39,8 @@ class EvalSettings:
     """What is asked of the boards.
 
     Attributes:
-        windows: 'int8', or 'raw': the board filters, decimates and quantises.
+        windows: 'int8', or 'raw': the board filters, decimates and quantises samples, or turns
+            8-bit pixels into inputs.
         limit: windows at most, spread over all; None: all.
         repeat: how often each window is sent.
         data: other recordings; None: the bundle's test windows, as raw ones its golden windows.
@@ -59,7 +61,7 @@ class Asked:
     Attributes:
         parts: name -> the part, with its windows' positions in the order of asking.
         wire: what goes over the wire, a tuple of arrays a window: int8 of each input's shape, or
-            (samples, channels) int16 counts of each stream.
+            (samples, channels) int16 counts of each stream, or uint8 pixels of each input.
         int8: the model's inputs, each of its shape, one tuple a window, as Python quantises them.
         notes: what a reader of the figures must know.
         goes_on: positions of windows that follow the one before: a running normaliser and a rule of
@@ -141,7 +143,7 @@ def asked_windows(
         _check_raw(bundle, hello, own=settings.data is None)
     if settings.data is not None:
         return _other_recordings(bundle, interpreter, settings, hello, progress)
-    if settings.windows == "raw":
+    if settings.windows == "raw" and bundle.manifest.pixels is None:
         return _golden_windows(bundle, interpreter, settings, hello)
     return _test_windows(bundle, interpreter, settings)
 
@@ -159,6 +161,7 @@ def _test_windows(bundle: BoardBundle, interpreter: Interpreter, settings: EvalS
         raise KdEdgeError("KD_EMPTY_PART", "the bundle has no test windows", where=WINDOWS_FILE)
     keep = _spread_over(sum(len(part) for part in parts.values()), settings.limit)
     chosen: dict[str, tuple[Examples, range]] = {}
+    wire: list[tuple[np.ndarray, ...]] = []
     int8: list[tuple[np.ndarray, ...]] = []
     goes_on: set[int] = set()
     first = 0
@@ -170,7 +173,8 @@ def _test_windows(bundle: BoardBundle, interpreter: Interpreter, settings: EvalS
             chosen[name] = (taken, range(len(int8), len(int8) + len(taken)))
             goes_on |= {len(int8) + i for i in _following(bundle, taken)}
             int8 += _quantised(interpreter, taken)
-    return Asked(chosen, int8, int8, goes_on=frozenset(goes_on))
+            wire += _pixels(bundle, interpreter, taken) if settings.windows == "raw" else []
+    return Asked(chosen, wire or int8, int8, goes_on=frozenset(goes_on))
 
 
 def _following(bundle: BoardBundle, windows: Examples) -> frozenset[int]:
@@ -229,9 +233,10 @@ def _other_recordings(
         goes_on = frozenset(range(len(keep))).difference(begins.tolist())
     taken = windows.take(keep)
     parts = {f"other data: {settings.data.name}": (taken, range(len(taken)))}
-    if settings.windows == "int8":
+    if settings.windows == "int8" or manifest.pixels is not None:
         int8 = _quantised(interpreter, taken)
-        return Asked(parts, int8, int8, notes, goes_on)
+        wire = _pixels(bundle, interpreter, taken) if settings.windows == "raw" else int8
+        return Asked(parts, wire, int8, notes, goes_on)
     recordings = read_recordings(
         recipe, settings.data, class_names=manifest.class_names, progress=progress
     )
@@ -243,6 +248,15 @@ def _other_recordings(
 def _quantised(interpreter: Interpreter, windows: Examples) -> list[tuple[np.ndarray, ...]]:
     arrays = model_inputs(interpreter, windows)
     return [one_window(arrays, i) for i in range(len(windows))]
+
+
+def _pixels(
+    bundle: BoardBundle, interpreter: Interpreter, images: Examples
+) -> list[tuple[np.ndarray, ...]]:
+    """The 8-bit pixels that each of the model's inputs is made of, each of its shape."""
+    wanted = bundle.manifest.pixels
+    pixels = unscaled(images.inputs[wanted.input], wanted)
+    return [(pixels[i : i + 1],) * len(interpreter.inputs) for i in range(len(images))]
 
 
 def _raw(
@@ -269,14 +283,14 @@ def _raw(
 
 
 def _check_raw(bundle: BoardBundle, hello: Hello, *, own: bool) -> None:
-    if hello.raw_bytes and (bundle.raw or not own):
+    if hello.raw_bytes and (bundle.raw or bundle.manifest.pixels or not own):
         return
-    if bundle.manifest.front_end is None:
+    if bundle.manifest.pixels is not None:
         raise KdEdgeError(
-            "KD_USAGE",
-            "raw windows are of sensors, and this bundle takes images",
+            "KD_COUNTS",
+            "raw images cannot be sent: the board takes int8 alone",
             where="--windows raw",
-            hint="send --windows int8",
+            hint="flash this bundle's firmware as it is built now, or send --windows int8",
         )
     what = "the bundle has no raw windows" if hello.raw_bytes else "the board has no front end"
     raise KdEdgeError(

@@ -169,6 +169,7 @@ def bundle_firmware(
         generator=f"kd-edge {__version__}",
         golden_count=golden_count or len(bundle.golden.labels),
         personal=personal,
+        pixels=manifest.pixels,
     )
     return firmware_sources(
         bundle.product, board, settings, engine=engine, stream=stream, replay=replay
