@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from firmware_export.front_end import model_front_end
+from kd_edge.base.front_end import RUN_ON
 from kd_edge.cli import run
 from kd_edge.examples import as_worn, cut_windows
+from kd_edge.examples.raw import from_counts
+from kd_edge.link.messages import Samples
 from kd_edge.live import prompted
+from kd_edge.live.student import board_streams
 from kd_edge.pipeline.bench import as_built
+from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.live_student import load_student
@@ -158,6 +166,62 @@ def test_a_wearer_performs_every_sign_and_gets_a_layer_of_their_own(bundle, tmp_
     channels = [(s.name, s.channels) for s in manifest.front_end.streams]
     assert all([(s.modality, s.channels) for s in r.streams] == channels for r in recordings)
     assert load_manifest(tmp_path / "ann").class_names == manifest.class_names
+
+
+def test_a_board_that_runs_the_bundle_is_a_source_for_live_and_for_a_wearer(
+    bundle, tmp_path, monkeypatch, capsys
+):
+    """Oracle: what the board plays, the bundle's own windows, in its names and units."""
+    board = load_board_bundle(bundle)
+    streams = board.front_end.streams
+    ports = SimpleNamespace(open=lambda url, **asked: device_of(board, url, asked["model_sha256"]))
+    monkeypatch.setattr("kd_edge.live.sources.board.Device", ports)
+    monkeypatch.setattr(prompted, "Timing", partial(prompted.Timing, ready_s=0.0, rest_s=0.0))
+    monkeypatch.setattr(prompted, "GRACE_S", 60.0)  # a loaded machine may stand still
+    assert run(["live", str(bundle), "--source", "COM3", "--json", "--windows", "2"]) == 0
+    facts, *windows, end = lines_of(capsys)
+    assert [s["unit"] for s in facts["sensors"]] == [s.unit for s in streams]
+    assert len(windows) == end["figures"]["windows"] == 2
+    signs = ["personalise", str(bundle), "--subject", "ann", "--repetitions", "1", "--anyway"]
+    assert run([*signs, "--source", "COM3", "--out", str(tmp_path / "ann")]) == 0
+    recordings = read(tmp_path / "ann-recordings")
+    assert sorted(r.label for r in recordings) == sorted(board.manifest.class_names)
+    for recording in recordings:
+        for constants, kept in zip(streams, recording.streams, strict=True):
+            assert (kept.modality, kept.channels) == (constants.name, constants.channels)
+            assert (kept.unit, kept.lsb) == (constants.unit, constants.lsb)
+            loop = from_counts(played(board, constants.name), constants.lsb)
+            begins = np.flatnonzero((loop == kept.samples[0]).all(axis=1))
+            turned = (np.roll(loop, -begin, axis=0)[: kept.n_samples] for begin in begins)
+            assert any(np.array_equal(each, kept.samples) for each in turned)
+
+
+def played(board, name: str) -> np.ndarray:
+    return np.concatenate([window[name] for window in board.raw])
+
+
+def device_of(board, url: str, model_sha256: str):
+    """A board that runs a bundle and plays its windows over and over, as fast as they are taken."""
+    assert model_sha256 == board.model_sha256
+    front_end = model_front_end(board.front_end, board.product.inputs)
+    n_classes = len(board.manifest.class_names)
+    scores = SimpleNamespace(n_bytes=n_classes, scale=1.0, zero_point=0)
+    hello = SimpleNamespace(
+        board="a board", core="m4", engine="aot", firmware="0.1.0", clock_hz=1, ticks_kind="cycles",
+        model_sha256=model_sha256, streams=board_streams(front_end), outputs=(scores,),
+        filters=RUN_ON if front_end.runs_on else "", decides=True,
+    )  # fmt: skip
+
+    def stream(beat_s):
+        for beat in itertools.count():
+            yield None
+            for index, sensor in enumerate(hello.streams):
+                first, end = (int((beat + k) * 0.05 * sensor.rate) for k in (0, 1))
+                loop = played(board, sensor.name)
+                counts = loop[np.arange(first, end) % len(loop)]
+                yield Samples(index, first, 0, counts)
+
+    return SimpleNamespace(hello=hello, name=url, stream=stream, close=lambda: None)
 
 
 def test_a_wearer_must_have_a_name_and_one_kind_of_data(bundle, capsys):

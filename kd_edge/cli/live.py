@@ -161,7 +161,7 @@ def _source(bundle_path: Path, url: str, runtime: str | None, *, hop_s, in_order
 
     bundle = load_student(bundle_path, hop_s=hop_s, runtime=runtime)
     _tell(f"opening {url}")
-    with open_source(url) as source:
+    with open_source(url, known=bundle.known) as source:
         student, facts = bundle.student(source, url, in_order=in_order)
         for note in (*source.facts.notes, *student.notes):
             _tell(f"note: {note}")

@@ -20,6 +20,7 @@ EPILOG = """
 Examples:
   kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann
   kd-edge personalise build/signs --source trigno://HOST --subject ann --repetitions 2
+  kd-edge personalise build/signs --source /dev/ttyACM0 --subject ann
   kd-edge personalise build/signs --data EVERYBODYS --subject ann --repetitions 3
   kd-edge personalise build/signs --data ANNS_RECORDINGS --reader folder --json
   kd-edge personalise build/signs --data ANNS_RECORDINGS --out build/ann --port /dev/ttyACM0
@@ -125,7 +126,7 @@ def _ask(
     if not prompts:
         return
     say(f"opening {url}", err=True)
-    with open_source(url) as opened:
+    with open_source(url, known=student.known) as opened:
         asked = Asked(
             folder=folder,
             subject=subject,

@@ -20,6 +20,7 @@ Examples:
   kd-edge record --source file://REC.npz --prompts signs.txt --subject S1 --out recordings
   kd-edge record --source trigno://HOST --prompts signs.txt --subject S1 --out rec --keep-rest
   kd-edge record --source trigno://HOST --prompts PICTURES --subject S1 --out rec --open
+  kd-edge record --source COM3 --bundle build/isl --prompts signs.txt --subject S1 --out rec
   kd-edge record --source lsl://EMG --markers Experiment --subject S1 --out recordings
   kd-edge data inspect recordings
 
@@ -34,7 +35,10 @@ _LOOK_S = 2.0
 
 
 @click.command(epilog=EPILOG)
-@click.option("--source", required=True, help="Where samples come from: trigno://HOST, …")
+@click.option(
+    "--source", required=True, help="Where samples come from: trigno://HOST, a board's port, …"
+)
+@path_option("--bundle", help="What a board runs: names and units of its channels.")
 @path_option("--prompts", help="A text file with one sign a line, or a folder of pictures.")
 @click.option("--markers", help="A marker stream of LSL that says what is performed, and when.")
 @path_option("--out", required=True, help="Folder of the recordings and their labels.csv.")
@@ -61,9 +65,11 @@ def record(source: str, prompts: Path | None, out: Path, as_json: bool, **option
     from kd_edge.live.prompts import ask_for, read_prompts
     from kd_edge.live.sources import open_source
     from kd_edge.live.sources.lsl_markers import LslMarkers
+    from kd_edge.pipeline.live_student import load_student
 
     if prompts is None and options["markers"] is None:
         raise click.UsageError("give --prompts SIGNS, or --markers NAME, or both")
+    known = None if options["bundle"] is None else load_student(options["bundle"]).known
     signs = {} if prompts is None else read_prompts(prompts)
     session = options["session"] or datetime.date.today().isoformat()
     done = labels.count(out, subject=options["subject"], session=session)
@@ -76,7 +82,7 @@ def record(source: str, prompts: Path | None, out: Path, as_json: bool, **option
         if options["markers"] is not None:
             markers = stack.enter_context(LslMarkers(options["markers"]))
         say(f"opening {source}", err=True)
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, known=known))
         more = _more(stack, options, pictures=any(signs.values()))
         done = record_session(opened, _asked(out, session, asked, options), more, markers)
     return _told(done, out, as_json=as_json)

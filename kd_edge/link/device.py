@@ -245,13 +245,13 @@ class Device:
         return Memory(**{name: getattr(answer, name) for name in Memory.__dataclass_fields__})
 
     def stream(
-        self, *, windows: int = 0, keep_state: bool = False
-    ) -> Iterator[Samples | Prediction]:
+        self, *, windows: int = 0, keep_state: bool = False, beat_s: float | None = None
+    ) -> Iterator[Samples | Prediction | None]:
         """What the board's sensors and model give, as it comes.
 
         Ends after `windows` predictions (0: never), when the caller closes the iterator, or
         when the board falls silent; lost frames are counted in `statistics.stream_lost`.
-        `kd_edge.link.stream.WindowAssembler` makes windows of it.
+        `kd_edge.link.stream.WindowAssembler` makes windows of it; `beat_s` is that of `events`.
 
         Raises:
             KdEdgeError KD_PORT_CLOSED, KD_BOARD_TIMEOUT, KD_BOARD_RESET, KD_BOARD_REFUSED.
@@ -260,7 +260,7 @@ class Device:
         self._ask("STREAM", windows=windows, flags=FLAGS["KEEP_STATE"] if keep_state else 0)
         running = True
         try:
-            yield from events(self._channel, self.hello, windows=windows)
+            yield from events(self._channel, self.hello, windows=windows, beat_s=beat_s)
         except BoardRestarted as error:
             running = False
             self.hello = self._rejoin()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import BY_NAME
 from kd_edge.link.channel import Channel
 from kd_edge.link.checks import impossible, whole_answer
@@ -17,23 +18,35 @@ _SAMPLES = BY_NAME["SAMPLES"].number
 _PREDICTION = BY_NAME["PREDICTION"].number
 # Samples kept beyond one window, per sensor: seconds of them even at 2 kHz.
 _SLACK = 8192
+# A silent board is listened to so long at a time, seconds.
+_BEAT_S = 0.1
 
 
-def events(channel: Channel, hello: Hello, *, windows: int) -> Iterator[Samples | Prediction]:
+def events(
+    channel: Channel, hello: Hello, *, windows: int, beat_s: float | None = None
+) -> Iterator[Samples | Prediction | None]:
     """What a stream that was started brings, until `windows` predictions came or it falls silent.
 
     Counts frames that did not arrive in channel.statistics.stream_lost.
+
+    Args:
+        beat_s: None is given first, and each time before more is waited for, so long at most;
+            without it only events are given.
     """
     awaited = 0
     frames = _Frames(hello)
     patience = channel.patience.timeout * (channel.patience.retries + 1)
-    heard_at = time.monotonic()
-    while time.monotonic() - heard_at < patience:
+    silent_s = 0.0  # of listening: whoever takes events may take their time
+    while silent_s < patience:
+        if beat_s is not None:
+            yield None
         if not channel.unasked:
-            channel.pump(wait=0.1)
+            began_s = time.monotonic()
+            channel.pump(wait=beat_s or _BEAT_S)
+            silent_s += time.monotonic() - began_s
         while channel.unasked:
             frame, content = channel.unasked.popleft()
-            heard_at = time.monotonic()
+            silent_s = 0.0
             missing = (frame.sequence - awaited) & 0xFFFF
             if missing >= 0x8000:
                 continue  # of an earlier stream
@@ -47,6 +60,16 @@ def events(channel: Channel, hello: Hello, *, windows: int) -> Iterator[Samples 
             yield event
             if windows and isinstance(event, Prediction) and event.answer.index >= windows - 1:
                 return
+
+
+def fell_silent(board: str, *, where: str) -> KdEdgeError:
+    """The error of a stream that has ended and was not to."""
+    return KdEdgeError(
+        "KD_BOARD_TIMEOUT",
+        f"{board} has stopped streaming, though it still answers",
+        where=where,
+        hint="its sensors or its model failed: `kd-edge selftest` tells which",
+    )
 
 
 class _Frames:

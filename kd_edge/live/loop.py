@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.link.messages import Prediction, Samples, Worn
-from kd_edge.link.stream import WindowAssembler
+from kd_edge.link.stream import WindowAssembler, fell_silent
 from kd_edge.live.facts import Facts
 from kd_edge.live.figures import Figures, Lateness, Seen, Tally, seen_window
 from kd_edge.live.host import Host
@@ -153,12 +153,7 @@ class LiveLoop:
             return f"ended after {limits.windows} windows, as asked"
         if self._device.why_ended:
             return self._device.why_ended
-        raise KdEdgeError(
-            "KD_BOARD_TIMEOUT",
-            f"{self._facts.board} has stopped streaming, though it still answers",
-            where=f"{self._tally.windows} windows had come",
-            hint="its sensors or its model failed: `kd-edge selftest` tells which",
-        )
+        raise fell_silent(self._facts.board, where=f"{self._tally.windows} windows had come")
 
     def _wear(self, host: Host) -> None:
         """The host goes on from what the board knows of its wearer."""

@@ -52,9 +52,11 @@ class Take:
         self.begin_s, self.end_s = begin_s, end_s
         self._facts, self._recorder = facts, recorder
         # A sample of the slowest stream more, so that all together last as long as was asked for.
-        lasts_s = end_s - begin_s + 1 / min(stream.rate_hz for stream in facts.streams)
+        self._period_s = 1 / min(stream.rate_hz for stream in facts.streams)
+        lasts_s = end_s - begin_s + self._period_s
         self._wanted = [round(lasts_s * stream.rate_hz) for stream in facts.streams]
         self._begun_s: float | None = None  # on the source's clock
+        self._all_begun_s = -math.inf  # the same of the stream that began last
         self._parts: list[list[np.ndarray]] = [[] for _ in facts.streams]
         self._firsts: list[int | None] = [None] * len(facts.streams)
         self._ends = [0] * len(facts.streams)
@@ -64,18 +66,21 @@ class Take:
 
         It begins with the first sample that was taken at `begin_s` or later, in every stream at
         the same moment of the source's clock. Its length is counted in samples: the times at which
-        a source sends jitter.
+        a source sends jitter. A stream whose samples of that moment had come before `begin_s`
+        begins later, and then all go on for longer.
         """
         index, stream, n = chunk.stream, self._facts.streams[chunk.stream], len(chunk.samples)
         if self._firsts[index] is None:
             first = self._first_of(chunk)
             if first >= n:
                 return
-            self._begun_s = self._begun_s or stream.start_s + (chunk.first + first) / stream.rate_hz
+            begun_s = stream.start_s + (chunk.first + first) / stream.rate_hz
+            self._begun_s = begun_s if self._begun_s is None else self._begun_s
+            self._all_begun_s = max(self._all_begun_s, begun_s)
             self._firsts[index] = chunk.first + first
         else:
             first = 0
-        last = self._firsts[index] + self._wanted[index]
+        last = self._last(index)
         self._ends[index] = min(chunk.first + n, last)
         end = min(n, last - chunk.first)
         if first >= end:
@@ -85,6 +90,12 @@ class Take:
             stamp_us = round(chunk.taken_s * 1e6)
             self._recorder.take(Samples(index, number, stamp_us, samples))
         self._parts[index].append(samples)
+
+    def _last(self, index: int) -> int:
+        """The number after the last sample of a stream that has begun."""
+        stream, first = self._facts.streams[index], self._firsts[index]
+        early_s = self._all_begun_s - (stream.start_s + first / stream.rate_hz) - self._period_s
+        return first + self._wanted[index] + max(0, math.ceil(early_s * stream.rate_hz - 1e-3))
 
     def _first_of(self, chunk: Chunk) -> int:
         """Which of a chunk's samples is the take's first; beyond its end if none is."""
@@ -98,18 +109,17 @@ class Take:
     @property
     def whole(self) -> bool:
         """Whether every stream has come to the end."""
-        return all(
-            first is not None and end - first >= wanted
-            for first, end, wanted in zip(self._firsts, self._ends, self._wanted, strict=True)
+        return None not in self._firsts and all(
+            end >= self._last(index) for index, end in enumerate(self._ends)
         )
 
     def stretches(self) -> tuple[Stretch, ...]:
         """What has come, for a judgement; what a stream lacks to the end counts as lost."""
         found = []
-        for stream, parts, wanted in zip(
-            self._facts.streams, self._parts, self._wanted, strict=True
-        ):
+        for index, (stream, parts) in enumerate(zip(self._facts.streams, self._parts, strict=True)):
             samples = np.concatenate(parts) if parts else np.zeros((0, len(stream.channels)))
+            first = self._firsts[index]
+            wanted = self._wanted[index] if first is None else self._last(index) - first
             missing = wanted - len(samples)
             found.append(
                 Stretch(stream.modality, stream.channels, stream.rate_hz, samples, missing)

@@ -10,7 +10,7 @@ from kd_edge.base.front_end import RUN_ON
 from kd_edge.base.version import __version__
 from kd_edge.live.facts import Facts
 from kd_edge.live.host import Host
-from kd_edge.live.sources.source import Source
+from kd_edge.live.sources.source import Known, Source
 from kd_edge.live.student import Cutting, Student, student_facts
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
 from kd_edge.pipeline.shipped import shipped
@@ -36,6 +36,11 @@ class StudentBundle:
     cutting: Cutting
     model_sha256: str
     shortest_s: float
+
+    @property
+    def known(self) -> Known:
+        """What it knows of a board that runs it."""
+        return Known(self.model_sha256, self.host.front_end, self.manifest.synthetic)
 
     def student(self, source: Source, url: str, *, in_order: bool) -> tuple[Student, Facts]:
         """The student behind an open source, and what is said of it. Raises as `Joining`."""

@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.base.registry import Registry
-from kd_edge.live.sources.source import Chunk, Source, SourceFacts, SourceStream
+from kd_edge.live.sources.source import Chunk, Known, Source, SourceFacts, SourceStream
 
-__all__ = ["SOURCES", "Chunk", "Source", "SourceFacts", "SourceKind", "SourceStream", "open_source"]
+__all__ = [
+    "SOURCES", "Chunk", "Known", "Source", "SourceFacts", "SourceKind", "SourceStream",
+    "open_source",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class SourceKind:
         summary: in a few words.
         module: has `open_source(address, options)`, and `OPTIONS`, name -> what makes a value of
             its text.
+        counts: it gives counts of channels without names, and takes as the option `known` what a
+            bundle knows of them.
     """
 
     name: str
     form: str
     summary: str
     module: str
+    counts: bool = False
 
     @property
     def open(self) -> Callable[[str, Mapping[str, object]], Source]:
@@ -50,6 +57,9 @@ class SourceKind:
         return importlib.import_module(self.module).OPTIONS
 
 
+# A port alone is a board's, and so is a URL that pyserial opens.
+_PORT = "serial"
+_PORTS = re.compile(r"(/dev/|(\\\\\.\\)?COM\d+$|(socket|rfc2217|spy)://)", re.IGNORECASE)
 _ALL = (
     SourceKind(
         "file", "file://REC.npz?speed=2", "a recording, replayed at true speed",
@@ -66,18 +76,26 @@ _ALL = (
         "brainflow", "brainflow://synthetic", "a board that BrainFlow knows",
         "kd_edge.live.sources.brainflow",
     ),
+    SourceKind(
+        _PORT, "/dev/ttyACM0", "a board of kd-edge's firmware, by its port",
+        "kd_edge.live.sources.board", counts=True,
+    ),
 )  # fmt: skip
 SOURCES: Registry[SourceKind] = Registry("source", _ALL, home=__name__)
 
 
-def open_source(url: str) -> Source:
-    """The source of a URL, `kind://address?option=value&…`, open and running.
+def open_source(url: str, *, known: Known | None = None) -> Source:
+    """The source of a URL, `kind://address?option=value&…`, or of a board's port; open and running.
+
+    Args:
+        known: what a bundle knows of a board; None: its samples are counts. Other sources say
+            themselves what they give.
 
     Raises:
         KdEdgeError KD_USAGE: no URL, or an option that the kind does not have.
         KdEdgeError KD_UNKNOWN_NAME: no such kind. And what the kind raises.
     """
-    name, mark, rest = url.partition("://")
+    name, mark, rest = _with_kind(url).partition("://")
     if not mark:
         forms = ", ".join(kind.form for kind in SOURCES.values())
         raise KdEdgeError(
@@ -101,7 +119,14 @@ def open_source(url: str) -> Source:
             raise KdEdgeError(
                 "KD_USAGE", f"{key}={text} of the source: {error}", where=url, hint=kind.form
             ) from error
+    if kind.counts:
+        options["known"] = known
     return kind.open(unquote(address), options)
+
+
+def _with_kind(url: str) -> str:
+    """`/dev/ttyACM0`, `COM3` and `socket://HOST:PORT` as `serial://…`."""
+    return f"{_PORT}://{url}" if _PORTS.match(url) else url
 
 
 def number_from(least: float, most: float) -> Callable[[str], float]:

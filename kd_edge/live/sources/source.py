@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from kd_edge.base.front_end import FrontEndConstants
+
 
 @dataclass(frozen=True)
 class SourceStream:
@@ -40,6 +42,21 @@ class SourceFacts:
     streams: tuple[SourceStream, ...]
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a bundle knows of the board that runs it.
+
+    Attributes:
+        model_sha256: of the model that is to be on the board.
+        front_end: the part that feeds the model: names, units and rates of sensors.
+        synthetic: the bundle was made from a generator's signals.
+    """
+
+    model_sha256: str
+    front_end: FrontEndConstants
+    synthetic: bool
 
 
 @dataclass(frozen=True, eq=False)
