@@ -10,16 +10,12 @@ from pathlib import Path
 import pytest
 from build_samples import RECIPE
 from costs import CostsPlugin
-from hypothesis import HealthCheck, settings
 from neutral import make_neutral
 from programs import need
+from properties import draw_the_same
 from scheduling import OF_THE_BUNDLE, ByFile, file_of, long_first
 
-# No property is about speed; a slow machine would fail it now and then. The same in CI and here.
-settings.register_profile(
-    "kd-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("kd-edge")
+draw_the_same()
 
 _HOME = "KD_EDGE_TESTS_HOME"  # the home of this run, which its workers share
 
