@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from programs import need
+from waiting import BOUND_S
 
 from firmware_export.c_text import byte_lines
 from firmware_export.link_header import LINK_SOURCES
@@ -29,8 +30,11 @@ SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 MAX_PAYLOAD = 384
 MODEL_SHA256 = bytes(range(32))
 OUTPUT_BYTES = 5
-# For boards that answer: long enough for any machine. A line without faults never needs it.
-PATIENT = Patience(timeout=60.0, retries=1)
+# A test that is held up between two writes is no silent line.
+SILENCE_US = 1_000_000
+# For boards that answer: long enough for any machine. A line without faults never needs it. First
+# contact waits half a second a time, and a second later on: hence so many.
+PATIENT = Patience(timeout=60.0, retries=20)
 # For boards that are to be found silent.
 QUICK = Patience(timeout=0.1, retries=2)
 
@@ -86,6 +90,7 @@ def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") ->
     subprocess.run(
         [
             compiler, *STRICT, "-D_DEFAULT_SOURCE", *flags, f"-DKD_LINK_MAX_PAYLOAD={MAX_PAYLOAD}u",
+            f"-DKD_LINK_SILENCE_US={SILENCE_US}u",
             f"-I{LINK_SOURCES}", f"-I{folder}", HERE / "link_board.c",
             *sorted(LINK_SOURCES.glob("*.c")), "-o", program,
         ],
@@ -108,6 +113,9 @@ class PipeTransport:
             bufsize=0,
         )
         self.speeds = []
+        # It says something when it starts. Until then it is being loaded, which may take longer
+        # than first contact waits.
+        assert self._has_said(BOUND_S), "the board says nothing"
 
     def write(self, data: bytes) -> None:
         try:
@@ -124,8 +132,9 @@ class PipeTransport:
         short patience would take it for one.
         """
         try:
-            while not select.select([self.program.stdout], [], [], timeout)[0]:
-                if not _busy(self.program.pid):
+            while not self._has_said(timeout):
+                # What it said between the two looks counts, too.
+                if not _busy(self.program.pid) and not self._has_said(0.0):
                     return b""
                 timeout = 0.01
             data = os.read(self.program.stdout.fileno(), 65536)
@@ -134,6 +143,9 @@ class PipeTransport:
         if not data:
             raise self._gone()
         return data
+
+    def _has_said(self, timeout: float) -> bool:
+        return bool(select.select([self.program.stdout], [], [], timeout)[0])
 
     def set_speed(self, baud: int) -> bool:
         return False

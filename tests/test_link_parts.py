@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from faulty_transport import FaultyTransport
 from link_harness import (
+    PATIENT,
     STRICT,
     PipeTransport,
     build_board,
@@ -25,7 +26,6 @@ from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
 
 N_SCORES = 3000
-QUICK = Patience(timeout=0.2, retries=3)
 # As a converter writes them: the names of everything that was fused into the tensor.
 LONG = ";".join(f"StatefulPartitionedCall/model/branch_{n}/lstm/मित्र" for n in range(12))
 
@@ -76,7 +76,7 @@ def expected(window, **more):
 
 
 def test_facts_of_any_length_arrive_whole(transport):
-    hello = Device(transport, patience=QUICK).hello
+    hello = Device(transport, patience=PATIENT).hello
     assert [tensor.name for tensor in hello.inputs] == [f"{n} {LONG}" for n in range(41)]
     assert hello.outputs[0].shape == (1, 1000, 3)
     assert [stream.name for stream in hello.streams] == ["emg", "imu " + LONG]
@@ -85,7 +85,7 @@ def test_facts_of_any_length_arrive_whole(transport):
 def test_an_answer_of_3000_scores_arrives_whole(transport):
     """Oracle: zlib's CRC-32 of each window; the address sanitizer on the board's side."""
     many = large_windows(12, seed=1)
-    with Device(transport, patience=QUICK) as device:
+    with Device(transport, patience=PATIENT) as device:
         answers = list(device.run_many(many))
         assert [a.scores.tolist() for a in answers] == [expected(window) for window in many]
         assert device.statistics.retries == 0
@@ -99,7 +99,7 @@ def test_an_answer_of_3000_scores_arrives_whole(transport):
 
 
 def test_a_stream_brings_3000_scores_a_window(transport):
-    with Device(transport, patience=QUICK) as device:
+    with Device(transport, patience=PATIENT) as device:
         assembler = WindowAssembler(device.hello)
         made = [w for w in map(assembler.take, device.stream(windows=20)) if w]
         assert [window.answer.index for window in made] == list(range(20))
@@ -135,7 +135,7 @@ def test_a_damaged_stream_gives_whole_scores_or_none(program):
 def test_scores_that_a_text_command_has_overwritten_are_asked_anew(transport):
     """`infer` runs another window between a RUN and the SCORES that belong to it."""
     many = large_windows(6, seed=3)
-    with Device(transport, patience=QUICK) as device:
+    with Device(transport, patience=PATIENT) as device:
         load = b"db load 900%" + b"".join(b"db " + b"00" * 100 + b"%" for _ in range(9))
         texts = itertools.chain([b""] * 9, [load + b"infer 1 0%"], itertools.repeat(b""))
         port = device._channel.transport
@@ -152,7 +152,7 @@ def test_scores_that_a_text_command_has_overwritten_are_asked_anew(transport):
 
 def test_scores_are_given_of_the_run_that_is_named_and_of_no_other(transport):
     window = large_windows(1, seed=4)[0]
-    with Device(transport, patience=QUICK) as device:
+    with Device(transport, patience=PATIENT) as device:
         channel = device._channel
         device.run(window)
         run = (channel._next - 47) & 0xFFFF
@@ -262,5 +262,5 @@ def test_a_board_that_cannot_be_reached_again_while_facts_come_is_reported(progr
 
     transport.write = unplug_later
     with pytest.raises(KdEdgeError) as caught:
-        Device(transport, patience=QUICK)
+        Device(transport, patience=PATIENT)
     assert caught.value.code == "KD_PORT_CLOSED"

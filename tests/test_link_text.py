@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 from link_harness import (
+    PATIENT,
     PipeTransport,
     build_board,
     expected_scores,
     windows,
 )
 
-from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
 
@@ -145,7 +145,7 @@ def test_line_ends_after_a_command_do_no_harm(runner):
 
 def test_both_languages_share_one_port(runner):
     window = windows(1, seed=2)[0]
-    device = Device(runner.transport, patience=Patience(timeout=0.2, retries=3))
+    device = Device(runner.transport, patience=PATIENT)
     assert device.run(window).scores.tolist() == expected_scores(window)
     assert runner.send("name") == ["m-name-dut-[test board]"]
     assert device.run(window).scores.tolist() == expected_scores(window)
@@ -209,7 +209,7 @@ def test_no_number_of_blanks_makes_the_next_command_too_long(runner, noise, blan
 
 
 def test_blanks_alone_are_no_frame_that_was_dropped(runner):
-    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    device = Device(runner.transport, patience=PATIENT)
     runner.transport.write(b"\r\n" * 300)
     assert device.memory().bad_length == 0
 
@@ -236,7 +236,7 @@ def test_a_command_that_is_too_long_is_answered_with_an_error(runner, noise):
 
 def test_a_frame_that_looks_like_a_command_inside_is_a_frame_and_no_command(runner):
     """Its payload holds commands between bytes that no text has; it comes in two halves."""
-    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    device = Device(runner.transport, patience=PATIENT)
     text = b"\x80db load 9%\x80db 000000%\x80infer 1%\x80name%"
     content = (text * 30)[:900]
     window = np.frombuffer(content, np.int8)
@@ -258,7 +258,7 @@ def test_a_frame_that_looks_like_a_command_inside_is_a_frame_and_no_command(runn
 
 def test_a_damaged_frame_is_dropped_and_its_bytes_are_no_command(runner):
     """Every byte of it is damaged once; what stands in its payload would answer otherwise."""
-    device = Device(runner.transport, patience=Patience(timeout=2.0, retries=3))
+    device = Device(runner.transport, patience=PATIENT)
     frame = encode_frame(Frame(3, 9, b"\x00\x00\x00\x00\x00\x00\x80name%\x80results%\x80"))
     for place in range(1, len(frame) - 1):
         for bit in (0x01, 0x20, 0x40, 0x80):
