@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from firmware_export.aot.cores import ARM
 from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board
+from firmware_export.sensors import StreamSettings
+
+# Far longer than this machine holds anybody up.
+_HELD_S = 30.0
 
 
 def marks(board: Board) -> list[pytest.MarkDecorator]:
@@ -31,6 +37,22 @@ def holding(n_bytes: int) -> list:
     """The emulated boards with that much RAM."""
     boards = (board for board in BOARDS.values() if board.emulated)
     return parameters([board for board in boards if board.ram.bytes >= n_bytes])
+
+
+def by_its_own_clock(board: Board) -> dict[str, bool]:
+    """How `start` runs a board that streams, so that its time depends on nothing else.
+
+    By the clock of this machine a board that is let run too seldom would lose samples.
+    """
+    counts = board.counts_instructions
+    return {"count_instructions": counts, "skip_idle": counts}
+
+
+def unhurried(stream: StreamSettings, board: Board) -> StreamSettings:
+    """The same for a board that cannot count: its sensors wait for as long as it is held up."""
+    if board.counts_instructions:
+        return stream
+    return replace(stream, slack_s=_HELD_S, fifo_s=_HELD_S)
 
 
 QEMU = [board for board in BOARDS.values() if board.emulator]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from emulated import unhurried
 from firmware_samples import two_input_model
 from programs import need
 
@@ -83,7 +84,11 @@ def streaming_board(
         golden=None, synthetic=True, generator="kd-edge test",
     )  # fmt: skip
     firmware = firmware_sources(
-        model, board, settings, stream=StreamSettings(hop_s=HOP_S), replay=replay()
+        model,
+        board,
+        settings,
+        stream=unhurried(StreamSettings(hop_s=HOP_S), board),
+        replay=replay(),
     )
     image = build_firmware(firmware, board, folder / "image")
     with start(board, image.elf, count_instructions=board.counts_instructions) as emulator:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_samples import counts, front_end
-from emulated import HOLDING
+from emulated import HOLDING, unhurried
 from firmware_samples import (
     EMG_HZ,
     IMU_HZ,
@@ -19,6 +19,7 @@ from firmware_samples import (
     side_by_side,
     three_sensors,
 )
+from link_harness import PATIENT
 from programs import need
 from tflite_samples import write_conv_model
 from waiting import wait_until
@@ -49,7 +50,7 @@ STREAM, SLOW_STREAM = StreamSettings(hop_s=0.5), StreamSettings(hop_s=1.25)
 
 
 def stream_of(board: Board) -> StreamSettings:
-    return SLOW_STREAM if board.core == "rv32imc" else STREAM
+    return unhurried(SLOW_STREAM if board.core == "rv32imc" else STREAM, board)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,8 @@ def device(built):
     counting = built.board.counts_instructions
     with (
         start(built.board, built.image.elf, count_instructions=counting) as emulator,
-        Device.open(emulator.url) as opened,
+        # Whatever it was asked again would interrupt the model, and be counted.
+        Device.open(emulator.url, patience=PATIENT) as opened,
     ):
         yield opened
         assert not emulator.errors

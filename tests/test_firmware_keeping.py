@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from aot_stream_models import SAME, VALID, Conv, Timeline
 from app_samples import front_end
+from emulated import by_its_own_clock, unhurried
 from firmware_samples import STRICT, run
 from programs import need
 from test_firmware_front_end import SANITIZED
@@ -81,16 +82,16 @@ def sources(model, board, *, stream=STREAM, constants=None, **more):
     return firmware_sources(model, board, settings, stream=stream, **more)
 
 
-def answered(model, board, folder, stream, *, windows: int = 10, counted: bool = False):
+def answered(model, board, folder, stream, *, windows: int = 10):
     """Ticks of each window's network, after its scores were found right; and what the board is."""
     rng = np.random.default_rng(3)
     replay = tuple(counts(rng) for _ in range(5))
+    stream = unhurried(stream, board)
     image = build_firmware(sources(model, board, stream=stream, replay=replay), board, folder)
     session, constants = open_interpreter("tflm", model), run_on()
     streamed, ticks = Streamed(constants, Wearer(constants)), []
-    counting = {"count_instructions": counted, "skip_idle": counted}
     with (
-        start(board, image.elf, **counting) as emulator,
+        start(board, image.elf, **by_its_own_clock(board)) as emulator,
         Device.open(emulator.url) as device,
     ):
         assembler = WindowAssembler(device.hello)
@@ -132,9 +133,9 @@ def test_a_window_behind_another_costs_what_is_new_in_it(tmp_path):
     board = find_board("qemu-an386")
     need(board.core_facts.compiler)
     model = network(tmp_path / "tcn.tflite", VALID)
-    kept, layers = answered(model, board, tmp_path / "kept", STREAM, counted=True)
+    kept, layers = answered(model, board, tmp_path / "kept", STREAM)
     other = replace(STREAM, keeps=False)
-    whole, _ = answered(model, board, tmp_path / "whole", other, counted=True)
+    whole, _ = answered(model, board, tmp_path / "whole", other)
     assert max(kept[1:]) < 0.6 * min(whole)
     # The first one is put together of several hops.
     assert kept[0] > max(whole)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aot_models import OperatorModel, Quantised
-from emulated import parameters
+from emulated import parameters, unhurried
 from firmware_samples import settings_for as settings_of
 from firmware_samples import two_input_model
+from link_harness import PATIENT
 from programs import need
 from tflite_samples import options_of
 
@@ -25,7 +26,6 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import FrontEndConstants, InputLayout
 from kd_edge.examples.raw import quantised_window
 from kd_edge.frontend import StreamFrontEnd, design_stream
-from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
 from kd_edge.runtimes.registry import open_interpreter
@@ -84,7 +84,7 @@ def test_3000_scores_come_whole_from_a_board(name, tmp_path):
     counts = [{"emg": rng.integers(-9000, 9000, (20, 1)).astype(np.int16)} for _ in range(3)]
     firmware = firmware_sources(
         path, board, settings_for(front_end=front_end, golden=golden, golden_count=5),
-        stream=StreamSettings(hop_s=0.1), replay=counts,
+        stream=unhurried(StreamSettings(hop_s=0.1), board), replay=counts,
     )  # fmt: skip
     # Answers are kept for repeated requests: an output of 3,000 bytes does not make them grow.
     assert firmware.defines["KD_LINK_SCORES_BYTES"] == "256u"
@@ -96,9 +96,10 @@ def test_3000_scores_come_whole_from_a_board(name, tmp_path):
 
     with (
         start(board, image.elf, count_instructions=board.counts_instructions) as emulator,
-        Device.open(emulator.url, patience=Patience(timeout=10.0)) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assert (device.hello.output_bytes, device.hello.scores_bytes) == (N_SCORES, 256)
+        greetings = device.statistics.retries  # while the emulator starts
         answers = list(device.run_many(windows))
         np.testing.assert_array_equal([answer.scores for answer in answers], wanted)
         raw = device.run((counts[0]["emg"],), kind="raw")
@@ -110,7 +111,7 @@ def test_3000_scores_come_whole_from_a_board(name, tmp_path):
         assert [window.answer.index for window in made] == [0, 1, 2, 3]
         for window in made:
             np.testing.assert_array_equal(window.answer.scores, raw_answer(window.arrays[0]))
-        assert device.statistics.stream_lost == device.statistics.retries == 0
+        assert (device.statistics.stream_lost, device.statistics.retries) == (0, greetings)
         assert device.memory().bad_crc == 0
 
 
@@ -206,7 +207,8 @@ def test_a_sensor_of_4370_hz_can_be_replayed(tmp_path):
     firmware = firmware_sources(
         wide_model(tmp_path / "wide.tflite", n_scores=7), board,
         settings_for(front_end=one_sensor(rate_hz=4370.0)),
-        stream=StreamSettings(hop_s=0.01), replay=[{"emg": np.arange(20, dtype=np.int16)[:, None]}],
+        stream=unhurried(StreamSettings(hop_s=0.01), board),
+        replay=[{"emg": np.arange(20, dtype=np.int16)[:, None]}],
     )  # fmt: skip
     image = build_firmware(firmware, board, tmp_path / "image")
     with start(board, image.elf) as emulator, Device.open(emulator.url) as device:

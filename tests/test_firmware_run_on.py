@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from app_samples import counts, front_end
+from emulated import by_its_own_clock, unhurried
 from firmware_samples import STRICT, run
 from programs import need
 from test_firmware_front_end import SANITIZED
@@ -42,12 +43,12 @@ def model(tmp_path_factory):
     return write_conv_model(tmp_path_factory.mktemp("model") / "conv.tflite", quantised=True)
 
 
-def sources(model, board, **more):
+def sources(model, board, *, stream=STREAM, **more):
     settings = FirmwareSettings(
         name="run on", labels=tuple("abcde"), arena_bytes=0, arena_how="", front_end=run_on(),
         golden=None, synthetic=True, generator="kd-edge test",
     )  # fmt: skip
-    return firmware_sources(model, board, settings, stream=STREAM, **more)
+    return firmware_sources(model, board, settings, stream=stream, **more)
 
 
 @pytest.mark.parametrize("name", ["host", pytest.param("qemu-an386", marks=pytest.mark.qemu)])
@@ -57,7 +58,8 @@ def test_a_stream_answers_as_python_does(model, tmp_path, name):
     need(board.core_facts.compiler or "cc")
     rng = np.random.default_rng(3)
     replay = tuple(counts(rng) for _ in range(4))
-    image = build_firmware(sources(model, board, replay=replay), board, tmp_path)
+    stream = unhurried(STREAM, board)
+    image = build_firmware(sources(model, board, stream=stream, replay=replay), board, tmp_path)
     session = open_interpreter("tflm", model)
     constants = run_on()
     names = [stream.name for stream in constants.streams]
@@ -65,7 +67,10 @@ def test_a_stream_answers_as_python_does(model, tmp_path, name):
     streamed = Streamed(constants, wearer)
     plans = stream_plans(constants, STREAM)
     found = 0
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with (
+        start(board, image.elf, **by_its_own_clock(board)) as emulator,
+        Device.open(emulator.url) as device,
+    ):
         assert device.hello.filters == "run-on"
         assembler = WindowAssembler(device.hello)
         for event in device.stream(windows=12):
