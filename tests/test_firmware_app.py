@@ -114,10 +114,10 @@ def built(request, sample, tmp_path_factory) -> Built:
 
 @pytest.fixture
 def device(built):
-    counting = built.board.counts_instructions
+    board = built.board
     with (
-        start(built.board, built.image.elf, count_instructions=counting) as emulator,
-        # Whatever it was asked again would interrupt the model, and be counted.
+        start(board, built.image.elf, count_instructions=board.counts_instructions) as emulator,
+        # Asked again, it would count what that interrupts.
         Device.open(emulator.url, patience=PATIENT) as opened,
     ):
         yield opened
@@ -205,8 +205,7 @@ def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
         if window is None:
             continue
         assert isinstance(event, Prediction)
-        samples = [stream.samples for stream in device.hello.streams]
-        number = len(found)
+        samples, number = [stream.samples for stream in device.hello.streams], len(found)
         ends = [window_ends(p, n, number) for p, n in zip(plans, samples, strict=True)]
         assert (window.answer.index, list(event.ends)) == (number, ends)
         arrays = dict(zip(("emg", "acc"), window.arrays, strict=True))
@@ -217,9 +216,8 @@ def test_a_stream_answers_every_window_of_its_samples(device, built, sample):
     # The first window is the first one that is played.
     np.testing.assert_array_equal(found[0][1]["emg"], sample.replay[0]["emg"])
     stamps_us = np.diff([window.stamp_us for window, _ in found])
-    if device.hello.ticks_kind == "instructions":
-        hop_us = stream_of(built.board).hop_s * 1e6  # by the board's clock
-        assert stamps_us == pytest.approx(hop_us, abs=10_000)
+    if device.hello.ticks_kind == "instructions":  # by the board's clock
+        assert stamps_us == pytest.approx(1e6 * stream_of(built.board).hop_s, abs=10_000)
 
 
 def test_parts_of_a_window_that_a_stream_has_overwritten_are_refused(device):

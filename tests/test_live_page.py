@@ -100,7 +100,7 @@ def test_signals_prediction_agreement_and_losses_are_shown_while_a_board_streams
             views.append(streaming)
             page.open(server.url)
             page.wait_for("document.querySelectorAll('#history tr').length >= 8")
-            assert page.text("status") == "live"
+            page.wait_for("document.getElementById('status').textContent === 'live'")
             assert page.text("class") in CLASSES
             assert page.text("agreement") == "100.0 %"
             more = page.text("agreement-more")

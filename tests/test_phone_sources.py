@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bundle_samples import sample_bundle
 from chromium import find_chromium, open_page
+from emulated import unhurried
 from phone_samples import in_node, need_clang
 from project_samples import sample_counts, sample_front_end
 from waiting import BOUND_S
@@ -94,7 +95,7 @@ def port(written, tmp_path_factory):
         golden=None, synthetic=True, generator="kd-edge test",
     )  # fmt: skip
     (model,) = (written.parents[1] / "bundle").glob("*.int8.tflite")
-    stream = StreamSettings(hop_s=0.5)
+    stream = unhurried(StreamSettings(hop_s=0.5), board)
     firmware = firmware_sources(model, board, settings, stream=stream, replay=sample_counts())
     image = build_firmware(firmware, board, folder / "image")
     with start(board, image.elf) as emulator:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from waiting import joined, program
+from waiting import BOUND_S, joined, program
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
-from kd_edge.live.sources import open_source
+from kd_edge.live.sources import open_source, trigno
 from kd_edge.live.sources import trigno_wire as wire
 from kd_edge.live.sources.trigno import Trigno
 from kd_edge.live.sources.trigno_base import Fault, TrignoBase, played
@@ -160,7 +160,7 @@ def test_upsampled_emg_has_2000_samples_a_second():
 def test_a_base_that_fails_is_told_in_words_and_all_that_came_is_given(fault, words):
     """Oracle: the frames before the fault."""
     record = recording()
-    more = {"silence_s": 0.3} if fault == "stall" else {}
+    more = {"silence_s": 2.0} if fault == "stall" else {}
     with serving(record, fault=Fault(fault, 0.5), seed=4) as base, client(base, **more) as source:
         counts = [0] * len(record.streams)
 
@@ -177,8 +177,11 @@ def test_a_base_that_fails_is_told_in_words_and_all_that_came_is_given(fault, wo
         assert all(a >= b for a, b in zip(counts, least, strict=True))
 
 
-def test_a_base_that_stops_late_does_not_shift_the_next_stream():
+def test_a_base_that_stops_late_does_not_shift_the_next_stream(monkeypatch):
     """The second client comes while the base still sends what the first one has started."""
+    # A base that is not let run is no silent one.
+    monkeypatch.setattr(trigno, "_SETTLE_S", 1.0)
+    monkeypatch.setattr(trigno, "_UNSETTLED_S", BOUND_S)
     record = recording(seconds=1.0)
     with serving(record, fault=Fault("late-stop", 3.0), seed=6) as base:
         first = client(base)
@@ -253,19 +256,19 @@ def saying(*answers: bytes):
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("said", "code", "timeout_s"),
     [
-        ([b"x" * 9000], "KD_SOURCE_PROTOCOL"),
-        ([b"HTTP/1.1 400 Bad Request"], "KD_SOURCE_TIMEOUT"),
-        ([b"hello" + wire.END], "KD_SOURCE_LOST"),
-        ([b"hello" + wire.END, *[b"NO" + wire.END] * 40], "KD_SOURCE_PROTOCOL"),
-        ([b"hello" + wire.END, *[b"YES" + wire.END] * 8], "KD_SOURCE_PROTOCOL"),
-        ([b"hello" + wire.END, *[b"\xff\xfe" + wire.END] * 40], "KD_SOURCE_PROTOCOL"),
+        ([b"x" * 9000], "KD_SOURCE_PROTOCOL", BOUND_S),
+        ([b"HTTP/1.1 400 Bad Request"], "KD_SOURCE_TIMEOUT", 0.3),
+        ([b"hello" + wire.END], "KD_SOURCE_LOST", BOUND_S),
+        ([b"hello" + wire.END, *[b"NO" + wire.END] * 40], "KD_SOURCE_PROTOCOL", BOUND_S),
+        ([b"hello" + wire.END, *[b"YES" + wire.END] * 8], "KD_SOURCE_PROTOCOL", BOUND_S),
+        ([b"hello" + wire.END, *[b"\xff\xfe" + wire.END] * 40], "KD_SOURCE_PROTOCOL", BOUND_S),
     ],
 )
-def test_a_server_that_is_no_base_ends_in_words(said, code):
+def test_a_server_that_is_no_base_ends_in_words(said, code, timeout_s):
     with saying(*said) as ports, pytest.raises(KdEdgeError) as caught:
-        Trigno("127.0.0.1", timeout_s=0.3, **ports)
+        Trigno("127.0.0.1", timeout_s=timeout_s, **ports)
     assert caught.value.code == code
 
 
