@@ -38,6 +38,8 @@ TFLITE_MICRO = {
     ("trained_lstm", "m4", "-O2"): (62.3, 5.5, 0.575),
     ("trained_lstm", "m55", "-O2"): (None, None, 0.261),
 }
+# Million instructions, -O2, that a network was brought down to.
+GOALS = {("trained_lstm", "m4"): 0.22, ("trained_lstm", "m55"): 0.10}
 # Times its bound that a layer may take. With Helium, first convolutions of few channels and
 # depthwise ones are still above twice: placing windows costs them more than the products do.
 MOST_BOUNDS = {"m4": 2.0, "m55": 4.0}

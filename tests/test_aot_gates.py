@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 
 import pytest
-from aot_gates import BOARDS, TFLITE_MICRO, measured_costs, over_bound
+from aot_gates import BOARDS, GOALS, TFLITE_MICRO, measured_costs, over_bound
 from aot_tiny_models import TINY_MODELS
 
 pytestmark = pytest.mark.qemu
@@ -25,6 +25,11 @@ def costs_of(name: str, core: str):
 def test_a_network_takes_fewer_instructions_than_with_cmsis_nn(name, core):
     *_, million = TFLITE_MICRO[name, core, "-O2"]
     assert sum(cost.instructions for cost in costs_of(name, core)) < million * 1e6
+
+
+@pytest.mark.parametrize(("name", "core"), GOALS)
+def test_a_network_stays_within_its_goal(name, core):
+    assert sum(cost.instructions for cost in costs_of(name, core)) < GOALS[name, core] * 1e6
 
 
 @_on_each_core

@@ -26,6 +26,9 @@ from firmware_export.aot.numbers import zero_point_of
 from firmware_export.aot.program import Call, Scratch, State
 from kd_edge.base.flatbuffer import Tensor
 
+# Shifts that _packed_scales() can say: its constant fits 31 bits, and has half of `one`.
+_LEAST_PACKED_SHIFT, _MOST_PACKED_SHIFT = -23, 6
+
 
 @dataclass(frozen=True, eq=False)
 class _Side:
@@ -71,7 +74,6 @@ def _narrow_call(node: Node, core: Core) -> Call:
     packed = dsp and cell["hidden_shift"] < 0 and all(_packs(side) for side in sides)
     params = {
         **(_packed_arrays(sides) if packed else _plain_arrays(sides)),
-        "scales": np.concatenate([side.scales for side in sides]).astype(np.int32),
         "zero_point": zero_point_of(hidden),
         **cell,
     }
@@ -153,22 +155,48 @@ def _check_range(node: Node, sums: np.ndarray, shift: int) -> None:
 
 
 def _packs(side: _Side) -> bool:
-    """Whether kd_lstm_packed_s8 is exact: sums of 24 bits, within 2^30 when shifted left."""
-    left = np.maximum(side.scales[:, 1], 0)
-    if left.max() > 7 or not packs(side.weights, side.least, side.most):
-        return False
-    largest = np.maximum(-side.least, side.most + 1).max(axis=1)
-    return bool((largest << left).max() <= 1 << 30)
+    """Whether kd_lstm_packed_s8 is exact: sums of 24 bits, scales that `_packed_scales` can say."""
+    shifts = side.scales[:, 1]
+    fits = shifts.max() <= _MOST_PACKED_SHIFT and shifts.min() >= _LEAST_PACKED_SHIFT
+    return bool(fits) and packs(side.weights, side.least, side.most)
+
+
+def _packed_scales(scales: np.ndarray) -> np.ndarray:
+    """What kd_lstm_packed_s8 makes 16 bits of a gate's sum with.
+
+    TFLite multiplies, rounds, adds half of 2^right, takes 1 from a negative number, and shifts.
+    Both roundings add and round down, so that they are one: high is the upper word of 256 times
+    the sum times the multiplier, and the gate is (high + constant - (sum < 0) * taken) >> shift.
+
+    Args:
+        scales: int (gates, 2), multiplier and shift.
+
+    Returns:
+        int32 (gates, 4): multiplier, constant, taken, shift.
+    """
+    right = np.maximum(-scales[:, 1], 0)
+    one = 1 << (7 - np.maximum(scales[:, 1], 0))  # of TFLite's first result, in units of high
+    half = (1 << right) >> 1
+    constant = half * one + one // 2
+    taken = np.where(right > 0, one, 0)
+    shift = right + np.log2(one).astype(np.int64)
+    return np.stack([scales[:, 0], constant, taken, shift], axis=1).astype(np.int32)
 
 
 def _plain_arrays(sides: tuple[_Side, ...]) -> dict[str, np.ndarray]:
     """For each unit its four gates' rows, for the input and then for the hidden state."""
     by_unit = [_by_unit(side.weights) for side in sides]
     bias = np.stack([side.bias for side in sides]).transpose(2, 0, 1)  # (units, 2, 4)
-    return {"weights": np.concatenate(by_unit, axis=1), "bias": bias.astype(np.int32)}
+    scales = np.concatenate([side.scales for side in sides])
+    return {
+        "weights": np.concatenate(by_unit, axis=1),
+        "bias": bias.astype(np.int32),
+        "scales": scales.astype(np.int32),
+    }
 
 
 def _packed_arrays(sides: tuple[_Side, ...]) -> dict[str, np.ndarray]:
     """The same with the biases among the weights, packed."""
     rows = [pack_rows(side.weights.transpose(1, 0, 2), side.bias.T) for side in sides]
-    return {"weights": np.concatenate(rows, axis=1)}
+    scales = np.concatenate([_packed_scales(side.scales) for side in sides])
+    return {"weights": np.concatenate(rows, axis=1), "scales": scales}

@@ -13,7 +13,7 @@
 typedef struct {
     const uint32_t *x;   /* words of two columns, 8-aligned */
     const uint32_t *end; /* behind its groups of four columns, of which there is at least one */
-    uint32_t entry;      /* bytes of code to skip in the first round */
+    uint32_t entry;      /* KD_DOT_PACKED_ENTRY() of the groups */
     uint32_t tail;       /* not 0: a word of two last columns follows */
 } kd_packed_input;
 

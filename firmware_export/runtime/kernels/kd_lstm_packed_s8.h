@@ -7,7 +7,7 @@
 /* As kd_lstm_s8_params, but for the form of weights and bias. */
 typedef struct {
     const uint32_t *weights; /* for each unit the packed gate rows for x, then for the hidden state */
-    const int32_t *scales;   /* shift at most 7; a sum times 2^shift is within 2^30 */
+    const int32_t *scales;   /* [2][4][4]: of x's and hidden gates, as the lowering makes them */
     const int16_t *sigmoid;
     int32_t hidden_multiplier;
     int32_t hidden_shift; /* -31 to -1 */
@@ -19,7 +19,7 @@ typedef struct {
 } kd_lstm_packed_s8_params;
 
 /* As kd_lstm_s8. scratch: 8-aligned, KD_WIDENED_WORDS() of n_input and of units. Never fails.
- * Stack: 380 bytes. */
+ * Stack: 230 bytes. */
 void kd_lstm_packed_s8(const kd_lstm_packed_s8_params *p, const int8_t *x, int8_t *out,
                        int8_t *hidden, int16_t *cell, uint32_t *scratch);
 

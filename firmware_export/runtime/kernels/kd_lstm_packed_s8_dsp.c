@@ -1,162 +1,211 @@
-/* For each unit two passes, over the input and over the hidden state, of four gate rows each; then the
- * unit's own arithmetic, all in registers. */
+/* The units of a step in one piece of assembly, whose every number stands in a register when it is needed:
+ * compilers spend an eighth of a step on moving them. For each unit two passes, over the input and over
+ * the hidden state, of four gate rows each; then the unit's own arithmetic. */
 #include "kd_lstm_packed_s8.h"
 
-#include <arm_acle.h>
 #include <string.h>
 
-#include "kd_dot_packed.h"
+#include "kd_dot_packed_code.h"
 #include "kd_math.h"
 
-/* How a sum becomes 16 bits; loaded by one LDM in this order. */
+/* What the gates take from the input, or from the hidden state. */
 typedef struct {
-    int32_t multiplier;
-    int32_t half;   /* half of 2^right, 0 for right = 0 */
-    uint32_t align; /* shift that makes the sum ready for the high half of a product */
-    uint32_t sign;  /* right shift that leaves 1 of a negative number, nothing where right = 0 */
-    uint32_t right;
-} kd_packed_scale;
+    kd_packed_input input;
+    const int32_t *scales;
+} kd_gate_part;
 
-static void expand_scales(const int32_t *scales, kd_packed_scale expanded[8])
+#define LAST (1u << 31) /* in input.tail of the last part */
+
+/* What each unit needs, in the order in which LDM reads it. */
+typedef struct {
+    const uint32_t *weights; /* of the next unit */
+    kd_gate_part parts[2];
+    const int16_t *table;
+    uint32_t steps; /* 3 << 23: a gate times this has steps of the logistic's table in its upper word */
+    uint32_t ones;  /* 65535 */
+    uint32_t whole; /* 512: a step's parts */
+    int32_t half;   /* of the logistic's range, and of what is lost of it: (1 << 24) + 512 */
+    int16_t *cell;  /* of the next unit */
+    int32_t kept_half;
+    int32_t added_half;
+    uint32_t added_right;
+    uint32_t coarser;
+    int32_t entry; /* 1 << 24: what tanh takes times this has steps of its table in its upper word */
+    int32_t least; /* of the cell */
+    int32_t most;
+    int32_t factor; /* tanh takes (cell * factor + round) >> coarser */
+    int32_t round;
+    int32_t hidden_multiplier;
+    int32_t hidden_half;
+    uint32_t hidden_right;
+    int32_t zero_point;
+    int8_t *out; /* of the next unit */
+    const int8_t *end;
+} kd_lstm_units;
+
+/* A sum to 16 bits. R12 reads its scale: multiplier, constant, what halves away from zero take from
+ * negative ones, right shift. TFLite's two roundings are one: both add a constant and round down. */
+#define REQUANT(SUM)                    \
+    "ldmia r12!, {r7, r8, r9, r10}\n\t" \
+    "smmla r7, " SUM ", r7, r8\n\t"     \
+    "and r9, r9, " SUM ", asr #31\n\t"  \
+    "sub r7, r7, r9\n\t"                \
+    "asr r7, r7, r10\n\t"               \
+    "ssat " SUM ", #16, r7\n\t"
+
+/* The gates input, forget, cell, output in r2 to r5, in 2^-12, 16 bits each. */
+#define GATES                                                          \
+    "ldr r0, [lr], #4\n"                                               \
+    "2:\n\t"                                                           \
+    "ldmia lr!, {r1, r6, r7}\n\t"                                      \
+    KD_DOT_PACKED_GROUPS                                               \
+    /* Of the tail's word: the carry is LAST, zero: there is none. */  \
+    "ldmia lr!, {r6, r12}\n\t"                                         \
+    "lsls r6, r6, #1\n\t"                                              \
+    "beq 3f\n\t"                                                       \
+    KD_DOT_PACKED_TAIL                                                 \
+    "3:\n\t"                                                           \
+    "sub r2, r2, r3\n\t"                                               \
+    "lsl r3, r3, #8\n\t"                                               \
+    "sub r4, r4, r5\n\t"                                               \
+    "lsl r5, r5, #8\n\t"                                               \
+    REQUANT("r2") REQUANT("r3") REQUANT("r4") REQUANT("r5")            \
+    "bcs 4f\n\t"                                                       \
+    "push {r2, r3, r4, r5}\n\t"                                        \
+    "b 2b\n"                                                           \
+    "4:\n\t"                                                           \
+    "pop {r6, r7, r8, r9}\n\t"                                         \
+    "add r2, r2, r6\n\t"                                               \
+    "add r3, r3, r7\n\t"                                               \
+    "add r4, r4, r8\n\t"                                               \
+    "add r5, r5, r9\n\t"                                               \
+    "ssat r2, #16, r2\n\t"                                             \
+    "ssat r3, #16, r3\n\t"                                             \
+    "ssat r4, #16, r4\n\t"                                             \
+    "ssat r5, #16, r5\n\t"                                             \
+    "ldr r1, [sp]\n\t"                                                 \
+    "str r0, [r1]\n\t"
+
+/* Interpolated entry of the table in r1 for the magnitude of X, with the sign of X. The product with
+ * STEPS, or with its complement, has the entry's place in its upper word and the way to the next one in
+ * the upper bits of the lower word; a magnitude less than 2^BITS is lost behind them. In r7 65535, in r8
+ * 2^(32 - BITS); ends at LIMIT's entry. */
+#define LOOK_UP(X, STEPS, BITS, LIMIT)       \
+    "eor r9, " STEPS ", " X ", asr #31\n\t"  \
+    "smull r10, r11, " X ", r9\n\t"          \
+    LIMIT                                    \
+    "ldr r11, [r1, r11, lsl #1]\n\t"         \
+    "lsr r10, r10, #" BITS "\n\t"            \
+    /* Halfwords: for the entry what is left of the step, for the next the way. */ \
+    "mla r10, r10, r7, r8\n\t"               \
+    "smuad r10, r10, r11\n\t"                \
+    "eor " X ", r10, " X ", asr #31\n\t"
+
+/* kd_sigmoid_q15() of 3 gates. */
+#define SIGMOID(GATE)                \
+    LOOK_UP(GATE, "r6", "23", "")    \
+    "add " GATE ", " GATE ", r12\n\t" \
+    "asr " GATE ", " GATE ", #10\n\t"
+
+/* kd_tanh_q15(); the table's last two entries are equal. */
+#define TANH(X, STEPS)                              \
+    LOOK_UP(X, STEPS, "24", "usat r11, #8, r11\n\t") \
+    "add " X ", " X ", #128\n\t"                    \
+    "asr " X ", " X ", #8\n\t"
+
+/* The gates become the cell, stored, and in r2 what tanh takes of it; the output gate stays in r5.
+ * Both products are scaled by powers of two, with two roundings that fall together thus: add half and
+ * 1, for a negative one take 2 away. */
+#define CELL                            \
+    "ldmia lr!, {r1, r6, r7, r8, r12}\n\t" \
+    SIGMOID("r2") SIGMOID("r3") SIGMOID("r5") \
+    "lsl r6, r6, #1\n\t"                \
+    "lsr r8, r8, #1\n\t"                \
+    TANH("r4", "r6")                    \
+    "ldmia lr!, {r6, r9, r10, r12}\n\t" \
+    "ldrsh r11, [r6]\n\t"               \
+    "mla r3, r3, r11, r9\n\t"           \
+    "add r3, r3, r11, asr #31\n\t"      \
+    "add r3, r3, r11, asr #31\n\t"      \
+    "mla r2, r2, r4, r10\n\t"           \
+    "add r2, r2, r4, asr #31\n\t"       \
+    "add r2, r2, r4, asr #31\n\t"       \
+    "asr r2, r2, r12\n\t"               \
+    "ssat r2, #16, r2\n\t"              \
+    "add r2, r2, r3, asr #15\n\t"       \
+    "ldmia lr!, {r3, r4, r9, r10, r11, r12}\n\t" \
+    "cmp r2, r9\n\t"                    \
+    "it lt\n\t"                         \
+    "movlt r2, r9\n\t"                  \
+    "cmp r2, r10\n\t"                   \
+    "it gt\n\t"                         \
+    "movgt r2, r10\n\t"                 \
+    "strh r2, [r6], #2\n\t"             \
+    "str r6, [lr, #-40]\n\t"            \
+    "mla r2, r2, r11, r12\n\t"          \
+    "asr r2, r2, r3\n\t"
+
+/* The unit's output; the comparison says whether it was the last. */
+#define OUTPUT                          \
+    TANH("r2", "r4")                    \
+    "mul r2, r2, r5\n\t"                \
+    "lsl r2, r2, #1\n\t"                \
+    "ldmia lr, {r3, r4, r6, r7, r8, r9}\n\t" \
+    "smmlar r3, r2, r3, r4\n\t"         \
+    "add r3, r3, r2, asr #31\n\t"       \
+    "asr r3, r3, r6\n\t"                \
+    "add r3, r3, r7\n\t"                \
+    "ssat r3, #8, r3\n\t"               \
+    "strb r3, [r8], #1\n\t"             \
+    "str r8, [lr, #16]\n\t"             \
+    "cmp r8, r9\n\t"
+
+/* Every unit of a step. Stack: 56 bytes. */
+__attribute__((naked)) static void all_units(kd_lstm_units *units __attribute__((unused)))
 {
-    for (uint32_t i = 0; i < 8u; i++) {
-        const int32_t shift = scales[2u * i + 1u];
-        const uint32_t left = shift > 0 ? (uint32_t)shift : 0u;
-        const uint32_t right = shift < 0 ? (uint32_t)-shift : 0u;
-        expanded[i].multiplier = scales[2u * i];
-        expanded[i].half = (int32_t)((1u << right) >> 1);
-        /* A of 256 A + B comes as 256 A, and is to become A * 2^(left + 1). */
-        expanded[i].align = (i & 1u) != 0u ? left + 1u : 7u - left;
-        expanded[i].sign = right != 0u ? 31u : 32u;
-        expanded[i].right = right;
-    }
-}
-
-/* One sum to 16 bits: SMMLAR is TFLite's high multiplication with half of the divisor added, and for
- * halves away from zero one is taken from negative ones. ALIGN: the instruction that aligns it. */
-#define REQUANT(ALIGN, SUM, SCALES)                 \
-    __asm__("ldmia %[scales]!, {r4, r5, r6, r8, r9}\n\t" \
-            ALIGN " %[sum], %[sum], r6\n\t"         \
-            "smmlar r4, %[sum], r4, r5\n\t"         \
-            "lsr %[sum], %[sum], r8\n\t"            \
-            "sub r4, r4, %[sum]\n\t"                \
-            "asr %[sum], r4, r9\n\t"                \
-            "ssat %[sum], #16, %[sum]"              \
-            : [scales] "+r"(SCALES), [sum] "+r"(SUM) \
-            :                                       \
-            : "r4", "r5", "r6", "r8", "r9", "memory")
-
-/* a in the low halfword, b in the high one. */
-static inline uint32_t both(int32_t a, int32_t b)
-{
-    uint32_t halfwords;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(halfwords) : "r"(a), "r"(b));
-    return halfwords;
-}
-
-/* The sums of kd_dot_packed() to 16 bits, added to those of the other part. */
-static inline void add_requantized(const kd_packed_scale *scales, const int32_t sums[4],
-                                   uint32_t gates[2])
-{
-    int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
-    REQUANT("asr", a, scales);
-    REQUANT("lsl", b, scales);
-    REQUANT("asr", c, scales);
-    REQUANT("lsl", d, scales);
-    gates[0] = (uint32_t)__qadd16((int16x2_t)gates[0], (int16x2_t)both(a, b));
-    gates[1] = (uint32_t)__qadd16((int16x2_t)gates[1], (int16x2_t)both(c, d));
-}
-
-/* Interpolated table entry of |x| in steps of 2^bits, with the sign of x. */
-static inline int32_t look_up(const int16_t *table, int32_t x, uint32_t a, uint32_t bits)
-{
-    uint32_t pair;
-    memcpy(&pair, table + (a >> bits), 4);
-    const uint32_t part = a & ((1u << bits) - 1u);
-    /* Halfwords: 2^bits - part for the lower entry, part for the upper. */
-    const uint32_t weights = (part << 16) - part + (1u << bits);
-    return __smuad((int16x2_t)pair, (int16x2_t)weights) ^ (x >> 31);
-}
-
-static inline uint32_t magnitude(int32_t x)
-{
-    return (uint32_t)((x ^ (x >> 31)) - (x >> 31));
-}
-
-static inline int32_t low(uint32_t halfwords)
-{
-    return (int16_t)(halfwords & 0xFFFFu);
-}
-
-static inline int32_t high(uint32_t halfwords)
-{
-    return (int32_t)halfwords >> 16;
-}
-
-/* kd_sigmoid_q15() and kd_tanh_q15(). */
-static inline int32_t sigmoid(const int16_t *table, int32_t x)
-{
-    return (look_up(table, x, magnitude(x), 9u) + (1 << 24) + 512) >> 10;
-}
-
-static inline int32_t tanh_q15(const int16_t *table, int32_t x)
-{
-    return (look_up(table, x, __usat((int32_t)magnitude(x), 16), 8u) + 128) >> 8;
+    __asm__("push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+            "1:\n\t"
+            "ldr lr, [sp]\n\t"
+            GATES CELL OUTPUT
+            "bne 1b\n\t"
+            "pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}");
 }
 
 void kd_lstm_packed_s8(const kd_lstm_packed_s8_params *p, const int8_t *x, int8_t *out,
                        int8_t *hidden, int16_t *cell, uint32_t *scratch)
 {
-    kd_packed_input inputs[2];
-    kd_packed_scale scales[8];
-    expand_scales(p->scales, scales);
-    inputs[0] = kd_widen_s8(x, p->n_input, scratch);
-    scratch += KD_WIDENED_WORDS((uint32_t)p->n_input);
-    inputs[1] = kd_widen_s8(hidden, p->units, scratch);
-
-    const uint32_t *weights = p->weights;
-    const int16_t *table = p->sigmoid;
+    uint32_t *const behind = scratch + KD_WIDENED_WORDS((uint32_t)p->n_input);
     const int32_t zoom = 12 + p->cell_exponent; /* to units of 2^-12 */
-    const int32_t factor = zoom > 0 ? 3 << zoom : 3;
-    const uint32_t coarser = zoom < 0 ? (uint32_t)-zoom : 0u;
-    const int32_t round = (1 << coarser) >> 1;
+    const uint32_t coarser = (uint32_t)kd_max(-zoom, 0);
     const uint32_t added_right = (uint32_t)(30 + p->cell_exponent);
-    const int32_t added_half = (1 << (added_right - 1u)) + 1;
-    const int32_t hidden_multiplier = p->hidden_multiplier;
     const uint32_t hidden_right = (uint32_t)-p->hidden_shift;
-    const int32_t hidden_half = (int32_t)((1u << hidden_right) >> 1);
-    const int8_t *const end = out + p->units;
-    do {
-        uint32_t gates[2] = {0u, 0u}; /* input, forget and cell, output */
-        for (uint32_t part = 0; part < 2u; part++) {
-            int32_t sums[4];
-            weights = kd_dot_packed(weights, &inputs[part], sums);
-            add_requantized(scales + 4u * part, sums, gates);
-        }
-
-        const int32_t input = sigmoid(table, low(gates[0]) * 3);
-        const int32_t update = tanh_q15(table, low(gates[1]) * 3);
-        const int32_t forget = sigmoid(table, high(gates[0]) * 3);
-        const int32_t output = sigmoid(table, high(gates[1]) * 3);
-        /* Both products are scaled by powers of two, with two roundings that fall together thus:
-         * add half and 1, for a negative one take 2 away. */
-        const int32_t before = *cell;
-        const int32_t kept = forget * before + 16385 + (before >> 31) + (before >> 31);
-        const int32_t added = input * update + added_half + (update >> 31) + (update >> 31);
-        const int32_t more = kd_clamp(added >> added_right, -32768, 32767);
-        int32_t state = kd_clamp((kept >> 15) + more, -32768, 32767);
-        if (p->cell_clip >= 0) {
-            state = kd_clamp(state, -p->cell_clip, p->cell_clip);
-        }
-        *cell++ = (int16_t)state;
-        const int32_t squashed = tanh_q15(table, (state * factor + round) >> coarser);
-        const int32_t product = (squashed * output) << 1;
-        int32_t value;
-        __asm__("smmlar %0, %1, %2, %3"
-                : "=r"(value)
-                : "r"(product), "r"(hidden_multiplier), "r"(hidden_half));
-        value = ((value + (product >> 31)) >> hidden_right) + p->zero_point;
-        *out++ = (int8_t)kd_clamp(value, -128, 127);
-    } while (out != end);
-    memcpy(hidden, out - p->units, p->units);
+    kd_lstm_units units = {
+        .weights = p->weights,
+        .parts = {{kd_widen_s8(x, p->n_input, scratch), p->scales},
+                  {kd_widen_s8(hidden, p->units, behind), p->scales + 16}},
+        .table = p->sigmoid,
+        .steps = 3u << 23,
+        .ones = 65535u,
+        .whole = 512u,
+        .half = (1 << 24) + 512,
+        .cell = cell,
+        .kept_half = (1 << 14) + 1,
+        .added_half = (1 << (added_right - 1u)) + 1,
+        .added_right = added_right,
+        .coarser = coarser,
+        .entry = 1 << 24,
+        .least = p->cell_clip >= 0 ? -p->cell_clip : -32768,
+        .most = p->cell_clip >= 0 ? p->cell_clip : 32767,
+        .factor = 3 * (1 << kd_max(zoom, 0)),
+        .round = (1 << coarser) >> 1,
+        .hidden_multiplier = p->hidden_multiplier,
+        .hidden_half = (int32_t)((1u << hidden_right) >> 1),
+        .hidden_right = hidden_right,
+        .zero_point = p->zero_point,
+        .out = out,
+        .end = out + p->units,
+    };
+    units.parts[1].input.tail |= LAST;
+    all_units(&units);
+    memcpy(hidden, out, p->units);
 }

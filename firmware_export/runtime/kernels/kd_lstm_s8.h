@@ -21,7 +21,7 @@ typedef struct {
 
 /* x: n_input values of this step. out: units values, memory of its own. hidden: units values, the
  * zero point at the start; cell: units values, 0 at the start; both are carried to the next step.
- * Never fails. Stack: 210 bytes; with Helium 600. */
+ * Never fails. Stack: 210 bytes; with Helium 500. */
 void kd_lstm_s8(const kd_lstm_s8_params *p, const int8_t *x, int8_t *out, int8_t *hidden,
                 int16_t *cell);
 
