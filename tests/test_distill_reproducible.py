@@ -98,6 +98,7 @@ def test_one_core_and_two_busy_ones_give_the_same_bytes(tmp_path):
                 for name, process in zip(places, trained, strict=True)
             ),
             "both to begin training, all imported",
+            **BOUND,
         )
         for _ in range(2):
             stack.enter_context(program([sys.executable, "-c", spin], "two trainings", **BOUND))

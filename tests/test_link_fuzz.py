@@ -41,7 +41,7 @@ def fuzz(program: Path, folder: Path, corpus: Path) -> None:
     # test process of 3 GB for its own leak: so one allocation is bounded, and not the peak.
     (folder / "found").mkdir()
     run = subprocess.run(
-        [program, *HOW_LONG, "-max_len=4096", "-timeout=20", "-rss_limit_mb=0",
+        [program, *HOW_LONG, "-max_len=4096", "-timeout=300", "-rss_limit_mb=0",
          "-malloc_limit_mb=256", "-print_final_stats=1", folder / "found", corpus],
         cwd=folder, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
