@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import serial
 from firmware_samples import run
+from link_harness import PATIENT
 from programs import need
 from project_checks import BARE
 from project_samples import N_GOLDEN, sample_model, write_sample
@@ -106,7 +107,7 @@ def test_platformios_project_has_the_layer_that_is_emulated_and_answers(name, tm
     elf = built_as_platformio_does(folder)
     with (
         start(find_board(name), elf, console=False) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         # On a desk its timer counts cycles; it does not know of an emulator.
         assert (device.hello.board, device.hello.ticks_kind) == (name, "cycles")

@@ -252,7 +252,7 @@ def test_a_board_of_16_kilobytes_answers_what_is_sent_to_it(sample, tmp_path):
     window = counts(np.random.default_rng(23))
     with (
         start(board, image.elf, count_instructions=True, console=False) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assert not device.selftest().failures
         answer = device.run((window["emg"], window["acc"]), kind="raw")
@@ -281,7 +281,7 @@ def test_two_minutes_of_three_sensors_stream_without_loss_and_every_answer_is_ri
     windows = []
     with (
         start(board, image.elf, count_instructions=True, skip_idle=True) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assembler = WindowAssembler(device.hello)
         for event in device.stream(windows=237):
@@ -312,7 +312,7 @@ def test_a_window_with_a_lost_sample_is_left_out_and_all_others_are_right(sample
     image = build_firmware(sample.firmware(board, stream=stream), board, tmp_path)
     with (
         start(board, image.elf, count_instructions=True) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assembler = WindowAssembler(device.hello)
         answered, holes, expected = [], 0, [0, 0]
@@ -337,7 +337,7 @@ def test_a_firmware_without_front_end_takes_int8_alone(sample, tmp_path):
     plain = replace(sample, settings=replace(sample.settings, front_end=None, golden=None))
     firmware = plain.firmware(board, stream=None, replay=(), profile=False)
     image = build_firmware(firmware, board, tmp_path)
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, image.elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         hello = device.hello
         assert (hello.raw_bytes, hello.golden_count, hello.layer_count) == (0, 0, 0)
         golden = sample.settings.golden
@@ -352,7 +352,7 @@ def test_sensors_that_nobody_wrote_refuse_the_stream(sample, tmp_path):
     board = find_board("host")
     need("cc")
     image = build_firmware(sample.firmware(board, replay=()), board, tmp_path)
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, image.elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         with pytest.raises(KdEdgeError) as caught:
             next(iter(device.stream(windows=1)))
         assert caught.value.code == "KD_BOARD_REFUSED"

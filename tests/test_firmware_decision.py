@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from decision_samples import decide_all, stream
 from firmware_samples import two_input_model
+from link_harness import PATIENT
 from live_samples import HOP_S, front_end, replay
 from programs import need
 
@@ -93,7 +94,7 @@ def url(model, session, tmp_path_factory):
 
 @pytest.fixture
 def device(url):
-    with Device.open(url) as opened:
+    with Device.open(url, patience=PATIENT) as opened:
         yield opened
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from aot_stream_models import Conv, Timeline
 from front_end_samples import DESIGNS, constants_of, noise
+from link_harness import PATIENT
 from programs import need
 from tflite_samples import options_of
 
@@ -96,7 +97,7 @@ def streamed_hops(folder, board, constants: FrontEndConstants, count: int) -> li
     next_sample, hops = [0] * len(names), []
     with (
         start(board, image.elf, count_instructions=True, skip_idle=True) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assembler = WindowAssembler(device.hello)
         for event in device.stream(windows=count):

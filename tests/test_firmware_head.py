@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from decision_samples import decide_all
 from head_samples import another, body_and_head
+from link_harness import PATIENT
 from live_samples import HOP_S
 from live_samples import front_end as two_inputs
 from live_samples import replay as two_inputs_replay
@@ -123,7 +124,7 @@ def url(models, tmp_path_factory):
 
 @pytest.fixture
 def device(url):
-    with Device.open(url) as opened:
+    with Device.open(url, patience=PATIENT) as opened:
         opened.head.reset()
         yield opened
 
@@ -152,7 +153,7 @@ def test_a_new_session_is_told_which_model_answers(device, url, models):
     device.head.set(models.block("ann"))
     sha256 = read_tflite(models.ann).sha256
     device.close()
-    with Device.open(url, model_sha256=sha256) as again:
+    with Device.open(url, model_sha256=sha256, patience=PATIENT) as again:
         answers_as(again, models.ann)
         state = again.head.tell()
         assert (state.built_sha256, state.model_sha256) == (
@@ -160,7 +161,7 @@ def test_a_new_session_is_told_which_model_answers(device, url, models):
             sha256,
         )
     with pytest.raises(KdEdgeError) as caught:
-        Device.open(url, model_sha256=read_tflite(models.built).sha256)
+        Device.open(url, model_sha256=read_tflite(models.built).sha256, patience=PATIENT)
     assert caught.value.code == "KD_BOARD_MODEL"
 
 
@@ -315,7 +316,7 @@ def test_a_users_hook_keeps_a_layer_over_a_start(models, tmp_path):
     elf = build_firmware(firmware, board, tmp_path / "image").elf
 
     def started(do) -> HeadState:
-        with start(board, elf) as emulator, Device.open(emulator.url) as device:
+        with start(board, elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
             return do(device)
 
     def set_and_keep(device):
@@ -364,7 +365,7 @@ def test_firmware_without_it_has_none_of_it_and_with_it_costs_what_the_readme_sa
         images.append(build_firmware(firmware, board, tmp_path / f"image{personal}"))
         with (
             start(board, images[-1].elf, count_instructions=True) as emulator,
-            Device.open(emulator.url) as device,
+            Device.open(emulator.url, patience=PATIENT) as device,
         ):
             layers = device.profile()
             instructions.append(layers[-1].ticks)

@@ -9,6 +9,7 @@ import pytest
 from faulty_transport import FaultyTransport
 from firmware_samples import two_input_model
 from head_samples import another, body_and_head, windows
+from link_harness import PATIENT
 from programs import need
 from project_checks import FORMS
 
@@ -56,7 +57,7 @@ def test_helium_computes_a_layer_of_fewer_rows_than_a_vector_holds(tmp_path):
     built, own = models(tmp_path, classes=3, features=5)
     firmware = firmware_sources(built, board, SETTINGS)
     elf = build_firmware(firmware, board, tmp_path / "image").elf
-    with start(board, elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         answers_as(device, built)
         device.head.set(head_block(built, own))
         answers_as(device, own)

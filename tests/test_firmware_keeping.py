@@ -15,6 +15,7 @@ from aot_stream_models import SAME, VALID, Conv, Timeline
 from app_samples import front_end
 from emulated import by_its_own_clock, unhurried
 from firmware_samples import STRICT, run
+from link_harness import PATIENT
 from programs import need
 from test_firmware_front_end import SANITIZED
 
@@ -92,7 +93,7 @@ def answered(model, board, folder, stream, *, windows: int = 10):
     streamed, ticks = Streamed(constants, Wearer(constants)), []
     with (
         start(board, image.elf, **by_its_own_clock(board)) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assembler = WindowAssembler(device.hello)
         for _ in range(2):  # a stream begins anew, whatever the last one left

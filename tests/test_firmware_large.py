@@ -148,7 +148,7 @@ def test_a_sensor_with_a_long_name_is_told_whole(tmp_path):
         settings_for(front_end=one_sensor(name)),
     )  # fmt: skip
     image = build_firmware(firmware, board, tmp_path / "image")
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, image.elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         assert [stream.name for stream in device.hello.streams] == [name]
         assert device.hello.outputs[0].shape == (1, 7)
 
@@ -161,7 +161,7 @@ def test_names_with_control_codes_are_told_without_them_and_stay_apart(tmp_path)
         settings_for(front_end=one_sensor("emg\x1b[2J\n")),
     )  # fmt: skip
     image = build_firmware(firmware, board, tmp_path / "image")
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, image.elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         assert [stream.name for stream in device.hello.streams] == ["emg\\x1b[2J\\n"]
     told = hello.told_names(["a\x01", "a\x02", r"a\x01", "a", "b\\"])
     assert told == [r"a\x01", r"a\x02", r"a\\x01", "a", r"b\\"]
@@ -211,7 +211,7 @@ def test_a_sensor_of_4370_hz_can_be_replayed(tmp_path):
         replay=[{"emg": np.arange(20, dtype=np.int16)[:, None]}],
     )  # fmt: skip
     image = build_firmware(firmware, board, tmp_path / "image")
-    with start(board, image.elf) as emulator, Device.open(emulator.url) as device:
+    with start(board, image.elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
         assembler = WindowAssembler(device.hello)
         for event in device.stream(windows=10):
             window = assembler.take(event)

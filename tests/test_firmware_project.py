@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from emulated import HOLDING
+from link_harness import PATIENT
 from programs import need
 from project_checks import FORMS
 from project_samples import N_GOLDEN, project, sample_model, write_sample
@@ -91,7 +92,7 @@ def fresh(command: str, folder: Path) -> None:
 
 def check_board(url: str, board: str, model: Path, *, engine: str = "aot") -> None:
     """It says HELLO as itself and gives TFLite Micro's answers."""
-    with Device.open(url, model_sha256=read_tflite(model).sha256) as device:
+    with Device.open(url, model_sha256=read_tflite(model).sha256, patience=PATIENT) as device:
         assert (device.hello.board, device.hello.engine) == (board, engine)
         test = device.selftest()
         assert (len(test.vectors), test.failures) == (N_GOLDEN, ())
@@ -105,7 +106,7 @@ def test_what_make_run_boots_counts_the_same_instructions_in_every_run(model, tm
     fresh("make", folder)
     counts = []
     for _ in range(2):
-        with running("make run", folder) as url, Device.open(url) as device:
+        with running("make run", folder) as url, Device.open(url, patience=PATIENT) as device:
             assert device.hello.ticks_kind == "instructions"
             counts.append(sum(layer.ticks for layer in device.profile()))
     assert counts[0] == pytest.approx(counts[1], rel=1e-3)

@@ -9,6 +9,7 @@ import pytest
 from app_samples import counts, front_end
 from emulated import by_its_own_clock, unhurried
 from firmware_samples import STRICT, run
+from link_harness import PATIENT
 from programs import need
 from test_firmware_front_end import SANITIZED
 from tflite_samples import write_conv_model
@@ -69,7 +70,7 @@ def test_a_stream_answers_as_python_does(model, tmp_path, name):
     found = 0
     with (
         start(board, image.elf, **by_its_own_clock(board)) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
     ):
         assert device.hello.filters == "run-on"
         assembler = WindowAssembler(device.hello)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from firmware_samples import EMG_HZ, dense_model
+from link_harness import PATIENT
 from programs import need
 
 from firmware_export.boards import find_board
@@ -111,7 +112,7 @@ def booted(image):
 @pytest.fixture
 def url(booted):
     """A board that has just been put on."""
-    with Device.open(booted) as opened:
+    with Device.open(booted, patience=PATIENT) as opened:
         opened.normaliser("thaw")
         opened.normaliser("reset")
     return booted
@@ -119,7 +120,7 @@ def url(booted):
 
 @pytest.fixture
 def device(url):
-    with Device.open(url) as opened:
+    with Device.open(url, patience=PATIENT) as opened:
         yield opened
 
 
@@ -195,7 +196,7 @@ def test_a_stream_follows_its_wearer_and_the_host_agrees(device, model):
 
 def test_the_command_line_keeps_a_wearer_and_gives_it_back(url, tmp_path, capsys):
     """Oracle: what the board tells."""
-    with Device.open(url) as device:
+    with Device.open(url, patience=PATIENT) as device:
         list(device.run_many(windows(2, seed=8), kind="raw", begins=(0).__eq__))
         before = device.normaliser().state
 
@@ -210,7 +211,7 @@ def test_the_command_line_keeps_a_wearer_and_gives_it_back(url, tmp_path, capsys
     assert "windows move nothing" in run("freeze")
     run("thaw")
     run("restore", "--file", str(file))
-    with Device.open(url) as device:
+    with Device.open(url, patience=PATIENT) as device:
         same(device.normaliser().state, before)
 
 
@@ -253,7 +254,7 @@ def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_pat
     image = build_firmware(firmware, board, tmp_path)
     with (
         start(board, image.elf) as emulator,
-        Device.open(emulator.url) as device,
+        Device.open(emulator.url, patience=PATIENT) as device,
         pytest.raises(KdEdgeError, match="no running normaliser"),
     ):
         device.normaliser()

@@ -276,7 +276,7 @@ def test_a_real_image_streams_what_the_host_says(tmp_path, runs_on):
     """Each window from rest, or filters that run on. Oracle: TFLite Micro on Python's front end."""
     with (
         streaming_board(tmp_path, "host", runs_on=runs_on) as (url, host),
-        Device.open(url) as device,
+        Device.open(url, patience=PATIENT) as device,
     ):
         facts = facts_of(
             device.hello, url, classes=CLASSES, front_end=host.front_end, host=host.name
@@ -289,7 +289,10 @@ def test_a_real_image_streams_what_the_host_says(tmp_path, runs_on):
 
 
 def test_a_host_whose_filters_are_not_the_boards_is_refused(tmp_path):
-    with streaming_board(tmp_path, "host") as (url, host), Device.open(url) as device:
+    with (
+        streaming_board(tmp_path, "host") as (url, host),
+        Device.open(url, patience=PATIENT) as device,
+    ):
         other = replace(host.front_end, runs_on=True)
         with pytest.raises(KdEdgeError, match="filters") as caught:
             facts_of(device.hello, url, classes=CLASSES, front_end=other)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from chromium import find_chromium, open_page
+from link_harness import PATIENT
 from live_samples import CLASSES, FACTS, facts_for, figures_after, samples_of, seen, streaming_board
 from waiting import joined
 
@@ -90,7 +91,10 @@ class Streaming:
 def test_signals_prediction_agreement_and_losses_are_shown_while_a_board_streams(
     board, page, tmp_path
 ):
-    with streaming_board(tmp_path, board) as (url, host), Device.open(url) as device:
+    with (
+        streaming_board(tmp_path, board) as (url, host),
+        Device.open(url, patience=PATIENT) as device,
+    ):
         facts = facts_for(device, host)
         feed = Feed(facts)
         server = PageServer(feed, live_page(facts))
