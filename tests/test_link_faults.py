@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from faulty_transport import FaultyTransport
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_harness import PipeTransport, build_board, expected_scores
+from link_harness import PATIENT, PipeTransport, build_board, expected_scores
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
+from kd_edge.link import stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
@@ -109,8 +112,25 @@ def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
     assert whole + missing >= 2000 - lost
 
 
+def test_whoever_takes_a_streams_windows_may_take_long(program, monkeypatch):
+    """Its clock is put forward by far more than the board's patience with each event."""
+    late_s = itertools.count(step=1000)
+    clock = {"ahead": 0}
+    monkeypatch.setattr(
+        stream, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + clock["ahead"])
+    )
+    with Device(PipeTransport(program), patience=PATIENT) as device:
+        events = 0
+        for _ in device.stream(windows=5):
+            clock["ahead"] = next(late_s)
+            events += 1
+    assert events == 15
+
+
 class Insertions:
     """Puts given bytes into what is written and read, one piece a call."""
+
+    has_speed = False
 
     def __init__(self, inner, written, read):
         self.inner = inner

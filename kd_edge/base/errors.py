@@ -88,6 +88,8 @@ KINDS: dict[str, ErrorKind] = {
         "KD_PORT_BUSY",
         "KD_PORT_DENIED",
         "KD_PORT_CLOSED",
+        "KD_PORT_AMBIGUOUS",
+        "KD_BLUETOOTH_OFF",
         "KD_BOARD_SPEED",
         "KD_BOARD_NO_FIRMWARE",
         "KD_BOARD_PROTOCOL",

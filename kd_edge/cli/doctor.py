@@ -53,6 +53,7 @@ PACKAGES = (
         False,
     ),
     ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
+    ("bleak", "live --ble: bands over Bluetooth", "pip install 'kd-edge[ble]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )
 # Program -> what it is for; where it comes from is said in one place, `how_to_get`.

@@ -19,6 +19,7 @@ EPILOG = """
 Examples:
   kd-edge live build/isl --source file://trial_07.npz --events
   kd-edge live build/isl --port /dev/ttyACM0 --open
+  kd-edge live build/isl --ble "kd-edge band" --plain
   kd-edge live build/isl --board qemu-an386 --plain
   kd-edge live --port /dev/ttyACM0 --record RECORDINGS --label house --subject S1
   kd-edge live --port /dev/ttyACM0 --json --windows 100
@@ -65,6 +66,10 @@ class Asked:
     "--in-order", is_flag=True, help="Take the source's channels by order, if their names differ."
 )
 @click.option("--port", help="Where the board is: anything that pyserial opens.")
+@click.option(
+    "--ble", metavar="NAME", help="A band over Bluetooth instead: the name that it advertises, or "
+    "its address. --port ble://NAME is the same, here and in every command.",
+)  # fmt: skip
 @click.option("--board", help="An emulated board instead, which plays the bundle's own windows.")
 @click.option(
     "--baud", type=click.IntRange(min=1), help="The port's speed; the usual ones otherwise."
@@ -106,6 +111,7 @@ def live(
     source,
     in_order,
     port,
+    ble,
     board,
     baud,
     reset,
@@ -118,9 +124,14 @@ def live(
     **asked,
 ) -> int:
     """Show what a board or a source streams: signals, predictions, events, losses, latency."""
+    from kd_edge.link.bluetooth import PREFIX
     from kd_edge.live.loop import Limits
     from kd_edge.pipeline.live_board import LiveReach
 
+    if ble is not None:
+        if port is not None:
+            raise click.UsageError("--ble and --port both say where the board is: take one")
+        port = PREFIX + ble
     if recover is not None:
         return _recover(recover, as_json=asked["as_json"])
     options = Asked(**asked)
@@ -130,7 +141,9 @@ def live(
         reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s, keeps=keeps)
         opened = _board(bundle, reach, runtime)
     elif board is not None or port is not None or bundle is None:
-        raise click.UsageError("--source takes a BUNDLE, and no --board or --port beside it")
+        raise click.UsageError(
+            "--source takes a BUNDLE, and no --board or --port or --ble beside it"
+        )
     else:
         opened = _source(bundle, source, runtime, hop_s=hop_s, in_order=in_order)
     if not options.as_json:

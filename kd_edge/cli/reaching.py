@@ -26,7 +26,7 @@ def reaching(command: Callable) -> Callable:
         click.option(
             "--port", "ports", multiple=True, metavar="URL",
             help="A flashed board: /dev/ttyACM0, COM3, socket://HOST:PORT, anything that pyserial "
-            "opens; may be given several times.",
+            "opens, or ble://NAME; may be given several times.",
         ),
         click.option(
             "--baud", type=click.IntRange(min=1200),

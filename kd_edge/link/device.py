@@ -29,7 +29,7 @@ from kd_edge.link.messages import (
 from kd_edge.link.runs import Runs, refusal_error
 from kd_edge.link.statistics import Statistics
 from kd_edge.link.stream import events
-from kd_edge.link.transport import SerialTransport, Transport
+from kd_edge.link.transport import Transport, open_transport
 
 _MOST_RESTARTS = 3
 # The board gives a new speed one second before it goes back to the first.
@@ -82,21 +82,22 @@ class Device:
         reset: str = "none",
         model_sha256: str | None = None,
         patience: Patience = Patience(),  # noqa: B008  # frozen
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Device:
         """Opens a port and greets the board behind it.
 
         Args:
-            url: anything that pyserial opens.
+            url: anything that pyserial opens, or ble://NAME.
             baud: the only speed to try; None: 115200 first, then the other usual ones.
             reset: a key of `kd_edge.link.reset.STRATEGIES`.
             model_sha256, patience: as for the class.
+            tell: told in a sentence when a connection is lost and found again, on another thread.
 
         Raises:
-            KdEdgeError KD_PORT_ABSENT, KD_PORT_BUSY, KD_PORT_DENIED: the port cannot be opened.
-            KdEdgeError: as for the class.
+            KdEdgeError: as `open_transport`, and as for the class.
         """
         speeds = USUAL_SPEEDS if baud is None else (baud,)
-        transport = SerialTransport(url, baud=speeds[0], reset=reset)
+        transport = open_transport(url, baud=baud, reset=reset, tell=tell)
         return cls(transport, model_sha256=model_sha256, patience=patience, speeds=speeds)
 
     def __enter__(self) -> Device:
@@ -257,6 +258,7 @@ class Device:
             KdEdgeError KD_PORT_CLOSED, KD_BOARD_TIMEOUT, KD_BOARD_RESET, KD_BOARD_REFUSED.
         """
         self._channel.unasked.clear()
+        restarts = self._channel.statistics.restarts
         self._ask("STREAM", windows=windows, flags=FLAGS["KEEP_STATE"] if keep_state else 0)
         running = True
         try:
@@ -264,17 +266,23 @@ class Device:
         except BoardRestarted as error:
             running = False
             self.hello = self._rejoin()
-            raise KdEdgeError(
-                "KD_BOARD_RESET",
-                f"{self.hello.board} began anew in the middle of a stream",
-                hint="a fault in the firmware, its watchdog, or its power sags",
-            ) from error
+            raise self._began_anew() from error
         except KdEdgeError:
             running = False
             raise
         finally:
             if running:
                 self.stop()
+        if self._channel.statistics.restarts > restarts:
+            # Its start was not heard: a connection was lost meanwhile.
+            raise self._began_anew()
+
+    def _began_anew(self) -> KdEdgeError:
+        return KdEdgeError(
+            "KD_BOARD_RESET",
+            f"{self.hello.board} began anew in the middle of a stream",
+            hint="a fault in the firmware, its watchdog, or its power sags",
+        )
 
     def stop(self) -> int:
         """Ends a stream. Returns the frames of it that the board has sent."""

@@ -18,10 +18,10 @@ from kd_edge.link.channel import (
 )
 from kd_edge.link.checks import check_hello, impossible
 from kd_edge.link.messages import Hello, hello_of
+from kd_edge.link.transport import FIRST_SPEED
 
-FIRST_SPEED = 115_200
 # Speeds that boards and their serial chips commonly use, the likeliest first.
-USUAL_SPEEDS = (115_200, 9_600, 921_600, 1_000_000, 460_800, 230_400, 57_600)
+USUAL_SPEEDS = (FIRST_SPEED, 9_600, 921_600, 1_000_000, 460_800, 230_400, 57_600)
 _EXCERPT = 60
 _MOST_RESTARTS = 3
 _STALE = 4  # answers to an earlier program's HELLO that may stand in buffers
@@ -132,7 +132,9 @@ def _check_model(hello: Hello, model_sha256: str | None) -> None:
 def _no_contact(channel: Channel, speeds: Sequence[int], heard: int) -> KdEdgeError:
     name = channel.transport.name
     text = channel.reader.take_text()
-    tried = f"tried at {', '.join(str(speed) for speed in speeds)} baud"
+    tried = None
+    if channel.transport.has_speed:
+        tried = f"tried at {', '.join(str(speed) for speed in speeds)} baud"
     if not heard:
         return KdEdgeError(
             "KD_BOARD_TIMEOUT",

@@ -36,14 +36,16 @@ def events(
     awaited = 0
     frames = _Frames(hello)
     patience = channel.patience.timeout * (channel.patience.retries + 1)
+    wait_s = beat_s or _BEAT_S
     silent_s = 0.0  # of listening: whoever takes events may take their time
     while silent_s < patience:
         if beat_s is not None:
             yield None
         if not channel.unasked:
             began_s = time.monotonic()
-            channel.pump(wait=beat_s or _BEAT_S)
-            silent_s += time.monotonic() - began_s
+            channel.pump(wait=wait_s)
+            # A port takes longer while it looks for a lost connection: that is no silence.
+            silent_s += min(time.monotonic() - began_s, wait_s)
         while channel.unasked:
             frame, content = channel.unasked.popleft()
             silent_s = 0.0

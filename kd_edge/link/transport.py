@@ -1,17 +1,20 @@
-"""Bytes to and from a board: anything that pyserial opens."""
+"""Bytes to and from a board: anything that pyserial opens, or a band over Bluetooth."""
 
 from __future__ import annotations
 
 import errno
 import select
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import serial
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.link.bluetooth import PREFIX, BluetoothTransport
 from kd_edge.link.reset import reset_strategy
 
+FIRST_SPEED = 115_200
 _CHUNK = 65_536
 _WRITE_S = 5.0
 _POLL_S = 0.001  # where a port cannot be waited for with select
@@ -33,7 +36,10 @@ class Transport(Protocol):
         """
 
     def read(self, timeout: float) -> bytes:
-        """What has come, waiting at most `timeout` seconds for a first byte; b"" for none."""
+        """What has come, waiting at most `timeout` seconds for a first byte; b"" for none.
+
+        A port that looks for a lost connection waits longer.
+        """
 
     def set_speed(self, baud: int) -> bool:
         """Change the baud rate. Returns False where the port has none."""
@@ -59,7 +65,7 @@ class SerialTransport:
         KdEdgeError KD_USAGE: the reset strategy needs control lines that it has not.
     """
 
-    def __init__(self, url: str, *, baud: int = 115_200, reset: str = "none"):
+    def __init__(self, url: str, *, baud: int = FIRST_SPEED, reset: str = "none"):
         strategy = reset_strategy(reset)
         self.name = url
         self.has_speed = "://" not in url or url.startswith(("rfc2217://", "spy://"))
@@ -122,6 +128,36 @@ class SerialTransport:
         until = time.monotonic() + timeout
         while not self._port.in_waiting and time.monotonic() < until:
             time.sleep(_POLL_S)
+
+
+def open_transport(
+    url: str, *, baud: int | None, reset: str, tell: Callable[[str], None]
+) -> Transport:
+    """The port of that name.
+
+    Args:
+        url: ble://NAME, or anything that pyserial opens.
+        baud: the speed at first contact; None: the usual one.
+        reset: a key of `kd_edge.link.reset.STRATEGIES`.
+        tell: told in a sentence when a connection is lost and found again, on another thread.
+
+    Raises:
+        KdEdgeError: as `SerialTransport`, or `BluetoothTransport` and `BleakRadio`.
+        KdEdgeError KD_USAGE: a speed or a reset strategy over Bluetooth, or no name.
+    """
+    if not url.startswith(PREFIX):
+        return SerialTransport(url, baud=baud or FIRST_SPEED, reset=reset)
+    name = url.removeprefix(PREFIX)
+    if not name or baud is not None or reset != "none":
+        raise KdEdgeError(
+            "KD_USAGE",
+            "Bluetooth has neither a speed nor control lines" if name else "the band has no name",
+            where=url,
+            hint=f"leave --baud and --reset out: {PREFIX}{name or 'NAME'} alone",
+        )
+    from kd_edge.link.bleak_radio import BleakRadio
+
+    return BluetoothTransport(BleakRadio(name), tell=tell)
 
 
 def _cannot_open(url: str, error: Exception) -> KdEdgeError:

@@ -49,15 +49,17 @@ def open_live(
         raise KdEdgeError(
             "KD_USAGE",
             "name one board" if reach.board is None else "a board is reached by one way only",
-            where="--board, --port",
-            hint="--port /dev/ttyACM0 for a real board, --board qemu-an386 for an emulated one; "
-            "`kd-edge board list` shows both",
+            where="--board, --port, --ble",
+            hint="--port /dev/ttyACM0 for a real board, --ble NAME for a band over Bluetooth, "
+            "--board qemu-an386 for an emulated one; `kd-edge board list` shows boards",
         )
     with contextlib.ExitStack() as stack:
         sha256 = bundle.model_sha256 if bundle else None
         url = reach.port or _boot(stack, bundle, reach, tell)
         tell(f"opening {url}")
-        device = Device.open(url, baud=reach.baud, reset=reach.reset, model_sha256=sha256)
+        device = Device.open(
+            url, baud=reach.baud, reset=reach.reset, model_sha256=sha256, tell=tell
+        )
         yield stack.enter_context(device), url
 
 

@@ -59,7 +59,7 @@ class SourceKind:
 
 # A port alone is a board's, and so is a URL that pyserial opens.
 _PORT = "serial"
-_PORTS = re.compile(r"(/dev/|(\\\\\.\\)?COM\d+$|(socket|rfc2217|spy)://)", re.IGNORECASE)
+_PORTS = re.compile(r"(/dev/|(\\\\\.\\)?COM\d+$|(socket|rfc2217|spy|ble)://)", re.IGNORECASE)
 _ALL = (
     SourceKind(
         "file", "file://REC.npz?speed=2", "a recording, replayed at true speed",

@@ -86,6 +86,7 @@ def open_targets(
                 reset=reach.reset,
                 model_sha256=sha256,
                 patience=_patience(reach.timeout_s),
+                tell=tell,
             )
             if reach.baud is None:
                 device.raise_speed()
