@@ -26,6 +26,7 @@ from waiting import BOUND_S
 from kd_edge.link.bleak_radio import BleakRadio
 from kd_edge.link.bluetooth import FROM_BOARD, SERVICE, TO_BOARD
 
+_TURN_S = 0.001
 _MOST_QUEUED = 8  # pieces that the band's stack holds
 _BROKEN_BYTES = 40  # of what the band says next, lost with each connection
 
@@ -61,7 +62,7 @@ class Band:
         self.name, self.address = name, Address(address)
         self.program = PipeTransport(*program) if program else None
         self.pieces = self.connections = self.lost = 0
-        self.advertises = False
+        self.advertises = self._heard = False
         self.largest = {"to the band": 0, "from the band": 0}
         self._service, self._write = service, write
         self._lose, self._drops, self._gone_after = lose, set(drops), gone_after
@@ -80,8 +81,7 @@ class Band:
         )
         self._device.add_service(Service(self._service, [hears, self._says]))
         self._device.on("connection", self._connected)
-        self._heard = asyncio.Event()
-        self._says.on("subscription", lambda _, on, __: on and self._heard.set())
+        self._says.on("subscription", self._subscribed)
         await self._device.power_on()
         await self._advertise()
         if self.program is not None:
@@ -105,8 +105,11 @@ class Band:
         self.advertises = False
         connection.on("disconnection", self._disconnected)
 
+    def _subscribed(self, _, notified: bool, __) -> None:
+        self._heard = notified
+
     def _disconnected(self, _) -> None:
-        self._heard.clear()
+        self._heard = False
         self._breaking = _BROKEN_BYTES if self._holds else 0
         if self._gone_after is None or self.connections < self._gone_after:
             self._advertising = asyncio.create_task(self._advertise())
@@ -120,8 +123,10 @@ class Band:
     async def _speak(self) -> None:
         out = self.program.program.stdout.fileno()
         while data := await _read(out):
-            while data and (self._holds or self._heard.is_set() or not self.connections):
-                await self._heard.wait()
+            while data and (self._holds or self._heard or not self.connections):
+                if not self._heard:
+                    await asyncio.sleep(_TURN_S)
+                    continue
                 size = self._random.randint(1, self._connection.att_mtu - 3)
                 piece, data = data[:size], data[size:]
                 await self._say(piece)
@@ -178,10 +183,10 @@ def _device(name: str, address: Address, link: LocalLink) -> Device:
 
 async def _read(descriptor: int) -> bytes:
     loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(descriptor, ready.set)
+    ready = loop.create_future()
+    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
     try:
-        await ready.wait()
+        await ready
     finally:
         loop.remove_reader(descriptor)
     return os.read(descriptor, 4096)
@@ -201,7 +206,7 @@ class Scanner(BaseBleakScanner):
         self._central.on("advertisement", self._see)
         await self._central.start_scanning()
         while sum(band.advertises for band in self.air.bands) > len(self.seen_devices):
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(_TURN_S)
 
     def _see(self, seen) -> None:
         name = seen.data.get(AdvertisingData.Type.COMPLETE_LOCAL_NAME)

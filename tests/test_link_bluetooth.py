@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from link_harness import MODEL_SHA256, PATIENT, QUICK, build_board, expected_scores, windows
-from waiting import joined
+from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli import run
@@ -137,7 +137,7 @@ def test_a_band_that_stays_away_ends_a_stream_and_what_came_before_counts(progra
 
 def test_a_board_that_began_anew_while_it_was_away_is_named_as_such(program):
     band = Band(program=[program, "reset-after", 6, "resets", 1], drops=(60,), holds=False)
-    patience = Patience(timeout=0.3, retries=5)
+    patience = Patience(timeout=0.5, retries=9)  # a stream is silent after five seconds
     with opened(band, patience=patience) as device, pytest.raises(KdEdgeError) as ended:
         list(device.stream())
     assert ended.value.code == "KD_BOARD_RESET"
@@ -293,7 +293,7 @@ class StandIn:
     async def _perhaps(self):
         if self.hangs.is_set():
             self.waits.set()
-            await asyncio.Event().wait()
+            await asyncio.sleep(2 * BOUND_S)
 
 
 def test_a_band_that_takes_no_byte_is_an_error(monkeypatch):
@@ -311,7 +311,7 @@ def test_closing_ends_whoever_waits_for_a_lost_connection():
     transport = BluetoothTransport(radio, first_wait_s=0.0)
     radio.hangs.set()
     transport._loop.call_soon_threadsafe(radio.lost)
-    assert radio.waits.wait(300)
+    assert radio.waits.wait(BOUND_S)
     codes = []
 
     def waits(what):
