@@ -23,6 +23,7 @@ from kd_edge.link.bluetooth import FROM_BOARD, SERVICE, TO_BOARD, BluetoothTrans
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
+from kd_edge.live.sources import open_source
 
 bleak = pytest.importorskip("bleak", reason="needs the extra ble")
 pytest.importorskip("bumble", reason="needs bumble, Bluetooth controllers without a radio")
@@ -233,6 +234,8 @@ def test_a_machine_without_bluetooth_says_so(monkeypatch, capsys):
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus")
     assert run(["live", "--ble", "band", "--plain"]) == ExitStatus.BOARD
     assert "KD_BLUETOOTH_OFF: this machine has no Bluetooth" in capsys.readouterr().err
+    with pytest.raises(KdEdgeError, match="this machine has no Bluetooth"):
+        open_source("ble://band")
 
 
 def test_bluetooth_without_its_package_names_the_extra(monkeypatch):

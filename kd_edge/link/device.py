@@ -258,8 +258,8 @@ class Device:
             KdEdgeError KD_PORT_CLOSED, KD_BOARD_TIMEOUT, KD_BOARD_RESET, KD_BOARD_REFUSED.
         """
         self._channel.unasked.clear()
-        restarts = self._channel.statistics.restarts
         self._ask("STREAM", windows=windows, flags=FLAGS["KEEP_STATE"] if keep_state else 0)
+        restarts = self._channel.statistics.restarts
         running = True
         try:
             yield from events(self._channel, self.hello, windows=windows, beat_s=beat_s)

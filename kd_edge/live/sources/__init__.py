@@ -57,7 +57,7 @@ class SourceKind:
         return importlib.import_module(self.module).OPTIONS
 
 
-# A port alone is a board's, and so is a URL that pyserial opens.
+# A port alone is a board's, and so is a URL that pyserial opens, or a band's over Bluetooth.
 _PORT = "serial"
 _PORTS = re.compile(r"(/dev/|(\\\\\.\\)?COM\d+$|(socket|rfc2217|spy|ble)://)", re.IGNORECASE)
 _ALL = (
