@@ -116,9 +116,8 @@ class Band:
 
     def _hear(self, _, piece: bytes) -> None:
         self.largest["to the band"] = max(self.largest["to the band"], len(piece))
-        if self._is_lost():
-            return
-        self.program.write(piece)
+        if self.program is not None and not self._is_lost():
+            self.program.write(piece)
 
     async def _speak(self) -> None:
         out = self.program.program.stdout.fileno()
