@@ -157,6 +157,7 @@ def test_a_wearer_performs_every_sign_and_gets_a_layer_of_their_own(bundle, tmp_
     np.savez(tmp_path / "long.npz", **entries_of(replace(made[0], streams=tuple(whole))))
     at_once = partial(prompted.Timing, ready_s=0.0, rest_s=0.0)
     monkeypatch.setattr(prompted, "Timing", at_once)
+    monkeypatch.setattr(prompted, "GRACE_S", 60.0)  # a loaded machine may stand still
     command = ["personalise", str(bundle), "--source", f"file://{tmp_path / 'long.npz'}?speed=0"]
     more = ["--subject", "ann", "--repetitions", "1", "--out", str(tmp_path / "ann"), "--anyway"]
     assert run([*command, *more]) == 0

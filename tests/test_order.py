@@ -11,6 +11,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.cli import run
 from kd_edge.frontend import StreamFrontEnd, design_stream
+from kd_edge.live import prompted
 from kd_edge.live.joining import Joining
 from kd_edge.live.order import order_faults
 from kd_edge.live.sources.source import SourceFacts, SourceStream
@@ -87,8 +88,9 @@ def saved(path, names) -> str:
     return f"file://{path}"
 
 
-def test_record_refuses_a_wrong_order_before_anything_is_kept(tmp_path, capsys):
+def test_record_refuses_a_wrong_order_before_anything_is_kept(tmp_path, capsys, monkeypatch):
     """Against the folder's last recording, and against --like; --anyway records all the same."""
+    monkeypatch.setattr(prompted, "GRACE_S", 60.0)  # a loaded machine may stand still
     right, wrong = saved(tmp_path / "r.npz", NAMES), saved(tmp_path / "w.npz", NAMES[::-1])
     (tmp_path / "signs.txt").write_text("house\n", encoding="utf-8")
     fast = ["--ready", "0", "--seconds", "0.3", "--rest", "0", "--repetitions", "1"]
