@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from link_harness import MODEL_SHA256, PATIENT, QUICK, build_board, expected_scores, windows
+from link_harness import MODEL_SHA256, QUICK, build_board, expected_scores, windows
 from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
@@ -37,7 +37,9 @@ from bumble_air import Air, Band  # noqa: E402
 
 SOURCES = Path(__file__).parents[1] / "kd_edge/phone/templates/sources.js.j2"
 # For air that loses pieces: what is lost is asked for again soon, and often enough on any machine.
-PERSISTENT = Patience(timeout=0.2, retries=100)
+PERSISTENT = Patience(timeout=0.4, retries=100)
+# For air that loses nothing: first contact waits half a second at a time, whatever is said here.
+PATIENT = Patience(timeout=60.0, retries=100)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,8 @@ def test_windows_and_a_stream_come_whole_in_odd_pieces(program, mtu):
         answers = list(device.run_many(sent))
         assert [a.scores.tolist() for a in answers] == [expected_scores(each) for each in sent]
         assert seen(device, 30) == (30, 0)
-        assert device.statistics.dropped == device.statistics.stream_lost == 0
+        counted = device.statistics
+        assert counted.dropped_cobs == counted.dropped_crc == counted.stream_lost == 0
         assert device.raise_speed() is None
     assert band.largest["to the band"] == mtu - 3
     assert mtu / 2 < band.largest["from the band"] <= mtu - 3

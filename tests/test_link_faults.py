@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from link_harness import PATIENT, PipeTransport, build_board, expected_scores
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
-from kd_edge.link import stream
+from kd_edge.link import channel, stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
@@ -112,19 +112,40 @@ def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
     assert whole + missing >= 2000 - lost
 
 
-def test_whoever_takes_a_streams_windows_may_take_long(program, monkeypatch):
-    """Its clock is put forward by far more than the board's patience with each event."""
-    late_s = itertools.count(step=1000)
-    clock = {"ahead": 0}
-    monkeypatch.setattr(
-        stream, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + clock["ahead"])
-    )
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of the link's that a test puts forward, by `clock.ahead_s`."""
+    clock = SimpleNamespace(ahead_s=0.0)
+    clock.monotonic = lambda: time.monotonic() + clock.ahead_s
+    for module in (channel, stream):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_whoever_takes_a_streams_windows_may_take_long(program, clock):
     with Device(PipeTransport(program), patience=PATIENT) as device:
         events = 0
         for _ in device.stream(windows=5):
-            clock["ahead"] = next(late_s)
+            clock.ahead_s += 1000
             events += 1
     assert events == 15
+
+
+def test_a_port_that_takes_long_to_send_is_no_board_that_is_silent(program, clock):
+    class Slow(PipeTransport):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            clock.ahead_s += 1000
+
+        def read(self, timeout: float) -> bytes:
+            return super().read(timeout) if timeout > 0 else b""
+
+    windows = list(itertools.islice(endless_windows(seed=5), 3))
+    with Device(Slow(program), patience=PATIENT) as device:
+        before = device.statistics.timeouts
+        for answer in device.run_many(windows):
+            assert answer.scores.tolist() == expected_scores(windows[answer.index])
+        assert device.statistics.timeouts == before
 
 
 class Insertions:

@@ -192,13 +192,14 @@ class Channel:
 
     def _send(self, request: Request) -> None:
         request.stamp = next(self._stamps)
-        request.sent_at = time.monotonic()
         request.sends += 1
         if request.sends > _MOST_SENDS:
             raise NoAnswer
         self.statistics.frames_sent += 1
         self.statistics.bytes_sent += len(request.coded)
         self.transport.write(request.coded)
+        # Only now, and nobody listened meanwhile: a port may take long, as one over Bluetooth does.
+        request.sent_at = self._oldest().sent_at = time.monotonic()
 
     def _send_again(self, request: Request) -> None:
         self.statistics.retries += 1
