@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from dataclasses import replace
@@ -16,7 +17,7 @@ from kd_edge.base.front_end import RUN_ON
 from kd_edge.cli import run
 from kd_edge.examples import as_worn, cut_windows
 from kd_edge.examples.raw import from_counts
-from kd_edge.link.messages import Samples
+from kd_edge.link.messages import Answer, Samples
 from kd_edge.live import prompted
 from kd_edge.live.student import board_streams
 from kd_edge.pipeline.bench import as_built
@@ -28,7 +29,7 @@ from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.composed import open_product
 from kd_edge.runtimes.interpreter import run_windows
-from kd_edge.runtimes.registry import ORACLE
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES
 from kd_edge.signals import read
 from kd_edge.signals.npz import read as read_npz
 
@@ -58,6 +59,15 @@ def entries_of(recording) -> dict[str, object]:
             f"{key}.start_s": stream.start_s,
         }  # fmt: skip
     return entries
+
+
+def two_recordings(bundle, folder):
+    """One after the other, as an NPZ file."""
+    one, two = simulated(bundle)[3:5]
+    streams = zip(one.streams, two.streams, strict=True)
+    both = [replace(a, samples=np.concatenate([a.samples, b.samples])) for a, b in streams]
+    np.savez(folder / "both.npz", **entries_of(replace(one, streams=tuple(both))))
+    return folder / "both.npz"
 
 
 def expected(bundle, path, windows) -> np.ndarray:
@@ -97,11 +107,7 @@ def test_windows_of_a_stream_get_the_scores_of_training_bit_for_bit(bundle, tmp_
     from kd_edge.live.sources import open_source
     from kd_edge.live.student import Cutting
 
-    one, two = simulated(bundle)[3:5]
-    streams = zip(one.streams, two.streams, strict=True)
-    both = [replace(a, samples=np.concatenate([a.samples, b.samples])) for a, b in streams]
-    recording = tmp_path / "both.npz"
-    np.savez(recording, **entries_of(replace(one, streams=tuple(both))))
+    recording = two_recordings(bundle, tmp_path)
     windows = replace(load_recipe(bundle / "recipe.toml").windows, hop_s=0.05)
     student = load_student(bundle)
     student = replace(student, cutting=Cutting(start_s=0.0, hop_s=0.05, anew=False))
@@ -137,13 +143,14 @@ def test_what_a_source_gives_is_recorded_as_it_came(bundle, recording, tmp_path,
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--source", "file://x.npz", "--port", "/dev/none"], "no --board or --port"),
+        (["--source", "file://x.npz", "--board", "host"], "no --board beside"),
+        (["--source", "file://x.npz", "--port", "/dev/none"], "no port /dev/none"),
         (["--source", "file://x.npz", "--plain", "--events"], "take one"),
         (["--source", "file://no such.npz"], "no such.npz"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(bundle, options, words, capsys):
-    assert run(["live", str(bundle), *options]) in (2, 3)
+    assert run(["live", str(bundle), *options]) in (2, 3, 5)
     assert words in capsys.readouterr().err
 
 
@@ -195,6 +202,41 @@ def test_a_board_that_runs_the_bundle_is_a_source_for_live_and_for_a_wearer(
             begins = np.flatnonzero((loop == kept.samples[0]).all(axis=1))
             turned = (np.roll(loop, -begin, axis=0)[: kept.n_samples] for begin in begins)
             assert any(np.array_equal(each, kept.samples) for each in turned)
+
+
+def test_a_board_is_shown_beside_the_student_for_a_source(bundle, tmp_path, monkeypatch, capsys):
+    """A board that answers as the bundle's model does, but for the second of its windows."""
+    board, second = load_board_bundle(bundle), load_student(bundle).host
+    asked = []
+
+    def run_many(windows, *, keep_state, begins):
+        (inputs,) = windows
+        asked.append(begins(0))
+        scores = second.answer_quantised(inputs, keep_state=keep_state)
+        scores[len(asked) % len(scores)] ^= len(asked) == 2
+        decision = second.decide(scores)
+        yield Answer(0, scores, 5, 0, 7, decision=decision)
+
+    def opened(url, *, model_sha256, **_):
+        made = device_of(board, url, model_sha256)
+        made.run_many, made.statistics = run_many, SimpleNamespace(dropped=0)
+        return contextlib.nullcontext(made)
+
+    monkeypatch.setattr("kd_edge.link.device.Device", SimpleNamespace(open=opened))
+    source = f"file://{two_recordings(bundle, tmp_path)}?speed=0"
+    more = ["--hop", "0.5", "--json"]
+    assert run(["live", str(bundle), "--source", source, "--port", "COM3", *more]) == 0
+    facts, *windows, end = lines_of(capsys)
+    assert (facts["board"], facts["host"]) == ("a board", RUNTIMES[ORACLE].title)
+    assert facts["here"] is False
+    assert asked == [True] + [False] * (len(windows) - 1)
+    assert len(windows) > 2
+    figures = end["figures"]
+    assert figures["compared"] == figures["windows"] == len(windows)
+    assert (figures["differing"], figures["largest_steps"]) == ([1], 1)
+    assert figures["same_scores"] == len(windows) - 1
+    assert figures["decisions_compared"] == len(windows)
+    assert windows[0]["decision"]["same"] is True
 
 
 def played(board, name: str) -> np.ndarray:

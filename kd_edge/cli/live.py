@@ -20,13 +20,14 @@ Examples:
   kd-edge live build/isl --source file://trial_07.npz --events
   kd-edge live build/isl --port /dev/ttyACM0 --open
   kd-edge live build/isl --ble "kd-edge band" --plain
+  kd-edge live build/isl --source trigno://HOST --port /dev/ttyACM0
   kd-edge live build/isl --board qemu-an386 --plain
   kd-edge live --port /dev/ttyACM0 --record RECORDINGS --label house --subject S1
   kd-edge live --port /dev/ttyACM0 --json --windows 100
 
-With --source the bundle's student answers on this machine. With a board BUNDLE gives names, units
-and the host's own answers; without it classes are numbers and samples counts. Ctrl-C ends the
-stream; what was recorded is kept.
+With --source the bundle's student answers on this machine, and a board at --port is sent the same
+inputs. With a board BUNDLE gives names, units and the host's own answers; without it classes are
+numbers and samples counts. Ctrl-C ends the stream; what was recorded is kept.
 """
 
 
@@ -140,12 +141,13 @@ def live(
     if source is None:
         reach = LiveReach(board=board, port=port, baud=baud, reset=reset, hop_s=hop_s, keeps=keeps)
         opened = _board(bundle, reach, runtime)
-    elif board is not None or port is not None or bundle is None:
-        raise click.UsageError(
-            "--source takes a BUNDLE, and no --board or --port or --ble beside it"
-        )
+    elif board is not None or bundle is None:
+        raise click.UsageError("--source takes a BUNDLE, and no --board beside it")
     else:
-        opened = _source(bundle, source, runtime, hop_s=hop_s, in_order=in_order)
+        opened = _source(
+            bundle, source, runtime, hop_s=hop_s, in_order=in_order,
+            port=port, baud=baud, reset=reset,
+        )  # fmt: skip
     if not options.as_json:
         return _run(opened, options, limits)
     try:
@@ -167,15 +169,36 @@ def _check(options: Asked) -> None:
 
 
 @contextlib.contextmanager
-def _source(bundle_path: Path, url: str, runtime: str | None, *, hop_s, in_order: bool) -> Iterator:
-    """The bundle's student behind an open source, its facts, and no host beside it."""
+def _source(
+    bundle_path: Path,
+    url: str,
+    runtime: str | None,
+    *,
+    hop_s: float | None,
+    in_order: bool,
+    port: str | None,
+    baud: int | None,
+    reset: str,
+) -> Iterator:
+    """The bundle's student behind an open source, its facts, and no host beside it.
+
+    A board behind `port` is sent the student's inputs, and its answers stand beside the student's.
+    """
+    from kd_edge.link.device import Device
     from kd_edge.live.sources import open_source
     from kd_edge.pipeline.live_student import load_student
 
     bundle = load_student(bundle_path, hop_s=hop_s, runtime=runtime)
-    _tell(f"opening {url}")
-    with open_source(url, known=bundle.known) as source:
-        student, facts = bundle.student(source, url, in_order=in_order)
+    with contextlib.ExitStack() as stack:
+        board = None
+        if port is not None:
+            _tell(f"opening {port}")
+            sha256 = bundle.model_sha256
+            device = Device.open(port, baud=baud, reset=reset, model_sha256=sha256, tell=_tell)
+            board = stack.enter_context(device)
+        _tell(f"opening {url}")
+        source = stack.enter_context(open_source(url, known=bundle.known))
+        student, facts = bundle.student(source, url, in_order=in_order, board=board)
         for note in (*source.facts.notes, *student.notes):
             _tell(f"note: {note}")
         yield student, facts, None

@@ -150,7 +150,7 @@ class Device:
             kind: "int8" or "raw".
             keep_state: do not reset the model's state before each window.
             begins: whether a window of that index follows no other, so that a decision rule begins
-                anew, and for a raw window a running normaliser; None: no window does.
+                anew, and for a raw window a running normaliser; None: every window does.
             depth: windows on their way at most; None: as many as the board allows.
 
         Yields:

@@ -255,11 +255,13 @@ class Prediction:
         ends: per sensor the number of the sample after the window's last.
         stamp_us: when the window was complete, by the board's clock.
         answer: its `index` is the window's number since the stream began.
+        host: the host's answer to the same inputs, if it came with the board's.
     """
 
     stamp_us: int
     ends: tuple[int, ...]
     answer: Answer
+    host: Answer | None = None
 
 
 # Fields of HELLO_ANSWER that Hello takes as they are.

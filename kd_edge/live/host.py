@@ -98,10 +98,23 @@ class Host:
         self, window: Mapping[str, np.ndarray], *, keep_state: bool = False
     ) -> np.ndarray:
         """`answer` to the model's inputs, float32, each of its layout's shape."""
+        return self.answer_quantised(self.quantised(window), keep_state=keep_state)
+
+    def quantised(self, window: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The model's inputs as it takes them, int8, each of its tensor's shape."""
         specs = self._interpreter.inputs
         windows = quantised(window, self.front_end, specs)
         # The batch of 1 in front.
-        inputs = [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
+        return [w.reshape(spec.shape) for w, spec in zip(windows, specs, strict=True)]
+
+    def answer_quantised(
+        self, inputs: Sequence[np.ndarray], *, keep_state: bool = False
+    ) -> np.ndarray:
+        """`answer` to the inputs that `quantised` gives.
+
+        Args:
+            inputs: one a tensor of the model, of its shape, (1, ...), int8.
+        """
         outputs = self._interpreter.run(inputs, keep_state=keep_state)
         return np.concatenate([output.reshape(-1) for output in outputs])
 

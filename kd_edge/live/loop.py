@@ -169,10 +169,7 @@ class LiveLoop:
             return
         now_s = time.monotonic()
         late_ms = self._lateness.add(event.stamp_us + event.answer.microseconds, now_s)
-        host_scores, why_not = self._ask_host(window, event.ends)
-        host_decision = None
-        if host_scores is not None and self._decides and self._in_step:
-            host_decision = self._host.decide(host_scores)
+        host_scores, why_not, host_decision = self._host_says(window, event)
         seen = seen_window(
             window,
             self._facts,
@@ -207,6 +204,14 @@ class LiveLoop:
             self._recorder.take(samples)
         for view in self._views:
             view.samples(samples)
+
+    def _host_says(self, window, event: Prediction):
+        """The host's scores, or None and why there are none; its decision, or None."""
+        if event.host is not None:
+            return event.host.scores, "", event.host.decision
+        scores, why_not = self._ask_host(window, event.ends)
+        decides = scores is not None and self._decides and self._in_step
+        return scores, why_not, self._host.decide(scores) if decides else None
 
     def _ask_host(self, window, ends):
         """The host's scores, or None and why there are none."""

@@ -270,10 +270,14 @@ def figure_lines(figures: Figures, facts: Facts) -> list[str]:
 def _agreement(figures: Figures, host: str) -> str:
     if not figures.compared:
         return f"no window compared with {host}"
+    differ = ""
+    if figures.differing:
+        more = ", …" if figures.compared - figures.same_scores > len(figures.differing) else ""
+        differ = f"; other scores in windows {', '.join(map(str, figures.differing))}{more}"
     return (
         f"{percent(figures.same_class / figures.compared)} same class, "
         f"{percent(figures.same_scores / figures.compared)} same scores in {figures.compared:,} "
-        f"windows; largest difference {figures.largest_steps} steps ({host})"
+        f"windows; largest difference {figures.largest_steps} steps ({host}){differ}"
     )
 
 

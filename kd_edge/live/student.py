@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants, raw_samples
 from kd_edge.examples.through import CutStream, CutWindow
+from kd_edge.link.device import Device
 from kd_edge.link.messages import Answer, BoardStream, Prediction, Samples
 from kd_edge.live.facts import Facts, Sensor
 from kd_edge.live.host import Host
@@ -41,7 +42,11 @@ class Streaming:
 
 @dataclass
 class Losses:
-    """Nothing is lost between a source and the student; a source says what it has lost itself."""
+    """Nothing is lost between a source and the student; a source says what it has lost itself.
+
+    Attributes:
+        dropped: damaged frames of a board beside the student. stream_lost: 0.
+    """
 
     dropped: int = 0
     stream_lost: int = 0
@@ -56,6 +61,8 @@ class Student:
         cutting: how windows are cut.
         decides: the host has a decision rule.
         in_order: as `Joining` takes it.
+        board: runs the same model, and is sent the same int8 inputs: its answers are given, and the
+            student's beside them. None: the student's alone.
         clock: of `Chunk.taken_s`.
 
     Attributes:
@@ -71,9 +78,10 @@ class Student:
         *,
         decides: bool,
         in_order: bool = False,
+        board: Device | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._source, self._host, self._clock = source, host, clock
+        self._source, self._host, self._clock, self._board = source, host, clock, board
         self._streams = host.front_end.streams
         self._joining = Joining(source.facts, self._streams, in_order=in_order)
         self._cut = CutStream(
@@ -85,22 +93,27 @@ class Student:
         )
         self.hello = Streaming(board_streams(host.front_end), decides)
         self.name = source.facts.name
-        self.statistics = Losses()
         self.why_ended = ""
         self.notes = tuple(self._joining.notes)
+
+    @property
+    def statistics(self) -> Losses:
+        """What was lost, so far."""
+        return Losses(0 if self._board is None else self._board.statistics.dropped)
 
     def stream(self, *, windows: int, keep_state: bool) -> Iterator[Samples | Prediction]:
         """What comes, until the source has ended or window number `windows` - 1 was answered."""
         self._host.forget_windows()
-        carry = False
+        begun = False
         while True:
             for chunk in self._source.poll(_WAIT_S):
                 for joined in self._joining.take(chunk):
                     yield self._samples(joined)
                     name = self._streams[joined.stream].name
                     for cut in self._cut.take(name, joined.first, joined.samples):
-                        yield self._prediction(cut, joined.taken_s, keep_state=carry)
-                        carry = keep_state
+                        carry = keep_state and begun
+                        yield self._prediction(cut, joined.taken_s, keep_state=carry, begun=begun)
+                        begun = True
                         if windows and cut.number >= windows - 1:
                             return
             if self._source.ended:
@@ -111,13 +124,23 @@ class Student:
         stamp_us = round(joined.taken_s * 1e6)
         return Samples(joined.stream, joined.first, stamp_us, joined.samples)
 
-    def _prediction(self, cut: CutWindow, taken_s: float, *, keep_state: bool) -> Prediction:
+    def _prediction(
+        self, cut: CutWindow, taken_s: float, *, keep_state: bool, begun: bool
+    ) -> Prediction:
+        """Args: begun: it is not the stream's first window."""
         began_s = self._clock()
-        scores = self._host.answer_inputs(cut.inputs, keep_state=keep_state)
+        inputs = self._host.quantised(cut.inputs)
+        scores = self._host.answer_quantised(inputs, keep_state=keep_state)
         decision = self._host.decide(scores)
         microseconds = round((self._clock() - began_s) * 1e6)
-        answer = Answer(cut.number, scores, microseconds, 0, microseconds, decision=decision)
-        return Prediction(round(taken_s * 1e6), cut.ends, answer)
+        own = Answer(cut.number, scores, microseconds, 0, microseconds, decision=decision)
+        stamp_us = round(taken_s * 1e6)
+        if self._board is None:
+            return Prediction(stamp_us, cut.ends, own)
+        (answer,) = self._board.run_many(
+            [inputs], keep_state=keep_state, begins=lambda _: not begun
+        )
+        return Prediction(stamp_us, cut.ends, replace(answer, index=cut.number), host=own)
 
 
 def board_streams(front_end: FrontEndConstants) -> tuple[BoardStream, ...]:
@@ -165,4 +188,22 @@ def student_facts(
         decides=student.hello.decides,
         here=True,
         **known,
+    )
+
+
+def facts_beside(facts: Facts, device: Device) -> Facts:
+    """A student's facts, if a board answers too, which is shown with the student as its host."""
+    hello = device.hello
+    return replace(
+        facts,
+        board=hello.board,
+        core=hello.core,
+        engine=hello.engine,
+        firmware=hello.firmware,
+        port=f"{device.name}, fed from {facts.port}",
+        clock_hz=hello.clock_hz,
+        ticks_kind=hello.ticks_kind,
+        decides=hello.decides,
+        host=facts.engine,
+        here=False,
     )

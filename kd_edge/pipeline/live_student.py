@@ -8,10 +8,11 @@ from pathlib import Path
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import RUN_ON
 from kd_edge.base.version import __version__
+from kd_edge.link.device import Device
 from kd_edge.live.facts import Facts
 from kd_edge.live.host import Host
 from kd_edge.live.sources.source import Known, Source
-from kd_edge.live.student import Cutting, Student, student_facts
+from kd_edge.live.student import Cutting, Student, facts_beside, student_facts
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import load_recipe
@@ -42,10 +43,18 @@ class StudentBundle:
         """What it knows of a board that runs it."""
         return Known(self.model_sha256, self.host.front_end, self.manifest.synthetic)
 
-    def student(self, source: Source, url: str, *, in_order: bool) -> tuple[Student, Facts]:
-        """The student behind an open source, and what is said of it. Raises as `Joining`."""
-        decides = self.manifest.decision is not None
-        student = Student(source, self.host, self.cutting, decides=decides, in_order=in_order)
+    def student(
+        self, source: Source, url: str, *, in_order: bool, board: Device | None = None
+    ) -> tuple[Student, Facts]:
+        """The student behind an open source, and what is said of it. Raises as `Joining`.
+
+        Args:
+            board: answers its windows, too; see `Student`.
+        """
+        decides = self.manifest.decision is not None if board is None else board.hello.decides
+        student = Student(
+            source, self.host, self.cutting, decides=decides, in_order=in_order, board=board
+        )
         rule = self.manifest.decision
         facts = student_facts(
             student,
@@ -58,7 +67,7 @@ class StudentBundle:
             title=self.manifest.title,
             synthetic=self.manifest.synthetic or source.facts.synthetic,
         )
-        return student, facts
+        return student, facts if board is None else facts_beside(facts, board)
 
 
 def load_student(
