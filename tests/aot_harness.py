@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from emulated import board_of
 from programs import need
+from waiting import BOUND_S
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
 from firmware_export.aot.constants import C_TYPES
@@ -283,5 +284,5 @@ def run_on_emulator(compiled: Sequence[Compiled], expected: Sequence[Answered]):
     need(*board.kind.tools(board))
     models = [(c, answers.inputs) for c, answers in zip(compiled, expected, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
-        runs, _ = run_on_board(board, models, Path(folder))
+        runs, _ = run_on_board(board, models, Path(folder), timeout_s=BOUND_S)
     return [list(run.outputs) for run in runs]

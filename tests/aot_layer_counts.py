@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from waiting import BOUND_S
+
 from firmware_export.aot.compiler import Compiled
 from firmware_export.boards.board import Board
 from firmware_export.boards.emulator import run_image
@@ -28,7 +30,9 @@ def instructions_by_layer(compiled: Compiled, board: Board, *, optimize: str) ->
             optimize=optimize,
             defines={"KD_MODEL_PROFILE": 1},
         )
-        cells = [int(cell) for cell in run_image(board, image.elf).output.split()]
+        cells = [
+            int(cell) for cell in run_image(board, image.elf, timeout_s=BOUND_S).output.split()
+        ]
     marks, *ticks = cells
     turns = [layer.times for layer in compiled.layers]
     return [

@@ -11,6 +11,7 @@ import pytest
 from aot_harness import check_exact
 from aot_type_models import FORMS, WEIGHTS, add_operator, typed_model, types_of
 from tflite_samples import GraphBuilder
+from waiting import BOUND_S
 
 from firmware_export.aot.compiler import CompileSettings, compile_model
 from firmware_export.aot.lower import LOWERINGS
@@ -59,7 +60,7 @@ def test_tflite_micro_takes_every_type_of_the_table_and_no_other():
         input=lines,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=BOUND_S,
         check=False,
     )
     answers = done.stdout.split()

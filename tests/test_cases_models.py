@@ -11,6 +11,7 @@ import pytest
 from aot_harness import check_exact
 from aot_models import OperatorModel, Quantised
 from tflite_samples import options_of
+from waiting import BOUND_S
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "cases"
@@ -65,7 +66,7 @@ def test_a_folder_of_models_is_compared_and_what_is_refused_says_why(tmp_path):
     (tmp_path / "cut.tflite").write_bytes((CASES / "fc_int4.tflite").read_bytes()[:99])
     command = [sys.executable, "-m", "benchmarks.check_models", str(tmp_path)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=BOUND_S, check=False
     )
     assert done.returncode == 0, done.stderr
     cut, good, total = done.stdout.splitlines()

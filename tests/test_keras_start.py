@@ -10,6 +10,7 @@ import types
 import zipfile
 
 import pytest
+from waiting import BOUND_S
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.models import keras_start
@@ -34,7 +35,7 @@ def test_a_users_keras_configuration_does_not_reach_a_build(tmp_path):
     theirs = {"HOME": str(tmp_path), "KERAS_BACKEND": "torch", "KERAS_MAX_EPOCHS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ASK], env=os.environ | theirs, cwd=tmp_path,
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False, timeout=BOUND_S,
     )  # fmt: skip
     assert done.stdout.split() == [
         "tensorflow", "float32", "1e-07", "channels_last", "float32", "None"

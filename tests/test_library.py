@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from waiting import BOUND_S
 
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
@@ -146,7 +147,7 @@ def test_importing_the_package_imports_nothing_heavy():
     """Oracle: the interpreter's own list of loaded modules, in a fresh process."""
     code = "import sys, kd_edge; print(*{m.split('.')[0] for m in sys.modules})"
     child = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=BOUND_S
     )
     loaded = child.stdout.split()
     assert "kd_edge" in loaded

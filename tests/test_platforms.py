@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+from waiting import BOUND_S
 
 ROOT = Path(__file__).resolve().parents[1]
 # System -> pip's names of its wheels, the newest C library or macOS last, and its markers.
@@ -67,7 +68,7 @@ def test_every_base_dependency_has_a_wheel(system, python):
     for name in SYSTEMS[system][0]:
         command += ["--platform", name]
     done = subprocess.run(
-        [*command, *base_of(system)], capture_output=True, text=True, timeout=300, check=False
+        [*command, *base_of(system)], capture_output=True, text=True, timeout=BOUND_S, check=False
     )
     if done.returncode and re.search(_UNREACHED, done.stderr):
         pytest.skip("needs the package index, which cannot be reached from here")

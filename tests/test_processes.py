@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tflite_samples import write_conv_model
-from waiting import program
+from waiting import BOUND_S, program
 
 from kd_edge.base.processes import python_command, python_environment, run_program
 from kd_edge.convert.routes import ROUTES, as_json
@@ -78,7 +78,7 @@ def test_a_child_from_a_checkout_that_is_the_working_folder_finds_kd_edge(monkey
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=BOUND_S,
     )
     assert Path(done.stdout.strip()) == ROOT
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tflite_samples import conv_windows, lstm_windows, write_conv_model, write_lstm_model
+from waiting import BOUND_S
 
 from kd_edge.runtimes.interpreter import run_windows
 from kd_edge.runtimes.registry import open_interpreter
@@ -72,7 +73,7 @@ def in_environment(code: str, *arguments) -> str:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=BOUND_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

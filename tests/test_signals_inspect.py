@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import BOUND_S
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.signals import read
@@ -140,7 +141,7 @@ def test_a_picture_is_the_same_whatever_matplotlibrc_lies_in_the_working_folder(
         arguments = ["data", "inspect", str(tmp_path / "a.csv"), "--plot", "p.png"]
         command = [sys.executable, "-P", "-W", "error", "-c", code, *arguments]
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=BOUND_S
         )
         assert done.returncode == 0, done.stderr
         pictures[name] = (folder / "p.png").read_bytes()

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-BOUND_S = 300.0
+BOUND_S = 600.0
 
 
 @contextlib.contextmanager
