@@ -141,7 +141,7 @@ def test_a_board_on_a_cable_streams_into_the_page(written, port, tmp_path):
     with opened(tmp_path, written, SERIAL) as page:
         choose(page, "serial")
         carry(page, port, "document.getElementById('windows').textContent >= 6")
-        assert page.text("status") == "live"
+        carry(page, port, "document.getElementById('status').textContent === 'live'")
         assert page.text("lost") == "0"
         page.run("document.getElementById('go').click()")
         carry(page, port, "document.getElementById('status').textContent === 'stopped'")
