@@ -37,13 +37,6 @@ def made(tmp_path_factory):
     return product, golden, build_wasm(sample_sources(product), "wasm")
 
 
-def test_code_with_vectors_is_at_most_half_larger_than_without(made):
-    """The compiler adds no vectors to those of the kernels."""
-    product, _, plain = made
-    vectors = build_wasm(sample_sources(product, "wasm-simd128"), "wasm-simd128")
-    assert vectors.sections["code"] <= 1.5 * plain.sections["code"]
-
-
 def data_of(made, **more):
     """What the page's engine is given."""
     product, golden, module = made
