@@ -22,6 +22,8 @@ from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.protocol import FORMATS
 from kd_edge.link.channel import Patience
+from kd_edge.link.device import Device
+from kd_edge.link.stream import WindowAssembler
 
 HERE = Path(__file__).resolve().parent
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
@@ -213,3 +215,19 @@ def expected_scores(arrays, *, state: int = 0, n_scores: int = OUTPUT_BYTES) -> 
     """What the test board's model says: nibbles of zlib's CRC-32 of the window's bytes."""
     total = zlib.crc32(b"".join(array.tobytes() for array in arrays)) + state
     return [(total >> (4 * (i % 7)) & 15) - 8 + i // 7 % 100 for i in range(n_scores)]
+
+
+def streamed(device: Device, n: int) -> tuple[int, int]:
+    """Windows of a stream of n: whole ones, whose scores must be right, and those with losses."""
+    assembler = WindowAssembler(device.hello)
+    whole = missing = 0
+    for event in device.stream(windows=n):
+        window = assembler.take(event)
+        if window is None:
+            continue
+        if window.arrays is None:
+            missing += 1
+            continue
+        assert window.answer.scores.tolist() == expected_scores(window.arrays)
+        whole += 1
+    return whole, missing

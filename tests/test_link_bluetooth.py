@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from link_harness import MODEL_SHA256, QUICK, build_board, expected_scores, windows
+from link_harness import MODEL_SHA256, QUICK, build_board, expected_scores, streamed, windows
 from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
@@ -22,7 +22,6 @@ from kd_edge.link.bleak_radio import BleakRadio
 from kd_edge.link.bluetooth import FROM_BOARD, SERVICE, TO_BOARD, BluetoothTransport
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
-from kd_edge.link.stream import WindowAssembler
 from kd_edge.live.sources import open_source
 
 bleak = pytest.importorskip("bleak", reason="needs the extra ble")
@@ -60,22 +59,6 @@ def opened(*bands, patience=PATIENT, told=None, mtu=23, again_s=None, **more):
         yield stack.enter_context(Device(transport, patience=patience, **more))
 
 
-def seen(device, n):
-    """Windows of a stream of n: whole ones, whose scores are right, and those with losses."""
-    assembler = WindowAssembler(device.hello)
-    whole = missing = 0
-    for event in device.stream(windows=n):
-        window = assembler.take(event)
-        if window is None:
-            continue
-        if window.arrays is None:
-            missing += 1
-            continue
-        assert window.answer.scores.tolist() == expected_scores(window.arrays)
-        whole += 1
-    return whole, missing
-
-
 @pytest.mark.parametrize("mtu", [23, 185])
 def test_windows_and_a_stream_come_whole_in_odd_pieces(program, mtu):
     band = Band(program=[program])
@@ -83,7 +66,7 @@ def test_windows_and_a_stream_come_whole_in_odd_pieces(program, mtu):
         sent = windows(3, seed=1)
         answers = list(device.run_many(sent))
         assert [a.scores.tolist() for a in answers] == [expected_scores(each) for each in sent]
-        assert seen(device, 30) == (30, 0)
+        assert streamed(device, 30) == (30, 0)
         counted = device.statistics
         assert counted.dropped_cobs == counted.dropped_crc == counted.stream_lost == 0
         assert device.raise_speed() is None
@@ -119,7 +102,7 @@ def test_windows_are_answered_rightly_over_air_that_loses_pieces_and_connections
 def test_a_stream_goes_on_after_lost_connections_and_its_losses_are_counted(program):
     band = Band(program=[program], drops=(400, 700))
     with opened(band) as device:
-        whole, missing = seen(device, 60)
+        whole, missing = streamed(device, 60)
         lost = device.statistics.stream_lost
     assert band.connections == 3
     assert lost > 0

@@ -11,14 +11,13 @@ import pytest
 from faulty_transport import FaultyTransport
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_harness import PATIENT, PipeTransport, build_board, expected_scores
+from link_harness import PATIENT, PipeTransport, build_board, expected_scores, streamed
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link import channel, stream
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
-from kd_edge.link.stream import WindowAssembler
 
 FAULTS = 10_000
 
@@ -94,18 +93,8 @@ def test_a_line_that_lets_little_through_answers_rightly_or_says_so(program, one
 
 def test_a_damaged_stream_counts_its_losses_and_lies_about_no_window(program):
     transport = FaultyTransport(PipeTransport(program), one_in=5000, seed=4)
-    whole = missing = 0
     with Device(transport, patience=Patience(timeout=0.05, retries=20)) as device:
-        assembler = WindowAssembler(device.hello)
-        for event in device.stream(windows=2000):
-            window = assembler.take(event)
-            if window is None:
-                continue
-            if window.arrays is None:
-                missing += 1
-                continue
-            whole += 1
-            assert window.answer.scores.tolist() == expected_scores(window.arrays)
+        whole, missing = streamed(device, 2000)
         lost = device.statistics.stream_lost
     assert lost > 0
     assert 0 < missing <= 2 * lost
