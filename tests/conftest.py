@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from build_samples import RECIPE
 from costs import CostsPlugin
+from link_harness import Terminal, build_board
 from neutral import make_neutral
 from programs import need
 from properties import draw_the_same
@@ -132,3 +133,17 @@ def bundle(tmp_path_factory, recipe):
     out = tmp_path_factory.mktemp("build") / "tiny"
     assert run(["build", str(recipe), "--out", str(out)]) == 0
     return out
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The link's test board, built once for the tests of a file."""
+    return build_board(tmp_path_factory.mktemp("board"))
+
+
+@pytest.fixture
+def terminal(program):
+    """A pseudo-terminal with the test board behind it."""
+    made = Terminal(program)
+    yield made
+    made.close()

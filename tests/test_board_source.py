@@ -14,7 +14,6 @@ from link_harness import (
     MODEL_SHA256,
     PATIENT,
     PipeTransport,
-    Terminal,
     build_board,
     hello_values,
 )
@@ -37,18 +36,6 @@ from kd_edge.live.taking import Take
 from kd_edge.signals import read
 
 RATES = {"emg": 1111.11, "imu": 148.0}
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
-
-
-@pytest.fixture
-def terminal(program):
-    made = Terminal(program)
-    yield made
-    made.close()
 
 
 def played(stream: int, numbers: np.ndarray, channels: int) -> np.ndarray:

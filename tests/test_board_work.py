@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from link_harness import PATIENT, PipeTransport, build_board, expected_scores, windows
+from link_harness import PATIENT, PipeTransport, expected_scores, windows
 from waiting import BOUND_S, ended
 
 from kd_edge.link.channel import Patience
@@ -23,11 +23,6 @@ from kd_edge.pipeline.boards.work import Job, share_out
 from kd_edge.tasks.classification import CLASSIFICATION
 
 N_WINDOWS = 60
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from link_harness import (
     PATIENT,
     QUICK,
     PipeTransport,
-    build_board,
     expected_scores,
     windows,
 )
@@ -24,11 +23,6 @@ from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
 from kd_edge.link.messages import Prediction, window_content
 from kd_edge.link.stream import WindowAssembler
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from faulty_transport import FaultyTransport
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_harness import PATIENT, PipeTransport, build_board, expected_scores, streamed
+from link_harness import PATIENT, PipeTransport, expected_scores, streamed
 
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.link import channel, stream
@@ -20,11 +20,6 @@ from kd_edge.link.device import Device
 from kd_edge.link.framing import Frame, encode_frame
 
 FAULTS = 10_000
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
 
 
 def endless_windows(seed):

@@ -11,7 +11,6 @@ import pytest
 from link_harness import (
     PATIENT,
     PipeTransport,
-    build_board,
     expected_scores,
     windows,
 )
@@ -51,11 +50,6 @@ class Runner:
         for start in range(0, len(content), BYTES_A_COMMAND):
             lines += self.send(f"db {content[start : start + BYTES_A_COMMAND].hex()}")
         return lines
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
 
 
 @pytest.fixture

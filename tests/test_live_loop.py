@@ -17,7 +17,6 @@ from faulty_transport import FaultyTransport
 from link_harness import (
     PATIENT,
     PipeTransport,
-    Terminal,
     build_board,
     expected_scores,
     hello_values,
@@ -34,18 +33,6 @@ from kd_edge.live.facts import facts_of
 from kd_edge.live.loop import Limits, LiveLoop, Summary
 from kd_edge.live.recorder import Recorder
 from kd_edge.signals import read
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return build_board(tmp_path_factory.mktemp("board"))
-
-
-@pytest.fixture
-def terminal(program):
-    made = Terminal(program)
-    yield made
-    made.close()
 
 
 class HostLike:
