@@ -12,6 +12,8 @@ TFLITE_VENV := .venv-tflite-runtime
 BOARD_TOOLS_VENV := .venv-board-tools
 # Workers: the tests start converters of their own, so no more than two.
 WORKERS ?= 2
+# Emulators, browsers and sockets share a busy machine: who fails runs once more, and its failure is printed.
+RERUNS ?= 1
 
 .PHONY: demo test test-all lint bench recipes results site clean debian
 
@@ -20,10 +22,10 @@ demo: $(STAMPS)/build
 	@echo "Open build/demo/report.html in a browser."
 
 test: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools $(STAMPS)/node debian lint
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --reruns $(RERUNS) -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(STAMPS)/test $(STAMPS)/tflite-runtime $(STAMPS)/board-tools $(STAMPS)/node debian lint
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --reruns $(RERUNS) $(PYTEST_ARGS)
 
 lint: $(STAMPS)/test
 	$(BIN)/ruff check .

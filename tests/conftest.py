@@ -46,6 +46,13 @@ def pytest_configure(config):
     make_neutral(os.environ[_HOME])
 
 
+def pytest_terminal_summary(terminalreporter):
+    """A test that passed only when it ran again keeps the report of its failure."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"failed at first: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Whole files to a worker, whatever --dist says."""
