@@ -187,9 +187,8 @@ def test_memory_is_told(device, built):
 
 
 def test_runs_of_one_window_take_the_same_instructions(device, sample):
-    """Most of them: what still comes over the wire interrupts one now and then, and is counted."""
     window = tuple(array[:1] for array in sample.settings.golden.inputs)
-    # One at a time: bytes of the next one would interrupt the model, and be counted.
+    # One at a time: bytes of the next would interrupt the model, as a late one does at times.
     ticks = sorted(answer.ticks for answer in device.run_many([window] * 7, depth=1))
     assert len(ticks) == 7
     if device.hello.ticks_kind == "instructions":
