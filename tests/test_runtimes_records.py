@@ -24,6 +24,7 @@ EVERY = ("litert", "tflite-runtime", "tflm")
         ("float16", (), ("litert", "tflite-runtime"), "TFLite Micro does not take this format"),
         ("dynamic", (LSTM,), ("litert", "tflite-runtime"), "TFLite Micro does not take"),
         ("int8x4", ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), EVERY, ""),
+        ("int8-float-io", ("QUANTIZE", LSTM, "DEQUANTIZE"), EVERY, ""),
         ("int16x8", ("CONV_2D",), EVERY, ""),
         ("int16x8", (LSTM,), ("tflm",), "reference kernels only: not LiteRT, not CMSIS-NN"),
     ],
@@ -37,7 +38,7 @@ def test_a_runtime_says_itself_what_it_takes(form, operators, takers, note):
 
 def test_the_form_and_the_runtime_of_a_board_stand_first():
     assert forms_by_choice() == (
-        *("int8", "int8x4", "int16x8", "dynamic", "float16", "float32"),
+        *("int8", "int8x4", "int8-float-io", "int16x8", "dynamic", "float16", "float32"),
         *("keras", ""),
     )
     assert formats_by_choice()[0] == SHIPPED
@@ -51,8 +52,9 @@ def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
     assert RUNTIMES[ON_PHONES].title == "LiteRT"
 
 
-def test_a_recipe_that_does_not_say_gets_every_format_of_students_but_that_of_4_bits():
-    assert default_formats("student") == tuple(name for name in FORMATS if name != "int8x4")
+def test_a_recipe_that_does_not_say_gets_every_format_of_students_but_those_on_request():
+    on_request = ("int8x4", "int8-float-io")
+    assert default_formats("student") == tuple(name for name in FORMATS if name not in on_request)
     assert default_formats("teacher") == (REFERENCE,)
 
 

@@ -18,8 +18,9 @@ class Format:
         name: as in recipes, in `<model>.<name>.tflite` and in reports.
         weight_bits: of a stored weight.
         value_bits: of a value between two layers, while the model runs.
-        integer: values are integers, so that training windows must calibrate their scales, and
-            inputs and outputs are integers too.
+        integer: values are integers, so that training windows must calibrate their scales.
+        same_as: the format whose answers it must give, if it is another form of that one: a report
+            compares the two. '' if it stands for itself.
         required: every student has it. The others are for the recipe to choose.
         optional: the converter may refuse it for a model; the build goes on and says so.
         defaults: roles of the models that have it where a recipe does not say.
@@ -34,6 +35,7 @@ class Format:
     optional: bool = False
     defaults: tuple[str, ...] = ()
     marker: str = "o"
+    same_as: str = ""
 
     def file(self, model: str) -> str:
         """The name of a model's file in this format."""
@@ -56,6 +58,8 @@ FORMATS: Registry[Format] = Registry(
         Format("float16", 16, 32, integer=False, defaults=_STUDENT, marker="D"),
         Format("dynamic", 8, 32, integer=False, defaults=_STUDENT, marker="^"),
         _SHIPPED,
+        # For apps that take no integers, such as LiteRT.js: floats in and out, the same inside.
+        Format("int8-float-io", 8, 8, integer=True, marker="<", same_as=SHIPPED),
         # Without training behind its rounding it loses much: recipes have it that ask for it.
         Format("int8x4", 4, 8, integer=True, optional=True, marker="v"),
         Format("int16x8", 8, 16, integer=True, optional=True, defaults=_STUDENT, marker="P"),

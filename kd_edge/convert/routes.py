@@ -121,12 +121,19 @@ def dynamic(converter, calibration: Calibration) -> None:
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
 
 
-def int8(converter, calibration: Calibration) -> None:
-    """Integers of 8 bits throughout."""
+def int8_float_io(converter, calibration: Calibration) -> None:
+    """Integers of 8 bits between two operators that round the inputs and scale the outputs."""
     import tensorflow as tf
 
     calibrated(converter, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+
+
+def int8(converter, calibration: Calibration) -> None:
+    """Integers of 8 bits throughout."""
+    import tensorflow as tf
+
+    int8_float_io(converter, calibration)
     converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
@@ -179,6 +186,7 @@ ROUTES: Registry[Route] = Registry(
         "float16": Route(float16),
         "dynamic": Route(dynamic),
         SHIPPED: Route(int8, grids=True),
+        "int8-float-io": Route(int8_float_io, grids=True),
         "int8x4": Route(int8_by_layer, edit=int4_from_int8, grids=True),
         # The converter refuses LSTM in this format.
         "int16x8": Route(int16x8, with_lstm=Route(int8, edit=int16_from_int8)),
