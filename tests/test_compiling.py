@@ -6,9 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from emulated import QEMU_BOARDS
 from programs import need
 
 from firmware_export.aot.cores import CORES
+from firmware_export.boards import find_board
 from firmware_export.boards.compiling import (
     Section,
     can_measure,
@@ -17,6 +19,7 @@ from firmware_export.boards.compiling import (
     read_sections,
     run_compiler,
 )
+from firmware_export.boards.toolchain import build_image
 from kd_edge.base.errors import KdEdgeError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,3 +95,13 @@ def test_what_a_compiler_refuses_is_told_with_its_own_words(tmp_path):
     (tmp_path / "good.c").write_text("int kept[30] = {1};\n")
     run_compiler(["cc", "-c", "good.c"], tmp_path, what="the sample")
     assert read_sections("cc", tmp_path / "good.o") == (Section("good.o", ".data", 120),)
+
+
+@pytest.mark.parametrize("name", QEMU_BOARDS)
+def test_an_image_holds_nothing_of_a_c_library_for_its_start_alone(name, tmp_path):
+    """Oracle: the image's own table of symbols. Compilers made calls of the start's loops."""
+    sources = {"main.c": "int main(void)\n{\n    return 0;\n}\n"}
+    symbols = build_image(find_board(name), sources, out=tmp_path, optimize="-O3").elf.read_bytes()
+    assert b"\0kd_board_run\0" in symbols
+    assert b"\0memcpy\0" not in symbols
+    assert b"\0memset\0" not in symbols

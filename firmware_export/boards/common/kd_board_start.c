@@ -15,11 +15,17 @@ extern int main(void);
 
 /// Memory ///
 
-static void paint_stack(void) {
-    /* Everything below this function's own frame; volatile, or it would become a call. */
-    volatile uint32_t *here = (volatile uint32_t *)__builtin_frame_address(0) - 16;
-    for (volatile uint32_t *word = kd_stack_limit; word < here; word++) {
-        *word = WATERMARK;
+/* Words are written as volatile, or compilers make calls of these loops: to half a kilobyte of a C
+ * library that the image may hold for nothing else, and onto the stack that is painted. */
+static void fill(volatile uint32_t *to, const volatile uint32_t *end, uint32_t value) {
+    while (to < end) {
+        *to++ = value;
+    }
+}
+
+static void copy(volatile uint32_t *to, const volatile uint32_t *end, const uint32_t *from) {
+    while (to < end) {
+        *to++ = *from++;
     }
 }
 
@@ -42,14 +48,10 @@ uint32_t kd_board_static_bytes(void) {
 /// Start ///
 
 void kd_board_run(void) {
-    const uint32_t *from = kd_data_load;
-    for (uint32_t *to = kd_data_start; to < kd_data_end; to++) {
-        *to = *from++;
-    }
-    for (uint32_t *to = kd_bss_start; to < kd_bss_end; to++) {
-        *to = 0;
-    }
-    paint_stack();
+    copy(kd_data_start, kd_data_end, kd_data_load);
+    fill(kd_bss_start, kd_bss_end, 0);
+    /* Everything below this function's own frame. */
+    fill(kd_stack_limit, (volatile uint32_t *)__builtin_frame_address(0) - 16, WATERMARK);
     kd_board_start_console();
     kd_board_start_timer();
     kd_board_start_uart();
