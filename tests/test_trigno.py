@@ -273,10 +273,11 @@ def test_a_server_that_is_no_base_ends_in_words(said, code, timeout_s):
 
 
 def test_nobody_there_says_how_to_try_without_a_base():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(KdEdgeError) as caught:
-        open_source(f"trigno://127.0.0.1?port={port}")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and held, so that nobody else listens there meanwhile
+        port = silent.getsockname()[1]
+        with pytest.raises(KdEdgeError) as caught:
+            open_source(f"trigno://127.0.0.1?port={port}")
     assert caught.value.code == "KD_SOURCE_TIMEOUT"
     assert "serve-trigno" in caught.value.hint
 
