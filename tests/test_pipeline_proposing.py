@@ -21,6 +21,7 @@ from kd_edge.pipeline.build import build
 from kd_edge.pipeline.names import check_names
 from kd_edge.pipeline.proposing.propose import propose
 from kd_edge.pipeline.proposing.text import Block, Line, to_text
+from kd_edge.pipeline.raw_windows import RAW_FILE
 from kd_edge.recipe import load_recipe, parse_recipe
 from kd_edge.signals import read
 from kd_edge.signals.convert import WRITERS, write_folder
@@ -126,6 +127,42 @@ def test_mains_hum_is_heard(tmp_path):
     assert proposed(loud, tmp_path).recipe.front_end["emg"].notch_hz == (60.0,)
 
 
+def counted(made: list[Recording], scale: float = 1000.0, **more) -> list[Recording]:
+    """The recordings as a converter gives them: whole numbers."""
+    return [
+        replace(
+            r,
+            streams=tuple(
+                replace(s, samples=np.rint(scale * s.samples), unit="", **more) for s in r.streams
+            ),
+        )
+        for r in made
+    ]
+
+
+def sizes_of_counts(made, tmp_path):
+    return {name: front.lsb for name, front in proposed(made, tmp_path).recipe.front_end.items()}
+
+
+def test_the_size_of_a_count_is_proposed_where_samples_are_counts(tmp_path):
+    """Oracle: samples that were made whole, and sizes that the streams state."""
+    made = recordings()
+    assert sizes_of_counts(made, tmp_path) == {"emg": None, "acc": None}
+    assert sizes_of_counts(counted(made), tmp_path) == {"emg": 1.0, "acc": 1.0}
+    stated = counted(made, lsb=0.125)
+    assert sizes_of_counts(stated, tmp_path) == {"emg": 0.125, "acc": 0.125}
+    text = proposed(stated, tmp_path).text
+    assert text.count("The recordings state it") == 2
+
+
+@pytest.mark.parametrize("other", [{"scale": 40_000.0}, {"lsb": 0.5}])
+def test_no_size_of_a_count_is_proposed_if_one_recording_speaks_against_it(other, tmp_path):
+    """One recording has values above 16 bits, or states another size."""
+    made = recordings()
+    mixed = [*counted(made[:-1]), *counted(made[-1:], **other)]
+    assert sizes_of_counts(mixed, tmp_path) == {"emg": None, "acc": None}
+
+
 def test_what_only_some_recordings_have_is_left_out_and_said(tmp_path):
     made = recordings()
     made[3] = replace(made[3], streams=made[3].streams[:1])
@@ -210,8 +247,11 @@ def test_a_recipe_of_ones_own_is_never_overwritten(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_proposal_builds(tmp_path, converter, cache, capsys):
-    """Oracle: a bundle, from files written and read again, with blanks in their path."""
-    made = recordings(repetitions=9, length_s=0.6, kinds=(("acc", 50.0, 3, "g"),))
+    """Oracle: a bundle, from files written and read again, with blanks in their path.
+
+    Their samples are counts, and so a board can take them.
+    """
+    made = counted(recordings(repetitions=9, length_s=0.6, kinds=(("acc", 50.0, 3, "g"),)))
     folder = tmp_path / "my recordings"
     write_folder(made, folder, WRITERS["npz"])
     assert run(["init", str(folder), "--out", str(tmp_path / "mine.toml")]) == 0
@@ -224,3 +264,4 @@ def test_a_proposal_builds(tmp_path, converter, cache, capsys):
     with without_graphs():
         build(recipe, data=data, out=tmp_path / "out", command="")
     assert (tmp_path / "out" / "student.int8.tflite").stat().st_size > 1000
+    assert (tmp_path / "out" / RAW_FILE).exists()

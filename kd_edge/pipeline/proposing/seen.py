@@ -29,6 +29,9 @@ class Kind:
         channels: names, in order; `chosen` if the recordings have others of another rate, too.
         vectors: how many x, y, z are among them.
         why: what was left out of it, '' for nothing.
+        lsb: units a count, as all recordings state it; 1 if none does and every sample is a whole
+            number of 16 bits; else None.
+        states_lsb: the recordings state it.
     """
 
     modality: str
@@ -38,6 +41,8 @@ class Kind:
     chosen: bool
     vectors: int
     why: str
+    lsb: float | None = None
+    states_lsb: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,31 @@ def _kind(modality: str, recordings: Sequence[Recording]) -> Kind | str:
     others = len(everything) - len(channels)
     why = f"{others} channels of other rates, units or recordings are left out" if others else ""
     vectors = len(vectors_among(channels))
-    return Kind(modality, channels, rate_hz, first[0].unit, bool(others), vectors, why)
+    lsb, stated = _lsb(
+        [s for r in recordings for s in _of(r, modality) if same_rate(s.rate_hz, rate_hz)], common
+    )
+    return Kind(modality, channels, rate_hz, first[0].unit, bool(others), vectors, why, lsb, stated)
+
+
+def _lsb(streams: Sequence[Stream], names: set[str]) -> tuple[float | None, bool]:
+    """Units a count of the streams that have such channels, and whether the streams state it."""
+    taken = [stream for stream in streams if names & set(stream.channels)]
+    first, *others = {stream.lsb for stream in taken}
+    if others:  # they disagree
+        return None, False
+    if first is not None:
+        return first, True
+    whole = all(
+        _whole(stream.samples[:, [n in names for n in stream.channels]]) for stream in taken
+    )
+    return (1.0 if whole else None), False
+
+
+def _whole(samples: np.ndarray) -> bool:
+    """Whether all are whole numbers of 16 bits."""
+    limits = np.iinfo(np.int16)
+    inside = (samples >= limits.min) & (samples <= limits.max)  # False of what is not a number
+    return bool(inside.all() and (samples == np.rint(samples)).all())
 
 
 def _of(recording: Recording, modality: str) -> list[Stream]:

@@ -111,6 +111,8 @@ def _steps(kind: Kind, rate_hz: float, seen: Seen, several: bool) -> tuple[Line,
                 "need less time and memory on the board.",
             )
         )
+    if kind.lsb is not None:
+        lines.append(Line("lsb", kind.lsb, _why_lsb(kind)))
     if several and kind.modality == "emg":
         lines += [
             Line("log", True, "Strengths differ between people and days by factors."),
@@ -119,6 +121,16 @@ def _steps(kind: Kind, rate_hz: float, seen: Seen, several: bool) -> tuple[Line,
     elif several and kind.modality in ("acc", "gyr"):
         lines.append(Line("adapt", True, "A sensor sits differently each time it is put on."))
     return tuple(lines)
+
+
+def _why_lsb(kind: Kind) -> str:
+    needs = "boards that take 16-bit samples need the size of a count"
+    if kind.states_lsb:
+        return f"The recordings state it: {needs}."
+    return (
+        f"Every sample is a whole number of 16 bits, as a sensor's converter gives them: {needs}. "
+        "Change it if your board counts otherwise."
+    )
 
 
 def _emg(kind: Kind, rate_hz: float, seen: Seen) -> list[Line]:
