@@ -232,8 +232,8 @@ def test_bench_takes_other_recordings_and_names_a_leak(bundle, tmp_path, capfd):
     again, first = (r.decisions.calibration[0].after for r in (report, own))
     assert (again.n_windows, again.nll) == (first.n_windows, pytest.approx(first.nll))
     assert report.decisions.coverage[0].answered == own.decisions.coverage[0].answered
-    # The baseline is fitted again on what the bundle keeps, and the teachers answer again.
-    for role in ("baseline", "teacher"):
+    # The baseline is fitted again on what the bundle keeps; teachers answer again, joined too.
+    for role in ("baseline", "teacher", "ensemble"):
         found = next(row for row in report.rows if row.role == role)
         expected = next(
             row for row in own.rows if (row.model, row.format) == (found.model, found.format)

@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+import onnx_files
 from build_samples import RECIPE
-from test_pipeline_training import DATA, trained
+from test_pipeline_training import DATA, examples, trained
 
 from kd_edge import train_and_score
 from kd_edge.base.errors import KdEdgeError
@@ -19,8 +20,9 @@ from kd_edge.cli import run
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples.hashes import hex_digits, window_hashes
 from kd_edge.pipeline.brought import checked_files
+from kd_edge.pipeline.bundle import JoinedTeachers
 from kd_edge.pipeline.names import check_names
-from kd_edge.pipeline.peers import file_rows, lineage
+from kd_edge.pipeline.teachers import lineage, teacher_files, teacher_rows, teachers_again
 from kd_edge.recipe import load_recipe, parse_recipe, to_toml
 from kd_edge.report import words
 
@@ -132,13 +134,56 @@ def test_the_report_has_a_row_for_a_file_with_its_hash(here):
     (file,) = checked_files(context)
     logits = {"theirs": {n: file.opened.predict(part) for n, part in DATA.tests.items()}}
     answers = SimpleNamespace(stored=SimpleNamespace(logits=logits))
-    (row,) = file_rows(context, [file], answers)
-    theirs, ours = map(words.learnt, lineage(context, [file], answers))
+    manifest = SimpleNamespace(joined=(), teacher_files=teacher_files([file]))
+    (row,) = teacher_rows(context, manifest, answers)
+    theirs, ours = map(words.learnt, lineage(context, manifest, answers))
     assert theirs.startswith(f"theirs came as theirs.npz, SHA-256 {file.sha256}; what it was")
     assert ours == "student learnt from theirs"
     assert (row.model, row.role, row.architecture) == ("theirs", "teacher", "file of logits")
     assert row.accuracy["unseen"].accuracy == 1.0
     assert f"theirs.npz, SHA-256 {file.sha256}" in row.notes[0]
+
+
+def test_a_network_from_a_file_is_asked_about_other_recordings_and_joins_again(here):
+    """Oracle: NumPy's sum over the windows; the mean of it and of another teacher's logits."""
+    pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(5)
+    weights, bias = rng.normal(size=(96, 3)), rng.normal(size=3)
+    (here / "big.onnx").write_bytes(onnx_files.linear(weights, bias, (4, 12, 2)))
+    big = '[[teachers]]\nname = "big"\nfile = "big.onnx"\nclasses = "same"\ninputs = ["emg"]\n'
+    recipe = parse_recipe(HEAD + FILE + big + STUDENT + TAIL)
+    context = SimpleNamespace(recipe=recipe, data=fold_of(None), folds=[None])
+    manifest = SimpleNamespace(
+        teacher_files=teacher_files(checked_files(context)),
+        joined=(
+            JoinedTeachers("big + own", ("big", "own"), (0.5, 0.5), "mean-logits"),
+            JoinedTeachers("teachers together", ("theirs", "big"), (0.5, 0.5), "mean-logits"),
+        ),
+        task="classification",
+        class_names=("a", "b", "c"),
+    )
+    other = examples(30, 9)
+    said = other.inputs["emg"].reshape(30, -1) @ weights + bias
+    own = {"own": {"other": rng.normal(0, 9, size=(30, 3))}}
+    rows, silent = teachers_again(manifest, recipe, own, {"other": other})
+    assert [row.model for row in rows] == ["big", "big + own"]
+    for row, logits in zip(rows, (said, (said + own["own"]["other"]) / 2), strict=True):
+        assert row.accuracy["other"].accuracy == np.mean(logits.argmax(1) == other.truth)
+    assert silent == [
+        "The teacher 'theirs' was not measured: it is a file of logits, which knows its own "
+        "windows alone.",
+        "'teachers together' was not measured: theirs could not be asked.",
+    ]
+    (here / "big.onnx").write_bytes(onnx_files.linear(-weights, bias, (4, 12, 2)))
+    rows, silent = teachers_again(manifest, recipe, own, {"other": other})
+    assert rows == []
+    assert "big.onnx is another file than at build time" in silent[1]
+    stranger = parse_recipe(HEAD + FILE + STUDENT + TAIL)
+    assert "names no such file" in teachers_again(manifest, stranger, own, {"other": other})[1][1]
+    (here / "big.onnx").unlink()
+    assert "cannot read the file of the teacher 'big'" in teachers_again(
+        manifest, recipe, own, {"other": other}
+    )[1][1]  # fmt: skip
 
 
 def test_settings_of_a_file_are_part_of_what_its_answers_depend_on(here):

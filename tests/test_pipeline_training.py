@@ -24,8 +24,8 @@ from kd_edge.examples import Examples, Groups
 from kd_edge.models.grid import Grid
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.names import check_networks
-from kd_edge.pipeline.peers import ensemble_rows, lineage
 from kd_edge.pipeline.stages import Stages
+from kd_edge.pipeline.teachers import joined_teachers, lineage, teacher_rows
 from kd_edge.pipeline.training import FoldTrainer, predictor
 from kd_edge.recipe import parse_recipe
 from kd_edge.report import words
@@ -164,14 +164,15 @@ def test_the_report_names_teachers_that_were_dropped():
         validation=SimpleNamespace(logits=logits, parts={"validation": DATA.validation}),
     )
     context = SimpleNamespace(recipe=parse_recipe(text), data=SimpleNamespace(tests=tests))
-    (row,) = ensemble_rows(context, answers)
+    manifest = SimpleNamespace(joined=joined_teachers(context, answers), teacher_files=())
+    (row,) = teacher_rows(context, manifest, answers)
     assert row.model == "student + large"
     assert row.accuracy["unseen"].accuracy == 1.0
     assert row.notes == (
         "without student: the validation part is decided rightly by 0.0 % with it, 100.0 % "
         "without it",
     )
-    assert [words.learnt(each) for each in lineage(context, (), answers)] == [
+    assert [words.learnt(each) for each in lineage(context, manifest, answers)] == [
         "large learnt from the labels alone",
         "assistant learnt from large",
         "student learnt from assistant",

@@ -24,6 +24,7 @@ from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
 from kd_edge.pipeline.selection.together import select_again
 from kd_edge.pipeline.store import user_store
+from kd_edge.pipeline.teachers import teachers_again
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.tree import SCHEMA_VERSION, Report, Row
@@ -132,6 +133,7 @@ def _other_recordings(
     )
     parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
+    teachers, unasked = teachers_again(manifest, recipe, logits, {part.name: windows})
     baselines, unfitted = _baselines(folder, manifest, recipe, part.name, windows)
     stored = StoredWindows(parts, logits)
     proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
@@ -140,10 +142,10 @@ def _other_recordings(
         title=manifest.title,
         product=manifest.product,
         synthetic=manifest.synthetic or windows.synthetic,
-        caveats=(*unstated, *unmeasured, *unfitted, *_absent_runtimes()),
+        caveats=(*unstated, *unmeasured, *unasked, *unfitted, *_absent_runtimes()),
         provenance=provenance(command, manifest.recipe_sha256),
         parts=(describe_part(part, windows, dataset.recordings),),
-        rows=(*proven.rows, *baselines),
+        rows=(*proven.rows, *teachers, *baselines),
         parity=proven.parity,
         curves=(),
         findings=(),

@@ -52,23 +52,11 @@ class Brought:
         return self.settings.file
 
     @property
-    def origin(self) -> str:
-        """The file's name with its SHA-256, for people."""
-        return f"{Path(self.file).name}, SHA-256 {self.sha256}"
-
-    @property
     def architecture(self) -> str:
         """What kind of file it is."""
         from kd_edge.distill.foreign.opening import file_kind
 
         return file_kind(self.settings).title
-
-    @property
-    def runtime(self) -> str:
-        """What answers."""
-        from kd_edge.distill.foreign.opening import file_kind
-
-        return file_kind(self.settings).runtime
 
     @property
     def digest(self) -> str:

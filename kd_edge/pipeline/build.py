@@ -39,13 +39,7 @@ from kd_edge.pipeline.kept_windows import WINDOWS_FILE
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.names import check_names, check_networks
 from kd_edge.pipeline.parts import describe_part
-from kd_edge.pipeline.peers import (
-    baseline_rows,
-    ensemble_rows,
-    file_rows,
-    fold_results,
-    lineage,
-)
+from kd_edge.pipeline.peers import baseline_rows, fold_results
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.prototypes import keep_prototypes
 from kd_edge.pipeline.raw_windows import keep_raw_windows
@@ -62,6 +56,7 @@ from kd_edge.pipeline.selection.asking import Asked, ask_for
 from kd_edge.pipeline.selection.picking import train_selector
 from kd_edge.pipeline.selection.together import select_over
 from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.teachers import joined_teachers, lineage, teacher_files, teacher_rows
 from kd_edge.pipeline.training import FoldTrainer, Trained
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe, to_toml
@@ -132,7 +127,11 @@ def _build(context: Context) -> Built:
     models, refused = convert_models(context, trained)
     answers = answer(context, [*shipping, *teachers])
     asked = ask_for(context, models, answers.validation.parts[VALIDATION])
-    manifest = _manifest(context, models, asked)
+    manifest = replace(
+        _manifest(context, models, asked),
+        joined=joined_teachers(context, answers),
+        teacher_files=teacher_files(teachers),
+    )
     decided = decide_over(context, manifest, answers)
     if decided is not None:
         manifest = replace(manifest, temperature=decided.section.temperature, decision=decided.rule)
@@ -150,8 +149,7 @@ def _build(context: Context) -> Built:
         parts=_parts(context),
         rows=(
             *proven.rows,
-            *file_rows(context, teachers, answers),
-            *ensemble_rows(context, answers),
+            *teacher_rows(context, manifest, answers),
             *baseline_rows(context),
         ),
         parity=(*proven.parity, *firmware.parity),
@@ -163,7 +161,7 @@ def _build(context: Context) -> Built:
         folds=fold_results(context, students, answers),
         examples=manifest.examples,
         decisions=decided and decided.section,
-        learnt=lineage(context, teachers, answers),
+        learnt=lineage(context, manifest, answers),
         selection=select_over(context, manifest, answers, asked and asked.found),
         gallery=gallery(out, manifest, *next(iter(context.data.tests.items())), built=False),
     )

@@ -75,6 +75,40 @@ class BundledModel:
 
 
 @dataclass(frozen=True)
+class BundledTeacherFile:
+    """A teacher that came as a file; the file itself is not in the bundle.
+
+    Attributes:
+        file: where it lay. sha256: of what it held.
+    """
+
+    name: str
+    file: str
+    sha256: str
+
+    @property
+    def origin(self) -> str:
+        """The file's name with its SHA-256, for people."""
+        return f"{Path(self.file).name}, SHA-256 {self.sha256}"
+
+
+@dataclass(frozen=True)
+class JoinedTeachers:
+    """Several teachers as one, as a model that learnt from them saw them.
+
+    Attributes:
+        teachers: names of those that stayed. accuracies: of each on the validation part, 0 to 1.
+        method: how they join, a key of the ensembles. notes: who was left out, and why.
+    """
+
+    title: str
+    teachers: tuple[str, ...]
+    accuracies: tuple[float, ...]
+    method: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Learned:
     """A recording that models were trained or tuned on: enough to name a leak."""
 
@@ -98,6 +132,7 @@ class Manifest:
         pixels: how images become the model's input; None for recordings.
         learned: recordings of the training and validation parts.
         files: name below the folder -> SHA-256, for every file but this one.
+        joined: teachers that taught together. teacher_files: those that came as files.
     """
 
     schema_version: int
@@ -117,6 +152,8 @@ class Manifest:
     composition: Composition | None = None
     decision: DecisionRule | None = None
     temperature: float | None = None
+    joined: tuple[JoinedTeachers, ...] = ()
+    teacher_files: tuple[BundledTeacherFile, ...] = ()
 
     def model(self, name: str) -> BundledModel:
         return next(model for model in self.models if model.name == name)

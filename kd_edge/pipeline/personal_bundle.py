@@ -188,6 +188,8 @@ def _manifest(
         versions=versions(),
         synthetic=manifest.synthetic or wearer.windows.synthetic,
         files={},
+        joined=(),
+        teacher_files=(),
     )
 
 
