@@ -118,7 +118,11 @@ def file_row(
     parts: Mapping[str, Examples],
     task: str,
 ) -> Row:
-    """The row of a teacher that came as a file; arguments as of `joined_row`."""
+    """The row of a teacher that came as a file.
+
+    Args:
+        logits: part -> (n, ..., classes) of its examples. task: as of `joined_row`.
+    """
     from kd_edge.distill.foreign.opening import file_kind
 
     kind, score = file_kind(settings), find_task(task).score
@@ -156,7 +160,7 @@ def teachers_again(
     """The same rows on other recordings, and sentences about those that could not be asked.
 
     Args:
-        logits: of the bundle's own models, as of `joined_row`.
+        logits: model of the bundle -> part -> (n, ..., classes) of its examples.
     """
     given = {teacher.name: teacher for teacher in recipe.teachers}
     rows, silent, said = [], [], dict(logits)
