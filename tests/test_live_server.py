@@ -13,6 +13,7 @@ from live_samples import CLASSES, FACTS, figures_after, samples_of, seen
 from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.live import server
 from kd_edge.live.feed import Feed
 from kd_edge.live.loop import Summary
 from kd_edge.live.server import PageServer, live_page
@@ -68,6 +69,21 @@ def get(url: str, path: str | None = None, **headers):
 
 def summary(windows=()):
     return Summary("ended with Ctrl-C", None, figures_after(list(windows)))
+
+
+def test_an_event_is_sent_before_the_one_before_it_is_confirmed(served, monkeypatch):
+    """Oracle: the option of the socket that writes events (RFC 896 is off)."""
+    options, send = [], server._Handler._send_events
+
+    def asked(handler):
+        options.append(handler.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        send(handler)
+
+    monkeypatch.setattr(server._Handler, "_send_events", asked)
+    events = Events(served[1].url)
+    assert events.next()[0] == "start"
+    events.close()
+    assert options[0] != 0
 
 
 def test_the_page_is_one_file_that_asks_nobody_else(served):

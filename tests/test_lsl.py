@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from live_samples import FACTS, LSL_CLOCK_S, seen
-from waiting import joined
+from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.live.figures import SeenDecision
@@ -108,6 +108,34 @@ def test_two_outlets_whose_clocks_drift_lose_and_reorder_nothing(outlets):
     for stream, whole in enumerate((emg, imu[:, :3], imu[:, 3:])):
         np.testing.assert_array_equal(numbers[stream], np.arange(len(whole)))
         np.testing.assert_array_equal(found[stream], whole)
+
+
+def test_a_silent_outlet_keeps_nothing_of_another_waiting(outlets):
+    """Oracle: samples that are sent while the first outlet, which sends no more, is waited for."""
+    emg, imu = np.ones((50, 8), np.float32), np.ones((20, 6), np.float32)
+    later = np.full((20, 6), 2, np.float32)
+    with opened(outlets, emg, imu) as source:
+        take(source, [50, 20, 20])
+        first = source._inlets[0].inlet
+
+        class Waited:
+            """The first outlet's inlet: who waits for it sets off the second outlet."""
+
+            unsent = True
+
+            def pull_sample(self, timeout):
+                if timeout and self.unsent:
+                    self.unsent = False
+                    begin_s = pylsl.local_clock()
+                    pushed(outlets.imu, later, IMU_HZ, begin_s, fast=1.002)
+                return first.pull_sample(timeout)
+
+            pull_chunk = first.pull_chunk
+
+        source._inlets[0].inlet = Waited()
+        chunks = source.poll(BOUND_S)
+    assert {chunk.stream for chunk in chunks} == {1, 2}
+    assert (chunks[0].samples == 2).all()
 
 
 def test_what_is_missing_between_stamps_counts_as_lost(outlets):

@@ -104,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: _Server
     timeout = _STUCK_S
+    # Else an event may wait until the page's machine has confirmed the one before.
+    disable_nagle_algorithm = True
     server_version = "kd-edge"
     sys_version = ""
 

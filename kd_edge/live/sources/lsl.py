@@ -24,6 +24,7 @@ _TIMEOUT_S = 10.0
 _LONGEST_NAME = 64
 _MOST_CHANNELS = 1024
 _MOST_SAMPLES = 4096  # of a chunk
+_TURN_S = 0.005
 # Stamps jitter by as much as a computer is late; what is missing for longer was lost.
 _JITTER_S = 0.1
 _JITTER_SAMPLES = 5
@@ -82,10 +83,17 @@ class Lsl:
         self.facts = SourceFacts(f"LSL {self._names}", tuple(streams))
 
     def poll(self, wait_s: float) -> tuple[Chunk, ...]:
-        chunks = [chunk for inlet in self._inlets for chunk in self._pull(inlet, 0.0)]
-        if not chunks and self._inlets and not self.ended:
-            chunks = list(self._pull(self._inlets[0], wait_s))
-        return tuple(chunks)
+        until_s = time.monotonic() + wait_s
+        while not self.ended:
+            chunks = [chunk for inlet in self._inlets for chunk in self._pull(inlet, 0.0)]
+            left_s = until_s - time.monotonic()
+            if chunks or left_s <= 0:
+                return tuple(chunks)
+            # LSL waits for one stream, and another one's samples may come before.
+            turn_s = left_s if len(self._inlets) == 1 else min(left_s, _TURN_S)
+            if chunks := list(self._pull(self._inlets[0], turn_s)):
+                return tuple(chunks)
+        return ()
 
     def close(self) -> None:
         self.ended = self.ended or "closed"
