@@ -7,12 +7,12 @@ file: the result, or the error as JSON. Lines before the answer tell how far it 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ class Child:
         if timeout_s is not None:
             watchdog.start()
         try:
-            with contextlib.suppress(BrokenPipeError):  # it has died: the answer says so
+            with contextlib.suppress(OSError):  # it has died: the answer says so
                 child.stdin.write(f"{job}\n".encode())
                 child.stdin.flush()
             while line := child.stdout.readline().decode().rstrip("\n"):
@@ -150,7 +150,7 @@ class Child:
             return
         child.kill()
         child.wait()
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # BrokenPipeError, which Windows does not always say
             child.stdin.close()
         child.stdout.close()
 
@@ -171,7 +171,7 @@ def serve(do: Callable[[dict, Tell], None]) -> None:
         do: (the job, a function that says a line) -> None; a `KdEdgeError` of it is the answer.
     """
     # Whatever prints, prints beside the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_take, args=(jobs,), daemon=True).start()
@@ -191,8 +191,10 @@ def serve(do: Callable[[dict, Tell], None]) -> None:
 
 
 def _take(jobs: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
-        jobs.put(line.rstrip("\n"))
+    # A path may have characters that sys.stdin's encoding lacks. Nor does a file without a buffer
+    # hold a lock, on which an interpreter that ends in the midst of a job would abort.
+    for line in io.FileIO(0, closefd=False):
+        jobs.put(line.decode().rstrip("\n"))
     # The other end closes when the parent ends, however it ends.
     os._exit(1)
 

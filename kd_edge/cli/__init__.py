@@ -110,8 +110,9 @@ def _end_by_signals() -> None:
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
+    # Windows has no SIGHUP; a closed console and Ctrl-Break come as SIGBREAK there.
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
         # Whoever ignores it, as nohup does, is not overruled.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)

@@ -10,6 +10,7 @@ from kd_edge.cli.printing import console, printable, say
 from kd_edge.live.prompted import PAUSE, QUIT, SKIP, UNDO
 
 _KEYS = {"u": UNDO, "s": SKIP, " ": PAUSE, "q": QUIT}
+_TWO_CODES = ("\x00", "\xe0")  # an arrow or a function key begins so on Windows
 _WORDS = {
     "look": "keep still", "ready": "next", "perform": "NOW", "rest": "rest", "pause": "paused",
     "wait": "waiting for a marker",
@@ -105,4 +106,10 @@ def keys() -> Iterator:
 def _windows_key() -> str:
     import msvcrt
 
-    return msvcrt.getwch() if msvcrt.kbhit() else ""
+    if not msvcrt.kbhit():
+        return ""
+    key = msvcrt.getwch()
+    if key in _TWO_CODES:  # the second one of Ctrl-Left is an 's'
+        msvcrt.getwch()
+        return ""
+    return key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +21,7 @@ OPTIONS = {"speed": number_from(0, 1000), "trial": number_from(1, 1e9)}
 _BEAT_S = 0.01
 # Samples of a stream in one chunk, if nothing waits for the clock.
 _MOST_SAMPLES = 256
+_DRIVE = re.compile(r"/[A-Za-z]:[/\\]")
 
 
 class Replay:
@@ -122,13 +125,20 @@ def _numbers(stream: Stream) -> np.ndarray:
     return np.maximum.accumulate(numbers - np.arange(len(numbers))) + np.arange(len(numbers))
 
 
+def _path(address: str) -> Path:
+    """The file of an address; `file:///C:/trial.npz` has a '/' before its drive."""
+    if sys.platform == "win32" and _DRIVE.match(address):
+        address = address[1:]
+    return Path(address)
+
+
 def open_source(address: str, options: Mapping[str, object]) -> Replay:
     """A recording's replay.
 
     Raises:
         KdEdgeError KD_USAGE: several recordings, and none is chosen by `trial`. And as `read`.
     """
-    recordings = read(Path(address))
+    recordings = read(_path(address))
     chosen = int(options.get("trial", 1))
     if (len(recordings) > 1 and "trial" not in options) or chosen > len(recordings):
         raise KdEdgeError(
