@@ -6,10 +6,30 @@ from __future__ import annotations
 import functools
 
 import pytest
-from aot_gates import BOARDS, GOALS, TFLITE_MICRO, measured_costs, over_bound
+from aot_gates import BOARDS, CMSIS_NN, GOALS, TFLITE_MICRO, measured_costs, over_bound
+from aot_models import OperatorModel, Quantised
 from aot_tiny_models import TINY_MODELS
+from aot_window_models import Case, model
+from tflite_samples import options_of
 
 pytestmark = pytest.mark.qemu
+
+
+def _softmax() -> bytes:
+    model = OperatorModel()
+    source = model.input(Quantised((1, 50), 0.1, 11))
+    result = model.output(Quantised((1, 50), 1 / 256, -128))
+    model.operator("SOFTMAX", (source,), (result,), options_of("SoftmaxOptions", beta=1.0))
+    return model.content()
+
+
+_HALVED = {"source": (1, 16, 16, 16), "kernel": (2, 2), "strides": (2, 2)}
+_LAYERS = {
+    "softmax of 50": _softmax(),
+    "average of 25 x 5": model(Case("AVERAGE_POOL_2D", (1, 25, 5, 64), (25, 5))),
+    "averages of 2 x 2": model(Case("AVERAGE_POOL_2D", **_HALVED)),
+    "largest of 2 x 2": model(Case("MAX_POOL_2D", **_HALVED)),
+}
 
 _NAMES = [name for name in TINY_MODELS if (name, "m4", "-O2") in TFLITE_MICRO]
 _on_each_core = pytest.mark.parametrize("core", BOARDS)
@@ -30,6 +50,12 @@ def test_a_network_takes_fewer_instructions_than_with_cmsis_nn(name, core):
 @pytest.mark.parametrize(("name", "core"), GOALS)
 def test_a_network_stays_within_its_goal(name, core):
     assert sum(cost.instructions for cost in costs_of(name, core)) < GOALS[name, core] * 1e6
+
+
+@pytest.mark.parametrize("name", _LAYERS)
+def test_a_small_layer_takes_two_thirds_of_cmsis_nns_instructions_at_most(name):
+    (cost,) = measured_costs(_LAYERS[name], "m4")
+    assert cost.instructions <= 2 / 3 * CMSIS_NN[name]
 
 
 @_on_each_core

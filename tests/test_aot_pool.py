@@ -31,20 +31,24 @@ def test_pooling_of_any_shape_answers_as_tflite_micro(op, core):
 
 
 @pytest.mark.qemu
-def test_means_of_any_count_are_right_with_helium():
-    """Four channels at a time and fewer; windows of one value, of 25 x 5 as keyword spotting has
-    them, with padding, and of thousands. Oracle: TFLite Micro."""
+@pytest.mark.parametrize("core", ["m4", "m55"])
+@pytest.mark.parametrize("op", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+def test_pools_of_any_count_are_right_with_several_channels_at_a_time(op, core):
+    """Whole groups of channels and rests; windows of one value, of 25 x 5 as keyword spotting has
+    them, of as many as sums of 16 bits hold and one more, with padding, and of thousands."""
     pools = [
-        Case("AVERAGE_POOL_2D", shape, kernel, padding=padding, activation=activation)
+        Case(op, shape, kernel, padding=padding, activation=activation)
         for shape, kernel, padding, activation in (
             ((1, 25, 5, 64), (25, 5), "VALID", "NONE"),
             ((1, 4, 5, 23), (1, 1), "VALID", "NONE"),
             ((2, 7, 6, 18), (3, 4), "SAME", "RELU6"),
+            ((1, 15, 17, 7), (15, 17), "VALID", "RELU_N1_TO_1"),
+            ((1, 16, 16, 4), (16, 16), "VALID", "NONE"),
             ((1, 50, 100, 5), (50, 100), "VALID", "NONE"),
             ((1, 81, 100, 3), (81, 100), "VALID", "NONE"),
         )
     ]
-    check_exact([model(pool) for pool in pools], core="m55", n_windows=3)
+    check_exact([model(pool) for pool in pools], core=core, n_windows=3)
 
 
 _PAIRS = Case(op="AVERAGE_POOL_2D", source=(2, 3, 9, 3), kernel=(1, 2), strides=(1, 2))

@@ -67,15 +67,16 @@ def add_softmax(model, shape, scale, *, beta=1.0, dtype="int8"):
     model.operator("SOFTMAX", (source,), (result,), options_of("SoftmaxOptions", beta=beta))
 
 
+@pytest.mark.parametrize("core", ["host", pytest.param("m4", marks=pytest.mark.qemu)])
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
-def test_softmax_of_any_scale_and_beta_is_exact(dtype):
+def test_softmax_of_any_scale_and_beta_is_exact(dtype, core):
     model = OperatorModel()
     rng = np.random.default_rng(4)
     for depth in (1, 2, 3, 5, 10, 50, 256):
         for _ in range(3):
             scale, beta = 10 ** rng.uniform(-3, 1), 10 ** rng.uniform(-0.5, 0.5)
             add_softmax(model, (2, 3, depth), scale, beta=beta, dtype=dtype)
-    check_exact([model.content()], n_windows=12)
+    check_exact([model.content()], n_windows=12, core=core)
 
 
 def test_softmax_of_int16_is_exact():

@@ -139,10 +139,14 @@ _BY_NAME: dict[str, _Family] = {
     # A value is loaded and added; a result divided.
     "kd_avg_pool_s8": {
         "": _Rates(load=1, multiply=1, result=10),
+        # Four channels are a word, and two SXTAB16.
+        "_dsp": _Rates(load=1 / 4, multiply=2 / 4, result=6),
         "_mve": _Rates(load=1 / 8, multiply=1 / 8, result=4),
     },
     "kd_max_pool_s8": {
         "": _Rates(load=1, multiply=2, result=1),
+        # Four channels are a word, SSUB8 and SEL.
+        "_dsp": _Rates(load=1 / 4, multiply=2 / 4, result=1 / 4),
         "_mve": _Rates(load=1 / 16, multiply=1 / 16, result=1 / 16),
     },
 }

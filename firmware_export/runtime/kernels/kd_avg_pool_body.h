@@ -1,5 +1,6 @@
 /* The text of kd_avg_pool_s8() and kd_avg_pool_s16(). Before it: KD_AVG_POOL, KD_VALUE, and KD_LEAST
- * and KD_MOST, the type's limits. */
+ * and KD_MOST, the type's limits. Where KD_MANY is defined, a function of that name stands
+ * behind it, which computes a pixel's first channels before the clamp and returns how many. */
 
 #include "kd_math.h"
 #include "kd_pool_each.h"
@@ -25,23 +26,32 @@ static int32_t window_sum(const kd_pool_params *p, const kd_pool_window *window,
     return sum;
 }
 
+#ifdef KD_MANY
+static inline uint32_t KD_MANY(
+    const kd_pool_params *p, const kd_pool_window *window, int32_t count, KD_VALUE *out);
+#endif
+
 static inline void average(const kd_pool_params *p, const kd_pool_window *window, KD_VALUE *out)
 {
     const uint32_t channels = p->channels;
+    const int32_t count = (int32_t)(window->rows * window->columns);
+    uint32_t c = 0;
+#ifdef KD_MANY
+    c = KD_MANY(p, window, count, out);
+#else
     if (window->rows == 1u && window->columns == 2u) {
         /* Signals are halved more often than anything else. */
         const KD_VALUE *x = window->first;
-        for (uint32_t c = 0; c < channels; c++) {
+        for (; c < channels; c++) {
             out[c] = mean(x[c] + x[c + channels], 2);
         }
-    } else {
-        const int32_t count = (int32_t)(window->rows * window->columns);
-        for (uint32_t c = 0; c < channels; c++) {
-            out[c] = mean(window_sum(p, window, c), count);
-        }
+    }
+#endif
+    for (; c < channels; c++) {
+        out[c] = mean(window_sum(p, window, c), count);
     }
     if (p->low > KD_LEAST || p->high < KD_MOST) {
-        for (uint32_t c = 0; c < channels; c++) {
+        for (c = 0; c < channels; c++) {
             out[c] = (KD_VALUE)kd_clamp(out[c], p->low, p->high);
         }
     }

@@ -1,29 +1,43 @@
-/* The text of kd_max_pool_s8() and kd_max_pool_s16(). Before it: KD_MAX_POOL, KD_VALUE, and KD_MOST,
- * the type's upper limit. */
+/* The text of kd_max_pool_s8() and kd_max_pool_s16(). Before it: KD_MAX_POOL, KD_VALUE, and KD_LEAST
+ * and KD_MOST, the type's limits. Where KD_MANY is defined, a function of that name stands behind it,
+ * which computes a pixel's first channels without a clamp and returns how many. */
 
 #include "kd_math.h"
 #include "kd_pool_each.h"
 
-static inline void maximum(const kd_pool_params *p, const kd_pool_window *window, KD_VALUE *out)
+#ifdef KD_MANY
+static inline uint32_t KD_MANY(
+    const kd_pool_params *p, const kd_pool_window *window, KD_VALUE *out);
+#endif
+
+static KD_VALUE window_most(const kd_pool_params *p, const kd_pool_window *window, uint32_t c)
 {
-    const uint32_t channels = p->channels;
-    const KD_VALUE *row = window->first;
-    for (uint32_t c = 0; c < channels; c++) {
-        out[c] = (KD_VALUE)kd_max(row[c], p->low);
-    }
+    const KD_VALUE *row = window->first + c;
+    int32_t most = KD_LEAST;
     for (uint32_t i = window->rows; i > 0u; i--) {
         const KD_VALUE *x = row;
         for (uint32_t j = window->columns; j > 0u; j--) {
-            for (uint32_t c = 0; c < channels; c++) {
-                out[c] = x[c] > out[c] ? x[c] : out[c];
-            }
-            x += channels;
+            most = kd_max(most, *x);
+            x += p->channels;
         }
-        row += p->in_columns * channels;
+        row += p->in_columns * p->channels;
     }
-    if (p->high < KD_MOST) {
-        for (uint32_t c = 0; c < channels; c++) {
-            out[c] = (KD_VALUE)kd_min(out[c], p->high);
+    return (KD_VALUE)most;
+}
+
+static inline void maximum(const kd_pool_params *p, const kd_pool_window *window, KD_VALUE *out)
+{
+    const uint32_t channels = p->channels;
+    uint32_t c = 0;
+#ifdef KD_MANY
+    c = KD_MANY(p, window, out);
+#endif
+    for (; c < channels; c++) {
+        out[c] = window_most(p, window, c);
+    }
+    if (p->low > KD_LEAST || p->high < KD_MOST) {
+        for (c = 0; c < channels; c++) {
+            out[c] = (KD_VALUE)kd_clamp(out[c], p->low, p->high);
         }
     }
 }

@@ -1,0 +1,42 @@
+/* kd_avg_pool_s8() for cores with the DSP extension: four channels at a time, in halves of words. */
+#include <string.h>
+
+#include "kd_avg_pool_s8.h"
+
+#define KD_AVG_POOL kd_avg_pool_s8
+#define KD_VALUE int8_t
+#define KD_LEAST INT8_MIN
+#define KD_MOST INT8_MAX
+#define KD_MANY fours
+
+#include "kd_avg_pool_body.h"
+
+/* Sums of 16 bits hold this many values. */
+#define KD_MOST_VALUES 255
+
+static inline uint32_t fours(
+    const kd_pool_params *p, const kd_pool_window *window, int32_t count, int8_t *out)
+{
+    const uint32_t channels = p->channels;
+    const uint32_t done = count <= KD_MOST_VALUES ? channels & ~3u : 0u;
+    for (uint32_t c = 0; c < done; c += 4u) {
+        const int8_t *row = window->first + c;
+        uint32_t even = 0, odd = 0;
+        for (uint32_t i = window->rows; i > 0u; i--) {
+            const int8_t *x = row;
+            for (uint32_t j = window->columns; j > 0u; j--) {
+                uint32_t four;
+                memcpy(&four, x, 4);
+                __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(four));
+                __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(four));
+                x += channels;
+            }
+            row += p->in_columns * channels;
+        }
+        out[c] = mean((int16_t)even, count);
+        out[c + 1u] = mean((int16_t)odd, count);
+        out[c + 2u] = mean((int32_t)even >> 16, count);
+        out[c + 3u] = mean((int32_t)odd >> 16, count);
+    }
+    return done;
+}

@@ -1,0 +1,39 @@
+/* kd_max_pool_s8() for cores with the DSP extension: four channels at a time. */
+#include <string.h>
+
+#include "kd_max_pool_s8.h"
+
+#define KD_MAX_POOL kd_max_pool_s8
+#define KD_VALUE int8_t
+#define KD_LEAST INT8_MIN
+#define KD_MOST INT8_MAX
+#define KD_MANY fours
+
+#include "kd_max_pool_body.h"
+
+static inline uint32_t fours(const kd_pool_params *p, const kd_pool_window *window, int8_t *out)
+{
+    const uint32_t channels = p->channels;
+    const uint32_t done = channels & ~3u;
+    for (uint32_t c = 0; c < done; c += 4u) {
+        const int8_t *row = window->first + c;
+        uint32_t most = 0x80808080u;
+        for (uint32_t i = window->rows; i > 0u; i--) {
+            const int8_t *x = row;
+            for (uint32_t j = window->columns; j > 0u; j--) {
+                uint32_t four, unused;
+                memcpy(&four, x, 4);
+                /* The difference's signs, then the bytes of which it is not negative. */
+                __asm__("ssub8 %1, %2, %0\n\t"
+                        "sel   %0, %2, %0"
+                        : "+r"(most), "=&r"(unused)
+                        : "r"(four)
+                        : "cc");
+                x += channels;
+            }
+            row += p->in_columns * channels;
+        }
+        memcpy(out + c, &most, 4);
+    }
+    return done;
+}
