@@ -1,4 +1,4 @@
-"""Wheels of every base dependency exist for the systems that docs/platforms.md names.
+"""Wheels of the base and of Bluetooth exist for the systems that docs/platforms.md names.
 
 Oracle: the package index, asked by pip for one system at a time. Nothing is installed.
 """
@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
+from email import message_from_string
 from pathlib import Path
 
 import pytest
@@ -33,16 +35,53 @@ _UNREACHED = r"connection broken|Failed to establish|name resolution|No route to
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
 def base_of(system: str) -> list[str]:
     """What `pip install kd-edge` takes there, by the markers in pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    there = default_environment() | SYSTEMS[system][1]
-    asked = [Requirement(text) for text in project["dependencies"]]
+    return needed(project()["dependencies"], system)
+
+
+def needed(requirements: list[str], system: str, python: str | None = None) -> list[str]:
+    """Those of the requirements that a system takes, without their markers."""
+    there = default_environment() | SYSTEMS[system][1] | {"extra": ""}
+    if python is not None:
+        there |= {"python_version": python, "python_full_version": f"{python}.0"}
+    asked = [Requirement(text) for text in requirements]
     return [
         f"{one.name}{one.specifier}"
         for one in asked
         if one.marker is None or one.marker.evaluate(there)
     ]
+
+
+@pytest.fixture(scope="module")
+def bluetooth(tmp_path_factory) -> list[str]:
+    """What the extra `ble` takes: its package, and what that takes on each system."""
+    folder = tmp_path_factory.mktemp("bleak")
+    extra = project()["optional-dependencies"]["ble"]
+    asked_of_the_index(["download", "--no-deps", "--dest", str(folder), *extra])
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+        stated = message_from_string(files.read(name).decode("utf-8"))
+    return [*extra, *stated.get_all("Requires-Dist")]
+
+
+def asked_of_the_index(arguments: list[str]) -> None:
+    """pip, to its end; skips if the index cannot be reached."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments, "--quiet"],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    if done.returncode and re.search(_UNREACHED, done.stderr):
+        pytest.skip("needs the package index, which cannot be reached from here")
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -61,15 +100,10 @@ def test_the_systems_are_those_that_are_documented():
 @pytest.mark.slow
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_every_base_dependency_has_a_wheel(system, python):
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
-    command += ["--ignore-installed", "--only-binary", ":all:", "--target", "nowhere"]
+def test_every_dependency_of_the_base_and_of_bluetooth_has_a_wheel(system, python, bluetooth):
+    command = ["install", "--dry-run", "--no-deps", "--ignore-installed"]
+    command += ["--only-binary", ":all:", "--target", "nowhere"]
     command += ["--python-version", python, "--implementation", "cp"]
     for name in SYSTEMS[system][0]:
         command += ["--platform", name]
-    done = subprocess.run(
-        [*command, *base_of(system)], capture_output=True, text=True, timeout=BOUND_S, check=False
-    )
-    if done.returncode and re.search(_UNREACHED, done.stderr):
-        pytest.skip("needs the package index, which cannot be reached from here")
-    assert done.returncode == 0, done.stderr[-2000:]
+    asked_of_the_index([*command, *base_of(system), *needed(bluetooth, system, python)])
