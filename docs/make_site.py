@@ -17,12 +17,12 @@ from mkdocs.exceptions import MkDocsException
 
 ROOT = Path(__file__).resolve().parents[1]
 _PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-_FOLDERS = ("docs", "firmware_export", "benchmarks")
-_KINDS = (".md", ".svg", ".png")
+_FOLDERS = ("docs", "docs/gallery", "firmware_export", "benchmarks")
+_KINDS = (".md", ".svg", ".png", ".html")
 
 
 def gather(root: Path, place: Path) -> None:
-    """Copy the pages and pictures below `root` to `place`, which is made anew."""
+    """Copy the pages, pictures and reports below `root` to `place`, which is made anew."""
     found = [root / name for name in _PAGES]
     for folder in _FOLDERS:
         found += [path for path in sorted((root / folder).glob("*")) if path.suffix in _KINDS]
