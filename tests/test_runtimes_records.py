@@ -25,6 +25,7 @@ EVERY = ("litert", "tflite-runtime", "tflm")
         ("dynamic", (LSTM,), ("litert", "tflite-runtime"), "TFLite Micro does not take"),
         ("int8x4", ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), EVERY, ""),
         ("int8-float-io", ("QUANTIZE", LSTM, "DEQUANTIZE"), EVERY, ""),
+        ("onnx", ("Conv", "Loop"), ("onnx-runtime",), ""),
         ("int16x8", ("CONV_2D",), EVERY, ""),
         ("int16x8", (LSTM,), ("tflm",), "reference kernels only: not LiteRT, not CMSIS-NN"),
     ],
@@ -38,11 +39,11 @@ def test_a_runtime_says_itself_what_it_takes(form, operators, takers, note):
 
 def test_the_form_and_the_runtime_of_a_board_stand_first():
     assert forms_by_choice() == (
-        *("int8", "int8x4", "int8-float-io", "int16x8", "dynamic", "float16", "float32"),
+        *("int8", "int8x4", "int8-float-io", "int16x8", "dynamic", "float16", "float32", "onnx"),
         *("keras", ""),
     )
     assert formats_by_choice()[0] == SHIPPED
-    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime", "plain-c")
+    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime", "onnx-runtime", "plain-c")
 
 
 def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
@@ -53,7 +54,7 @@ def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
 
 
 def test_a_recipe_that_does_not_say_gets_every_format_of_students_but_those_on_request():
-    on_request = ("int8x4", "int8-float-io")
+    on_request = ("int8x4", "int8-float-io", "onnx")
     assert default_formats("student") == tuple(name for name in FORMATS if name not in on_request)
     assert default_formats("teacher") == (REFERENCE,)
 

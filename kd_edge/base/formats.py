@@ -1,10 +1,18 @@
-"""The formats of a `.tflite`: one record each, which everything else reads."""
+"""The formats of a model's file: one record each, which everything else reads."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from kd_edge.base.registry import Registry
+
+
+class FileKind(enum.Enum):
+    """What a file is. The value is what stands behind the format in the file's name."""
+
+    TFLITE = ".tflite"
+    ONNX = ""  # the format's own name ends it
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Format:
         optional: the converter may refuse it for a model; the build goes on and says so.
         defaults: roles of the models that have it where a recipe does not say.
         marker: Matplotlib's, in the report's pictures.
+        kind: of file. One that is no `.tflite` is not for boards.
     """
 
     name: str
@@ -36,10 +45,11 @@ class Format:
     defaults: tuple[str, ...] = ()
     marker: str = "o"
     same_as: str = ""
+    kind: FileKind = FileKind.TFLITE
 
     def file(self, model: str) -> str:
         """The name of a model's file in this format."""
-        return f"{model}.{self.name}.tflite"
+        return f"{model}.{self.name}{self.kind.value}"
 
 
 _STUDENT, _TEACHER = ("student",), ("teacher",)
@@ -63,6 +73,17 @@ FORMATS: Registry[Format] = Registry(
         # Without training behind its rounding it loses much: recipes have it that ask for it.
         Format("int8x4", 4, 8, integer=True, optional=True, marker="v"),
         Format("int16x8", 8, 16, integer=True, optional=True, defaults=_STUDENT, marker="P"),
+        # For programs that run neither TFLite nor plain C; tf2onnx does not know every layer.
+        Format(
+            "onnx",
+            32,
+            32,
+            integer=False,
+            optional=True,
+            marker=">",
+            same_as=REFERENCE,
+            kind=FileKind.ONNX,
+        ),
     ),
     home=__name__,
 )

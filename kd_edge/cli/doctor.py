@@ -52,7 +52,7 @@ PACKAGES = (
         "pip install 'kd-edge[lite0]'",
         False,
     ),
-    ("onnxruntime", "teachers from ONNX files", "pip install 'kd-edge[onnx]'", False),
+    ("tf2onnx", "build: students as ONNX files", "pip install 'kd-edge[onnx]'", False),
     ("bleak", "live --ble: bands over Bluetooth", "pip install 'kd-edge[ble]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )

@@ -21,7 +21,7 @@ def convert_model(
     input_order: Sequence[str],
     calibration: Mapping[str, np.ndarray] | None,
 ) -> bytes:
-    """A functional Keras model as TFLite bytes, checked.
+    """A functional Keras model as the bytes of a file, checked.
 
     Args:
         model: one output, inputs named as `input_order`.
@@ -32,6 +32,8 @@ def convert_model(
         KdEdgeError KD_CONVERTER_REFUSED, KD_UNSUPPORTED_OP, KD_SHAPE.
     """
     _check_model(model, input_order)
+    if route.make:
+        return route.make(model, input_order)
     n_lstm = len(fused.lstm_layers(model))
     if n_lstm and route.with_lstm:
         route = route.with_lstm

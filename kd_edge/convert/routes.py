@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from kd_edge.convert import edit
 from kd_edge.convert.calibration import private_call
 from kd_edge.convert.int4 import int4_from_int8
 from kd_edge.convert.int16 import int16_from_int8
+from kd_edge.convert.onnx import to_onnx
 
 Calibration = Mapping[str, np.ndarray]
 
@@ -35,6 +36,8 @@ class Route:
     """How a model comes to a format. Its functions stand at the top of a module.
 
     Attributes:
+        make: (model, input order) -> the file's bytes, by another converter than TensorFlow's; None
+            if that one makes it, as the others say.
         settings: (converter, calibration) sets up TensorFlow's converter. The calibration is
             (converter's own input name -> (n, ...) float32); it is empty for a float format.
         edit: changes the finished `ModelT` in place; None where nothing is to be changed.
@@ -43,10 +46,11 @@ class Route:
             (`kd_edge.models.grid`).
     """
 
-    settings: Callable[[object, Calibration], None]
+    settings: Callable[[object, Calibration], None] | None = None
     edit: Callable[[object], None] | None = None
     with_lstm: Route | None = None
     grids: bool = False
+    make: Callable[[object, Sequence[str]], bytes] | None = None
 
 
 def as_json(route: Route) -> dict:
@@ -56,20 +60,22 @@ def as_json(route: Route) -> dict:
         KdEdgeError KD_USAGE: another process could not import one of them.
     """
     return {
-        "settings": _name(route.settings),
+        "settings": route.settings and _name(route.settings),
         "edit": route.edit and _name(route.edit),
         "with_lstm": route.with_lstm and as_json(route.with_lstm),
         "grids": route.grids,
+        "make": route.make and _name(route.make),
     }
 
 
 def from_json(content: dict) -> Route:
     """What `as_json` gave. Raises KD_USAGE for a function that cannot be imported."""
     return Route(
-        _function(content["settings"]),
+        content["settings"] and _function(content["settings"]),
         content["edit"] and _function(content["edit"]),
         content["with_lstm"] and from_json(content["with_lstm"]),
         content["grids"],
+        content["make"] and _function(content["make"]),
     )
 
 
@@ -190,6 +196,7 @@ ROUTES: Registry[Route] = Registry(
         "int8x4": Route(int8_by_layer, edit=int4_from_int8, grids=True),
         # The converter refuses LSTM in this format.
         "int16x8": Route(int16x8, with_lstm=Route(int8, edit=int16_from_int8)),
+        "onnx": Route(make=to_onnx),
     },
     home=__name__,
     plural="routes",

@@ -1,7 +1,8 @@
-"""From a `.keras` file to a checked `.tflite`, through a child process that may crash."""
+"""From a `.keras` file to one in a format, checked, through a child process that may crash."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import write_bytes
 from kd_edge.base.flatbuffer import read_tflite
-from kd_edge.base.formats import FORMATS, Format
+from kd_edge.base.formats import FORMATS, FileKind, Format
+from kd_edge.base.onnx import read_onnx
 from kd_edge.convert.process import one_converter
 from kd_edge.convert.routes import ROUTES, as_json
 from kd_edge.runtimes.registry import who_takes
@@ -21,7 +23,7 @@ _TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Conversion:
-    """One `.tflite` file that was written.
+    """One file that was written.
 
     Attributes:
         fmt: a key of `FORMATS`.
@@ -49,6 +51,8 @@ def to_tflite(
     timeout_s: float = _TIMEOUT_S,
 ) -> Conversion:
     """Convert a functional Keras model; batch 1, inputs in the order given, output 'logits'.
+
+    The file is a `.tflite`, or what the format's `kind` says.
 
     The same arguments give the same bytes on one machine. Interrupting ends the child too. Several
     conversions inside of one `one_converter()` share a child, which starts slowly.
@@ -80,11 +84,17 @@ def to_tflite(
         arrays = {f"input_{i}": calibration[name] for i, name in enumerate(input_order)}
     with one_converter() as converter:
         content = converter.convert(job, arrays, timeout_s)
-    model = read_tflite(content)
+    operators = _operators(content, form)
     write_bytes(Path(out), content)
-    operators = tuple(op.name for op in model.operators)
     runtimes, notes = who_takes(form, operators)
-    return Conversion(Path(out), fmt, len(content), model.sha256, operators, runtimes, notes)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Conversion(Path(out), fmt, len(content), sha256, operators, runtimes, notes)
+
+
+def _operators(content: bytes, form: Format) -> tuple[str, ...]:
+    if form.kind is FileKind.ONNX:
+        return read_onnx(content).operators
+    return tuple(op.name for op in read_tflite(content).operators)
 
 
 def _check_arguments(keras_path: Path, form: Format, input_order, calibration) -> None:

@@ -63,7 +63,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Size:
-    """A `.tflite` file's bytes by what they hold."""
+    """A model file's bytes by what they hold; of an ONNX file no layers are known."""
 
     file_bytes: int
     weight_bytes: int

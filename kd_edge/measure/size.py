@@ -1,4 +1,4 @@
-"""Size: what a `.tflite` file's bytes hold, and the multiply-accumulates of each operator."""
+"""Size: what a model file's bytes hold, and the multiply-accumulates of each operator."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kd_edge.base.flatbuffer import Operator, TfliteModel, read_tflite
+from kd_edge.base.formats import FileKind
+from kd_edge.base.onnx import read_onnx
 from kd_edge.convert.operators import check_layers
 from kd_edge.measure.results import LayerCost, Size
 
 
-def measure_size(path: Path) -> Size:
+def measure_size(path: Path, kind: FileKind = FileKind.TFLITE) -> Size:
     """Bytes of a model file by what they hold, and the cost of each layer.
+
+    Of an ONNX file no layer's cost is known.
 
     A constant that several operators use counts once, with the first. `macs` is None as soon as one
     operator's are unknown.
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: as `read_tflite`, or a layer lacks what its kind has.
+        KdEdgeError KD_BAD_FORMAT, KD_MISSING_PACKAGE: as `read_onnx`.
     """
+    if kind is FileKind.ONNX:
+        content = path.read_bytes()
+        weight_bytes = read_onnx(content).weight_bytes
+        return Size(len(content), weight_bytes, len(content) - weight_bytes, None, ())
     model = read_tflite(path)
     check_layers(model)
     seen: set[int] = set()

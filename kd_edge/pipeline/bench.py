@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import FORMATS
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.images.near_duplicates import resembling
@@ -105,7 +106,7 @@ def _own_windows(
             *built.caveats,
             "The figures of Keras, of ensembles, of baselines and of teachers from files, and the "
             "limits, are the build's.",
-            *_absent_runtimes(),
+            *_absent_runtimes(manifest),
         ),
     )
 
@@ -142,7 +143,7 @@ def _other_recordings(
         title=manifest.title,
         product=manifest.product,
         synthetic=manifest.synthetic or windows.synthetic,
-        caveats=(*unstated, *unmeasured, *unasked, *unfitted, *_absent_runtimes()),
+        caveats=(*unstated, *unmeasured, *unasked, *unfitted, *_absent_runtimes(manifest)),
         provenance=provenance(command, manifest.recipe_sha256),
         parts=(describe_part(part, windows, dataset.recordings),),
         rows=(*proven.rows, *teachers, *baselines),
@@ -257,10 +258,11 @@ def _keras_answers(
     return logits, ()
 
 
-def _absent_runtimes() -> tuple[str, ...]:
+def _absent_runtimes(manifest: Manifest) -> tuple[str, ...]:
+    kinds = {FORMATS.find(f.format).kind for model in manifest.models for f in model.formats}
     absent = (
         f"{runtime.title} is not installed here: not measured."
         for name, runtime in RUNTIMES.items()
-        if not runtime.stands_in and not available(name)
+        if runtime.kind in kinds and not runtime.stands_in and not available(name)
     )
     return (*absent, *stood_in())

@@ -142,7 +142,7 @@ class Prover:
             format=fmt.format,
             runtime=runtime,
             parameters=model.parameters,
-            size=measure_size(path),
+            size=measure_size(path, FORMATS.find(fmt.format).kind),
             accuracy=accuracy,
             latency=measure_latency(
                 runtime, path, windows[PARITY_PART], n_runs=self._settings.latency_runs
@@ -201,17 +201,18 @@ class Prover:
             parity = compare_forms(a.logits, b.logits, left, right, task=self._task, step=b.step)
             yield replace(parity, model=model.name)
         for right in [side for name, side in self._answers if name == model.name]:
-            yield from self._with_its_own(model, right)
+            wanted = FORMATS.find(right.format).same_as
+            # Keras is what the float form comes from.
+            for left, kept in sides.items():
+                if left.format == wanted or (wanted == REFERENCE and left == _KERAS):
+                    yield self._with_its_own(model.name, left, kept, right)
 
-    def _with_its_own(self, model: BundledModel, right: Side) -> Iterator[Parity]:
-        """A form against the one whose answers it must give."""
-        left = next((s for s in _FORMS if s.format == FORMATS.find(right.format).same_as), None)
-        a, b = (self._answers.get((model.name, side)) for side in (left, right))
-        if a is None or b is None:
-            return
-        parity = compare_forms(a.logits, b.logits, left, right, task=self._task, step=a.step)
+    def _with_its_own(self, model: str, left: Side, kept: _Kept, right: Side) -> Parity:
+        """A form against one whose answers it must give."""
+        logits = self._answers[model, right].logits
+        parity = compare_forms(kept.logits, logits, left, right, task=self._task, step=kept.step)
         note = _ON_A_PHONE if RUNTIMES[right.runtime].on_phones else ""
-        yield replace(parity, model=model.name, note=note)
+        return replace(parity, model=model, note=note)
 
 
 def _is_compared(fmt: BundledFormat) -> bool:

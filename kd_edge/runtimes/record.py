@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from kd_edge.base.formats import Format
+from kd_edge.base.formats import FileKind, Format
 from kd_edge.runtimes.interpreter import Interpreter
 
 
@@ -17,7 +17,7 @@ def takes_all(form: Format, operators: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Something that runs a `.tflite`.
+    """Something that runs a model's file.
 
     Attributes:
         name: as in options, reports and bundles.
@@ -26,6 +26,7 @@ class Runtime:
         package: importable where the runtime is installed; None if it is no package.
         distribution: what pip calls the package.
         install: how to get it.
+        kind: of file that it opens; a file of another kind is nothing to it.
         open: (path, *, preserve_tensors, threads) -> Interpreter.
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
@@ -48,6 +49,7 @@ class Runtime:
     distribution: str | None
     install: str
     open: Callable[..., Interpreter]
+    kind: FileKind = FileKind.TFLITE
     refuses: Callable[[Format, Collection[str]], str] = takes_all
     present: Callable[[], bool] | None = None
     version: Callable[[], str | None] | None = None

@@ -8,17 +8,18 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.formats import Format
+from kd_edge.base.formats import FileKind, Format
 from kd_edge.base.registry import Registry
 from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.litert import LITERT
+from kd_edge.runtimes.onnx_runtime import ONNX_RUNTIME
 from kd_edge.runtimes.plain_c import PLAIN_C
 from kd_edge.runtimes.record import Runtime
 from kd_edge.runtimes.tflite_runtime import TFLITE_RUNTIME
 from kd_edge.runtimes.tflm import TFLM
 
 RUNTIMES: Registry[Runtime] = Registry(
-    "runtime", (LITERT, TFLITE_RUNTIME, TFLM, PLAIN_C), home=__name__
+    "runtime", (LITERT, TFLITE_RUNTIME, TFLM, PLAIN_C, ONNX_RUNTIME), home=__name__
 )
 ON_PHONES = next(name for name, runtime in RUNTIMES.items() if runtime.on_phones)
 
@@ -44,12 +45,16 @@ def _oracle() -> str:
 ORACLE = _oracle()
 
 
-def installed() -> tuple[str, ...]:
-    """Names of the runtimes that are measured here: what stands in, only where it is the oracle."""
+def installed(kind: FileKind = FileKind.TFLITE) -> tuple[str, ...]:
+    """Names of the runtimes that are measured here: what stands in, only where it is the oracle.
+
+    Args:
+        kind: of files that they open.
+    """
     return tuple(
         name
         for name, runtime in RUNTIMES.items()
-        if (name == ORACLE or not runtime.stands_in) and available(name)
+        if runtime.kind is kind and (name == ORACLE or not runtime.stands_in) and available(name)
     )
 
 
@@ -62,7 +67,7 @@ def measured_here(
         form: the file's format. takers: runtimes that the bundle names, by `who_takes`.
         operators: of the model, by name.
     """
-    return tuple(name for name in installed() if _takes(name, form, takers, operators))
+    return tuple(name for name in installed(form.kind) if _takes(name, form, takers, operators))
 
 
 def stood_in() -> tuple[str, ...]:
@@ -102,7 +107,9 @@ def who_takes(form: Format, operators: Collection[str]) -> tuple[tuple[str, ...]
         operators: of the model, by name.
     """
     reasons = {
-        name: each.refuses(form, operators) for name, each in RUNTIMES.items() if not each.stands_in
+        name: each.refuses(form, operators)
+        for name, each in RUNTIMES.items()
+        if not each.stands_in and each.kind is form.kind
     }
     takers = tuple(name for name, reason in reasons.items() if not reason)
     return takers, tuple(dict.fromkeys(filter(None, reasons.values())))
@@ -120,14 +127,14 @@ def open_interpreter(
 
     Args:
         runtime: a key of `RUNTIMES`.
-        path: a `.tflite`.
+        path: a `.tflite`, or a file of the runtime's own kind.
         preserve_tensors: inner tensors can be read after `run`; slower, and never for latency.
         threads: the runtime's own.
 
     Raises:
-        KdEdgeError KD_UNKNOWN_NAME, KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_TFLITE,
-            KD_UNSUPPORTED_OP, KD_MISSING_TOOL without a compiler that it needs, or KD_USAGE for
-            threads that the runtime does not have.
+        KdEdgeError KD_UNKNOWN_NAME, KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_TFLITE, KD_BAD_FORMAT of
+            another kind of file, KD_UNSUPPORTED_OP, KD_MISSING_TOOL without a compiler that it
+            needs, or KD_USAGE for threads that the runtime does not have.
     """
     entry = RUNTIMES.find(runtime)
     if entry.package is not None and not available(runtime):

@@ -7,12 +7,12 @@ step's own thread, so that it sees what an augmentation has made of the windows.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError, require
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.onnx import open_session
 from kd_edge.base.untrusted import read_regular
 from kd_edge.distill.batch import Outputs, Tensor
 from kd_edge.distill.foreign.record import Asked, FileTeacher, by_numpy
@@ -23,9 +23,6 @@ from kd_edge.models.keras_start import first_lines
 # Element type of an input or an output, as onnxruntime calls it -> NumPy's.
 _TYPES = {"tensor(float)": "f4", "tensor(double)": "f8", "tensor(float16)": "f2"}
 _MOST_BYTES = 2**31  # of a protocol buffer
-_FATAL_ALONE = 4  # of its log, which goes to standard error; errors come as exceptions too
-# Weights outside the file are looked for in a folder that is none: its SHA-256 would not hold them.
-_NOWHERE = ("session.model_external_initializers_file_folder_path", os.devnull)
 
 
 class OnnxTeacher(FileTeacher):
@@ -79,9 +76,6 @@ class OnnxTeacher(FileTeacher):
 
 def open_onnx(given: GivenFile) -> OnnxTeacher:
     """A teacher from an ONNX file; errors as `opening.open_teacher`."""
-    require("onnxruntime", extra="onnx", purpose="a teacher from an ONNX file")
-    import onnxruntime
-
     settings, asked = given.settings, ask(given)
     try:
         # Its bytes alone: whatever its answers depend on, its SHA-256 holds.
@@ -90,16 +84,10 @@ def open_onnx(given: GivenFile) -> OnnxTeacher:
         raise asked.refuse(
             "KD_BAD_FORMAT", f"cannot be read: {error.strerror or error}", "name a smaller file"
         ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _FATAL_ALONE
-    options.add_session_config_entry(*_NOWHERE)
-    # One order of sums, whatever cores are free.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
     try:
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = open_session(content, purpose="a teacher from an ONNX file")
+    except KdEdgeError:
+        raise
     except Exception as error:
         raise _refused(asked, error) from error
     wanted = {each.name: _behind_batch(asked, each) for each in session.get_inputs()}
