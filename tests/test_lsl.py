@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from live_samples import FACTS, LSL_CLOCK_S, seen
+from live_samples import FACTS, LSL_CLOCK_S, lsl_name, seen
 from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import KdEdgeError
@@ -34,18 +34,15 @@ def outlet(name, kind, channels, rate_hz):
 @pytest.fixture
 def outlets(request):
     """sEMG, and a box whose clock runs 0.2 % fast, with two kinds of channels."""
-    emg = outlet(
-        f"emg {request.node.name}", "EMG", [(f"m{i}", "microvolts", "") for i in range(8)], EMG_HZ
-    )
+    name = lsl_name(request.node.name)
+    emg = outlet(f"emg {name}", "EMG", [(f"m{i}", "microvolts", "") for i in range(8)], EMG_HZ)
     axes = [
         (f"{kind} {a}", unit, kind)
         for kind, unit in (("ACC", "g"), ("Gyro", "deg/s"))
         for a in "XYZ"
     ]
-    imu = outlet(f"imu {request.node.name}", "IMU", axes, IMU_HZ)
-    return SimpleNamespace(
-        emg=emg, imu=imu, names=f"emg {request.node.name},imu {request.node.name}"
-    )
+    imu = outlet(f"imu {name}", "IMU", axes, IMU_HZ)
+    return SimpleNamespace(emg=emg, imu=imu, names=f"emg {name},imu {name}")
 
 
 def pushed(out, samples, rate_hz, begin_s, *, fast=1.0, first=0, size=50):
@@ -57,7 +54,7 @@ def pushed(out, samples, rate_hz, begin_s, *, fast=1.0, first=0, size=50):
 
 
 def wait_for(out):
-    assert out.wait_for_consumers(30.0)
+    assert out.wait_for_consumers(BOUND_S)
 
 
 def opened(outlets, emg, imu, **more):
@@ -76,7 +73,7 @@ def opened(outlets, emg, imu, **more):
 
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
-    source = open_source(f"lsl://{outlets.names}?timeout=30")
+    source = open_source(f"lsl://{outlets.names}?timeout={BOUND_S:g}")
     joined(thread, "the outlets to give all")
     return source
 
@@ -159,14 +156,14 @@ def test_a_stream_that_is_not_there_is_told():
 
 def test_scores_and_onsets_go_out_with_their_names(request):
     """Oracle: the windows that the view was told."""
-    name = f"out {request.node.name}"
+    name = lsl_name(f"out {request.node.name}")
     out = LslOut(name, replace(FACTS, decides=True, here=True))
     inlets = {}
     for part in ("scores", "events"):
-        (info,) = pylsl.resolve_byprop("name", f"{name} {part}", 1, 30.0)
+        (info,) = pylsl.resolve_byprop("name", f"{name} {part}", 1, BOUND_S)
         inlets[part] = pylsl.StreamInlet(info)
-        inlets[part].open_stream(30.0)
-    channel = inlets["scores"].info(30.0).desc().child("channels").child("channel")
+        inlets[part].open_stream(BOUND_S)
+    channel = inlets["scores"].info(BOUND_S).desc().child("channels").child("channel")
     assert channel.child_value("label") == FACTS.classes[0]
     onset = SeenDecision("rain", "rain", 0.9, True, False, None)
     windows = [replace(seen(0), delay_ms=1000.0), replace(seen(1, best=1), decision=onset)]
@@ -176,7 +173,7 @@ def test_scores_and_onsets_go_out_with_their_names(request):
         out.window(window, None)
         said_s.append((before, pylsl.local_clock()))
     for window, (before, after) in zip(windows, said_s, strict=True):
-        shares, stamp = inlets["scores"].pull_sample(30.0)
+        shares, stamp = inlets["scores"].pull_sample(BOUND_S)
         np.testing.assert_allclose(shares, window.shares, atol=1e-6)
         assert before <= stamp + (window.delay_ms or 0) / 1e3 <= after
-    assert inlets["events"].pull_sample(30.0)[0] == ["rain"]
+    assert inlets["events"].pull_sample(BOUND_S)[0] == ["rain"]

@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from live_samples import LSL_CLOCK_S
+from live_samples import LSL_CLOCK_S, lsl_name
 from test_prompted import Clock, Screen, muscles, place_of, prompts
-from waiting import joined
+from waiting import BOUND_S, joined
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
@@ -128,7 +128,7 @@ def test_a_source_that_ends_in_a_take_leaves_what_came(tmp_path):
 def test_markers_and_samples_of_two_outlets_meet_by_their_clocks(request, tmp_path):
     """Oracle: the samples that the outlet gave the marker's stamp and those after it."""
     pylsl = pytest.importorskip("pylsl", reason="LSL is in the extra 'live'")
-    rate_hz, name = 500.0, request.node.name
+    rate_hz, name = 500.0, lsl_name(request.node.name)
     signals = pylsl.StreamOutlet(pylsl.StreamInfo(f"emg {name}", "EMG", 4, rate_hz, "float32", "e"))
     said = pylsl.StreamOutlet(pylsl.StreamInfo(f"said {name}", "Markers", 1, 0, "string", "m"))
     x = np.random.default_rng(4).normal(size=(3000, 4)).astype(np.float32)
@@ -140,17 +140,17 @@ def test_markers_and_samples_of_two_outlets_meet_by_their_clocks(request, tmp_pa
             signals.push_chunk(x[at : at + 50].tolist(), stamps.tolist())
 
     def give() -> None:
-        assert signals.wait_for_consumers(30.0)
+        assert signals.wait_for_consumers(BOUND_S)
         push(0, 500)
 
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
     with (
-        LslMarkers(f"said {name}", timeout_s=30) as markers,
-        open_source(f"lsl://emg {name}?timeout=30") as source,
+        LslMarkers(f"said {name}", timeout_s=BOUND_S) as markers,
+        open_source(f"lsl://emg {name}?timeout={BOUND_S:g}") as source,
     ):
         joined(thread, "the first samples")
-        assert said.wait_for_consumers(30.0)
+        assert said.wait_for_consumers(BOUND_S)
         ticks = itertools.count()
 
         class Giving(Screen):
@@ -179,10 +179,11 @@ def test_markers_and_samples_of_two_outlets_meet_by_their_clocks(request, tmp_pa
 
 def test_a_stream_of_signals_or_of_nobody_is_no_marker_stream(request):
     pylsl = pytest.importorskip("pylsl", reason="LSL is in the extra 'live'")
-    info = pylsl.StreamInfo(f"s {request.node.name}", "EMG", 1, 100, "float32", "s")
+    name = lsl_name(request.node.name)
+    info = pylsl.StreamInfo(name, "EMG", 1, 100, "float32", "s")
     outlet = pylsl.StreamOutlet(info)
     with pytest.raises(KdEdgeError, match="100 samples a second"):
-        LslMarkers(f"s {request.node.name}", timeout_s=30)
+        LslMarkers(name, timeout_s=BOUND_S)
     with pytest.raises(KdEdgeError) as caught:
         LslMarkers("nobody says this", timeout_s=0.2)
     assert caught.value.code == "KD_SOURCE_TIMEOUT"
