@@ -50,7 +50,7 @@ CMSIS_NN = {
 GOALS = {("trained_lstm", "m4"): 0.22, ("trained_lstm", "m55"): 0.10}
 # Times its bound that a layer may take. With Helium, first convolutions of few channels and
 # depthwise ones are still above twice: placing windows costs them more than the products do.
-MOST_BOUNDS = {"m4": 2.0, "m55": 4.0}
+MOST_BOUNDS = {"m4": 2.0, "m55": 3.9}
 LEAST_SHARE = 0.02  # of a window's instructions: smaller layers are little more than a call
 
 
