@@ -1,4 +1,5 @@
-/* kd_avg_pool_s8() for cores with the DSP extension: four channels at a time, in halves of words. */
+/* kd_avg_pool_s8() for cores with the DSP extension: four channels at a time, in halves of words.
+ * Code for size has one at a time, for a hundred bytes less. */
 #include <string.h>
 
 #include "kd_avg_pool_s8.h"
@@ -7,10 +8,13 @@
 #define KD_VALUE int8_t
 #define KD_LEAST INT8_MIN
 #define KD_MOST INT8_MAX
+#ifndef __OPTIMIZE_SIZE__
 #define KD_MANY fours
+#endif
 
 #include "kd_avg_pool_body.h"
 
+#ifdef KD_MANY
 /* Sums of 16 bits hold this many values. */
 #define KD_MOST_VALUES 255
 
@@ -40,3 +44,5 @@ static inline uint32_t fours(
     }
     return done;
 }
+
+#endif
