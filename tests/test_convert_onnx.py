@@ -15,14 +15,16 @@ from kd_edge.convert import converter
 from kd_edge.convert.onnx import OPSET
 from kd_edge.convert.routes import ROUTES
 from kd_edge.examples import Examples, Groups
+from kd_edge.live.host import Host
 from kd_edge.measure.size import measure_size
 from kd_edge.models import build_model
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.pipeline.proof import Prover
 from kd_edge.recipe import Proof
+from kd_edge.runtimes import onnx_runtime
 from kd_edge.runtimes.parity import FLOAT_TOLERANCE
-from kd_edge.runtimes.registry import open_interpreter, who_takes
+from kd_edge.runtimes.registry import installed, open_interpreter, version, who_takes
 from kd_edge.runtimes.results import KERAS, Side
 from kd_edge.tasks.classification import CLASSIFICATION
 
@@ -145,6 +147,32 @@ def test_another_file_is_refused(content, tmp_path):
         with pytest.raises(KdEdgeError) as caught:
             read()
         assert caught.value.code == "KD_BAD_FORMAT"
+
+
+def test_weights_outside_the_file_are_refused(files):
+    """Wherever the process stands, a file of that name beside it is not read."""
+    model = onnx.load(files["two LSTMs"][1])
+    weights = model.graph.initializer[0]
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="weights.bin")
+    with pytest.raises(KdEdgeError) as caught:
+        read_onnx(model.SerializeToString())
+    assert caught.value.code == "KD_BAD_FORMAT"
+
+
+def test_it_answers_no_stream(files):
+    """A stream is answered by the int8 form, which is no ONNX file."""
+    with pytest.raises(KdEdgeError, match="runs no int8") as caught:
+        Host(files["two LSTMs"][1], None, runtime=RUNTIME)
+    assert caught.value.code == "KD_USAGE"
+
+
+def test_without_the_package_that_reads_files_it_is_not_measured(monkeypatch):
+    """Oracle: the row of a student would lack its size."""
+    assert RUNTIME in installed(ONNX.kind)
+    monkeypatch.setattr(onnx_runtime, "find_spec", lambda name: None if name == "onnx" else name)
+    assert installed(ONNX.kind) == ()
+    assert version(RUNTIME) is None
 
 
 def test_inner_tensors_are_refused(files):

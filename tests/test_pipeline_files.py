@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import importlib.util
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,8 +20,10 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples.hashes import hex_digits, window_hashes
+from kd_edge.pipeline import names
+from kd_edge.pipeline.bench import _keeps_no_teachers
 from kd_edge.pipeline.brought import checked_files
-from kd_edge.pipeline.bundle import JoinedTeachers
+from kd_edge.pipeline.bundle import BundledTeacherFile, JoinedTeachers
 from kd_edge.pipeline.names import check_names
 from kd_edge.pipeline.teachers import lineage, teacher_files, teacher_rows, teachers_again
 from kd_edge.recipe import load_recipe, parse_recipe, to_toml
@@ -180,17 +183,61 @@ def test_a_network_from_a_file_is_asked_about_other_recordings_and_joins_again(h
     assert "big.onnx is another file than at build time" in silent[1]
     stranger = parse_recipe(HEAD + FILE + STUDENT + TAIL)
     assert "names no such file" in teachers_again(manifest, stranger, own, {"other": other})[1][1]
+    there = manifest.teacher_files[1]
+    away = SimpleNamespace(
+        **vars(manifest) | {"teacher_files": [replace(there, file="//host/share/big.onnx")]}
+    )
+    assert "another machine" in teachers_again(away, recipe, own, {"other": other})[1][0]
     (here / "big.onnx").unlink()
     assert "cannot read the file of the teacher 'big'" in teachers_again(
         manifest, recipe, own, {"other": other}
     )[1][1]  # fmt: skip
 
 
+def test_without_keras_teachers_are_named_as_not_measured(monkeypatch):
+    """As an installation for measuring alone has it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    manifest = SimpleNamespace(
+        teacher_files=[BundledTeacherFile("big", "big.onnx", "0" * 64)],
+        joined=[JoinedTeachers("teachers together", ("big", "own"), (0.5, 0.5), "mean-logits")],
+    )
+    rows, silent = teachers_again(manifest, parse_recipe(ASKED), {}, {})
+    assert rows == []
+    assert silent == [
+        f"'{name}' was not measured: Keras is not installed here."
+        for name in ("big", "teachers together")
+    ]
+
+
+def test_a_format_whose_package_is_missing_is_told_before_training(monkeypatch):
+    with_onnx = parse_recipe(RECIPE.replace('"int8"]', '"int8", "onnx"]', 1))
+    monkeypatch.setattr(names, "find_spec", lambda name: name)
+    check_names(with_onnx)
+    monkeypatch.setattr(names, "find_spec", lambda name: None if name == "tf2onnx" else name)
+    with pytest.raises(KdEdgeError, match="the format 'onnx' needs the package 'tf2onnx'") as told:
+        check_names(with_onnx)
+    assert told.value.code == "KD_MISSING_PACKAGE"
+    assert "kd-edge[onnx]" in told.value.hint
+
+
+def test_an_older_bundle_says_that_it_does_not_know_how_its_teachers_were_asked():
+    """A wearer's bundle has no teachers, and one teacher needs no joining."""
+    recipe = parse_recipe(RECIPE)
+    teacher, student = (SimpleNamespace(role=role) for role in ("teacher", "student"))
+
+    def old(*models, joined=()):
+        return SimpleNamespace(models=models, joined=joined, teacher_files=())
+
+    assert _keeps_no_teachers(old(teacher, student), recipe)
+    assert not _keeps_no_teachers(old(teacher, student, joined=("both",)), recipe)
+    assert not _keeps_no_teachers(old(student), recipe)
+
+
 def test_settings_of_a_file_are_part_of_what_its_answers_depend_on(here):
     context = SimpleNamespace(recipe=parse_recipe(ASKED), data=fold_of(None), folds=[None])
     (file,) = checked_files(context)
-    settings = dataclasses.replace(file.settings, scores="probabilities")
-    assert dataclasses.replace(file, settings=settings).digest != file.digest
+    settings = replace(file.settings, scores="probabilities")
+    assert replace(file, settings=settings).digest != file.digest
     assert isinstance(settings, TeacherFile)
 
 

@@ -151,6 +151,8 @@ def test_the_size_of_a_count_is_proposed_where_samples_are_counts(tmp_path):
     assert sizes_of_counts(counted(made), tmp_path) == {"emg": 1.0, "acc": 1.0}
     stated = counted(made, lsb=0.125)
     assert sizes_of_counts(stated, tmp_path) == {"emg": 0.125, "acc": 0.125}
+    for none in (0.0, -0.5):  # as a file may say
+        assert sizes_of_counts(counted(made, lsb=none), tmp_path) == {"emg": 1.0, "acc": 1.0}
     text = proposed(stated, tmp_path).text
     assert text.count("The recordings state it") == 2
 

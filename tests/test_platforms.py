@@ -31,7 +31,7 @@ SYSTEMS = {
         {"sys_platform": "linux", "platform_machine": "aarch64"},
     ),
 }
-_UNREACHED = r"connection broken|Failed to establish|name resolution|No route to host|timed out"
+UNREACHED = r"connection broken|Failed to establish|name resolution|No route to host|timed out"
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -79,7 +79,7 @@ def asked_of_the_index(arguments: list[str]) -> None:
         timeout=BOUND_S,
         check=False,
     )
-    if done.returncode and re.search(_UNREACHED, done.stderr):
+    if done.returncode and re.search(UNREACHED, done.stderr):
         pytest.skip("needs the package index, which cannot be reached from here")
     assert done.returncode == 0, done.stderr[-2000:]
 

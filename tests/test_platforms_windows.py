@@ -65,7 +65,8 @@ def test_a_closed_console_and_ctrl_break_end_as_ctrl_c_does(monkeypatch):
     """Another signal of this system stands for SIGBREAK."""
     other = signal.SIGUSR2
     monkeypatch.setattr(signal, "SIGBREAK", other, raising=False)
-    before = {each: signal.signal(each, signal.SIG_DFL) for each in (other, signal.SIGTERM)}
+    ends = (other, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in ends}
     try:
         cli._end_by_signals()
         with pytest.raises(KeyboardInterrupt):
@@ -76,13 +77,16 @@ def test_a_closed_console_and_ctrl_break_end_as_ctrl_c_does(monkeypatch):
 
 
 def test_a_key_of_two_codes_is_no_key_of_ours(monkeypatch):
-    """Oracle: the codes of msvcrt: Ctrl-Left is 0xE0 's', Ctrl-End 0xE0 'u', F10 0 'D'."""
-    codes = list("s\xe0s\xe0u\0Du q")
-    console = SimpleNamespace(kbhit=lambda: bool(codes), getwch=lambda: codes.pop(0))
+    """Oracle: the codes of msvcrt: Ctrl-Left is 0xE0 's', Ctrl-End 0xE0 'u', F10 0 'D'.
+
+    The last one is a letter of its own, an 'à', with nothing behind it.
+    """
+    codes = [bytes([code]) for code in b"s\xe0s\xe0u\0Du q\xe0"]
+    console = SimpleNamespace(kbhit=lambda: bool(codes), getch=lambda: codes.pop(0))
     monkeypatch.setitem(sys.modules, "msvcrt", console)
     screen = prompting.Lines(prompting._windows_key)
-    pressed = [screen.key() for _ in range(8)]
-    assert pressed == [SKIP, None, None, None, UNDO, PAUSE, QUIT, None]
+    pressed = [screen.key() for _ in range(9)]
+    assert pressed == [SKIP, None, None, None, UNDO, PAUSE, QUIT, None, None]
 
 
 @pytest.mark.parametrize("url", ["file:///C:/trial.npz", "file://C:/trial.npz"])

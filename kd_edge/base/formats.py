@@ -34,6 +34,7 @@ class Format:
         defaults: roles of the models that have it where a recipe does not say.
         marker: Matplotlib's, in the report's pictures.
         kind: of file. One that is no `.tflite` is not for boards.
+        packages: that the converter needs beside its own; `extra` of pip install brings them.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Format:
     marker: str = "o"
     same_as: str = ""
     kind: FileKind = FileKind.TFLITE
+    packages: tuple[str, ...] = ()
+    extra: str = ""
 
     def file(self, model: str) -> str:
         """The name of a model's file in this format."""
@@ -83,6 +86,8 @@ FORMATS: Registry[Format] = Registry(
             marker=">",
             same_as=REFERENCE,
             kind=FileKind.ONNX,
+            packages=("onnx", "onnxruntime", "tf2onnx"),
+            extra="onnx",
         ),
     ),
     home=__name__,

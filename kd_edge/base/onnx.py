@@ -55,6 +55,12 @@ def read_onnx(content: bytes) -> OnnxModel:
         for attribute in node.attribute
         if attribute.type == onnx.AttributeProto.TENSOR
     ]
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in weights):
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            "the ONNX model keeps weights in other files",
+            hint="save it as one file: onnx.save(model, path, save_as_external_data=False)",
+        )
     n_bytes = sum(onnx.numpy_helper.to_array(tensor).nbytes for tensor in weights)
     return OnnxModel(tuple(node.op_type for node in nodes), n_bytes)
 

@@ -10,7 +10,7 @@ from kd_edge.cli.printing import console, printable, say
 from kd_edge.live.prompted import PAUSE, QUIT, SKIP, UNDO
 
 _KEYS = {"u": UNDO, "s": SKIP, " ": PAUSE, "q": QUIT}
-_TWO_CODES = ("\x00", "\xe0")  # an arrow or a function key begins so on Windows
+_TWO_CODES = (b"\x00", b"\xe0")  # an arrow or a function key begins so on Windows
 _WORDS = {
     "look": "keep still", "ready": "next", "perform": "NOW", "rest": "rest", "pause": "paused",
     "wait": "waiting for a marker",
@@ -108,8 +108,9 @@ def _windows_key() -> str:
 
     if not msvcrt.kbhit():
         return ""
-    key = msvcrt.getwch()
-    if key in _TWO_CODES:  # the second one of Ctrl-Left is an 's'
-        msvcrt.getwch()
+    key = msvcrt.getch()
+    if key in _TWO_CODES:
+        if msvcrt.kbhit():  # the second one of Ctrl-Left is an 's'; a letter alone has none
+            msvcrt.getch()
         return ""
-    return key
+    return key.decode("ascii", "ignore")

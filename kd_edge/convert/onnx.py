@@ -39,7 +39,9 @@ def to_onnx(model, input_order: Sequence[str]) -> bytes:
         content = found.SerializeToString(deterministic=True)
         read_onnx(content)  # tf2onnx leaves in what it does not know
     except Exception as error:  # tf2onnx refuses with exceptions of many kinds
-        said = error.where if isinstance(error, KdEdgeError) else str(error)
+        said = str(error)
+        if isinstance(error, KdEdgeError):
+            said = error.where or error.message
         raise KdEdgeError(
             "KD_CONVERTER_REFUSED",
             f"tf2onnx refuses the model: {' '.join(said.split())[:300]}",

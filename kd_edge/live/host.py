@@ -9,12 +9,14 @@ import numpy as np
 
 from firmware_export.front_end import model_front_end
 from kd_edge.base.decision import Decision, DecisionRule, Memory, decide
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.formats import FileKind
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.base.product import Product, as_product
 from kd_edge.examples.raw import Wearer, quantised, window_from_counts
 from kd_edge.examples.streaming import Streamed
 from kd_edge.runtimes.composed import open_product
-from kd_edge.runtimes.registry import ORACLE, RUNTIMES
+from kd_edge.runtimes.registry import ORACLE, RUNTIMES, installed
 
 
 class Host:
@@ -34,7 +36,8 @@ class Host:
         output: of the first answer, its scale and zero point.
 
     Raises:
-        KdEdgeError: as `open_interpreter` and `model_front_end`.
+        KdEdgeError KD_USAGE: the runtime runs no `.tflite`. As `open_interpreter` and
+            `model_front_end`.
     """
 
     def __init__(
@@ -45,6 +48,13 @@ class Host:
         rule: DecisionRule | None = None,
         runtime: str = ORACLE,
     ):
+        if RUNTIMES.find(runtime).kind is not FileKind.TFLITE:
+            raise KdEdgeError(
+                "KD_USAGE",
+                f"{RUNTIMES[runtime].title} runs no int8 .tflite, which is what answers a stream",
+                where="--runtime",
+                hint=f"choose {', '.join(installed())}",
+            )
         self._interpreter = open_product(as_product(model), runtime)
         self.name = RUNTIMES[runtime].title
         self.front_end = model_front_end(front_end, self._interpreter.inputs)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import own_path, sha256_file, write_text
-from kd_edge.base.formats import FileKind
+from kd_edge.base.formats import FORMATS, FileKind
 from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
@@ -274,6 +274,7 @@ def _gates(context: Context, manifest: Manifest, answers: KerasAnswers, proven: 
 
 def _evidence(context: Context, manifest: Manifest) -> list:
     """What every figure rests on: files, windows with Keras's answers, runtimes, what is asked."""
+    kinds = {FORMATS.find(f.format).kind for model in manifest.models for f in model.formats}
     return [
         manifest.task,
         [
@@ -281,7 +282,7 @@ def _evidence(context: Context, manifest: Manifest) -> list:
             for model in manifest.models
         ],
         sha256_file(context.out / WINDOWS_FILE),
-        {name: version(name) for kind in FileKind for name in installed(kind)},
+        {name: version(name) for kind in FileKind if kind in kinds for name in installed(kind)},
         manifest.composition and [manifest.product, asdict(manifest.composition)],
     ]
 

@@ -31,7 +31,7 @@ REPORT_FILE = "report.json"
 
 @dataclass(frozen=True)
 class BundledFormat:
-    """One `.tflite` file of a model.
+    """One file of a model: a `.tflite`, or what its format says.
 
     Attributes:
         format: a key of `FORMATS`.

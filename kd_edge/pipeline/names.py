@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firmware_export.aot.cores import CORES
 from kd_edge.base.errors import KdEdgeError, nearest
+from kd_edge.base.formats import FORMATS
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
 from kd_edge.pipeline.aware import aware_of
@@ -38,7 +40,7 @@ def check_names(recipe: Recipe) -> None:
             KD_MISSING_PACKAGE: no build extra.
     """
     check_reader(recipe)
-    _check_packages()
+    _check_packages(recipe)
     from kd_edge.distill.augmentations import make_augmentations
     from kd_edge.distill.ensemble import ENSEMBLES
     from kd_edge.distill.foreign.opening import file_kind
@@ -76,11 +78,11 @@ def check_names(recipe: Recipe) -> None:
         ENSEMBLES.find(recipe.distillation.ensemble, where="distillation.ensemble")
 
 
-def _check_packages() -> None:
-    """Make sure that training is possible before any work begins.
+def _check_packages(recipe: Recipe) -> None:
+    """Make sure that training and conversion are possible before any work begins.
 
     Raises:
-        KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed.
+        KdEdgeError KD_MISSING_PACKAGE: the build extra is not installed, or what a format needs.
     """
     from importlib import metadata
 
@@ -93,6 +95,16 @@ def _check_packages() -> None:
             f"training needs the package '{error.name}', which is not installed",
             hint="pip install 'kd-edge[build]'; `kd-edge doctor` shows what else is missing",
         ) from error
+    for name in (*recipe.conversion.formats, *recipe.conversion.teacher_formats):
+        form = FORMATS.find(name, where="conversion.formats")
+        missing = [package for package in form.packages if find_spec(package) is None]
+        if missing:
+            raise KdEdgeError(
+                "KD_MISSING_PACKAGE",
+                f"the format '{name}' needs the package '{missing[0]}', which is not installed",
+                where="conversion.formats",
+                hint=f"pip install 'kd-edge[{form.extra}]', or leave the format out",
+            )
 
 
 def check_networks(context: Context) -> None:

@@ -5,6 +5,7 @@ A build asks them about its own windows, and `bench` about other recordings.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,10 @@ def teachers_again(
     Args:
         logits: model of the bundle -> part -> (n, ..., classes) of its examples.
     """
+    if importlib.util.find_spec("tensorflow") is None:
+        names = [each.name for each in manifest.teacher_files]
+        names += [each.title for each in manifest.joined]
+        return [], [f"'{name}' was not measured: Keras is not installed here." for name in names]
     given = {teacher.name: teacher for teacher in recipe.teachers}
     rows, silent, said = [], [], dict(logits)
     for file in manifest.teacher_files:
@@ -196,6 +201,8 @@ def _asked_again(
         raise KdEdgeError("KD_BUNDLE_ALTERED", "the bundle's recipe names no such file")
     if settings.is_logits:
         raise KdEdgeError("KD_NO_FILE", "it is a file of logits, which knows its own windows alone")
+    if file.file.startswith(("//", "\\\\")):
+        raise KdEdgeError("KD_NO_FILE", "its file lies on another machine", where=file.file)
     if digest_of_file(Path(file.file), file.name) != file.sha256:
         raise KdEdgeError(
             "KD_BUNDLE_ALTERED", f"{file.file} is another file than at build time", where=file.file

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +81,25 @@ def open_onnx_runtime(path: Path, *, preserve_tensors: bool, threads: int) -> In
     return OnnxInterpreter(Path(path), threads=threads)
 
 
+def _present() -> bool:
+    """The package `onnx` says what a file holds: without it a student's row would lack its size."""
+    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+
+
+def _version() -> str | None:
+    return metadata.version("onnxruntime") if _present() else None
+
+
 ONNX_RUNTIME = Runtime(
     name="onnx-runtime",
     title=_TITLE,
     summary="ONNX Runtime, for students and teachers in ONNX files",
     package="onnxruntime",
-    distribution="onnxruntime",
+    distribution="onnxruntime with onnx",
     install=f"pip install 'kd-edge[{EXTRA}]'",
     open=open_onnx_runtime,
     kind=FileKind.ONNX,
+    present=_present,
+    version=_version,
     inner_tensors=False,
 )

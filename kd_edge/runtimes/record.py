@@ -31,8 +31,8 @@ class Runtime:
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
         required: kd-edge's own commands need it.
-        present: whether it can run here, if it is no package.
-        version: of what it runs with, if it is no package.
+        present: whether it can run here, if that is not its package alone.
+        version: of what it runs with, if that is not its package alone.
         oracle: a board answers bit for bit as it does.
         stands_in: for another oracle: it is measured only where that is not installed.
         inner_tensors: they can be read.

@@ -202,7 +202,8 @@ def _kind(modality: str, recordings: Sequence[Recording]) -> Kind | str:
 def _lsb(streams: Sequence[Stream], names: set[str]) -> tuple[float | None, bool]:
     """Units a count of the streams that have such channels, and whether the streams state it."""
     taken = [stream for stream in streams if names & set(stream.channels)]
-    first, *others = {stream.lsb for stream in taken}
+    # A build takes 0 for unstated, and a count of less is none.
+    first, *others = {lsb if (lsb := stream.lsb) and lsb > 0 else None for stream in taken}
     if others:  # they disagree
         return None, False
     if first is not None:
