@@ -22,7 +22,6 @@ from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.pipeline.proof import Prover
 from kd_edge.recipe import Proof
-from kd_edge.runtimes import onnx_runtime
 from kd_edge.runtimes.parity import FLOAT_TOLERANCE
 from kd_edge.runtimes.registry import installed, open_interpreter, version, who_takes
 from kd_edge.runtimes.results import KERAS, Side
@@ -170,7 +169,9 @@ def test_it_answers_no_stream(files):
 def test_without_the_package_that_reads_files_it_is_not_measured(monkeypatch):
     """Oracle: the row of a student would lack its size."""
     assert RUNTIME in installed(ONNX.kind)
-    monkeypatch.setattr(onnx_runtime, "find_spec", lambda name: None if name == "onnx" else name)
+    monkeypatch.setattr(
+        "kd_edge.base.onnx.find_spec", lambda name: None if name == "onnx" else name
+    )
     assert installed(ONNX.kind) == ()
     assert version(RUNTIME) is None
 

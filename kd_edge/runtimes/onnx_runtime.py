@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FileKind
-from kd_edge.base.onnx import EXTRA, open_session
+from kd_edge.base.onnx import EXTRA, open_session, packages_here, session_version
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.models.keras_start import first_lines
 from kd_edge.runtimes.interpreter import Interpreter
@@ -81,25 +79,16 @@ def open_onnx_runtime(path: Path, *, preserve_tensors: bool, threads: int) -> In
     return OnnxInterpreter(Path(path), threads=threads)
 
 
-def _present() -> bool:
-    """The package `onnx` says what a file holds: without it a student's row would lack its size."""
-    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
-
-
-def _version() -> str | None:
-    return metadata.version("onnxruntime") if _present() else None
-
-
 ONNX_RUNTIME = Runtime(
     name="onnx-runtime",
     title=_TITLE,
     summary="ONNX Runtime, for students and teachers in ONNX files",
     package="onnxruntime",
-    distribution="onnxruntime with onnx",
+    distribution="onnxruntime",
     install=f"pip install 'kd-edge[{EXTRA}]'",
     open=open_onnx_runtime,
     kind=FileKind.ONNX,
-    present=_present,
-    version=_version,
+    present=packages_here,
+    version=session_version,
     inner_tensors=False,
 )
