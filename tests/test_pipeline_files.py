@@ -21,7 +21,6 @@ from kd_edge.cli import run
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples.hashes import hex_digits, window_hashes
 from kd_edge.pipeline import names
-from kd_edge.pipeline.bench import _keeps_no_teachers
 from kd_edge.pipeline.brought import checked_files
 from kd_edge.pipeline.bundle import BundledTeacherFile, JoinedTeachers
 from kd_edge.pipeline.names import check_names
@@ -228,9 +227,13 @@ def test_an_older_bundle_says_that_it_does_not_know_how_its_teachers_were_asked(
     def old(*models, joined=()):
         return SimpleNamespace(models=models, joined=joined, teacher_files=())
 
-    assert _keeps_no_teachers(old(teacher, student), recipe)
-    assert not _keeps_no_teachers(old(teacher, student, joined=("both",)), recipe)
-    assert not _keeps_no_teachers(old(student), recipe)
+    (said,) = teachers_again(old(teacher, student), recipe, {}, {})[1]
+    assert "build it again" in said
+    both = JoinedTeachers("both", ("a", "b"), (0.5, 0.5), "mean-logits")
+    assert (
+        "build it again" not in teachers_again(old(teacher, joined=(both,)), recipe, {}, {})[1][0]
+    )
+    assert teachers_again(old(student), recipe, {}, {}) == ([], [])
 
 
 def test_settings_of_a_file_are_part_of_what_its_answers_depend_on(here):

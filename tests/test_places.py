@@ -234,7 +234,7 @@ def test_a_model():
 
 
 def test_a_teacher_file(tmp_path):
-    from kd_edge.distill.foreign.opening import FileKind, open_teacher
+    from kd_edge.distill.foreign.opening import TeacherFileKind, open_teacher
     from kd_edge.distill.foreign.settings import TeacherFile
 
     def open_mine(given):
@@ -245,7 +245,7 @@ def test_a_teacher_file(tmp_path):
     path.write_text("a network")
     settings = TeacherFile(name="big", file=str(path), classes="same")
     shapes = {"all": WINDOW}
-    with added((TEACHER_FILES, ".mine", FileKind(".mine", "my file", "mine", open_mine))):
+    with added((TEACHER_FILES, ".mine", TeacherFileKind(".mine", "my file", "mine", open_mine))):
         found = open_teacher(settings, shapes=shapes, class_names=("a", "b"))
     assert found == ("big", "a network", shapes, ("a", "b"), ())
 

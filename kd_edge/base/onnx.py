@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 
 from kd_edge.base.errors import KdEdgeError, require
@@ -21,14 +20,6 @@ _NOWHERE = ("session.model_external_initializers_file_folder_path", os.devnull)
 def packages_here() -> bool:
     """Whether files can be run and read: without `onnx` a student's row would lack its size."""
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
-
-
-def session_version() -> str | None:
-    """Version of onnxruntime; None where it, or what reads files, is not installed."""
-    try:
-        return metadata.version("onnxruntime") if packages_here() else None
-    except metadata.PackageNotFoundError:
-        return None
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,6 @@ def _other_recordings(
     parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
     teachers, unasked = teachers_again(manifest, recipe, logits, {part.name: windows})
-    if _keeps_no_teachers(manifest, recipe):
-        unasked = ["The bundle does not say how its teachers were asked: build it again."]
     baselines, unfitted = _baselines(folder, manifest, recipe, part.name, windows)
     stored = StoredWindows(parts, logits)
     proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
@@ -159,18 +157,6 @@ def _other_recordings(
         selection=select_again(folder, manifest, parts),
         gallery=gallery(folder, manifest, part.name, windows),
     )
-
-
-def _keeps_no_teachers(manifest: Manifest, recipe: Recipe) -> bool:
-    """Whether a bundle with teachers of its own was built before it said how they were asked."""
-    if manifest.joined or manifest.teacher_files or "teacher" not in _roles(manifest):
-        return False
-    students = (*recipe.teachers, *recipe.students)
-    return any(len(recipe.teachers_of(model)) > 1 for model in students)
-
-
-def _roles(manifest: Manifest) -> set[str]:
-    return {model.role for model in manifest.models}
 
 
 def _resembling(manifest: Manifest, recipe: Recipe, dataset: Dataset) -> int:

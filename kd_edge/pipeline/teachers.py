@@ -167,6 +167,8 @@ def teachers_again(
         names = [each.name for each in manifest.teacher_files]
         names += [each.title for each in manifest.joined]
         return [], [f"'{name}' was not measured: Keras is not installed here." for name in names]
+    if _keeps_no_teachers(manifest, recipe):
+        return [], ["The bundle does not say how its teachers were asked: build it again."]
     given = {teacher.name: teacher for teacher in recipe.teachers}
     rows, silent, said = [], [], dict(logits)
     for file in manifest.teacher_files:
@@ -185,6 +187,13 @@ def teachers_again(
             continue
         rows.append(joined_row(joined, said, parts, manifest.task))
     return rows, silent
+
+
+def _keeps_no_teachers(manifest: Manifest, recipe: Recipe) -> bool:
+    """Whether a bundle that learnt from several was built before bundles said how."""
+    if manifest.joined or all(model.role != "teacher" for model in manifest.models):
+        return False
+    return any(len(recipe.teachers_of(m)) > 1 for m in (*recipe.teachers, *recipe.students))
 
 
 def _asked_again(

@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FileKind
-from kd_edge.base.onnx import EXTRA, open_session, packages_here, session_version
+from kd_edge.base.onnx import EXTRA, open_session, packages_here
 from kd_edge.base.tensors import TensorSpec
 from kd_edge.models.keras_start import first_lines
 from kd_edge.runtimes.interpreter import Interpreter
@@ -89,6 +89,5 @@ ONNX_RUNTIME = Runtime(
     open=open_onnx_runtime,
     kind=FileKind.ONNX,
     present=packages_here,
-    version=session_version,
     inner_tensors=False,
 )

@@ -32,7 +32,7 @@ class Runtime:
             sentence for people; '' where it does.
         required: kd-edge's own commands need it.
         present: whether it can run here, if that is not its package alone.
-        version: of what it runs with, if that is not its package alone.
+        version: of what it runs with, if it is no package.
         oracle: a board answers bit for bit as it does.
         stands_in: for another oracle: it is measured only where that is not installed.
         inner_tensors: they can be read.

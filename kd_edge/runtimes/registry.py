@@ -94,6 +94,8 @@ def version(runtime: str) -> str | None:
     entry = RUNTIMES.find(runtime)
     if entry.version is not None:
         return entry.version()
+    if not available(runtime):
+        return None
     try:
         return importlib.metadata.version(entry.distribution)
     except importlib.metadata.PackageNotFoundError:

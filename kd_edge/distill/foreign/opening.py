@@ -19,7 +19,7 @@ from kd_edge.distill.foreign.wiring import GivenFile
 
 
 @dataclass(frozen=True)
-class FileKind:
+class TeacherFileKind:
     """A kind of file that a teacher may come as.
 
     Attributes:
@@ -35,18 +35,18 @@ class FileKind:
     open: Callable[[GivenFile], FileTeacher]
 
 
-TEACHER_FILES: Registry[FileKind] = Registry(
+TEACHER_FILES: Registry[TeacherFileKind] = Registry(
     "teacher file",
     (
-        FileKind(".onnx", "ONNX file", "onnxruntime", open_onnx),
-        FileKind(".keras", "Keras file", "keras", open_keras),
-        FileKind(LOGITS_SUFFIX, "file of logits", "another program", open_logits),
+        TeacherFileKind(".onnx", "ONNX file", "onnxruntime", open_onnx),
+        TeacherFileKind(".keras", "Keras file", "keras", open_keras),
+        TeacherFileKind(LOGITS_SUFFIX, "file of logits", "another program", open_logits),
     ),
     home=__name__,
 )
 
 
-def file_kind(settings: TeacherFile) -> FileKind:
+def file_kind(settings: TeacherFile) -> TeacherFileKind:
     """What kind of file it is, by its suffix. Raises KD_UNKNOWN_NAME: of no known kind."""
     return TEACHER_FILES.find(settings.suffix, where=f"teacher '{settings.name}', file")
 
