@@ -106,13 +106,14 @@ $(STAMPS)/node: requirements/node.txt
 	@if command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix .node $$(cat $<); then touch $@; \
 	else echo "no npm: tests of accessibility are skipped"; fi
 
-# Cross-compilers, the emulator and a browser, where this user may install Debian packages; else tests skip.
+# Cross-compilers, emulators and browsers, where this user may install Debian packages; else tests skip.
+# A program that came another way counts: NodeSource's nodejs brings npm and conflicts with Debian's.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake \
-  lld nodejs npm default-jre-headless
+  lld nodejs npm default-jre-headless firefox-esr
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
-	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	  dpkg -s $$package >/dev/null 2>&1 || command -v $$package >/dev/null || missing="$$missing $$package"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	command -v apt-get >/dev/null || { echo "no apt-get: tests that need$$missing are skipped"; exit 0; }; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \

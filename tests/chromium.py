@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tab import Tab
 from waiting import BOUND_S
 
 
@@ -25,19 +26,18 @@ def find_chromium() -> str:
     pytest.skip("chromium is not installed: on Debian, apt-get install chromium")
 
 
-class Page:
+class Page(Tab):
     """A tab.
 
     Attributes:
-        complaints: what the page's console has said that is no mere remark, and what it threw.
         called: what the page gave to functions that `Runtime.addBinding` made.
     """
 
     def __init__(self, to_browser: int, from_browser: int):
+        super().__init__()
         self._to, self._from = to_browser, from_browser
         self._rest = b""
         self._number = 0
-        self.complaints: list[str] = []
         self.called: list[str] = []
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -73,20 +73,19 @@ class Page:
         self.call("Page.navigate", url=url)
 
     def run(self, script: str):
-        """The value of a JavaScript expression."""
-        result = self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
+        return self._evaluated(expression=script)
 
-    def wait_for(self, script: str, *, seconds: float = BOUND_S):
-        """The expression's value as soon as it is true; fails after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while not (value := self.run(script)):
-            assert time.monotonic() < deadline, (
-                f"never within {seconds:g} s: {script}; {self.complaints}"
-            )
-            self._drain(0.05)
-        return value
+    def resolved(self, script: str):
+        return self._evaluated(expression=script, awaitPromise=True)
+
+    def before_pages(self, script: str) -> None:
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def go_offline(self) -> None:
+        self.call(
+            "Network.emulateNetworkConditions",
+            offline=True, latency=0, downloadThroughput=0, uploadThroughput=0,
+        )  # fmt: skip
 
     def frames(self, n: int) -> None:
         """Waits until so many pictures have been drawn."""
@@ -95,20 +94,22 @@ class Page:
             const next = () => left-- ? requestAnimationFrame(next) : done(true);
             next();
         }})"""
-        self.call("Runtime.evaluate", expression=script, awaitPromise=True)
-
-    def text(self, element: str) -> str:
-        return self.run(f"document.getElementById({element!r}).textContent")
+        self.resolved(script)
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def _drain(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if b"\0" in self._rest or select.select([self._from], [], [], left)[0]:
                 self._next()
+
+    def _evaluated(self, **asked):
+        result = self.call("Runtime.evaluate", returnByValue=True, **asked)
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return result["result"].get("value")
 
     def _next(self) -> dict:
         while b"\0" not in self._rest:

@@ -112,6 +112,12 @@ def sample_answers(product: Product) -> list[str]:
     return found
 
 
+def host_scores(product: Product, counts: dict[str, np.ndarray]) -> np.ndarray:
+    """TFLite Micro's scores of one raw window, through the host's front end."""
+    host = Host(product, sample_front_end())
+    return host.answer([counts[stream.name] for stream in host.front_end.streams])
+
+
 def in_node(script: str, *, parts: tuple[str, ...] = ("engine",), **values) -> object:
     """What a script returns, in Node, after the page's own `parts`; `values` are there by name."""
     need("node")

@@ -24,10 +24,7 @@ def browser(tmp_path_factory):
     find_chromium()
     with open_page(tmp_path_factory.mktemp("browser")) as page:
         page.look(390, 844)
-        page.call(
-            "Network.emulateNetworkConditions",
-            offline=True, latency=0, downloadThroughput=0, uploadThroughput=0,
-        )  # fmt: skip
+        page.go_offline()
         yield page
 
 

@@ -109,7 +109,7 @@ def opened(tmp_path, path, script):
     find_chromium()
     with open_page(tmp_path) as page:
         page.call("Runtime.addBinding", name="toBoard")
-        page.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        page.before_pages(script)
         page.open(path.as_uri())
         page.wait_for("document.readyState === 'complete' && !!document.getElementById('go')")
         page.wait_for("document.getElementById('status').textContent === 'live'")

@@ -9,6 +9,7 @@ import pytest
 from phone_samples import (
     HOP_S,
     RULE,
+    host_scores,
     in_node,
     need_clang,
     sample_product,
@@ -25,7 +26,6 @@ from kd_edge.base.decision import Memory, decide
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import raw_samples
 from kd_edge.base.raw_window import pack_raw
-from kd_edge.live.host import Host
 from kd_edge.phone.page import PageFacts, page_data
 
 
@@ -50,12 +50,6 @@ def data_of(made, **more):
         ),
         (module,),
     ) | more  # fmt: skip
-
-
-def host_scores(product, counts) -> np.ndarray:
-    """TFLite Micro's scores of one raw window, through the host's front end."""
-    host = Host(product, sample_front_end())
-    return host.answer([counts[stream.name] for stream in host.front_end.streams])
 
 
 def test_golden_vectors_and_raw_windows_are_answered_bit_for_bit_in_node(made):
