@@ -110,7 +110,8 @@ def model_front_end(
     """The part of a front end that feeds a model: inputs in its order, streams in their own.
 
     Raises:
-        KdEdgeError KD_RECIPE_VALUE: a roll is taken back, and filters run on or are integers.
+        KdEdgeError KD_RECIPE_VALUE: a roll is taken back, and filters run on or are integers; or
+            differences are taken in integers.
         KdEdgeError KD_COUNTS: a stream's units a count are unknown, and integers hold them.
         KdEdgeError KD_NOT_CAUSAL: a stream's filter needs samples that a board does not have yet.
         KdEdgeError KD_PRECISION: float32 or integers are too short for a stream's filter.
@@ -123,6 +124,8 @@ def model_front_end(
     taken = {stream for layout in used for stream in layout.streams}
     streams = tuple(stream for stream in constants.streams if stream.name in taken)
     _check_causal(streams)
+    if constants.fixed:
+        _check_no_differences(streams)
     for stream in streams:
         _check_lengths(stream)
     for stream in streams:
@@ -180,33 +183,45 @@ def _check_causal(streams: tuple[StreamConstants, ...]) -> None:
             )
 
 
+def _check_no_differences(streams: tuple[StreamConstants, ...]) -> None:
+    for stream in streams:
+        if stream.differences:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                f"the differences of '{stream.name}' are float32's, and the front end computes in "
+                "integers",
+                where=f"front_end.{stream.name}.differences",
+                hint="leave differences or windows.arithmetic = 'fixed' out of the recipe",
+            )
+
+
 def _check_lengths(stream: StreamConstants) -> None:
     """What kd_signal.c relies on: a bundle's file may say anything."""
-    channels = len(stream.channels)
+    features = len(stream.features)
     n_taps = len(stream.fir)
     # Every phase starts in the first half of the taps, of which the second is the mirror image.
     taps_fit = not n_taps or (n_taps % 2 == 1 and n_taps // 2 >= stream.up)
-    floors_fit = len(stream.log_floor) in (0, channels) and all(f > 0 for f in stream.log_floor)
-    normalisers_fit = len(stream.mean) == len(stream.scale) == channels and floors_fit
+    floors_fit = len(stream.log_floor) in (0, features) and all(f > 0 for f in stream.log_floor)
+    normalisers_fit = len(stream.mean) == len(stream.scale) == features and floors_fit
     if normalisers_fit and stream.up > 0 and taps_fit:
         return
     raise KdEdgeError(
         "KD_SHAPE",
         f"the front end of '{stream.name}' has numbers that do not fit together",
-        where=f"{channels} channels, {len(stream.mean)} means, {len(stream.scale)} scales, "
+        where=f"{features} features, {len(stream.mean)} means, {len(stream.scale)} scales, "
         f"{n_taps} taps for {stream.up}/{stream.down}",
         hint="build the bundle again",
     )
 
 
 def _check_channels(layout: InputLayout, streams: tuple[StreamConstants, ...]) -> None:
-    channels = {stream.name: len(stream.channels) for stream in streams}
-    total = sum(channels[name] for name in layout.streams)
+    features = {stream.name: len(stream.features) for stream in streams}
+    total = sum(features[name] for name in layout.streams)
     if total != layout.shape[-1]:
         raise KdEdgeError(
             "KD_SHAPE",
             f"input '{layout.name}' has {layout.shape[-1]} channels, its streams have {total}",
-            where=", ".join(f"{name} {channels[name]}" for name in layout.streams),
+            where=", ".join(f"{name} {features[name]}" for name in layout.streams),
             hint="use the front end that the model was built with",
         )
 
@@ -224,6 +239,7 @@ def _stream(
         "samples": samples,
         "channel_count": len(stream.channels),
         "channels": [c_text.comment(channel) for channel in stream.channels],
+        "feature_count": len(stream.features),
         "rectify": int(stream.rectify),
         "up": stream.up,
         "down": stream.down,
@@ -248,11 +264,12 @@ def _running_on(used: FrontEndConstants) -> dict[str, int]:
     streams = {stream.name: stream for stream in used.streams}
     placed = [(layout, streams[name]) for layout in used.inputs for name in layout.streams]
     kept = [layout_samples(layout) for layout, stream in placed if stream.running]
-    values = [layout_samples(layout) * len(s.channels) for layout, s in placed if s.running]
+    values = [layout_samples(layout) * len(s.features) for layout, s in placed if s.running]
     return {
         "channels": sum(len(stream.channels) for stream in used.streams),
+        "features": sum(len(stream.features) for stream in used.streams),
         "memory_values": max(
-            1, sum(len(s.channels) * _memory_values(s, fixed=used.fixed) for s in used.streams)
+            1, sum(len(s.features) * _memory_values(s, fixed=used.fixed) for s in used.streams)
         ),
         "step_bytes": sum(layout_samples(layout) * layout.shape[-1] for layout in used.inputs),
         "rows": len(placed),
@@ -263,7 +280,7 @@ def _running_on(used: FrontEndConstants) -> dict[str, int]:
 
 def _memory_values(stream: StreamConstants, *, fixed: bool) -> int:
     """KD_SIGNAL_MEMORY_VALUES of kd_signal.h."""
-    biquads = _BIQUAD_VALUES[fixed] * (len(stream.sos) + len(stream.envelope_sos))
+    biquads = _BIQUAD_VALUES[fixed] * (len(stream.filters[-1]) + len(stream.envelope_sos))
     return biquads + ((len(stream.fir) - 1) // stream.up + SIGNAL_BLOCK if stream.fir else 0)
 
 

@@ -32,15 +32,17 @@ def numbers_of(stream: StreamConstants, *, fixed: bool) -> dict[str, object]:
     if fixed:
         numbers = fixed_stream(stream)
         taps, floors = numbers.taps, numbers.log_floor
-        cascades = _integers(numbers.filter), _integers(numbers.envelope)
+        filters, envelope = [_integers(numbers.filter)], _integers(numbers.envelope)
         means, scales, of = numbers.offset, numbers.scale, _integer_rows
     else:
         taps, floors = stream.fir[: len(stream.fir) // 2 + 1], stream.log_floor
-        cascades = _floats(stream.sos), _floats(stream.envelope_sos)
+        filters, envelope = list(map(_floats, stream.filters)), _floats(stream.envelope_sos)
         means, scales, of = stream.mean, stream.scale, c_text.float_rows
     return {
-        "filter": cascades[0],
-        "envelope": cascades[1],
+        "cascades": [
+            *((f"biquads_{i}", own) for i, own in enumerate(filters)),
+            ("envelope", envelope),
+        ],
         # In the order of kd_stream.taps.
         "tap_rows": of([tap for phase in range(stream.up) for tap in taps[phase :: stream.up]]),
         "mean_rows": of(means),
@@ -124,19 +126,24 @@ def check_precision(stream: StreamConstants, samples: int, steps: int, *, fixed:
 
 def _steps_off(stream: StreamConstants, samples: int) -> float:
     """Of float32, each cascade by itself."""
+    noise, worst = np.random.default_rng(0).normal(size=samples), 0.0
+    for sections in stream.filters:
+        x, off = _exact_and_off(sections, noise)
+        _, behind = _exact_and_off(stream.envelope_sos, np.abs(x))
+        worst = max(worst, off, behind)
+    return worst
+
+
+def _exact_and_off(sections: Biquads, x: np.ndarray) -> tuple[np.ndarray, float]:
+    """What biquads make of (samples,) float64, and by how many int8 steps float32 is off."""
     from scipy import signal
 
-    x, off = np.random.default_rng(0).normal(size=samples), 0.0
-    for sections, rectify in ((stream.sos, False), (stream.envelope_sos, True)):
-        if not sections:
-            continue
-        x = np.abs(x) if rectify else x
-        # As kd_signal.c does: the difference to the first sample, from rest.
-        exact = signal.sosfilt(np.array(sections), x - x[0])
-        single = signal.sosfilt(np.float32(sections), np.float32(x - x[0]))
-        off = max(off, 127 * np.abs(single - exact).max() / max(np.abs(exact).max(), 1e-30))
-        x = exact
-    return off
+    if not sections:
+        return x, 0.0
+    # As kd_signal.c does: the difference to the first sample, from rest.
+    exact = signal.sosfilt(np.array(sections), x - x[0])
+    single = signal.sosfilt(np.float32(sections), np.float32(x - x[0]))
+    return exact, 127 * np.abs(single - exact).max() / max(np.abs(exact).max(), 1e-30)
 
 
 def _steps_off_in_integers(stream: StreamConstants, samples: int) -> float:

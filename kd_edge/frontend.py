@@ -1,7 +1,7 @@
 """The front end: from a sensor's samples to what windows are cut from, stated once as numbers.
 
 `design_stream` turns settings into `StreamConstants`; `apply_stream` runs them here. A
-board runs the same: biquads, rectifier, biquads, polyphase filter. Then come logarithm and
+board runs the same: biquads, differences, rectifier, biquads, polyphase filter. Then come logarithm and
 normalisers, whose numbers `examples.normalising` fits.
 """
 
@@ -16,7 +16,12 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 from scipy import signal
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import Biquads, FrontEndConstants, StreamConstants
+from kd_edge.base.front_end import (
+    MOST_DIFFERENCES,
+    Biquads,
+    FrontEndConstants,
+    StreamConstants,
+)
 from kd_edge.base.roll import RollConstants
 from kd_edge.base.settings import settings
 from kd_edge.signals.recording import same_rate
@@ -79,6 +84,8 @@ class StreamFrontEnd:
         notch_hz: mains frequency and any harmonics in Hz.
         notch_q: quality factor of each notch.
         envelope_hz: rectify, then low-pass at this frequency in Hz (second-order Butterworth).
+        differences: beside the signal's envelope, give those of so many of its differences from
+            sample to sample: the faster the signal, the larger. 0 to 2.
         rate_hz: decimate to this rate by a polyphase filter; a ratio of small integers to the
             source's.
         log: take the logarithm of the envelope.
@@ -100,6 +107,7 @@ class StreamFrontEnd:
     notch_hz: tuple[PositiveFloat, ...] = ()
     notch_q: PositiveFloat = 30.0
     envelope_hz: PositiveFloat | None = None
+    differences: Annotated[int, Field(ge=0, le=MOST_DIFFERENCES)] = 0
     rate_hz: PositiveFloat | None = None
     log: bool = False
     log_floor: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -118,6 +126,8 @@ class StreamFrontEnd:
     def _fits(self):
         if self.log and self.envelope_hz is None:
             raise ValueError("log is for an envelope: give envelope_hz as well")
+        if self.differences and self.envelope_hz is None:
+            raise ValueError("differences are of an envelope's signal: give envelope_hz as well")
         if self.adapt and not self.normalise:
             raise ValueError("adapt begins with the training part's statistics: leave normalise on")
         if self.roll and (self.band_pass_hz or self.high_pass_hz or self.envelope_hz):
@@ -152,6 +162,8 @@ def check_constants(constants: FrontEndConstants) -> None:
         raise ValueError("the front end takes back a roll, and its filters run on")
     if constants.roll and constants.fixed:
         raise ValueError("the front end takes back a roll, and computes in integers")
+    if constants.fixed and any(stream.differences for stream in constants.streams):
+        raise ValueError("the front end takes differences, and computes in integers")
 
 
 def _check_layouts(constants: FrontEndConstants, streams: Mapping[str, StreamConstants]) -> None:
@@ -159,7 +171,7 @@ def _check_layouts(constants: FrontEndConstants, streams: Mapping[str, StreamCon
     if not names or len(set(names)) < len(names):
         raise ValueError("the front end has no input, or two of one name")
     for layout in constants.inputs:
-        channels = [len(streams[s].channels) for s in layout.streams if s in streams]
+        channels = [len(streams[s].features) for s in layout.streams if s in streams]
         if not channels or len(channels) < len(layout.streams):
             raise ValueError(f"the input {layout.name!r} has no stream, or an unknown one")
         dimensions = len(layout.shape) in (1, 2, 3) and min(layout.shape) > 0
@@ -202,10 +214,12 @@ def _wrong_in(stream: StreamConstants) -> str:
 
 
 def _wrong_in_normaliser(stream: StreamConstants) -> str:
-    n_channels, running = len(stream.channels), stream.running
-    if not n_channels or not len(stream.mean) == len(stream.scale) == n_channels:
+    if not 0 <= stream.differences <= (MOST_DIFFERENCES if stream.rectify else 0):
+        return "differences that it cannot take"
+    n_features, running = len(stream.features), stream.running
+    if not n_features or not len(stream.mean) == len(stream.scale) == n_features:
         return "not one mean and one scale a channel"
-    if len(stream.log_floor) not in (0, n_channels) or not all(f > 0 for f in stream.log_floor):
+    if len(stream.log_floor) not in (0, n_features) or not all(f > 0 for f in stream.log_floor):
         return "not one floor of its logarithm a channel, above 0"
     if running and not (
         1 <= running.weight_windows <= _MOST_WINDOWS
@@ -250,6 +264,7 @@ def design_stream(
     sections = _filter_sections(modality, settings, source_rate_hz)
     envelope = _envelope_sections(modality, settings, source_rate_hz)
     up, down = _ratio(modality, settings.rate_hz, source_rate_hz)
+    n_features = len(channels) * (settings.differences + 1)
     return StreamConstants(
         name=modality,
         channels=channels,
@@ -264,20 +279,21 @@ def design_stream(
         up=up,
         down=down,
         fir=_taps(up, down),
-        mean=(0.0,) * len(channels),
-        scale=(1.0,) * len(channels),
+        mean=(0.0,) * n_features,
+        scale=(1.0,) * n_features,
         causal=settings.causal,
+        differences=settings.differences,
     )
 
 
 def apply_stream(samples: np.ndarray, constants: StreamConstants) -> np.ndarray:
-    """Filter, rectify, filter and resample; the normaliser is not applied.
+    """Filter, take differences, rectify, filter and resample; the normaliser is not applied.
 
     Args:
         samples: (n_samples, n_channels) in `constants.unit`.
 
     Returns:
-        (ceil(n_samples * up / down), n_channels) float32.
+        (ceil(n_samples * up / down), n_features) float32.
 
     Example:
         >>> settings = StreamFrontEnd(rate_hz=200)
@@ -288,12 +304,24 @@ def apply_stream(samples: np.ndarray, constants: StreamConstants) -> np.ndarray:
     x = np.asarray(samples, dtype=np.float64)
     x = _filter(x, constants.sos, constants.sos_zi, causal=constants.causal)
     if constants.rectify:
-        x = _filter(
-            np.abs(x), constants.envelope_sos, constants.envelope_zi, causal=constants.causal
-        )
+        x = np.abs(with_differences(x, x[:1], constants))
+        x = _filter(x, constants.envelope_sos, constants.envelope_zi, causal=constants.causal)
     if constants.fir:
         x = _resample(x, constants)
     return x.astype(np.float32)
+
+
+def with_differences(x: np.ndarray, before: np.ndarray, constants: StreamConstants) -> np.ndarray:
+    """A filtered signal, and behind its channels those of each difference from sample to sample.
+
+    Args:
+        x: (samples, channels). before: (1 or more, channels), the samples before them; what would be
+            before those is alike.
+    """
+    n = constants.differences
+    past = np.concatenate([np.repeat(before[:1], n, axis=0), before])[len(before) :]
+    line = np.concatenate([past, x])
+    return np.concatenate([np.diff(line[n - k :], k, axis=0) for k in range(n + 1)], axis=1)
 
 
 def _filter_sections(modality: str, settings: StreamFrontEnd, rate_hz: float) -> np.ndarray:

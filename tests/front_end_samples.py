@@ -89,6 +89,22 @@ DESIGNS = {
         ],
         [("a", ("emg", "acc"), 100), ("b", ("gyr", "emg"), 100)],
     ),
+    "differences, two behind a band-pass and one of raw samples; a ring": (
+        [
+            (
+                "emg",
+                StreamFrontEnd(
+                    band_pass_hz=(20, 450), envelope_hz=5.0, rate_hz=200.0, differences=2
+                ),
+                1000.0,
+                1e-3,
+                3,
+            ),
+            ("ring", StreamFrontEnd(envelope_hz=5.0, rate_hz=50.0, differences=1), 200.0, 1.0, 4),
+            ("acc", PLAIN, 50.0, 2.0**-11, 3),
+        ],
+        [("x", ("emg",), 40), ("y", ("ring", "acc", "ring"), 25)],
+    ),
 }
 
 
@@ -113,7 +129,7 @@ def constants_of(streams, inputs, fitted) -> FrontEndConstants:
         designed.append(
             replace(stream, mean=tuple(map(float, mean)), scale=tuple(map(float, scale)))
         )
-    width = {stream[0]: stream[4] for stream in streams}
+    width = {stream.name: len(stream.features) for stream in designed}
     layouts = [InputLayout(n, s, (samples, sum(width[m] for m in s))) for n, s, samples in inputs]
     return FrontEndConstants(tuple(designed), tuple(layouts))
 

@@ -277,6 +277,23 @@ def test_each_ring_of_a_modality_turns_by_itself_within_what_was_asked():
     assert "8 channels of 'emg'" in caught.value.message
 
 
+def test_differences_of_a_ring_turn_with_it():
+    """Oracle: one electrode is on, in its signal and in both differences: all turn alike."""
+    own = {
+        "x": tuple(
+            InputChannel("emg", f"EMG {i}", 0.0, 1.0, True, order)
+            for order in range(3)
+            for i in range(4)
+        )
+    }
+    on = np.zeros((1, 12), "f4")
+    on[0, [1, 5, 9]] = 1
+    after = turned({"rotate-ring": 0.5}, {"x": on}, own)["x"][:, 0].reshape(200, 3, 4)
+    assert (after[:, 0, 2] - after[:, 0, 0]).std() > 0.2
+    np.testing.assert_allclose(after[:, 1], after[:, 0], atol=1e-6)
+    np.testing.assert_allclose(after[:, 2], after[:, 0], atol=1e-6)
+
+
 def test_mixing_joins_an_example_with_the_next_one_of_the_batch_and_tells_its_truth_and_share():
     """Oracle: the windows that went in, joined by the shares that are told."""
     which = np.arange(N) % 3 > 0

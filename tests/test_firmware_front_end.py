@@ -29,6 +29,7 @@ from kd_edge.examples.raw import Wearer, cut_counts, from_counts, quantised_wind
 from kd_edge.frontend import apply_stream
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+DIFFERENCES = [*DESIGNS][-1]
 RUNNING = RunningConstants(weight_windows=4, memory_windows=5, floor=0.125)
 
 # Design -> stream -> what is not a step of `design_stream`: fitted on the training part.
@@ -36,6 +37,10 @@ FITTED = {
     "logarithm of an envelope, running; a stream twice; one as it is": {
         "emg": {"log_floor": (30.0, 1.0, 0.02, 300.0), "running": RUNNING},
         "acc": {"running": replace(RUNNING, weight_windows=1, memory_windows=1)},
+    },
+    DIFFERENCES: {
+        "emg": {"log_floor": tuple(0.01 * 3.0**i for i in range(9)), "running": RUNNING},
+        "ring": {"running": RUNNING},
     },
 }
 
@@ -47,6 +52,7 @@ ROLLS = {
     "logarithm of an envelope, running; a stream twice; one as it is": RollConstants(
         "acc", (("acc", 0, 2), ("gyr", 2, 1)), (("emg", -1),), memory_windows=3
     ),
+    DIFFERENCES: RollConstants("acc", (("acc", 1, 2),), (("ring", 1),), memory_windows=3),
 }
 
 # Each in float32; three in integers, between them every step.
@@ -222,7 +228,7 @@ def trained_window(samples, layout, streams, usable) -> np.ndarray:
             x = np.log(np.maximum(x, 0) + stream.log_floor)
         z = (x - np.float32(stream.mean)) * np.float32(stream.scale)
         running = stream.running
-        own = usable[stream.name]
+        own = np.tile(usable[stream.name], stream.differences + 1)
         joined.append(z if running is None else for_a_first_window(z, own, running))
     return np.concatenate(joined, axis=1)
 

@@ -55,6 +55,30 @@ def test_an_envelope_of_a_tone_is_its_mean_rectified_value():
     assert envelope[1500:].mean() == pytest.approx(2 / np.pi, rel=0.01)
 
 
+def test_differences_stand_behind_all_channels_and_grow_with_the_frequency():
+    """Oracle: the k-th difference of a tone is a tone, (2 sin(pi f / rate))^k times as large."""
+    x = np.concatenate([tone(60), tone(240)], axis=1)
+    constants = design(channels=2, envelope_hz=5, differences=2)
+    envelopes = apply_stream(x, constants)[1500:].mean(axis=0).reshape(3, 2)
+    growth = 2 * np.sin(np.pi * np.array([60, 240]) / RATE_HZ)
+    np.testing.assert_allclose(envelopes, 2 / np.pi * growth ** np.arange(3)[:, None], rtol=0.01)
+    assert constants.features[1:4] == ("c1", "c0 (1st difference)", "c1 (1st difference)")
+
+
+def test_differences_of_a_filtered_signal_are_numpys_and_begin_at_rest():
+    """Oracle: NumPy's diff behind SciPy's filter; before its first sample nothing moved."""
+    x = noise() + 3
+    signal_alone = apply_stream(x, design(high_pass_hz=20)).astype(float)
+    envelope = design(high_pass_hz=20, envelope_hz=100, differences=2)
+    for order in (1, 2):
+        taken = np.diff(signal_alone, order, axis=0, prepend=np.repeat(signal_alone[:1], order, 0))
+        sos, zi = np.array(envelope.envelope_sos), np.array(envelope.envelope_zi)
+        state = zi[:, :, None] * np.abs(taken[:1])
+        expected = signal.sosfilt(sos, np.abs(taken), axis=0, zi=state)[0]
+        found = apply_stream(x, envelope)[:, order : order + 1]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_decimation_by_two_fifteenths_keeps_a_slow_tone_and_drops_a_fast_one(causal):
     """Oracle: 1111.11 Hz to 148.15 Hz gives 400 samples of 3,000, and 200 Hz lies above half."""

@@ -20,6 +20,14 @@ FRONT_ENDS = {
         "acc": StreamFrontEnd(adapt={"memory_windows": 7}),
         "gyr": StreamFrontEnd(rate_hz=74.074074),
     },
+    "differences": {
+        "emg": StreamFrontEnd(
+            band_pass_hz=(20, 450), envelope_hz=8, rate_hz=148.148148, log=True, adapt=True,
+            differences=2,
+        ),
+        "acc": StreamFrontEnd(envelope_hz=5, differences=1),
+        "gyr": StreamFrontEnd(),
+    },
     "a roll that is taken back": {
         "emg": StreamFrontEnd(envelope_hz=20, rate_hz=148.148148, log=True),
         "acc": StreamFrontEnd(roll={"memory_windows": 5}, adapt=True),

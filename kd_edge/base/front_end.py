@@ -19,6 +19,10 @@ FIXED = "fixed"
 
 Biquads = tuple[tuple[float, ...], ...]
 
+# The biquad behind a stream's filters that makes the signal its first or its second difference.
+_DIFFERENCES = ((), ((1.0, -1.0, 0.0, 1.0, 0.0, 0.0),), ((1.0, -2.0, 1.0, 1.0, 0.0, 0.0),))
+MOST_DIFFERENCES = len(_DIFFERENCES) - 1
+
 
 @dataclass(frozen=True)
 class StreamConstants:
@@ -32,9 +36,11 @@ class StreamConstants:
         sos_zi: their two states for a constant input of 1; a stream starts as if its first
             sample had stood there for ever, so that an offset makes no transient.
         envelope_sos, envelope_zi: the same, after rectification; empty where there is no envelope.
+        differences: besides the signal's envelope, those of so many of its differences from sample
+            to sample come out; 0 to 2.
         up, down, fir: polyphase resampling, taps at `up` times the source rate; 1, 1, () for none.
-        mean, scale: per channel, y = (x - mean) * scale; fitted on the training part.
-        log_floor: per channel; before the normaliser comes x = ln(max(x, 0) + log_floor). Empty
+        mean, scale: per feature, y = (x - mean) * scale; fitted on the training part.
+        log_floor: per feature; before the normaliser comes x = ln(max(x, 0) + log_floor). Empty
             where there is no logarithm.
         running: how the wearer's own mean and deviation take the training part's place, after
             the normaliser; None where they do not.
@@ -59,11 +65,23 @@ class StreamConstants:
     causal: bool
     log_floor: tuple[float, ...] = ()
     running: RunningConstants | None = None
+    differences: int = 0
 
     @property
     def rectify(self) -> bool:
         """Whether samples are rectified between the two filters."""
         return bool(self.envelope_sos)
+
+    @property
+    def filters(self) -> tuple[Biquads, ...]:
+        """The biquads before rectification, of the signal and of each of its differences."""
+        return tuple(self.sos + own for own in _DIFFERENCES[: self.differences + 1])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What comes out: every channel, then the first difference of every channel, and so on."""
+        marks = ("", " (1st difference)", " (2nd difference)")[: self.differences + 1]
+        return tuple(channel + mark for mark in marks for channel in self.channels)
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,7 @@ class InputChannel:
 
     Attributes:
         modality, name: of the stream and the channel that it was.
+        difference: which of the channel's differences it is; 0 for its signal.
         mean, scale: y = (x - mean) * scale.
         rectified: whether it is an envelope.
     """
@@ -90,6 +109,7 @@ class InputChannel:
     mean: float
     scale: float
     rectified: bool
+    difference: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,10 +134,15 @@ class FrontEndConstants:
         """The channels of each model input, in the order of its last axis."""
         own = {
             stream.name: tuple(
-                InputChannel(stream.name, name, mean, scale, stream.rectify)
-                for name, mean, scale in zip(
-                    stream.channels, stream.mean, stream.scale, strict=True
+                InputChannel(
+                    stream.name,
+                    stream.channels[at % len(stream.channels)],
+                    stream.mean[at],
+                    stream.scale[at],
+                    stream.rectify,
+                    at // len(stream.channels),
                 )
+                for at in range(len(stream.features))
             )
             for stream in self.streams
         }
@@ -145,7 +170,7 @@ Counts = Mapping[str, np.ndarray]
 
 def spans_of(layout: InputLayout, streams: Iterable[StreamConstants]) -> list[tuple[str, slice]]:
     """The channels of an input that each of its streams gives."""
-    sizes = {stream.name: len(stream.channels) for stream in streams}
+    sizes = {stream.name: len(stream.features) for stream in streams}
     ends = list(itertools.accumulate(sizes[name] for name in layout.streams))
     return [
         (name, slice(end - sizes[name], end))

@@ -117,7 +117,7 @@ def layouts_of(settings: Windowing, designs: dict[str, StreamConstants]) -> list
                 hint="decimate them to one rate with front_end.<modality>.rate_hz",
             )
         samples = next(iter(lengths.values()))
-        channels = sum(len(designs[m].channels) for m in modalities)
+        channels = sum(len(designs[m].features) for m in modalities)
         layouts.append(InputLayout(name, modalities, _shape(settings, name, samples, channels)))
     return layouts
 

@@ -91,7 +91,7 @@ def cut_counts(
 class Wearer:
     """What is known of whoever wears the sensors, from window to window.
 
-    Running normalisers know each channel's mean and deviation, and the roll of a band is known by
+    Running normalisers know each feature's mean and deviation, and the roll of a band is known by
     gravity along both axes across the limb. A front end that learns nothing has a wearer as well.
 
     Args:
@@ -108,9 +108,9 @@ class Wearer:
 
     def reset(self) -> None:
         """Forget the wearer: the sensors were put on again, or on somebody else."""
-        channels = {stream.name: len(stream.channels) for stream in self._constants.streams}
+        features = {stream.name: len(stream.features) for stream in self._constants.streams}
         self._states = [
-            [first_state(channels[name]) for name in layout.streams]
+            [first_state(features[name]) for name in layout.streams]
             for layout in self._constants.inputs
         ]
         self._gravity = first_state(2)
@@ -184,7 +184,7 @@ class Wearer:
         """The values of the stream at a place (input, position), normalised for the wearer.
 
         Args:
-            z: (samples, channels), as `single_stream` gives them.
+            z: (samples, features), as `single_stream` gives them.
             usable: (channels,) bool, those that tell of the wearer.
         """
         layout = self._constants.inputs[where[0]]
@@ -193,7 +193,7 @@ class Wearer:
         if stream.running is None:
             return z
         states = self._states[where[0]]
-        usable = usable & (not self.frozen)
+        usable = np.tile(usable & (not self.frozen), stream.differences + 1)
         of = fixed_for_wearer if self._constants.fixed else for_wearer
         z, states[where[1]] = of(z, usable, stream, states[where[1]])
         return z
@@ -237,7 +237,7 @@ def worn_inputs(
     """A window's inputs, normalised for the wearer.
 
     Args:
-        of: (stream, n) -> its n samples after the front end, (n, channels) float32, and (channels,)
+        of: (stream, n) -> its n samples after the front end, (n, features) float32, and (channels,)
             bool, those that tell of the wearer.
 
     Returns:

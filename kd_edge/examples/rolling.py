@@ -68,10 +68,12 @@ def rolled_back(
     roll = constants.roll
     if roll is None:
         return windows
+    widths = {stream.name: len(stream.channels) for stream in constants.streams}
     spans = [
-        (layout.name, name, span)
+        (layout.name, name, slice(first, first + widths[name]))
         for layout in constants.inputs
         for name, span in spans_of(layout, constants.streams)
+        for first in range(span.start, span.stop, widths[name])  # each difference by itself
     ]
     inputs = {name: array.copy() for name, array in windows.inputs.items()}
     lines = {n: x.reshape(len(x), -1, x.shape[-1]) for n, x in inputs.items()}

@@ -51,9 +51,10 @@ class Passing:
             counts: (samples, channels) int16; float32 if they were turned.
 
         Returns:
-            (outputs, channels) of `dtype`.
+            (outputs, features) of `dtype`.
         """
-        x = self._in.filter.advance(self._in.samples(counts))
+        x = self._in.samples(counts)
+        x = np.concatenate([own.advance(x) for own in self._in.filters], axis=1)
         if self._stream.rectify:
             x = self._in.envelope.advance(np.abs(x))
         return self._in.normalised(self._resampled(x) if self._stream.fir else x)
@@ -79,7 +80,8 @@ class _Single:
 
     def __init__(self, stream: StreamConstants, lsb: float):
         self._stream, self._lsb = stream, np.float32(lsb)
-        self.filter, self.envelope = _Cascade(stream.sos), _Cascade(stream.envelope_sos)
+        self.filters = tuple(map(_Cascade, stream.filters))
+        self.envelope = _Cascade(stream.envelope_sos)
 
     def samples(self, counts: np.ndarray) -> np.ndarray:
         return counts.astype(np.float32)
@@ -101,7 +103,7 @@ class _Fixed:
 
     def __init__(self, stream: StreamConstants):
         self._fixed = fixed_stream(stream)
-        self.filter = FixedCascadeRun(self._fixed.filter)
+        self.filters = (FixedCascadeRun(self._fixed.filter),)
         self.envelope = FixedCascadeRun(self._fixed.envelope)
 
     def samples(self, counts: np.ndarray) -> np.ndarray:
@@ -126,7 +128,7 @@ def single_stream(
         fixed: compute in integers.
 
     Returns:
-        (n_out, channels) of `Passing.dtype`.
+        (n_out, features) of `Passing.dtype`.
     """
     return Passing(stream, lsb, fixed=fixed).advance(counts)[:n_out]
 
@@ -140,8 +142,8 @@ def for_wearer(
     """A window of `single_stream`, normalised for its wearer, and the state after it.
 
     Args:
-        z: (samples, channels) float32.
-        usable: (channels,) bool; the others' state stays as it is.
+        z: (samples, features) float32.
+        usable: (features,) bool; the others' state stays as it is.
         state: before it.
     """
     state = moved(z, state, stream.running, usable)
@@ -154,7 +156,7 @@ def fixed_for_wearer(
     stream: StreamConstants,
     state: RunningState,
 ) -> tuple[np.ndarray, RunningState]:
-    """`for_wearer` in integers; z: (samples, channels) float64 that hold them exactly."""
+    """`for_wearer` in integers; z: (samples, features) float64 that hold them exactly."""
     fixed = fixed_stream(stream)
     worn, state = fixed_worn(fixed_of(z, fixed), usable, stream, state)
     return real_of(worn, fixed), state

@@ -57,7 +57,7 @@ class StreamSteps:
         due = self._first * down - number * up
         lsb = lsb_of(self._stream)
         self._passing: Passing | None = Passing(self._stream, lsb, due, fixed=self._fixed)
-        self._steps = np.zeros((0, len(self._stream.channels)), self._passing.dtype)
+        self._steps = np.zeros((0, len(self._stream.features)), self._passing.dtype)
 
     def take(self, first: int, counts: np.ndarray, *, sure: bool = True) -> None:
         """Take samples, oldest first.
@@ -82,7 +82,7 @@ class StreamSteps:
             self._steps, self._first = self._steps[surplus:], self._first + surplus
 
     def window(self, end: int, n: int) -> np.ndarray | None:
-        """(n, channels) of `Passing.dtype`, the n steps up to the one due with sample `end` - 1.
+        """(n, features) of `Passing.dtype`, the n steps up to the one due with sample `end` - 1.
 
         None where they are not known, or no more.
         """

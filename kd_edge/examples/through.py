@@ -14,6 +14,7 @@ import numpy as np
 from scipy import signal
 
 from kd_edge.base.front_end import (
+    MOST_DIFFERENCES,
     Biquads,
     FrontEndConstants,
     StreamConstants,
@@ -24,7 +25,7 @@ from kd_edge.base.roll import turned_back
 from kd_edge.examples.normalising import standardised
 from kd_edge.examples.raw import Wearer, worn_inputs
 from kd_edge.examples.streaming import step_end
-from kd_edge.frontend import apply_stream
+from kd_edge.frontend import apply_stream, with_differences
 
 # Values that are kept beyond a window, so that they are moved seldom.
 _SLACK = 4096
@@ -50,6 +51,7 @@ class Through:
             self._held += 1
         self._base = 0  # of the values that are kept, behind the held ones; a multiple of `down`
         self._values: np.ndarray | None = None
+        self._before: np.ndarray | None = None  # the last filtered samples, for differences
         self._next = (self._held * stream.up + due) // stream.down  # output
 
     def advance(self, samples: np.ndarray) -> np.ndarray:
@@ -59,12 +61,18 @@ class Through:
             samples: (samples, channels), in the stream's unit.
 
         Returns:
-            (outputs, channels) float32.
+            (outputs, features) float32.
         """
         x = self._filter.advance(np.asarray(samples, np.float64))
         if self._stream.rectify:
-            x = self._envelope.advance(np.abs(x))
+            x = self._envelope.advance(np.abs(self._differing(x)))
         return (self._resampled(x) if self._stream.fir else x).astype(np.float32)
+
+    def _differing(self, x: np.ndarray) -> np.ndarray:
+        before = x[:1] if self._before is None else self._before
+        if len(x):
+            self._before = np.concatenate([before, x])[-MOST_DIFFERENCES:]
+        return with_differences(x, before, self._stream)
 
     def _resampled(self, x: np.ndarray) -> np.ndarray:
         if not len(x):
@@ -136,7 +144,7 @@ class _Kept:
         return round(start_s * self._rate_hz)
 
     def values(self, start_s: float) -> np.ndarray:
-        """(n, channels) float32 of the front end."""
+        """(n, features) float32 of the front end."""
         at = self.place(start_s) - self.first
         cut = self._values[at : at + self.needed]
         return apply_stream(cut, self._stream)[: self._n] if self._anew else cut
@@ -151,7 +159,7 @@ class _Kept:
         up, down = self._stream.up, self._stream.down
         self._next = number
         self.first = number if self._anew else -(-number * up // down)
-        self._values = np.zeros((0, len(self._stream.channels)), np.float32)
+        self._values = np.zeros((0, len(self._stream.features)), np.float32)
         if not self._anew:
             self._through = Through(self._stream, self.first * down - number * up)
 
@@ -248,7 +256,7 @@ class CutStream:
 
         def of(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
             z = standardised(values[name][:n], streams[name])
-            return z, np.ones(z.shape[-1], bool)
+            return z, np.ones(len(streams[name].channels), bool)
 
         return worn_inputs(self._constants, self._wearer, of)
 

@@ -95,7 +95,7 @@ def sample_windows(
                     label=windows.class_names[label],
                     recording=windows.groups.names[windows.groups.recording[index]],
                     rate_hz=streams[layout.streams[0]].rate_hz,
-                    channels=tuple(c for s in layout.streams for c in streams[s].channels),
+                    channels=tuple(f for s in layout.streams for f in streams[s].features),
                     values=tuple(tuple(round(float(v), 4) for v in row) for row in flat),
                     input_name=layout.name,
                 )

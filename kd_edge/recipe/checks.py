@@ -48,11 +48,8 @@ def check_inputs(recipe: Recipe) -> None:
             f"front_end.{rolls[0]}.roll turns each window before it is filtered, so filters cannot "
             "run on from one to the next: leave roll or filters out",
         )
-    if rolls and recipe.windows is not None and recipe.windows.arithmetic == "fixed":
-        raise MisfitError(
-            "windows.arithmetic",
-            f"front_end.{rolls[0]}.roll turns samples in float32: leave roll or arithmetic out",
-        )
+    if recipe.windows is not None and recipe.windows.arithmetic == "fixed":
+        _check_integers(recipe)
     for name, modalities in windows.items():
         for modality in modalities:
             if modality not in recipe.front_end:
@@ -76,6 +73,16 @@ _OF_TRAINING = (
     *("epochs", "batch_size", "learning_rate", "learning_rate_decay"),
     *("patience", "label_smoothing", "class_balance", "teachers"),
 )
+
+
+def _check_integers(recipe: Recipe) -> None:
+    for name, settings in recipe.front_end.items():
+        for key in ("roll", "differences"):
+            if getattr(settings, key):
+                raise MisfitError(
+                    "windows.arithmetic",
+                    f"front_end.{name}.{key} is computed in float32: leave {key} or arithmetic out",
+                )
 
 
 def check_learning(model: Model) -> None:

@@ -40,7 +40,7 @@ static kd_turn turned(const int16_t *raw)
 }
 #endif
 
-/* first: of the input's channels among those of all inputs. */
+/* first: of the input's features among those of all inputs. */
 static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_turn turn, int8_t *values)
 {
     const kd_input_layout *layout = &kd_input_layouts[input];
@@ -53,15 +53,15 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_tur
     for (position = 0; position < layout->stream_count; position++) {
         const kd_stream *stream = &kd_streams[layout->streams[position]];
         const int16_t *window = raw + raw_offset(layout->streams[position]);
-        uint32_t channel;
+        uint32_t feature;
         output.narrowing = &layout->narrowings[position];
-        for (channel = 0; channel < stream->channel_count; channel++) {
+        for (feature = 0; feature < stream->feature_count; feature++) {
 #if KD_WEARER_STATES > 0
             const kd_signal_wearer wearer = {kd_wearer_states() + first, kd_front_end_is_frozen(), turn};
 #else
             const kd_signal_wearer wearer = {NULL, true, turn};
 #endif
-            kd_signal_window(stream, channel, window, work, &wearer, &output);
+            kd_signal_window(stream, feature, window, work, &wearer, &output);
             output.out++;
             first++;
         }

@@ -31,7 +31,7 @@ void kd_front_end_reset(void);
 void kd_front_end_freeze(bool freeze);
 bool kd_front_end_is_frozen(void);
 
-/* A state, below KD_WEARER_STATES: of all inputs' channels in order, then of gravity along both axes
+/* A state, below KD_WEARER_STATES: of all inputs' features in order, then of gravity along both axes
  * across the limb where the roll is taken back. What is kept, and
  * set again after a start, should be kd_running_is_possible(). Never fails. */
 void kd_front_end_get_state(uint32_t index, kd_running_state *to);

@@ -12,7 +12,7 @@
 
 #define BLOCK KD_SIGNAL_BLOCK
 
-static kd_signal_state channels[KD_STREAM_CHANNELS];
+static kd_signal_state features[KD_STREAM_FEATURES];
 static kd_value memory[KD_MEMORY_VALUES];
 
 /* The last steps, quantised: of each input a ring of its size, row after row. */
@@ -27,7 +27,7 @@ static struct {
     int16_t last;
     uint32_t alike, unclipped;
 } seen[KD_STREAM_CHANNELS];
-/* The last steps of streams with a running normaliser, channel after channel of each input: they
+/* The last steps of streams with a running normaliser, feature after feature of each input: they
  * are not quantised before the window. */
 static kd_value kept[KD_KEPT_VALUES];
 static kd_value work[KD_LONGEST_KEPT];
@@ -35,7 +35,17 @@ static kd_value work[KD_LONGEST_KEPT];
 
 /// places ///
 
-/* A stream's first channel among those of all. */
+/* A stream's first feature among those of all. */
+static uint32_t first_feature(uint32_t stream)
+{
+    uint32_t first = 0, i;
+    for (i = 0; i < stream; i++) {
+        first += kd_streams[i].feature_count;
+    }
+    return first;
+}
+
+#if KD_WEARER_STATES > 0
 static uint32_t first_channel(uint32_t stream)
 {
     uint32_t first = 0, i;
@@ -44,6 +54,7 @@ static uint32_t first_channel(uint32_t stream)
     }
     return first;
 }
+#endif
 
 /* A stream in an input: where its steps go. */
 typedef struct seat {
@@ -70,9 +81,9 @@ static void next_seat(seat *at, uint32_t position)
 {
     const kd_stream *stream = stream_at(at, position);
     if (stream->running != NULL) {
-        at->kept += stream->channel_count * kd_input_layouts[at->input].samples;
+        at->kept += stream->feature_count * kd_input_layouts[at->input].samples;
     }
-    at->column += stream->channel_count;
+    at->column += stream->feature_count;
     at->narrowing++;
     at->row++;
 }
@@ -87,8 +98,8 @@ static void next_input(seat *at)
 
 /// samples to steps ///
 
-/* The n steps of a channel, in place of a row each. */
-static void put(const seat *at, uint32_t channel, bool keeps, const kd_value *y, uint32_t n)
+/* The n steps of a feature, in place of a row each. */
+static void put(const seat *at, uint32_t feature, bool keeps, const kd_value *y, uint32_t n)
 {
     const kd_input_layout *layout = &kd_input_layouts[at->input];
     uint32_t row = rows[at->row], i;
@@ -101,7 +112,7 @@ static void put(const seat *at, uint32_t channel, bool keeps, const kd_value *y,
         const uint32_t until = n - i < layout->samples - row ? n : i + layout->samples - row;
 #if KD_WEARER_STATES > 0
         if (keeps) {
-            kd_value *to = kept + at->kept + channel * layout->samples + row;
+            kd_value *to = kept + at->kept + feature * layout->samples + row;
             row += until - i;
             for (; i < until; i++) {
                 *to++ = y[i];
@@ -109,7 +120,7 @@ static void put(const seat *at, uint32_t channel, bool keeps, const kd_value *y,
         } else
 #endif
         {
-            int8_t *to = at->ring + (size_t)row * layout->channel_count + at->column + channel;
+            int8_t *to = at->ring + (size_t)row * layout->channel_count + at->column + feature;
             row += until - i;
             for (; i < until; i++) {
                 *to = q[i];
@@ -138,18 +149,18 @@ static void watch(const kd_stream *of, uint32_t channel, const int16_t *sample, 
 }
 #endif
 
-/* Takes n samples of one channel, at most a block. Returns how many steps they lead to. */
-static uint32_t take_channel(uint32_t stream, uint32_t channel, const int16_t *samples, uint32_t n)
+/* Takes n samples for one feature, at most a block. Returns how many steps they lead to. */
+static uint32_t take_feature(uint32_t stream, uint32_t feature, const int16_t *samples, uint32_t n)
 {
     const kd_stream *of = &kd_streams[stream];
-    const uint32_t index = first_channel(stream) + channel;
+    const uint32_t channel = feature % of->channel_count;
     kd_value y[BLOCK];
     uint32_t given, position, i;
     seat at = first_seat();
 
 #if KD_WEARER_STATES > 0
-    if (of->running != NULL) {
-        watch(of, index, samples + channel, n);
+    if (of->running != NULL && feature == channel) {
+        watch(of, first_channel(stream) + channel, samples + channel, n);
     }
 #endif
     samples += channel;
@@ -157,13 +168,13 @@ static uint32_t take_channel(uint32_t stream, uint32_t channel, const int16_t *s
         y[i] = KD_VALUE(*samples);
         samples += of->channel_count;
     }
-    given = kd_signal_advance(of, &channels[index], y, n);
-    kd_signal_normalise(of, channel, y, given);
+    given = kd_signal_advance(of, &features[first_feature(stream) + feature], y, n);
+    kd_signal_normalise(of, feature, y, given);
     while (at.input < KD_INPUT_COUNT) {
         const kd_input_layout *layout = &kd_input_layouts[at.input];
         for (position = 0; position < layout->stream_count; position++) {
             if (layout->streams[position] == stream) {
-                put(&at, channel, of->running != NULL, y, given);
+                put(&at, feature, of->running != NULL, y, given);
             }
             next_seat(&at, position);
         }
@@ -192,9 +203,9 @@ void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
     const uint32_t width = kd_streams[stream].channel_count;
     while (n > 0u) {
         const uint32_t taken = n < BLOCK ? n : BLOCK;
-        uint32_t given = 0, channel;
-        for (channel = 0; channel < width; channel++) {
-            given = take_channel(stream, channel, samples, taken);
+        uint32_t given = 0, feature;
+        for (feature = 0; feature < kd_streams[stream].feature_count; feature++) {
+            given = take_feature(stream, feature, samples, taken);
         }
         move_rows(stream, given, false);
         samples += (size_t)taken * width;
@@ -202,29 +213,35 @@ void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
     }
 }
 
+/* Values that a feature of a stream needs. */
+static uint32_t memory_values(const kd_stream *stream)
+{
+    const uint32_t filters = stream->feature_count / stream->channel_count;
+    return KD_SIGNAL_MEMORY_VALUES(stream->filters[filters - 1u].count, stream->envelope.count,
+                                   stream->tap_count, stream->up);
+}
+
 uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
 {
     const kd_stream *of = &kd_streams[stream];
     const uint64_t step = (number * of->up + of->down - 1u) / of->down;
     const uint32_t due = (uint32_t)(step * of->down - number * of->up);
-    const uint32_t values = KD_SIGNAL_MEMORY_VALUES(of->filter.count, of->envelope.count,
-                                                    of->tap_count, of->up);
-    const uint32_t first = first_channel(stream);
+    const uint32_t first = first_feature(stream);
     kd_value *own = memory;
     uint32_t i;
     for (i = 0; i < stream; i++) {
-        const kd_stream *before = &kd_streams[i];
-        own += before->channel_count * KD_SIGNAL_MEMORY_VALUES(before->filter.count,
-                                                               before->envelope.count,
-                                                               before->tap_count, before->up);
+        own += kd_streams[i].feature_count * memory_values(&kd_streams[i]);
     }
-    for (i = first; i < first + of->channel_count; i++, own += values) {
-        kd_signal_begin(&channels[i], own, due);
+    for (i = 0; i < of->feature_count; i++) {
+        kd_signal_begin(of, i, &features[first + i], own, due);
+        own += memory_values(of);
+    }
 #if KD_WEARER_STATES > 0
+    for (i = first_channel(stream); i < first_channel(stream) + of->channel_count; i++) {
         seen[i].alike = 0;
         seen[i].unclipped = of->samples;
-#endif
     }
+#endif
     move_rows(stream, step, true);
     return step;
 }
@@ -232,15 +249,15 @@ uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
 /// steps to a window ///
 
 #if KD_WEARER_STATES > 0
-/* A channel of a stream with a running normaliser. state: the wearer's. out: its first value. */
-static void wear(const seat *at, uint32_t stream, uint32_t channel, kd_running_state *state,
+/* A feature of a stream with a running normaliser. state: the wearer's. out: its first value. */
+static void wear(const seat *at, uint32_t stream, uint32_t feature, kd_running_state *state,
                  int8_t *out)
 {
     const kd_input_layout *layout = &kd_input_layouts[at->input];
     const kd_stream *of = &kd_streams[stream];
-    const uint32_t n = layout->samples, index = first_channel(stream) + channel;
+    const uint32_t n = layout->samples, index = first_channel(stream) + feature % of->channel_count;
     const bool usable = seen[index].alike < of->samples && seen[index].unclipped == of->samples;
-    const kd_value *from = kept + at->kept + channel * n;
+    const kd_value *from = kept + at->kept + feature * n;
     uint32_t row = rows[at->row], i;
     int8_t q[BLOCK];
     for (i = 0; i < n; i++) {
@@ -261,14 +278,14 @@ static void wear(const seat *at, uint32_t stream, uint32_t channel, kd_running_s
     }
 }
 
-/* All channels of the stream at a position, if it has a running normaliser. */
+/* All features of the stream at a position, if it has a running normaliser. */
 static void wear_stream(const seat *at, uint32_t position, kd_running_state *states, int8_t *input)
 {
     const uint32_t stream = kd_input_layouts[at->input].streams[position];
-    uint32_t channel;
-    for (channel = 0; kd_streams[stream].running != NULL && channel < kd_streams[stream].channel_count;
-         channel++) {
-        wear(at, stream, channel, states + at->column + channel, input + at->column + channel);
+    uint32_t feature;
+    for (feature = 0; kd_streams[stream].running != NULL && feature < kd_streams[stream].feature_count;
+         feature++) {
+        wear(at, stream, feature, states + at->column + feature, input + at->column + feature);
     }
 }
 #endif

@@ -96,10 +96,12 @@ static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_value *value
 
 #endif
 
-/// one channel ///
+/// one feature ///
 
-void kd_signal_begin(kd_signal_state *state, kd_value *memory, uint32_t due)
+void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_value *memory,
+                     uint32_t due)
 {
+    state->filter = stream->filters + feature / stream->channel_count;
     state->memory = memory;
     state->due = due;
     state->begun = false;
@@ -108,11 +110,11 @@ void kd_signal_begin(kd_signal_state *state, kd_value *memory, uint32_t due)
 /* The steady state of a first sample. */
 static void start(const kd_stream *stream, kd_signal_state *state, kd_value first)
 {
-    const uint32_t values = KD_BIQUAD_VALUES * (stream->filter.count + stream->envelope.count);
-    const bool filters = stream->filter.count > 0u;
+    const uint32_t values = KD_BIQUAD_VALUES * (state->filter->count + stream->envelope.count);
+    const bool filters = state->filter->count > 0u;
     uint32_t i;
     state->first = first;
-    state->level = filters ? kd_gained(&stream->filter, first) : 0;
+    state->level = filters ? kd_gained(state->filter, first) : 0;
     state->envelope_first = filters ? state->level : first;
     kd_rectify(0, &state->envelope_first, 1);
     state->envelope_level = kd_gained(&stream->envelope, state->envelope_first);
@@ -124,7 +126,7 @@ static void start(const kd_stream *stream, kd_signal_state *state, kd_value firs
 uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_value *x, uint32_t n)
 {
     const bool begins = !state->begun;
-    kd_value *envelope = state->memory + KD_BIQUAD_VALUES * stream->filter.count;
+    kd_value *envelope = state->memory + KD_BIQUAD_VALUES * state->filter->count;
 
     if (n == 0u) {
         return 0;
@@ -133,12 +135,12 @@ uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_v
         start(stream, state, x[0]);
         state->begun = true;
     }
-    kd_filter(&stream->filter, state->memory, state->first, x, n);
+    kd_filter(state->filter, state->memory, state->first, x, n);
     if (stream->rectify) {
         kd_rectify(state->level, x, n);
         kd_filter(&stream->envelope, envelope, state->envelope_first, x, n);
         lift(state->envelope_level, x, n);
-    } else if (stream->filter.count > 0u) {
+    } else if (state->filter->count > 0u) {
         lift(state->level, x, n);
     }
 #if KD_RESAMPLED_STREAMS > 0

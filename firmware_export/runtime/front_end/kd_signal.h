@@ -33,20 +33,23 @@ typedef struct kd_cascade {
     kd_coefficient gain;
 } kd_cascade;
 
-/* One modality's front end, in order: `filter`; where `rectify`, absolute value and `envelope`;
+/* One modality's front end, in order: a filter; where `rectify`, absolute value and `envelope`;
  * where tap_count is not 0, resampling:
  *     y[m] = sum over k of taps[k] * x[(m * down - k) / up], for the k that divide without rest,
  *     x before the first sample being the first sample;
  * units: y * lsb; where log_floor is not null, the logarithm: ln(max(y, 0) + log_floor); the
  * normaliser: (y - mean) * scale; last, where `running` is not null, the wearer's own.
- * Integers have units within log_floor and scale, and mean is subtracted last. */
+ * Integers have units within log_floor and scale, and mean is subtracted last.
+ * What comes out are features: those of all channels by the first filter, then by the second, which
+ * also takes the difference from sample to sample, and so on. */
 typedef struct kd_stream {
 #if !KD_FIXED
     float lsb;            /* units a count of the sensor's 16-bit samples */
 #endif
     uint32_t samples;     /* of a raw window, each of channel_count values */
     uint32_t channel_count;
-    kd_cascade filter;
+    uint32_t feature_count;    /* channel_count for each filter */
+    const kd_cascade *filters; /* the last has as many biquads as any */
     uint32_t rectify;
     kd_cascade envelope;
     uint32_t up;          /* at most down */
@@ -55,9 +58,9 @@ typedef struct kd_stream {
     /* The first half and the middle, for the rest mirrors them: the taps 0, up, 2 * up, …, then 1,
      * 1 + up, … and so on. Null: none. */
     const kd_coefficient *taps;
-    const kd_coefficient *mean;  /* one a channel */
-    const kd_coefficient *scale; /* one a channel */
-    const kd_coefficient *log_floor; /* one a channel, each above 0; null: no logarithm */
+    const kd_coefficient *mean;  /* one a feature */
+    const kd_coefficient *scale; /* one a feature */
+    const kd_coefficient *log_floor; /* one a feature, each above 0; null: no logarithm */
     const kd_running *running; /* null: none */
     /* Before all else, the roll taken back: two channels turned as one vector, unless they are the
      * same; the others taken from other places of a ring. */
@@ -69,13 +72,14 @@ typedef struct kd_stream {
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 64u
 
-/* Values of memory that a channel needs: some a biquad; where tap_count is not 0, the values that taps
+/* Values of memory that a feature needs: some a biquad; where tap_count is not 0, the values that taps
  * reach back to, and a block. firmware_export/front_end.py counts them alike. */
 #define KD_SIGNAL_MEMORY_VALUES(biquads, envelope_biquads, taps, up) \
     (KD_BIQUAD_VALUES * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
 
-/* What a channel remembers of its samples. */
+/* What a feature remembers of its channel's samples. */
 typedef struct kd_signal_state {
+    const kd_cascade *filter; /* of the stream's */
     kd_value *memory;     /* KD_SIGNAL_MEMORY_VALUES of the stream */
     kd_value first, level; /* the sample that it began with, and what the filter makes of it */
     kd_value envelope_first, envelope_level;
@@ -83,19 +87,20 @@ typedef struct kd_signal_state {
     bool begun;           /* a sample has come */
 } kd_signal_state;
 
-/* A channel before its first sample. memory: KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is
- * read. due: up times the place of the first output from the first sample, which is 0 where they
+/* A feature before its channel's first sample. feature: below feature_count. memory:
+ * KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is read. due: up times the place of the first output from the first sample, which is 0 where they
  * stand together; below `down`. Never fails. Stack: 0 bytes. */
-void kd_signal_begin(kd_signal_state *state, kd_value *memory, uint32_t due);
+void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_value *memory,
+                     uint32_t due);
 
-/* Takes n samples of a channel, in counts, and gives in their place what the resampler makes of them,
+/* Takes n samples of the feature's channel, in counts, and gives in their place what the resampler makes of them,
  * in counts as well. n: at most KD_SIGNAL_BLOCK.
  * Returns how many there are, at most n. Stack: 190 bytes. */
 uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_value *x, uint32_t n);
 
 /* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.
- * channel: below channel_count. Never fails. Stack: 60 bytes. */
-void kd_signal_normalise(const kd_stream *stream, uint32_t channel, kd_value *y, uint32_t n);
+ * feature: below feature_count. Never fails. Stack: 60 bytes. */
+void kd_signal_normalise(const kd_stream *stream, uint32_t feature, kd_value *y, uint32_t n);
 
 /* n int8 values of a model's input. Never fails. Stack: 60 bytes. */
 void kd_signal_narrow(const kd_narrowing *to, const kd_value *x, uint32_t n, int8_t *q);

@@ -101,17 +101,17 @@ static void quantise(const kd_signal_output *output, uint32_t first, const kd_va
     }
 }
 
-void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, kd_value *work,
+void kd_signal_window(const kd_stream *stream, uint32_t feature, const int16_t *window, kd_value *work,
                       const kd_signal_wearer *wearer, const kd_signal_output *output)
 {
-    const source from = source_of(stream, channel, window, wearer);
+    const source from = source_of(stream, feature % stream->channel_count, window, wearer);
     kd_value *block = work;
     kd_value *kept = work + BLOCK; /* all of the window, where it is yet to be normalised */
     const uint32_t keeps = stream->running != NULL ? output->count : 0u;
     kd_signal_state state;
     uint32_t taken, done = 0, i;
 
-    kd_signal_begin(&state, kept + keeps, 0);
+    kd_signal_begin(stream, feature, &state, kept + keeps, 0);
     for (taken = 0; taken < stream->samples; taken += BLOCK) {
         const uint32_t left = stream->samples - taken;
         const uint32_t n = left < BLOCK ? left : BLOCK;
@@ -121,7 +121,7 @@ void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *
         }
         given = kd_signal_advance(stream, &state, block, n);
         given = given < output->count - done ? given : output->count - done;
-        kd_signal_normalise(stream, channel, block, given);
+        kd_signal_normalise(stream, feature, block, given);
         if (keeps == 0u) {
             quantise(output, done, block, given);
         } else {

@@ -1,4 +1,4 @@
-/* One channel of a window by itself: from rest, and nothing is carried to the next.
+/* One feature of a window by itself: from rest, and nothing is carried to the next.
  *
  * The same samples always give the same values, and a lost sample spoils the windows that hold it and
  * no other. */
@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* Where a channel's values go: out[0], out[stride], …, in all `count` of them, quantised by
+/* Where a feature's values go: out[0], out[stride], …, in all `count` of them, quantised by
  * kd_signal_narrow. */
 typedef struct kd_signal_output {
     int8_t *out;
@@ -23,7 +23,7 @@ typedef struct kd_signal_output {
     const kd_narrowing *narrowing;
 } kd_signal_output;
 
-/* What is known of a channel's wearer. */
+/* What is known of a feature's wearer. */
 typedef struct kd_signal_wearer {
     kd_running_state *state; /* null where the stream has no running normaliser */
     bool frozen;             /* the state stays as it is */
@@ -34,14 +34,14 @@ typedef struct kd_signal_wearer {
  * sample: the channel's first. Never fails. Stack: 20 bytes. */
 bool kd_signal_is_usable(const kd_stream *stream, const int16_t *sample);
 
-/* Computes one channel of a window, from rest. It moves the wearer's state, unless that is frozen
- * or the channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
- * channel: below channel_count. window: stream->samples times channel_count values, the channels of
+/* Computes one feature of a window, from rest. It moves the wearer's state, unless that is frozen
+ * or its channel clips (a count at an end of the 16-bit range) or is flat (one count throughout).
+ * feature: below feature_count. window: stream->samples times channel_count values, the channels of
  * a sample side by side. work: KD_SIGNAL_MEMORY_VALUES of the stream, a block, and output->count more
  * where it has a running normaliser; nothing in it is kept.
  * output->count: at most stream->samples * up / down, rounded up.
  * Never fails. Stack: 400 bytes. */
-void kd_signal_window(const kd_stream *stream, uint32_t channel, const int16_t *window, kd_value *work,
+void kd_signal_window(const kd_stream *stream, uint32_t feature, const int16_t *window, kd_value *work,
                       const kd_signal_wearer *wearer, const kd_signal_output *output);
 
 #ifdef __cplusplus

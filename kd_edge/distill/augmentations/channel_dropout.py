@@ -20,8 +20,8 @@ class ChannelDropout(Augmentation):
     share: Annotated[float, Field(ge=0, lt=1)]
 
     def change(self, inputs, draw: Draw):
-        return {n: x * self._stays(x, draw) for n, x in inputs.items()}
+        return {name: x * self._stays(name, x, draw) for name, x in inputs.items()}
 
-    def _stays(self, x, draw: Draw):
-        chance = (per_channel(x, draw.uniform) + 1) / 2
+    def _stays(self, name: str, x, draw: Draw):
+        chance = (per_channel(name, x, draw, draw.uniform) + 1) / 2
         return ops.cast(chance >= self.share, x.dtype)

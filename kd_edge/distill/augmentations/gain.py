@@ -21,5 +21,6 @@ class Gain(Augmentation):
 
     def change(self, inputs, draw: Draw):
         return {
-            n: x * ops.exp(self.deviation * per_channel(x, draw.normal)) for n, x in inputs.items()
+            name: x * ops.exp(self.deviation * per_channel(name, x, draw, draw.normal))
+            for name, x in inputs.items()
         }

@@ -19,4 +19,7 @@ class Offset(Augmentation):
     deviation: Annotated[float, Field(ge=0, le=2)]
 
     def change(self, inputs, draw: Draw):
-        return {n: x + self.deviation * per_channel(x, draw.normal) for n, x in inputs.items()}
+        return {
+            name: x + self.deviation * per_channel(name, x, draw, draw.normal)
+            for name, x in inputs.items()
+        }

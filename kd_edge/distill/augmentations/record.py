@@ -106,10 +106,15 @@ class Augmentation(BaseModel):
         return self.change(inputs, draw), truth
 
 
-def per_channel(x: Tensor, random: Callable[..., Tensor]) -> Tensor:
+def per_channel(name: str, x: Tensor, draw: Draw, random: Callable[..., Tensor]) -> Tensor:
     """Numbers of `Draw.normal` or `.uniform`, one a channel of an input: (n, 1, ..., channels)
-    float32."""
-    return random(*(1,) * (len(x.shape) - 2), x.shape[-1])
+    float32. What comes of one electrode, its signal and its differences, has one number."""
+    own = [(c.modality, c.name) for c in draw.channels.get(name, ())] or [*range(x.shape[-1])]
+    electrodes = list(dict.fromkeys(own))
+    numbers = random(*(1,) * (len(x.shape) - 2), len(electrodes))
+    if len(electrodes) == len(own):
+        return numbers
+    return ops.take(numbers, [electrodes.index(each) for each in own], axis=-1)
 
 
 def rate_of(name: str, draw: Draw, augmentation: str) -> float:

@@ -18,7 +18,7 @@ class RotateRing(Augmentation):
     """The electrodes of a ring moved around it, by fractions of a position.
 
     Between two electrodes a value is interpolated in a straight line, in the sensor's own units.
-    The channels of the modality stand in the order of the ring.
+    The channels of the modality stand in the order of the ring. Their differences turn with them.
 
     Options:
         largest: positions at most, either way; every turn up to it is as likely.
@@ -48,9 +48,13 @@ class RotateRing(Augmentation):
             for name, x in inputs.items()
         }
 
-    def _rings(self, name: str, channels: Sequence[InputChannel]) -> list[list[int]]:
-        """Places of each ring's channels in an input."""
-        own = [i for i, channel in enumerate(channels) if channel.modality == self.modality]
+    def _rings(self, name: str, channels: Sequence[InputChannel]) -> list[list[list[int]]]:
+        """Of each ring, places of its channels in an input, for the signal and each difference."""
+        places: dict[int, list[int]] = {}
+        for place, channel in enumerate(channels):
+            if channel.modality == self.modality:
+                places.setdefault(channel.difference, []).append(place)
+        own = places.get(0, [])
         size = self.electrodes or max(len(own), 1)
         if len(own) % size:
             raise KdEdgeError(
@@ -60,15 +64,20 @@ class RotateRing(Augmentation):
                 where="augmentation.rotate-ring.electrodes",
                 hint="name the electrodes of one ring",
             )
-        return [own[start : start + size] for start in range(0, len(own), size)]
+        return [
+            [each[start : start + size] for each in places.values()]
+            for start in range(0, len(own), size)
+        ]
 
     def _turned(self, x, turn, rings, channels):
         change = 0.0
         for ring, places in enumerate(rings):
-            own = np.zeros((len(places), len(channels)), np.float32)
-            own[np.arange(len(places)), places] = 1
-            moved = ring_turn(turn[:, ring], len(places)) - np.eye(len(places), dtype=np.float32)
-            change = change + ops.einsum("ac,nab,bd->ncd", own, moved, own)
+            size = len(places[0])
+            moved = ring_turn(turn[:, ring], size) - np.eye(size, dtype=np.float32)
+            for each in places:
+                own = np.zeros((size, len(channels)), np.float32)
+                own[np.arange(size), each] = 1
+                change = change + ops.einsum("ac,nab,bd->ncd", own, moved, own)
         return across_channels(x, change, channels)
 
 

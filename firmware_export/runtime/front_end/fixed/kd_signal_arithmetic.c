@@ -130,15 +130,15 @@ void kd_resampled_twice(const int32_t *taps, const int32_t *newest, uint32_t apa
 
 #endif
 
-void kd_signal_normalise(const kd_stream *stream, uint32_t channel, int32_t *y, uint32_t n)
+void kd_signal_normalise(const kd_stream *stream, uint32_t feature, int32_t *y, uint32_t n)
 {
-    const int32_t offset = stream->mean[channel], scale = stream->scale[channel];
+    const int32_t offset = stream->mean[feature], scale = stream->scale[feature];
     const int64_t half = (int64_t)1 << (SCALE_BITS - 1);
     uint32_t i;
 
 #if KD_LOG_STREAMS > 0
     if (stream->log_floor != NULL) {
-        const uint32_t log_floor = (uint32_t)stream->log_floor[channel];
+        const uint32_t log_floor = (uint32_t)stream->log_floor[feature];
         for (i = 0; i < n; i++) {
             y[i] = kd_log((y[i] > 0 ? (uint32_t)y[i] : 0u) + log_floor);
         }

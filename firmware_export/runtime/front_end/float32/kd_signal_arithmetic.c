@@ -161,14 +161,14 @@ void kd_resampled_twice(const float *taps, const float *newest, uint32_t apart, 
 
 #endif
 
-void kd_signal_normalise(const kd_stream *stream, uint32_t channel, float *y, uint32_t n)
+void kd_signal_normalise(const kd_stream *stream, uint32_t feature, float *y, uint32_t n)
 {
-    const float lsb = stream->lsb, mean = stream->mean[channel], scale = stream->scale[channel];
+    const float lsb = stream->lsb, mean = stream->mean[feature], scale = stream->scale[feature];
     uint32_t i;
 
 #if KD_LOG_STREAMS > 0
     if (stream->log_floor != NULL) {
-        const float log_floor = stream->log_floor[channel];
+        const float log_floor = stream->log_floor[feature];
         for (i = 0; i < n; i++) {
             const float value = y[i] * lsb;
             y[i] = (kd_log((value > 0.0f ? value : 0.0f) + log_floor) - mean) * scale;
