@@ -227,8 +227,9 @@ def selection(hostile: str = "") -> Selection:
     def way(
         name: str, kind: str, value: float, answered: dict[str, int], cost: float | None
     ) -> Way:
+        m55 = {"m55": cost and cost / 4}
         figures = tuple(
-            WayFigure(part, value, interval, answered, cost, cost, cost) for part in parts
+            WayFigure(part, value, interval, answered, cost, cost, cost, m55) for part in parts
         )
         return Way(name, kind, 31_000, figures)
 
@@ -250,8 +251,8 @@ def selection(hostile: str = "") -> Selection:
         ways=ways,
         curves=tuple(CascadeCurve(part, points, points[3]) for part in parts),
         against=(
-            Against(parts[0], models[1], 0.002, Interval(-0.01, 0.02, 0.95, "Wilson"), 0.4, 0.5),
-            Against(parts[1], models[1], -0.01, Interval(-0.03, 0.02, 0.95, "Wilson"), None, None),
+            Against(parts[0], models[1], 0.002, interval, 0.4, 0.5, {"m55": 0.3}),
+            Against(parts[1], models[1], -0.01, interval, None, None),
         ),
         margin=0.75,
         n_fitted=120,

@@ -19,6 +19,7 @@ from kd_edge.pipeline.answers import VALIDATION_FILE
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.gates import check_gates
+from kd_edge.pipeline.instructions import estimated_instructions
 from kd_edge.pipeline.kept_windows import PARITY_PART, load_windows
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
@@ -277,6 +278,15 @@ def test_the_report_sets_every_way_to_answer_beside_the_product(cascade):
     asked = figures["first-sure"].answered["both"] / sum(figures["first-sure"].answered.values())
     small, large = (rows[name].size.macs for name in ("emg-only", "both"))
     assert figures["first-sure"].macs == pytest.approx(small + asked * large)
+    for core, named in ((selection.core, "m4"), ("Cortex-M55 with Helium", "m55")):
+        small, large = (
+            estimated_instructions(cascade / f"{name}.int8.tflite", named)
+            for name in ("emg-only", "both")
+        )
+        figure = figures["first-sure"]
+        told = figure.instructions if named == "m4" else figure.elsewhere[core]
+        assert told == pytest.approx(small + asked * large)
+        assert f"estimated for {core}" in (cascade / "report.html").read_text()
     (curve,) = [each for each in selection.curves if each.part == part]
     ends = curve.points[0], curve.points[-1]
     assert [end.asked for end in ends] == [0.0, 1.0]
@@ -284,6 +294,7 @@ def test_the_report_sets_every_way_to_answer_beside_the_product(cascade):
     (against,) = [each for each in selection.against if each.part == part]
     assert against.model == "both"
     assert against.drop == pytest.approx(figures["both"].value - figures["first-sure"].value)
+    assert against.saved_elsewhere[core] == pytest.approx(1 - (small + asked * large) / large)
 
 
 def selector(folder, manifest):

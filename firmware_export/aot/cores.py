@@ -246,6 +246,16 @@ def _arm(cpu: str, fpu: str | None = None) -> tuple[str, ...]:
 HOST = Core("host", "this machine, portable C99")
 # The core that flash figures hold for.
 M4 = Core("m4", "Cortex-M4F", _arm("m4", "fpv4-sp-d16"), ARM, dsp=True, timing=_M4)
+# The one with vectors.
+M55 = Core(
+    "m55",
+    "Cortex-M55 with Helium",
+    _arm("m55", "auto"),
+    ARM,
+    dsp=True,
+    mve=True,
+    timing=_M55,
+)
 # What every browser runs.
 WASM = Core("wasm", "WebAssembly", ("--target=wasm32",), _WASM, big=True, libc=_NO_LIBC)
 WASM_SIMD = Core(
@@ -270,15 +280,7 @@ CORES: Registry[Core] = Registry(
         M4,
         Core("m7", "Cortex-M7", _arm("m7", "fpv5-sp-d16"), ARM, dsp=True, timing=_M7),
         Core("m33", "Cortex-M33", _arm("m33", "fpv5-sp-d16"), ARM, dsp=True, timing=_M33),
-        Core(
-            "m55",
-            "Cortex-M55 with Helium",
-            _arm("m55", "auto"),
-            ARM,
-            dsp=True,
-            mve=True,
-            timing=_M55,
-        ),
+        M55,
         Core(
             "rv32imc",
             "RISC-V RV32IMC",

@@ -11,7 +11,7 @@ from kd_edge.report.selection_tree import Against, Selection, Way, WayFigure
 
 @dataclass(frozen=True)
 class WayCells:
-    """One way to answer on one part, as people read it."""
+    """One way to answer on one part, as people read it; instructions on each of `cores_of`."""
 
     way: str
     kind: str
@@ -20,12 +20,18 @@ class WayCells:
     file_bytes: str
     bytes_run: str
     macs: str
-    instructions: str
+    instructions: tuple[str, ...]
 
 
 def parts_of(selection: Selection) -> tuple[str, ...]:
     """The parts that it was measured on, in order."""
     return tuple(figure.part for figure in selection.ways[0].figures) if selection.ways else ()
+
+
+def cores_of(selection: Selection) -> tuple[str, ...]:
+    """The cores that instructions are estimated for, in order."""
+    figures = [figure for way in selection.ways for figure in way.figures]
+    return selection.core, *(figures[0].elsewhere if figures else ())
 
 
 def cells(selection: Selection, part: str) -> tuple[WayCells, ...]:
@@ -49,7 +55,7 @@ def _cells(way: Way, figure: WayFigure) -> WayCells:
         file_bytes=words.count(way.file_bytes),
         bytes_run=_count(figure.bytes_run),
         macs=_count(figure.macs),
-        instructions=_count(figure.instructions),
+        instructions=tuple(map(_count, (figure.instructions, *figure.elsewhere.values()))),
     )
 
 
@@ -103,7 +109,12 @@ def _against(selection: Selection, one: Against) -> str:
     low, high = 100 * one.interval.low, 100 * one.interval.high
     saved = ""
     if one.saved is not None:
-        saved = f" and {_saves(one.saved)} of its {selection.unit}"
+        where = f" on {selection.core}" if selection.unit == "instructions" else ""
+        saved = f" and {_saves(one.saved)} of its {selection.unit}{where}"
+    for core, share in one.saved_elsewhere.items():
+        saved += "" if share is None else f", {_saves(share)} on {core}"
+    if one.saved_of_all is not None and selection.rule != "cascade":
+        saved += f"; {_saves(one.saved_of_all)} of what every model together takes"
     return (
         f"{selection.product} beside {one.model} on {one.part}: {_drops(one.drop)} of decisions "
         f"[{low:.2f} to {high:.2f} lost]{saved}"

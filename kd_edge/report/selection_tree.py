@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kd_edge.tasks.figures import Interval
 
@@ -17,6 +17,7 @@ class WayFigure:
         bytes_run: of the `.tflite` files of the models that ran, expected an input.
         macs: multiply-accumulates, expected an input; None: not known of a model.
         instructions: expected an input on `Selection.core`, estimated; None: not known of a model.
+        elsewhere: further core -> the same there.
     """
 
     part: str
@@ -26,6 +27,7 @@ class WayFigure:
     bytes_run: float | None
     macs: float | None
     instructions: float | None
+    elsewhere: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Against:
         saved: share of the model's cost that the product saves, in `Selection.unit`; negative: it
             costs more. None: not known.
         saved_of_all: the same, of running every model.
+        saved_elsewhere: further core -> share of that model's instructions that are saved there.
     """
 
     part: str
@@ -88,6 +91,7 @@ class Against:
     interval: Interval
     saved: float | None
     saved_of_all: float | None
+    saved_elsewhere: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Selection:
 
     Attributes:
         product, rule: what ships. models: in its order.
-        core: that instructions are estimated for.
+        core: that instructions are estimated for; figures name further ones.
         unit: of costs: 'instructions' where they are known of every model, else
             'multiply-accumulates'.
         margin: of a cascade whose margin the build found, in the unit of the models' scores.

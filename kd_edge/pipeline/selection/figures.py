@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_export.aot.cores import M4
+from firmware_export.aot.cores import M4, M55
 from kd_edge.base.product import Product
 from kd_edge.examples import Examples
 from kd_edge.measure.size import measure_size
@@ -35,6 +35,8 @@ from kd_edge.tasks import find_task
 from kd_edge.tasks.intervals import difference_interval
 
 _MOST_POINTS = 40
+# The first decides what a cascade saves; the second has vectors.
+_CORES = (M4, M55)
 INSTRUCTIONS, MACS = "instructions", "multiply-accumulates"
 
 
@@ -63,24 +65,26 @@ def measure_selection(
         ModelCost(
             member.model.n_bytes,
             measure_size(member.path).macs,
-            estimated_instructions(member.path, M4.name),
+            tuple(estimated_instructions(member.path, core.name) for core in _CORES),
         )
         for member in product.members
     ]
-    known = all(cost.instructions is not None for cost in costs)
-    units = [cost.instructions if known else cost.macs for cost in costs]
+    on_cores = list(zip(*(cost.instructions for cost in costs), strict=True))
+    known = None not in on_cores[0]
+    units = list(on_cores[0]) if known else [cost.macs for cost in costs]
+    elsewhere = {core.title: each for core, each in zip(_CORES[1:], on_cores[1:], strict=True)}
     made = [_ask(product, manifest, name, examples) for name, examples in parts.items()]
     cascade = product.composition.rule == "cascade"
     return Selection(
         product=manifest.product,
         rule=product.composition.rule,
         models=product.composition.models,
-        core=M4.title,
+        core=_CORES[0].title,
         unit=INSTRUCTIONS if known else MACS,
         figure=_figure_name(made),
         ways=tuple(_ways(product, made, costs)),
         curves=tuple(_curve(product, part, units) for part in made if cascade),
-        against=tuple(_against(product, part, units) for part in made),
+        against=tuple(_against(product, part, units, elsewhere) for part in made),
     )
 
 
@@ -114,6 +118,8 @@ def _ways(product: Product, made: Sequence[_Part], costs: Sequence[ModelCost]) -
 
 def _figure(product: Product, part: _Part, way: Chosen, costs: Sequence[ModelCost]) -> WayFigure:
     figure = part.said.task.score(way.scores, part.said.examples)
+    on_cores = zip(*(cost.instructions for cost in costs), strict=True)
+    instructions = [expected(way.ran, each) for each in on_cores]
     return WayFigure(
         part=part.name,
         value=figure.value,
@@ -121,7 +127,8 @@ def _figure(product: Product, part: _Part, way: Chosen, costs: Sequence[ModelCos
         answered=count_answers(product, way.who),
         bytes_run=expected(way.ran, [cost.file_bytes for cost in costs]),
         macs=expected(way.ran, [cost.macs for cost in costs]),
-        instructions=expected(way.ran, [cost.instructions for cost in costs]),
+        instructions=instructions[0],
+        elsewhere={core.title: n for core, n in zip(_CORES[1:], instructions[1:], strict=True)},
     )
 
 
@@ -147,19 +154,30 @@ def _curve(product: Product, part: _Part, units: Sequence[int | None]) -> Cascad
     return CascadeCurve(part.name, tuple(told[i] for i in some), point(least, part.product.who))
 
 
-def _against(product: Product, part: _Part, units: Sequence[int | None]) -> Against:
+def _against(
+    product: Product,
+    part: _Part,
+    units: Sequence[int | None],
+    elsewhere: Mapping[str, Sequence[int | None]],
+) -> Against:
+    """Args: units: what each member takes. elsewhere: further core -> its instructions."""
     said, way = part.said, part.product
     right = said.task.shares_right(way.scores, said.examples.truth)
     cascade = product.composition.rule == "cascade"
     place = len(said.right) - 1 if cascade else int(said.right.mean(axis=1).argmax())
     reference = said.right[place]
-    cost = expected(way.ran, units)
+
+    def saved(each: Sequence[int | None], of: int | None) -> float | None:
+        cost = expected(way.ran, each)
+        return None if cost is None else 1 - cost / of
+
     every = None if None in units else sum(units[: len(said.right)])
     return Against(
         part=part.name,
         model=product.composition.models[place],
         drop=float(reference.mean() - right.mean()),
         interval=difference_interval(reference, right, said.examples.groups.recording),
-        saved=None if cost is None else 1 - cost / units[place],
-        saved_of_all=None if cost is None else 1 - cost / every,
+        saved=saved(units, units[place]),
+        saved_of_all=saved(units, every),
+        saved_elsewhere={core: saved(each, each[place]) for core, each in elsewhere.items()},
     )

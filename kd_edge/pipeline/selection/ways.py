@@ -19,12 +19,13 @@ class ModelCost:
     """What one model takes.
 
     Attributes:
-        file_bytes: of its `.tflite`. macs, instructions: an input; None: not known.
+        file_bytes: of its `.tflite`. macs: an input; None: not known.
+        instructions: the same on each core that is looked at.
     """
 
     file_bytes: int
     macs: int | None
-    instructions: int | None
+    instructions: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
