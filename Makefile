@@ -82,7 +82,7 @@ $(STAMPS)/build: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[ble,build,compiler,docs,fleets,formats,images,lite0,live,onnx,search,watch,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[ble,build,compiler,coreml,docs,fleets,formats,images,lite0,live,onnx,search,watch,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/build
 
 # tflite-runtime stops at Python 3.11 and NumPy 1: it has an environment of its own, where it can.

@@ -195,7 +195,8 @@ def test_an_unknown_runtime_names_the_nearest(int8_model):
 
 def test_versions_are_told_where_a_runtime_is_installed():
     """Oracle: the pinned wheel; tflite-runtime and a compiler depend on the environment."""
-    assert set(RUNTIMES) == {"litert", "tflite-runtime", "tflm", "plain-c", "onnx-runtime"}
+    known = ("litert", "tflite-runtime", "tflm", "plain-c", "onnx-runtime", "core-ml", "mil-numpy")
+    assert tuple(RUNTIMES) == known
     assert version("tflm") == "0.dev20261023182759"
     for name in RUNTIMES:
         assert available(name) == (version(name) is not None)

@@ -26,6 +26,7 @@ EVERY = ("litert", "tflite-runtime", "tflm")
         ("int8x4", ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), EVERY, ""),
         ("int8-float-io", ("QUANTIZE", LSTM, "DEQUANTIZE"), EVERY, ""),
         ("onnx", ("Conv", "Loop"), ("onnx-runtime",), ""),
+        ("coreml", ("conv", "linear"), ("core-ml", "mil-numpy"), ""),
         ("int16x8", ("CONV_2D",), EVERY, ""),
         ("int16x8", (LSTM,), ("tflm",), "reference kernels only: not LiteRT, not CMSIS-NN"),
     ],
@@ -40,10 +41,12 @@ def test_a_runtime_says_itself_what_it_takes(form, operators, takers, note):
 def test_the_form_and_the_runtime_of_a_board_stand_first():
     assert forms_by_choice() == (
         *("int8", "int8x4", "int8-float-io", "int16x8", "dynamic", "float16", "float32", "onnx"),
-        *("keras", ""),
+        *("coreml", "keras", ""),
     )
     assert formats_by_choice()[0] == SHIPPED
-    assert runtimes_by_choice() == ("tflm", "litert", "tflite-runtime", "onnx-runtime", "plain-c")
+    assert runtimes_by_choice() == (
+        *("tflm", "litert", "tflite-runtime", "onnx-runtime", "core-ml", "mil-numpy", "plain-c"),
+    )
 
 
 def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
@@ -54,7 +57,7 @@ def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
 
 
 def test_a_recipe_that_does_not_say_gets_every_format_of_students_but_those_on_request():
-    on_request = ("int8x4", "int8-float-io", "onnx")
+    on_request = ("int8x4", "int8-float-io", "onnx", "coreml")
     assert default_formats("student") == tuple(name for name in FORMATS if name not in on_request)
     assert default_formats("teacher") == (REFERENCE,)
 

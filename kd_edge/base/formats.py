@@ -13,6 +13,7 @@ class FileKind(enum.Enum):
 
     TFLITE = ".tflite"
     ONNX = ""  # the format's own name ends it
+    COREML = ".mlpackage.zip"  # a package is a folder; its zip file has one SHA-256
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,19 @@ FORMATS: Registry[Format] = Registry(
             kind=FileKind.ONNX,
             packages=("onnx", "onnxruntime", "tf2onnx"),
             extra="onnx",
+        ),
+        # For apps of Apple's systems; coremltools does not know every layer.
+        Format(
+            "coreml",
+            32,
+            32,
+            integer=False,
+            optional=True,
+            marker="*",
+            same_as=REFERENCE,
+            kind=FileKind.COREML,
+            packages=("coremltools",),
+            extra="coreml",
         ),
     ),
     home=__name__,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kd_edge.base.errors import KdEdgeError, require
 from kd_edge.base.onnx import EXTRA, graphs_of, inner_graphs, read_onnx
-from kd_edge.convert import fused
+from kd_edge.convert.inference import inference
 
 # The newest that tf2onnx 1.17 was tested with; onnxruntime knows it since 1.14.
 OPSET = 18
@@ -34,7 +34,9 @@ def to_onnx(model, input_order: Sequence[str]) -> bytes:
     require("onnx", extra=EXTRA, purpose="conversion to ONNX")
     tf2onnx = require("tf2onnx", extra=EXTRA, purpose="conversion to ONNX")
     try:
-        found, _ = tf2onnx.convert.from_function(*_inference(model, input_order), opset=OPSET)
+        found, _ = tf2onnx.convert.from_function(
+            *inference(model, input_order, OUTPUT), opset=OPSET
+        )
         _name_anew(found, input_order)
         content = found.SerializeToString(deterministic=True)
         read_onnx(content)  # tf2onnx leaves in what it does not know
@@ -49,25 +51,6 @@ def to_onnx(model, input_order: Sequence[str]) -> bytes:
             "format out of conversion.formats",
         ) from error
     return content
-
-
-def _inference(model, input_order: Sequence[str]):
-    """The model as a function of tensors in the order asked for, and their specifications."""
-    import tensorflow as tf
-
-    shapes = {tensor.name: (1, *tensor.shape[1:]) for tensor in model.inputs}
-    specs = [
-        tf.TensorSpec(shapes[name], tf.float32, f"input_{index}")
-        for index, name in enumerate(input_order)
-    ]
-
-    def infer(*tensors):
-        by_name = dict(zip(input_order, tensors, strict=True))
-        with fused.weights_as_constants(model):
-            given = [by_name[tensor.name] for tensor in model.inputs]
-            return {OUTPUT: model(given, training=False)}
-
-    return tf.function(infer, autograph=False), specs
 
 
 def _name_anew(found, input_order: Sequence[str]) -> None:

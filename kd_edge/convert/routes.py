@@ -19,6 +19,7 @@ from kd_edge.base.registry import Registry
 from kd_edge.base.sources import import_folder
 from kd_edge.convert import edit
 from kd_edge.convert.calibration import private_call
+from kd_edge.convert.core_ml import to_core_ml
 from kd_edge.convert.int4 import int4_from_int8
 from kd_edge.convert.int16 import int16_from_int8
 from kd_edge.convert.onnx import to_onnx
@@ -197,6 +198,7 @@ ROUTES: Registry[Route] = Registry(
         # The converter refuses LSTM in this format.
         "int16x8": Route(int16x8, with_lstm=Route(int8, edit=int16_from_int8)),
         "onnx": Route(make=to_onnx),
+        "coreml": Route(make=to_core_ml),
     },
     home=__name__,
     plural="routes",

@@ -13,7 +13,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import write_bytes
 from kd_edge.base.flatbuffer import read_tflite
 from kd_edge.base.formats import FORMATS, FileKind, Format
-from kd_edge.base.onnx import read_onnx
+from kd_edge.base.model_files import READERS
 from kd_edge.convert.process import one_converter
 from kd_edge.convert.routes import ROUTES, as_json
 from kd_edge.runtimes.registry import who_takes
@@ -92,9 +92,9 @@ def to_tflite(
 
 
 def _operators(content: bytes, form: Format) -> tuple[str, ...]:
-    if form.kind is FileKind.ONNX:
-        return read_onnx(content).operators
-    return tuple(op.name for op in read_tflite(content).operators)
+    if form.kind is FileKind.TFLITE:
+        return tuple(op.name for op in read_tflite(content).operators)
+    return READERS[form.kind](content).operators
 
 
 def _check_arguments(keras_path: Path, form: Format, input_order, calibration) -> None:

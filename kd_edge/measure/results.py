@@ -63,7 +63,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Size:
-    """A model file's bytes by what they hold; of an ONNX file no layers are known."""
+    """A model file's bytes by what they hold; of another kind of file no layers are known."""
 
     file_bytes: int
     weight_bytes: int

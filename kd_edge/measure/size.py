@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kd_edge.base.flatbuffer import Operator, TfliteModel, read_tflite
 from kd_edge.base.formats import FileKind
-from kd_edge.base.onnx import read_onnx
+from kd_edge.base.model_files import READERS
 from kd_edge.convert.operators import check_layers
 from kd_edge.measure.results import LayerCost, Size
 
@@ -16,18 +16,18 @@ from kd_edge.measure.results import LayerCost, Size
 def measure_size(path: Path, kind: FileKind = FileKind.TFLITE) -> Size:
     """Bytes of a model file by what they hold, and the cost of each layer.
 
-    Of an ONNX file no layer's cost is known.
+    Of a file of another kind no layer's cost is known.
 
     A constant that several operators use counts once, with the first. `macs` is None as soon as one
     operator's are unknown.
 
     Raises:
         KdEdgeError KD_NO_FILE, KD_BAD_TFLITE: as `read_tflite`, or a layer lacks what its kind has.
-        KdEdgeError KD_BAD_FORMAT, KD_MISSING_PACKAGE: as `read_onnx`.
+        KdEdgeError KD_BAD_FORMAT, KD_MISSING_PACKAGE: as `read_onnx` and `read_package`.
     """
-    if kind is FileKind.ONNX:
+    if kind is not FileKind.TFLITE:
         content = path.read_bytes()
-        weight_bytes = read_onnx(content).weight_bytes
+        weight_bytes = READERS[kind](content).weight_bytes
         return Size(len(content), weight_bytes, len(content) - weight_bytes, None, ())
     model = read_tflite(path)
     check_layers(model)

@@ -13,6 +13,7 @@ from kd_edge.base.formats import FORMATS, REFERENCE, SHIPPED
 from kd_edge.examples import Examples
 from kd_edge.measure.arena import measure_arena
 from kd_edge.measure.latency import measure_latency
+from kd_edge.measure.results import Latency
 from kd_edge.measure.size import measure_size
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel, Manifest
 from kd_edge.pipeline.composed_proof import Composed
@@ -30,10 +31,6 @@ _KERAS = Side(KERAS, KERAS)
 _FORMS = (Side(REFERENCE, ON_PHONES), Side(SHIPPED, ORACLE))
 # Formats whose answers are compared with Keras and between runtimes.
 _COMPARED = tuple(side.format for side in _FORMS)
-_ON_A_PHONE = (
-    "a phone's delegate rounds otherwise than TFLite Micro: its scores need not be these, nor "
-    "TFLite Micro's"
-)
 
 
 @dataclass(frozen=True)
@@ -144,12 +141,15 @@ class Prover:
             parameters=model.parameters,
             size=measure_size(path, FORMATS.find(fmt.format).kind),
             accuracy=accuracy,
-            latency=measure_latency(
-                runtime, path, windows[PARITY_PART], n_runs=self._settings.latency_runs
-            ),
+            latency=self._latency(path, runtime, windows[PARITY_PART]),
             arena=measure_arena(path) if RUNTIMES[runtime].has_arena else None,
-            notes=fmt.notes,
+            notes=(*fmt.notes, *filter(None, [_beside(fmt.format, runtime)])),
         )
+
+    def _latency(self, path: Path, runtime: str, windows: Examples) -> Latency | None:
+        if not RUNTIMES[runtime].timed:
+            return None
+        return measure_latency(runtime, path, windows, n_runs=self._settings.latency_runs)
 
     def _accuracy(self, model: BundledModel, logits: dict[str, np.ndarray]) -> dict:
         """Part -> figure. A selector's classes are models: it has none of its own."""
@@ -211,8 +211,11 @@ class Prover:
         """A form against one whose answers it must give."""
         logits = self._answers[model, right].logits
         parity = compare_forms(kept.logits, logits, left, right, task=self._task, step=kept.step)
-        note = _ON_A_PHONE if RUNTIMES[right.runtime].on_phones else ""
-        return replace(parity, model=model, note=note)
+        return replace(parity, model=model, note=_beside(right.format, right.runtime))
+
+
+def _beside(fmt: str, runtime: str) -> str:
+    return RUNTIMES[runtime].beside(FORMATS.find(fmt))
 
 
 def _is_compared(fmt: BundledFormat) -> bool:

@@ -94,6 +94,16 @@ class LiteInterpreter(Interpreter):
         )
 
 
+def as_on_a_phone(form: Format) -> str:
+    """What stands beside figures of a form that is made for phones' apps; '' of other forms."""
+    if form.integer and form.same_as:
+        return (
+            "a phone's default delegate, XNNPACK, rounds otherwise than TFLite Micro: its scores "
+            "need not be these, nor TFLite Micro's"
+        )
+    return ""
+
+
 def refuses_wide_lstm(form: Format, operators: Collection[str]) -> str:
     """Integer LSTMs are computed on 8 bits alone: a reason, or ''."""
     if form.integer and form.value_bits > 8 and LSTM in operators:

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from kd_edge.runtimes.interpreter import Interpreter
-from kd_edge.runtimes.lite import LiteInterpreter, refuses_wide_lstm
+from kd_edge.runtimes.lite import LiteInterpreter, as_on_a_phone, refuses_wide_lstm
 from kd_edge.runtimes.record import Runtime
 
 
@@ -27,6 +27,7 @@ LITERT = Runtime(
     install="pip install kd-edge",
     open=open_litert,
     refuses=refuses_wide_lstm,
+    beside=as_on_a_phone,
     required=True,
     on_phones=True,
     # Measured: LiteRT 2.3 gives a constant for such an LSTM.

@@ -15,6 +15,11 @@ def takes_all(form: Format, operators: Collection[str]) -> str:
     return ""
 
 
+def _nothing(form: Format) -> str:
+    del form
+    return ""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Something that runs a model's file.
@@ -30,6 +35,9 @@ class Runtime:
         open: (path, *, preserve_tensors, threads) -> Interpreter.
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
+        beside: format -> what must stand beside its figures on this runtime, as a part of a
+            sentence; '' for nothing.
+        timed: its times tell something.
         required: kd-edge's own commands need it.
         present: whether it can run here, if that is not its package alone.
         version: of what it runs with, if it is no package.
@@ -51,6 +59,8 @@ class Runtime:
     open: Callable[..., Interpreter]
     kind: FileKind = FileKind.TFLITE
     refuses: Callable[[Format, Collection[str]], str] = takes_all
+    beside: Callable[[Format], str] = _nothing
+    timed: bool = True
     present: Callable[[], bool] | None = None
     version: Callable[[], str | None] | None = None
     required: bool = False

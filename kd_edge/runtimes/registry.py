@@ -10,8 +10,10 @@ from pathlib import Path
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FileKind, Format
 from kd_edge.base.registry import Registry
+from kd_edge.runtimes.core_ml import CORE_ML
 from kd_edge.runtimes.interpreter import Interpreter
 from kd_edge.runtimes.litert import LITERT
+from kd_edge.runtimes.mil_numpy import MIL_NUMPY
 from kd_edge.runtimes.onnx_runtime import ONNX_RUNTIME
 from kd_edge.runtimes.plain_c import PLAIN_C
 from kd_edge.runtimes.record import Runtime
@@ -19,7 +21,9 @@ from kd_edge.runtimes.tflite_runtime import TFLITE_RUNTIME
 from kd_edge.runtimes.tflm import TFLM
 
 RUNTIMES: Registry[Runtime] = Registry(
-    "runtime", (LITERT, TFLITE_RUNTIME, TFLM, PLAIN_C, ONNX_RUNTIME), home=__name__
+    "runtime",
+    (LITERT, TFLITE_RUNTIME, TFLM, PLAIN_C, ONNX_RUNTIME, CORE_ML, MIL_NUMPY),
+    home=__name__,
 )
 ON_PHONES = next(name for name, runtime in RUNTIMES.items() if runtime.on_phones)
 

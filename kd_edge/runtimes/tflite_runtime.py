@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from kd_edge.runtimes.interpreter import Interpreter
-from kd_edge.runtimes.lite import LiteInterpreter, refuses_wide_lstm
+from kd_edge.runtimes.lite import LiteInterpreter, as_on_a_phone, refuses_wide_lstm
 from kd_edge.runtimes.record import Runtime
 
 
@@ -27,4 +27,5 @@ TFLITE_RUNTIME = Runtime(
     install="with Python 3.11: pip install 'tflite-runtime==2.14.0' 'numpy<2'",
     open=open_tflite_runtime,
     refuses=refuses_wide_lstm,
+    beside=as_on_a_phone,
 )
