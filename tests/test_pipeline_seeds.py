@@ -57,6 +57,46 @@ def test_a_figure_is_its_mean_and_sample_deviation_over_the_seeds():
     assert {f.leaky for f in summary.figures if f.part == LEAKY} == {True}
 
 
+def test_ways_to_answer_are_set_beside_the_product_seed_by_seed():
+    """Oracle: statistics.stdev of what each seed's report says; what one lacks is None."""
+    report = full_report(n_classes=5)
+    selection = report.selection
+    first = selection.ways[0]
+    figures = tuple(
+        replace(figure, part=part, value=0.6, instructions=3000.0, elsewhere={"m55": None})
+        for figure, part in zip(first.figures, (HONEST, LEAKY), strict=True)
+    )
+    parts = [
+        replace(way, figures=tuple(map(renamed, way.figures, (HONEST, LEAKY))))
+        for way in selection.ways
+    ]
+    one = replace(report, selection=replace(selection, ways=tuple(parts)))
+    other = replace(
+        report,
+        selection=replace(selection, ways=(replace(first, figures=figures), *parts[1:])),
+    )
+    together = summarise("mine", {0: Built(one, ()), 1: Built(other, ())}).together
+    assert (together.product, together.rule, together.unit) == ("both", "cascade", "instructions")
+    assert [(way.kind, way.part) for way in together.ways[:3]] == [
+        ("model", HONEST), ("model", LEAKY), ("model", HONEST),
+    ]  # fmt: skip
+    way = together.ways[0]
+    assert (way.figure.mean, way.figure.deviation) == pytest.approx(
+        (65, statistics.stdev([70, 60]))
+    )
+    assert way.gain.values == pytest.approx((9.8, 19.8))
+    assert way.cost == pytest.approx(2000.0)
+    assert way.instructions == {"m4": 2000.0, "m55": None}
+    oracle = together.ways[-1]
+    assert (oracle.kind, oracle.leaky, oracle.cost) == ("oracle", True, None)
+    alone = replace(report, selection=None)
+    assert summarise("mine", {0: Built(one, ()), 1: Built(alone, ())}).together is None
+
+
+def renamed(figure, part):
+    return replace(figure, part=part)
+
+
 def test_a_gate_is_shown_with_each_seeds_verdict_and_its_worst_figure():
     report = full_report(n_classes=5)
     first, *rest = report.gates
@@ -86,6 +126,7 @@ def test_each_seed_is_asked_for_with_its_own_folder(tmp_path, monkeypatch, capsy
     shown = capsys.readouterr()
     assert "too large" in shown.err
     assert "seeds 7, 8, 9" in shown.out
+    assert "Ways to answer with the models of both" in shown.out
     assert json.loads((tmp_path / "o" / "seeds.json").read_text())["failures"] == {
         "7": ["too large"]
     }

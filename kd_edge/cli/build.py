@@ -122,6 +122,9 @@ def _show_seeds(summary, path: Path, *, as_json: bool) -> None:
             click.echo(summary.to_json())
             return
         console.print(_figures_table(summary))
+        if summary.together is not None:
+            console.print()
+            console.print(_together_table(summary.together))
         console.print()
         console.print(_gates_table(summary))
         say(f"\nsummary: {path}")
@@ -147,6 +150,27 @@ def _figures_table(summary):
             f"{figure.part} (leaky)" if figure.leaky else figure.part,
             f"{spread.mean:.1f} ± {spread.deviation:.1f}",
             f"{spread.lowest:.1f} to {spread.highest:.1f}",
+        )
+        table.add_row(*map(plain_text, cells))
+    return table
+
+
+def _together_table(together):
+    from kd_edge.report import words
+    from kd_edge.report.table import plain_table, plain_text
+
+    table = plain_table(f"Ways to answer with the models of {together.product}, %")
+    for heading in ("way", "part"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("mean ± deviation", "the product gains", f"{together.unit} an input"):
+        table.add_column(heading, justify="right")
+    for way in together.ways:
+        cells = (
+            way.name,
+            f"{way.part} (leaky)" if way.leaky else way.part,
+            f"{way.figure.mean:.1f} ± {way.figure.deviation:.1f}",
+            words.DASH if way.kind == "product" else f"{way.gain.mean:+.2f} points",
+            words.DASH if way.cost is None else words.count(round(way.cost)),
         )
         table.add_row(*map(plain_text, cells))
     return table

@@ -13,6 +13,7 @@ from kd_edge.pipeline.build import Built, build
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.report.choose import measure_title
+from kd_edge.report.selection_tree import Selection, WayFigure
 from kd_edge.report.tree import Gate, Report
 
 SUMMARY_FILE = "seeds.json"
@@ -61,12 +62,49 @@ class SeedGate:
 
 
 @dataclass(frozen=True)
+class SeedWay:
+    """One way to answer with the models of a product, on one part.
+
+    Attributes:
+        kind: as `Way.kind`.
+        figure: the task's, percent.
+        gain: what the product has more than this way, points; each seed beside itself.
+        cost: expected an input, mean of the seeds; None: no rule answers so, or it is not known.
+        instructions: core -> the same in instructions.
+    """
+
+    name: str
+    kind: str
+    part: str
+    leaky: bool
+    figure: Spread
+    gain: Spread
+    cost: float | None
+    instructions: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class SeedTogether:
+    """The ways to answer with several students over the seeds.
+
+    Attributes:
+        unit: of `SeedWay.cost`, as `Selection.unit` says it.
+    """
+
+    product: str
+    rule: str
+    unit: str
+    ways: tuple[SeedWay, ...]
+
+
+@dataclass(frozen=True)
 class SeedSummary:
     """What builds of one recipe with several seeds gave.
 
     Attributes:
         folders: of the bundles, in the order of `seeds`.
         measured: what the figures are, e.g. 'Right answers, % of windows'.
+        together: of a product of several models, every way to answer with them.
         failures: seed -> messages of the gates that it failed; a seed that held all is absent.
     """
 
@@ -79,6 +117,7 @@ class SeedSummary:
     gates: tuple[SeedGate, ...]
     failures: Mapping[int, tuple[str, ...]]
     measured: str
+    together: SeedTogether | None = None
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -151,6 +190,7 @@ def summarise(title: str, built: Mapping[int, Built]) -> SeedSummary:
         gates=_gates(reports),
         failures=failures,
         measured=measure_title(reports[0]),
+        together=_together(reports),
     )
 
 
@@ -161,6 +201,49 @@ def _accuracies(report: Report) -> dict[tuple, float]:
         for row in report.rows
         for part, figure in row.accuracy.items()
     }
+
+
+def _together(reports: Sequence[Report]) -> SeedTogether | None:
+    selections = [report.selection for report in reports if report.selection is not None]
+    if len(selections) < len(reports):
+        return None
+    tests = {part.name: part.leaky for part in reports[0].parts if part.role == "test"}
+    found = [
+        {(way.name, way.kind, figure.part): figure for way in each.ways for figure in way.figures}
+        for each in selections
+    ]
+    first, ways = selections[0], []
+    for name, kind, part in found[0]:
+        of_seeds = [each.get((name, kind, part)) for each in found]
+        products = [each.get((first.product, "product", part)) for each in found]
+        if part in tests and None not in (*of_seeds, *products):
+            ways.append(_way((name, kind, part, tests[part]), of_seeds, products, first))
+    return SeedTogether(first.product, first.rule, first.unit, tuple(ways))
+
+
+def _way(
+    key: tuple[str, str, str, bool],
+    of_seeds: Sequence[WayFigure],
+    products: Sequence[WayFigure],
+    first: Selection,
+) -> SeedWay:
+    known = first.unit == "instructions"
+    cores = {first.core: [each.instructions for each in of_seeds]} | {
+        core: [each.elsewhere.get(core) for each in of_seeds] for core in of_seeds[0].elsewhere
+    }
+    return SeedWay(
+        *key,
+        figure=_spread([100 * each.value for each in of_seeds]),
+        gain=_spread(
+            [100 * (ours.value - each.value) for ours, each in zip(products, of_seeds, strict=True)]
+        ),
+        cost=_mean(cores[first.core] if known else [each.macs for each in of_seeds]),
+        instructions={core: _mean(each) for core, each in cores.items()},
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if None in values else statistics.fmean(values)
 
 
 def _gates(reports: Sequence[Report]) -> tuple[SeedGate, ...]:
