@@ -110,7 +110,8 @@ $(STAMPS)/node: requirements/node.txt
 # A program that came another way counts: NodeSource's nodejs brings npm and conflicts with Debian's.
 DEBIAN_PACKAGES := gcc g++ clang gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib \
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc chromium cmake \
-  libclang-rt-dev lld nodejs npm default-jre-headless firefox-esr
+  libclang-rt-dev lld nodejs npm default-jre-headless firefox-esr \
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user
 debian:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || command -v $$package >/dev/null || missing="$$missing $$package"; done; \

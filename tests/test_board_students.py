@@ -1,19 +1,17 @@
 """The students of the recipes on every emulated core. Oracle: the TFLite Micro interpreter.
 
-Their bits are what counts here, not their accuracy: each is trained for a moment only, on windows
-of its own recipe (the seeds' are synthetic, from few repetitions).
+Their bits are what counts here, not their accuracy: see `student_bundles`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from eager import without_graphs
 from emulated import HOLDING
+from student_bundles import N_GOLDEN, student_bundles
 
 from firmware_export.boards import BOARDS
 from firmware_export.boards.emulator import start
@@ -23,76 +21,20 @@ from kd_edge.cli import run
 from kd_edge.examples.raw import quantised_window
 from kd_edge.link.channel import Patience
 from kd_edge.link.device import Device
-from kd_edge.pipeline.boards.bundle_image import bundle_image, load_board_bundle
-from kd_edge.recipe import load_recipe, to_toml
+from kd_edge.pipeline.boards.bundle_image import bundle_image
 from kd_edge.runtimes.composed import open_product
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 BOARDS_OF_QEMU = [each for each in HOLDING if BOARDS[each.values[0]].emulator]
 # Most golden vectors stand in the image. The others go over the wire, and one once more as raw
 # samples, another one on each board: an emulated port takes most of the time, a byte after the
 # other, and the cores differ in their code, not in the port.
-N_GOLDEN, N_OVER_WIRE = 32, 2
-
-
-def shortened(name: str):
-    """A recipe with its first student alone, trained for one epoch without a teacher."""
-    recipe = load_recipe(RECIPES / f"{name}.toml")
-    student = recipe.students[0].model_copy(
-        update={"epochs": 1, "batch_size": 64, "patience": None, "distill": False, "teachers": None}
-    )
-    conversion = recipe.conversion.model_copy(
-        update={
-            "teacher_formats": (),
-            "formats": ("float32", "int8"),
-            "max_drop_points": 100.0,
-            "calibration_windows": 32,
-        }
-    )
-    proof = recipe.proof.model_copy(
-        update={"baselines": (), "latency_runs": 20, "parity_windows": 8, "min_agreement": 0.01}
-    )
-    changes = {
-        # The test part that has windows enough for the golden vectors.
-        "split": replace(recipe.split, test=recipe.split.test[-1:]),
-        "teachers": (),
-        "students": (student,),
-        "distillation": None,
-        "augmentation": None,
-        "conversion": conversion,
-        "proof": proof,
-        "firmware": recipe.firmware.model_copy(update={"golden_vectors": N_GOLDEN}),
-    }
-    if recipe.dataset.reader == "synthetic":
-        options = {**recipe.dataset.options, "n_repetitions": 1}
-        changes["dataset"] = recipe.dataset.model_copy(update={"options": options})
-    return recipe.model_copy(update=changes)
-
-
-def built(name: str, folder: Path, data: Path | None):
-    recipe = folder / "recipe.toml"
-    recipe.write_text(to_toml(shortened(name)), encoding="utf-8")
-    arguments = ["build", str(recipe), "--out", str(folder / "bundle")]
-    with without_graphs():
-        status = run([*arguments, *(["--data", str(data)] if data else [])])
-    # A moment's training need not reach a gate, and the bundle is there all the same.
-    assert status in (ExitStatus.OK, ExitStatus.GATE)
-    return load_board_bundle(folder / "bundle")
+N_OVER_WIRE = 2
 
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory, converter):
     """Recipe name -> its bundle, built once when it is first asked for."""
-    made = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-        def get(name: str, data: Path | None = None):
-            if name not in made:
-                made[name] = built(name, tmp_path_factory.mktemp(name), data)
-            return made[name]
-
-        yield get
+    yield from student_bundles(tmp_path_factory)
 
 
 def check_on_board(bundle, board_name: str, folder: Path) -> None:

@@ -18,6 +18,8 @@ from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 
 _PAGE_BYTES = 16384
+# Every 32-bit phone that Android still runs on has these.
+V7A = ("-mcpu=generic+v7a+neon+vfp3",)
 _KOTLIN = "src/main/kotlin/org/kdedge"
 # Path below the project -> template.
 _TEXTS = {
@@ -59,7 +61,7 @@ ABIS = (
     Abi(
         "armeabi-v7a",
         HOST.name,
-        ("--target=arm-linux-none", "-mcpu=generic+v7a+neon+vfp3"),
+        ("--target=arm-linux-none", *V7A),
         None,
     ),
     Abi(

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from firmware_export.aot.cores import AARCH64, X86_64
+from dataclasses import dataclass
+
+from firmware_export.aot.cores import AARCH64, HOST, X86_64
 from firmware_export.firmware import RUNTIME
+from firmware_export.phone.android import V7A
 from firmware_export.phone.clang import find_clang, link
 from firmware_export.phone.sources import PhoneSources
 from kd_edge.base.errors import KdEdgeError
 
-# Android's binary interfaces that a program can be made for -> core, and the target in zig's words.
+
+@dataclass(frozen=True)
+class ProgramTarget:
+    """What programs of one of Android's binary interfaces are made for.
+
+    Attributes:
+        core: a key of `CORES`.
+        flags: that select it, in zig's words.
+    """
+
+    core: str
+    flags: tuple[str, ...]
+
+
+# Android's binary interfaces that a program can be made for.
 PROGRAMS = {
-    "arm64-v8a": (AARCH64.name, "aarch64-linux-musl"),
-    "x86_64": (X86_64.name, "x86_64-linux-musl"),
+    "arm64-v8a": ProgramTarget(AARCH64.name, ("--target=aarch64-linux-musl",)),
+    "armeabi-v7a": ProgramTarget(HOST.name, ("--target=arm-linux-musleabihf", *V7A)),
+    "x86_64": ProgramTarget(X86_64.name, ("--target=x86_64-linux-musl",)),
 }
 
 
@@ -32,7 +50,7 @@ def build_program(sources: PhoneSources, abi: str) -> bytes:
             f"{clang.name} has no C library for {abi}",
             hint="pip install 'kd-edge[compiler]'",
         )
-    options = [f"--target={PROGRAMS[abi][1]}", *program_options(sources)]
+    options = [*PROGRAMS[abi].flags, *program_options(sources)]
     files = program_files(sources)
     return link(clang, files, options, what=f"the program for {abi}", output="kd_phone_bench")
 

@@ -59,7 +59,7 @@ def bench_phone(folder: Path, serial: str | None, *, runs: int = RUNS) -> OnPhon
     """
     phone = find_phone(serial)
     abi = program_abi(phone)
-    core = PROGRAMS[abi][0]
+    core = PROGRAMS[abi].core
     bundle = load_board_bundle(folder)
     settings = phone_settings(bundle, None)
     program = build_program(phone_sources(bundle.product, core, settings, hop_s=None), abi)
