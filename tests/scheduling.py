@@ -15,7 +15,12 @@ from xdist.scheduler import LoadScopeScheduling
 OF_THE_BUNDLE = (
     *("test_pipeline_build", "test_pipeline_gates"),
     *("test_cli_boards", "test_cli_firmware", "test_cli_ports", "test_library"),
-    *("test_pipeline_personalise", "test_live_student", "test_platforms_arm"),
+    *(
+        "test_pipeline_personalise",
+        "test_pipeline_personalise_forms",
+        "test_live_student",
+        "test_platforms_arm",
+    ),
 )
 # What takes long begins first, so that no worker ends long after the others.
 LONG = (

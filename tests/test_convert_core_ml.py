@@ -8,20 +8,22 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from convert_models import recurrent, two_branches
+from convert_models import recurrent
+from core_ml_models import ISL, LSTMS, N_WINDOWS, NETWORKS, noise, settle
 
 from kd_edge.base.core_ml import MANIFEST, SPECIFICATION, WEIGHTS, read_package, write_package
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FORMATS, default_formats
+from kd_edge.base.head_files import HEAD_FILES
 from kd_edge.convert.core_ml import to_core_ml
 from kd_edge.convert.tflite import to_tflite
 from kd_edge.examples import Examples, Groups
 from kd_edge.measure.size import measure_size
-from kd_edge.models import build_model
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
 from kd_edge.pipeline.proof import Prover
@@ -35,57 +37,6 @@ from kd_edge.tasks.classification import CLASSIFICATION
 pytest.importorskip("coremltools")
 
 CORE_ML, RUNTIME, APPLES = FORMATS["coreml"], "mil-numpy", "core-ml"
-N_WINDOWS = 8
-ISL, LSTMS, ALL_KINDS = "like the ISL student", "two LSTMs", "every kind of operation"
-
-
-def as_network(name, shapes, **options):
-    return build_model(name, input_shapes=shapes, n_classes=6, seed=1, options=options)
-
-
-def every_kind():
-    """Operations that the other networks do not become, over an image of 16 by 12."""
-    import keras
-    from keras import layers
-
-    from kd_edge.models.layers import SegmentStatistic
-
-    keras.utils.set_random_seed(5)
-    image = keras.Input((16, 12, 3), name="image")
-    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu6")(image)
-    x = layers.DepthwiseConv2D((3, 2), padding="same")(x)
-    wide = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="tanh")(x)
-    whole = layers.Conv2DTranspose(4, 2, strides=2)(x)
-    doubled = layers.UpSampling2D(interpolation="bilinear")(x)
-    x = layers.Concatenate()([wide, whole, doubled])
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.MaxPooling2D((3, 2), strides=(2, 1), padding="same")(x)
-    x = layers.AveragePooling2D(3, strides=2, padding="same")(x)
-    kinds = ("mean", "magnitude", "length", "deviation")
-    steps = [layers.Flatten()(SegmentStatistic(kind)(x)) for kind in kinds]
-    steps.append(layers.GlobalAveragePooling2D()(x))
-    logits = layers.Dense(6, name="logits")(layers.Concatenate()(steps))
-    return keras.Model([image], logits)
-
-
-NETWORKS = {
-    "like the demo's": lambda: as_network("tcn", {"emg": (96, 4), "imu": (48, 6)}, width=8),
-    ISL: lambda: as_network("tcn", {"emg": (50, 8)}),
-    "the seed's": lambda: as_network("seed-single-student", {"x": (10, 40, 21)}),
-    LSTMS: two_branches,
-    ALL_KINDS: every_kind,
-}
-
-
-def settle(network):
-    """Give a network biases and statistics: zeros would leave the package."""
-    rng = np.random.default_rng(2)
-    for weight in network.weights:
-        if weight.name in ("bias", "beta", "moving_mean"):
-            weight.assign(rng.normal(scale=0.1, size=weight.shape))
-        if weight.name in ("gamma", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 2.0, size=weight.shape))
-    return network
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +53,6 @@ def files(tmp_path_factory, converter):
         )
         made[name] = network, path, said
     return made
-
-
-def noise(network, n=N_WINDOWS):
-    rng = np.random.default_rng(1)
-    return {
-        tensor.name: rng.normal(size=(n, *tensor.shape[1:])).astype(np.float32)
-        for tensor in network.inputs
-    }
 
 
 def check_scores(network, path, runtime):
@@ -385,3 +328,34 @@ def test_a_report_compares_it_with_keras_and_says_what_was_not_run(files):
     assert (row.format, row.runtime, row.arena, row.latency) == (CORE_ML.name, RUNTIME, None, None)
     for note in (parity.note, *row.notes):
         assert "Core ML itself runs on macOS alone, and was not asked" in note
+
+
+def test_its_last_layer_is_found_and_replaced_and_nothing_else(files, tmp_path):
+    """Oracle: Keras with the same weights; the bytes outside of the layer."""
+    network, path, _ = files[ISL]
+    of, content = HEAD_FILES[CORE_ML.kind], path.read_bytes()
+    kernel, bias = (np.asarray(w) for w in network.get_layer("logits").weights)
+    old = of.find(content)
+    np.testing.assert_array_equal(old.weights, kernel.T)
+    np.testing.assert_array_equal(old.bias, bias)
+    assert of.replace(content, old) == content
+    new = replace(old, weights=old.weights[::-1] * np.float32(2), bias=old.bias[::-1].copy())
+    changed = tmp_path / CORE_ML.file("changed")
+    changed.write_bytes(of.replace(content, new))
+    network.get_layer("logits").set_weights([new.weights.T, new.bias])
+    try:
+        check_scores(network, changed, RUNTIME)
+    finally:
+        network.get_layer("logits").set_weights([kernel, bias])
+    n_changed = sum(a != b for a, b in zip(content, changed.read_bytes(), strict=True))
+    # Both are floats of 4 bytes; beside them the zip file's own sums of its files change.
+    assert 0 < n_changed <= 4 * (old.weights.size + old.bias.size) + 16
+
+
+def test_a_package_that_does_not_end_in_a_dense_layer_has_no_layer_to_replace(files):
+    package = read_package(files[ISL][1].read_bytes())
+    renamed = {n: bytes(f) for n, f in package.files.items() if n != MANIFEST}
+    renamed[SPECIFICATION] = renamed[SPECIFICATION].replace(b"\x06linear", b"\x06matmul")
+    with pytest.raises(KdEdgeError, match="its output comes from matmul") as caught:
+        HEAD_FILES[CORE_ML.kind].find(write_package(renamed))
+    assert caught.value.code == "KD_UNSUPPORTED_OP"

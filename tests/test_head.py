@@ -13,7 +13,9 @@ from tflite_samples import write_conv_model, write_lstm_model
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.base.formats import FileKind
 from kd_edge.base.head import find_head, with_head, without_head
+from kd_edge.base.head_files import HEAD_FILES
 from kd_edge.personalise import scores_of
 from kd_edge.runtimes.registry import open_interpreter
 
@@ -106,3 +108,73 @@ def test_models_that_end_otherwise_are_refused_as_what_they_are(tmp_path):
         with pytest.raises(KdEdgeError, match=f"come from {ends or last}") as caught:
             find_head(model)
         assert caught.value.code == "KD_UNSUPPORTED_OP"
+
+
+# --- files of other kinds ---
+
+
+def onnx_file(classes=CLASSES, *, kind="Gemm", shared=False, **attributes) -> bytes:
+    """A last layer of its own: scores = x @ w + b."""
+    onnx = pytest.importorskip("onnx")
+    helper, rng = onnx.helper, np.random.default_rng(6)
+    stored = {
+        "w": rng.normal(size=(FEATURES, classes)).astype(np.float32),
+        "b": rng.normal(size=classes).astype(np.float32),
+    }
+    nodes = [helper.make_node("Relu", ["x"], ["e"])]
+    if shared:
+        nodes.append(helper.make_node("MatMul", ["e", "w"], ["unused"]))
+    if kind == "Gemm":
+        nodes.append(helper.make_node("Gemm", ["e", "w", "b"], ["logits"], **attributes))
+    else:
+        nodes.append(helper.make_node(kind, ["e", "w"], ["logits"]))
+    ends = [
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, n))]
+        for name, n in (("x", FEATURES), ("logits", classes))
+    ]
+    tensors = [onnx.numpy_helper.from_array(a, name) for name, a in stored.items()]
+    graph = helper.make_graph(nodes, "model", *ends, tensors)
+    opset = helper.make_opsetid("", 18)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString()
+
+
+def test_an_onnx_files_last_layer_is_found_and_replaced(tmp_path):
+    """Oracle: the product in real numbers; ONNX Runtime computes the file."""
+    pytest.importorskip("onnxruntime")
+    of, rng = HEAD_FILES[FileKind.ONNX], np.random.default_rng(7)
+    content, made = onnx_file(), rng.normal(size=(5, 1, FEATURES)).astype(np.float32)
+    old = of.find(content)
+    assert of.replace(content, old) == of.replace(of.replace(content, old), old)
+    new = replace(
+        old,
+        weights=rng.normal(size=old.weights.shape).astype(np.float32),
+        bias=rng.normal(size=CLASSES).astype(np.float32),
+    )
+    for head, file in ((old, content), (new, of.replace(content, new))):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(file)
+        session = open_interpreter("onnx-runtime", path)
+        found = np.concatenate([session.run([window])[0] for window in made])
+        wanted = scores_of(head, np.maximum(made[:, 0], 0).astype(np.float64))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ({"kind": "MatMul"}, "its output comes from MatMul"),
+        ({"alpha": 2.0}, "its last layer has alpha 2.0"),
+        ({"shared": True}, "'w' of its last layer is computed, or another layer's too"),
+    ],
+)
+def test_onnx_files_that_end_otherwise_are_refused_as_what_they_are(file, why):
+    with pytest.raises(KdEdgeError, match=why) as caught:
+        HEAD_FILES[FileKind.ONNX].find(onnx_file(**file))
+    assert caught.value.code == "KD_UNSUPPORTED_OP"
+
+
+def test_a_head_of_another_shape_is_refused_by_every_kind_of_file():
+    content = onnx_file()
+    with pytest.raises(KdEdgeError, match="the new last layer has weights") as caught:
+        HEAD_FILES[FileKind.ONNX].replace(content, HEAD_FILES[FileKind.ONNX].find(onnx_file(4)))
+    assert caught.value.code == "KD_SHAPE"

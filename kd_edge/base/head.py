@@ -9,7 +9,7 @@ import numpy as np
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import TfliteModel, drop_unused_buffers, pack, read_tflite, unpack
 
-_DENSE = "FULLY_CONNECTED"
+_DENSE, _TO_FLOAT = "FULLY_CONNECTED", "DEQUANTIZE"
 _TYPES = ("int8", "float32")
 
 
@@ -50,16 +50,16 @@ def find_head(model: TfliteModel) -> Head:
     result = model.tensors[operator.outputs[0]]
     bias = rest[0] if rest else None
     if weights.data is None or weights.dtype not in _TYPES or weights.data.ndim != 2:
-        raise _refused(f"its last layer has weights of {weights.dtype} {weights.shape}")
+        raise refused(f"its last layer has weights of {weights.dtype} {weights.shape}")
     if result.dtype != weights.dtype or result.shape[-1] != len(weights.data):
-        raise _refused(f"its scores are {result.dtype} {result.shape}")
+        raise refused(f"its scores are {result.dtype} {result.shape}")
     if bias is not None and bias.data is None:
-        raise _refused("the biases of its last layer are computed")
+        raise refused("the biases of its last layer are computed")
     if operator.options.get("fused_activation_function", "NONE") not in ("NONE", 0):
-        raise _refused("an activation follows its last layer")
+        raise refused("an activation follows its last layer")
     quantised = weights.dtype == "int8"
     if quantised and not (weights.scales and source.scales and result.scales):
-        raise _refused("its last layer lacks a scale")
+        raise refused("its last layer lacks a scale")
     bias_type = np.int32 if quantised else np.float32
     return Head(
         weights=weights.data,
@@ -85,15 +85,7 @@ def with_head(content: bytes, head: Head) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     typed = read_tflite(content)
-    old = find_head(typed)
-    for name in ("weights", "bias", "scales"):
-        mine, theirs = getattr(old, name), getattr(head, name)
-        if (mine.shape, mine.dtype) != (theirs.shape, theirs.dtype):
-            raise KdEdgeError(
-                "KD_SHAPE",
-                f"the new last layer has {name} {theirs.dtype} {theirs.shape}; the model's are "
-                f"{mine.dtype} {mine.shape}",
-            )
+    check_same_shape(find_head(typed), head)
     operator = _last(typed)
     model = unpack(content)
     graph = model.subgraphs[0]
@@ -113,6 +105,23 @@ def with_head(content: bytes, head: Head) -> bytes:
     return pack(model)
 
 
+def check_same_shape(old: Head, new: Head) -> None:
+    """Raise KD_SHAPE unless one layer can stand in the other's place."""
+    for name in ("weights", "bias", "scales"):
+        mine, theirs = getattr(old, name), getattr(new, name)
+        if (mine.shape, mine.dtype) != (theirs.shape, theirs.dtype):
+            raise KdEdgeError(
+                "KD_SHAPE",
+                f"the new last layer has {name} {theirs.dtype} {theirs.shape}; the model's are "
+                f"{mine.dtype} {mine.shape}",
+            )
+
+
+def float_head(weights: np.ndarray, bias: np.ndarray) -> Head:
+    """A layer of float32: (classes, features) weights and (classes,) biases."""
+    return Head(weights, bias, np.array((), np.float32), 1.0, 0, 1.0, 0)
+
+
 def without_head(content: bytes) -> bytes:
     """A model's bytes without its last layer: its output is that layer's input, the embedding.
 
@@ -124,7 +133,9 @@ def without_head(content: bytes) -> bytes:
     model = unpack(content)
     graph = model.subgraphs[0]
     embedding = operator.inputs[0]
-    graph.operators = [o for i, o in enumerate(graph.operators) if i != operator.index]
+    last = {operator.index}
+    last |= {op.index for op in typed.operators if set(op.outputs) & set(typed.outputs)}
+    graph.operators = [o for i, o in enumerate(graph.operators) if i not in last]
     graph.outputs = np.array([embedding], np.int32)
     for signature in model.signatureDefs or []:
         for entry in signature.outputs:
@@ -135,13 +146,16 @@ def without_head(content: bytes) -> bytes:
 
 def _last(model: TfliteModel):
     makers = [op for op in model.operators if set(op.outputs) & set(model.outputs)]
+    if [op.name for op in makers] == [_TO_FLOAT]:  # behind it stands the same layer
+        makers = [op for op in model.operators if set(op.outputs) & set(makers[0].inputs)]
     if len(model.outputs) != 1 or len(makers) != 1 or makers[0].name != _DENSE:
         names = ", ".join(op.name for op in makers) or "no operator"
-        raise _refused(f"its {len(model.outputs)} outputs come from {names}")
+        raise refused(f"its {len(model.outputs)} outputs come from {names}")
     return makers[0]
 
 
-def _refused(why: str) -> KdEdgeError:
+def refused(why: str) -> KdEdgeError:
+    """The error for a model whose last layer is not one that can be replaced."""
     return KdEdgeError(
         "KD_UNSUPPORTED_OP",
         f"the model does not end in a dense layer that can be replaced: {why}",

@@ -41,17 +41,8 @@ def read_onnx(content: bytes) -> OnnxModel:
     Raises:
         KdEdgeError KD_BAD_FORMAT: ONNX's own checker refuses it. KD_MISSING_PACKAGE: onnx.
     """
+    model = load_onnx(content)
     onnx = require("onnx", extra=EXTRA, purpose="an ONNX file")
-    try:
-        model = onnx.load_model_from_string(content)
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # of protocol buffers, of the checker, of its inference of shapes
-        raise KdEdgeError(
-            "KD_BAD_FORMAT",
-            "this is not an ONNX model",
-            where=" ".join(str(error).split())[:200],
-            hint="name a file that `kd-edge build` wrote, or that onnx.checker.check_model takes",
-        ) from error
     graphs = list(graphs_of(model.graph))
     nodes = [node for graph in graphs for node in graph.node]
     weights = [tensor for graph in graphs for tensor in graph.initializer]
@@ -69,6 +60,22 @@ def read_onnx(content: bytes) -> OnnxModel:
         )
     n_bytes = sum(onnx.numpy_helper.to_array(tensor).nbytes for tensor in weights)
     return OnnxModel(tuple(node.op_type for node in nodes), n_bytes)
+
+
+def load_onnx(content: bytes):
+    """An ONNX file as the `onnx` package's own object, checked. Raises as `read_onnx`."""
+    onnx = require("onnx", extra=EXTRA, purpose="an ONNX file")
+    try:
+        model = onnx.load_model_from_string(content)
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # of protocol buffers, of the checker, of its inference of shapes
+        raise KdEdgeError(
+            "KD_BAD_FORMAT",
+            "this is not an ONNX model",
+            where=" ".join(str(error).split())[:200],
+            hint="name a file that `kd-edge build` wrote, or that onnx.checker.check_model takes",
+        ) from error
+    return model
 
 
 def graphs_of(graph) -> Iterator:

@@ -75,10 +75,12 @@ class Made:
 
     Attributes:
         contents: format -> the product's bytes with the layer that is taken.
+        left_out: formats whose last layer cannot be replaced.
         personal: what was found. wearer: from whose recordings. command: for the provenance.
     """
 
     contents: Mapping[str, bytes]
+    left_out: tuple[str, ...]
     personal: Personal
     wearer: WearersData
     command: str
@@ -147,6 +149,7 @@ def _report(
         synthetic=manifest.synthetic,
         caveats=(
             *_sentences(made.personal),
+            *_without(made.left_out),
             *made.wearer.unstated,
             *firmware.caveats,
             "Limits, teachers and curves are in the report of the bundle that this one was made "
@@ -284,6 +287,14 @@ def _keep_wearer(
 def _runs_on_boards(front_end: FrontEndConstants) -> bool:
     known = all(stream.lsb is not None for stream in front_end.streams)
     return front_end.learns and front_end.causal and known
+
+
+def _without(formats: Sequence[str]) -> Iterator[str]:
+    if formats:
+        yield (
+            f"The last layer of {', '.join(formats)} cannot be replaced: the bundle that this one "
+            "was made of has these formats, as they were built."
+        )
 
 
 def _sentences(personal: Personal) -> Iterator[str]:

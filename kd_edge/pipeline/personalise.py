@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.flatbuffer import model_bytes, read_tflite
-from kd_edge.base.formats import REFERENCE, SHIPPED
-from kd_edge.base.head import Head, find_head, with_head
+from kd_edge.base.flatbuffer import model_bytes
+from kd_edge.base.formats import FORMATS, SHIPPED, FileKind
+from kd_edge.base.head import Head
+from kd_edge.base.head_files import HEAD_FILES
 from kd_edge.personalise import Few, Judged, Prototypes, as_head, judge, learn, scores_of
 from kd_edge.pipeline.bundle import (
     RECIPE_FILE,
@@ -64,16 +65,17 @@ def personalise(
         )
     prototypes = load_prototypes(folder, manifest)
     (member,) = shipped(folder, manifest).members
-    old = find_head(read_tflite(member.path))
+    forms, left_out = _forms(folder, manifest, model)
+    old = forms[SHIPPED].head
     _check_fit(prototypes, old, folder)
     recipe = load_recipe(bundled_file(folder, manifest, RECIPE_FILE))
     wearer = read_wearers_data(recipe, manifest, wanted, watch)
     watch.step("the wearer's repetitions", None, None)
     few = _few(member.path, model, wearer)
     found = find_layer(few, old, prototypes)
-    made = Made(
-        _contents(folder, model, found), _personal(found, few, wearer, manifest), wearer, command
-    )
+    contents = {name: form.with_layer(found) for name, form in forms.items()}
+    personal = _personal(found, few, wearer, manifest)
+    made = Made(contents, left_out, personal, wearer, command)
     return write_personal(folder, out, manifest, made, watch)
 
 
@@ -112,12 +114,12 @@ class Found:
     """The layer that the repetitions give, whether it is taken, and why.
 
     Attributes:
-        float_head: its form for float models, given their own last layer.
+        as_form: the same layer in the form of another file's last one.
         built_right, personal_right: of the given repetitions' windows.
     """
 
     head: Head
-    float_head: Callable[[Head], Head]
+    as_form: Callable[[Head], Head]
     judged: Judged
     built_right: int
     personal_right: int
@@ -171,24 +173,41 @@ def _verdict(judged: Judged, built: int, personal: int) -> tuple[bool, str]:
     return False, f"The wearer's layer is not better beyond chance: {figures}."
 
 
-def _contents(folder: Path, model: BundledModel, found: Found) -> dict[str, bytes]:
-    """Format -> bytes of the model with the layer that is taken, of the formats that carry one."""
-    contents = {}
-    for name in (REFERENCE, SHIPPED):
-        form = model.format(name)
-        if form is None:
-            continue
-        content = model_bytes(folder / form.file)
-        if found.taken:
-            try:
-                old = find_head(read_tflite(content))
-            except KdEdgeError as error:
-                if name == SHIPPED or error.code != "KD_UNSUPPORTED_OP":
-                    raise
-                continue
-            content = with_head(content, found.head if name == SHIPPED else found.float_head(old))
-        contents[name] = content
-    return contents
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """One file of the product: its bytes, and the last layer that they hold."""
+
+    content: bytes
+    kind: FileKind
+    head: Head
+
+    def with_layer(self, found: Found) -> bytes:
+        """The file with the layer that is taken."""
+        if not found.taken:
+            return self.content
+        return HEAD_FILES[self.kind].replace(self.content, found.as_form(self.head))
+
+
+def _forms(
+    folder: Path, manifest: Manifest, model: BundledModel
+) -> tuple[dict[str, _Form], tuple[str, ...]]:
+    """The product's formats whose last layer can be replaced, and the names of the others.
+
+    Raises:
+        KdEdgeError KD_UNSUPPORTED_OP: the form that ships ends otherwise. KD_MISSING_PACKAGE: what
+            a format needs, told before any recording is read.
+    """
+    forms, left_out = {}, []
+    for form in model.formats:
+        kind = FORMATS.find(form.format).kind
+        content = model_bytes(bundled_file(folder, manifest, form.file))
+        try:
+            forms[form.format] = _Form(content, kind, HEAD_FILES[kind].find(content))
+        except KdEdgeError as error:
+            if form.format == SHIPPED or error.code != "KD_UNSUPPORTED_OP":
+                raise
+            left_out.append(form.format)
+    return forms, tuple(left_out)
 
 
 def _personal(found: Found, few: Few, wearer: WearersData, manifest: Manifest) -> Personal:
