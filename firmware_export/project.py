@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board
-from firmware_export.boards.kinds import PROJECTS
+from firmware_export.boards.kinds import PROJECTS, RADIOS
 from firmware_export.firmware import Firmware
-from firmware_export.projects.layouts import LAYOUTS, ProjectFacts, as_seen_by
+from firmware_export.projects.layouts import BLE, LAYOUTS, ProjectFacts, as_seen_by
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import (
     output_error,
@@ -77,6 +78,36 @@ def project_kind(board: Board, asked: str | None = None) -> str:
             "KD_USAGE", f"{board.name} has no {asked} project", hint=f"it has {', '.join(kinds)}"
         )
     return asked
+
+
+def check_link(board: Board, kind: str, link: str) -> None:
+    """Refuse a link that no project of that kind has for a board.
+
+    Args:
+        kind: as `project_kind` gives it. link: one of `LINKS`.
+
+    Raises:
+        KdEdgeError KD_USAGE: over Bluetooth, but the board has no radio that we drive, or the kind
+            of project has no glue for it.
+    """
+    if link != BLE:
+        return
+    radio = RADIOS.get(board.project.bluetooth) if board.project else None
+    if radio is None:
+        able = [name for name, each in BOARDS.items() if each.project and each.project.bluetooth]
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"{board.name} has no Bluetooth that kd-edge drives",
+            where="--link ble",
+            hint=f"{', '.join(able)} have; leave --link out for a cable",
+        )
+    if radio.project != kind:
+        raise KdEdgeError(
+            "KD_USAGE",
+            f"a {kind} project has no Bluetooth",
+            where="--link ble",
+            hint=f"for {board.name} take --project {radio.project}",
+        )
 
 
 def project_files(firmware: Firmware, board: Board, facts: ProjectFacts, *, kind: str) -> Project:

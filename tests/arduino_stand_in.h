@@ -21,6 +21,7 @@ public:
 extern Stream_ Serial;
 
 unsigned long micros();
+void delay(unsigned long ms);
 extern "C" void yield();
 void setup();
 void loop();

@@ -151,6 +151,70 @@ class Band:
         return lost
 
 
+class RadioBand(Band):
+    """A band whose program cuts pieces itself, by kd_ble.c: `link_port_ble.c` has the packets.
+
+    Attributes:
+        refused: notifications for which its stack had no room.
+    """
+
+    def __init__(self, *names: str, **options):
+        super().__init__(*names, **options)
+        self.refused = 0
+        self._said = b""
+
+    def _connected(self, connection) -> None:
+        super()._connected(connection)
+        connection.on("connection_att_mtu_update", lambda: self._tell("M", self._mtu()))
+
+    def _subscribed(self, connection, notified: bool, indicated: bool) -> None:
+        super()._subscribed(connection, notified, indicated)
+        self._tell("O" if notified else "C", self._mtu() if notified else b"")
+
+    def _disconnected(self, reason) -> None:
+        super()._disconnected(reason)
+        self._tell("C")
+
+    def _mtu(self) -> bytes:
+        return self._connection.att_mtu.to_bytes(2, "little")
+
+    def _tell(self, kind: str, content: bytes = b"") -> None:
+        self.program.write(packet(kind, content))
+
+    def _hear(self, _, piece: bytes) -> None:
+        self.largest["to the band"] = max(self.largest["to the band"], len(piece))
+        if not self._is_lost():
+            self._tell("W", piece)
+
+    async def _speak(self) -> None:
+        out = self.program.program.stdout.fileno()
+        while data := await _read(out):
+            packets, self._said = unpacked(self._said + data)
+            for kind, piece in packets:
+                self.refused += kind == "F"
+                if kind == "N":
+                    if self._heard:
+                        await self._say(piece)
+                    self._tell("K")
+
+
+def packet(kind: str, content: bytes = b"") -> bytes:
+    """A packet of link_port_ble.c."""
+    return kind.encode() + len(content).to_bytes(2, "little") + content
+
+
+def unpacked(data: bytes) -> tuple[list[tuple[str, bytes]], bytes]:
+    """The whole packets at the front of what a program has said, and the rest."""
+    packets, at = [], 0
+    while len(data) >= at + 3:
+        end = at + 3 + int.from_bytes(data[at + 1 : at + 3], "little")
+        if len(data) < end:
+            break
+        packets.append((chr(data[at]), data[at + 3 : end]))
+        at = end
+    return packets, data[at:]
+
+
 class Air:
     """Bands that this machine's Bluetooth reaches, with pieces of at most `mtu` - 3 bytes."""
 

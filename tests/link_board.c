@@ -1,10 +1,9 @@
-/* A board for the link's tests: the real link on standard input and output, with a model whose
- * answer is a checksum of its window, so that any wrong byte or mixed-up answer shows.
+/* A board for the link's tests: the real link behind a port of link_port.h, with a model whose answer
+ * is a checksum of its window, so that any wrong byte or mixed-up answer shows.
  *
  * Arguments, each followed by a value: reset-after N (runs; twice, or always with resets N),
  * hang-after N, fail-on-run N, slow MICROSECONDS, max-baud N, speed-file PATH (the host's speed: while
  * the board's differs or is above highest N, only nonsense passes, as on a real UART), score-nano N. */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "kd_link.h"
 #include "kd_text.h"
 #include "link_board_hello.h"
+#include "link_port.h"
 
 enum { N_SCORES = BOARD_OUTPUT_BYTES, N_STREAMS = 2, LAYERS = 40, GOLDEN = 7 };
 
@@ -71,14 +71,7 @@ static void board_write(void *user, const uint8_t *bytes, size_t n)
         bytes = (const uint8_t *)"\xf8\x80\x00";
         n = 3;
     }
-    while (n > 0u) {
-        const ssize_t done = write(STDOUT_FILENO, bytes, n);
-        if (done <= 0) {
-            exit(0);
-        }
-        bytes += done;
-        n -= (size_t)done;
-    }
+    port_send(bytes, n);
 }
 
 static uint32_t board_now(void *user)
@@ -277,16 +270,12 @@ int main(int argc, char **argv)
     }
     start(boot);
     for (;;) {
-        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (poll(&input, 1, board.streaming ? 0 : 50) > 0) {
-            const ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
-            if (n <= 0) {
-                return 0;
-            }
+        const size_t n = port_receive(bytes, sizeof bytes, board.streaming ? 0 : 50);
+        if (n > 0u) {
             if (!line_works()) {
-                memset(bytes, 0xF8, (size_t)n);
+                memset(bytes, 0xF8, n);
             }
-            kd_link_receive(&board.link, bytes, (size_t)n);
+            kd_link_receive(&board.link, bytes, n);
         }
         kd_link_poll(&board.link);
         if (board.streaming) {

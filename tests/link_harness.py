@@ -16,7 +16,9 @@ import numpy as np
 from programs import need
 from waiting import BOUND_S
 
+from firmware_export.boards.toolchain import COMMON
 from firmware_export.c_text import byte_lines
+from firmware_export.firmware import RUNTIME
 from firmware_export.link_header import LINK_SOURCES
 from kd_edge.base import wire
 from kd_edge.base.errors import KdEdgeError
@@ -26,6 +28,12 @@ from kd_edge.link.device import Device
 from kd_edge.link.stream import WindowAssembler
 
 HERE = Path(__file__).resolve().parent
+# How the test board reaches its host: standard input and output, or packets of a radio.
+WIRE = (HERE / "link_port_pipe.c",)
+BLE = (
+    *(HERE / "link_port_ble.c", RUNTIME / "ble" / "kd_ble.c", RUNTIME / "ble"),
+    *(COMMON / "kd_board_ring.c", COMMON),
+)
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror")
 SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # Small payloads, so that a window takes several frames.
@@ -84,17 +92,25 @@ def write_hello(folder: Path, values) -> None:
     )
 
 
-def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc") -> Path:
-    """The test board's program; `values` are its HELLO, without what the link fills in."""
+def build_board(folder: Path, values=None, *, flags=SANITIZE, compiler="gcc", port=WIRE) -> Path:
+    """The test board's program.
+
+    Args:
+        values: its HELLO, without what the link fills in.
+        port: C files and folders of headers of how it reaches its host.
+    """
     need(compiler)
     write_hello(folder, values or hello_values())
     program = folder / "board"
+    sources = [HERE / "link_board.c", *sorted(LINK_SOURCES.glob("*.c"))]
+    includes = [LINK_SOURCES, folder]
+    for part in port:
+        (includes if part.is_dir() else sources).append(part)
     subprocess.run(
         [
             compiler, *STRICT, "-D_DEFAULT_SOURCE", *flags, f"-DKD_LINK_MAX_PAYLOAD={MAX_PAYLOAD}u",
-            f"-DKD_LINK_SILENCE_US={SILENCE_US}u",
-            f"-I{LINK_SOURCES}", f"-I{folder}", HERE / "link_board.c",
-            *sorted(LINK_SOURCES.glob("*.c")), "-o", program,
+            f"-DKD_LINK_SILENCE_US={SILENCE_US}u", "-DKD_BOARD_RECEIVE_BYTES=4096u",
+            *(f"-I{place}" for place in includes), *sources, "-o", program,
         ],
         check=True,
     )  # fmt: skip

@@ -34,6 +34,7 @@ def project(
     kind: str | None = None,
     engine: str = "aot",
     sensors: str = "stub",
+    link: str = "serial",
 ) -> Project:
     """The project of a two-input model for a board."""
     board = find_board(board_name)
@@ -65,6 +66,7 @@ def project(
         generator="kd-edge 1.2.3",
         engine=engine,
         sensors=sensors,
+        link=link,
     )
     return project_files(firmware, board, facts, kind=kind)
 

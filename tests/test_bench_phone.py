@@ -113,6 +113,7 @@ def test_golden_vectors_and_latency_of_a_phone(bundle, phone, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(5400)  # musl, behind other work
 @pytest.mark.parametrize(
     ("abi", "start"),
     [("arm64-v8a", EMULATED), ("armeabi-v7a", EMULATED_32)],

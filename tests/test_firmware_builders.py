@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from board_tools import board_tool, read_by_platformio
 from firmware_samples import run
 from programs import need
 from project_checks import ARDUINO, BARE, FORMS
@@ -23,23 +22,12 @@ from firmware_export.boards.compile_check import compile_check
 ROOT = Path(__file__).resolve().parents[1]
 
 
-TOOLS = ROOT / ".venv-board-tools" / "bin"
-
-
 REAL = [name for name, board in BOARDS.items() if not board.emulated]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     return sample_model(tmp_path_factory.mktemp("model"))
-
-
-def board_tool(name: str) -> str:
-    """A tool of requirements/board-tools.txt; skips where it is not installed."""
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"{name} is not installed: `make test` sets it up in {TOOLS.parent.name}")
-    return found
 
 
 @pytest.mark.gcc_arm
@@ -77,26 +65,9 @@ def test_the_arduino_glue_is_sound_cpp_against_a_stand_in_for_arduinos_header(
         run("arm-none-eabi-g++", *core, *flags, *includes, "-c", source, "-o", out)
 
 
-# `pio project config --lint` in the working folder, and PlatformIO's reading of a library,
-# in one process for all projects: each start takes a second.
-PLATFORMIO = """
-import json, os, sys
-from platformio.package.manifest.parser import ManifestParserFactory as Parser
-from platformio.package.manifest.schema import ManifestSchema
-from platformio.project.config import ProjectConfig
-found = []
-for folder in sys.argv[1:]:
-    os.chdir(folder)
-    library = Parser.new_from_file("lib/kd_firmware/library.json").as_dict()
-    found.append([ProjectConfig.lint(), ManifestSchema().load_manifest(library)["name"]])
-json.dump(found, sys.stdout)
-"""
-
-
 @pytest.fixture(scope="module")
 def accepted(model, tmp_path_factory):
     """(board, engine) -> its project's folder, PlatformIO's lint of it, and its library's name."""
-    pio = board_tool("pio")
     home = tmp_path_factory.mktemp("platformio")
     folders = {
         (board, engine): write_sample(home / f"{board}-{engine}", model, board, engine=engine)
@@ -107,13 +78,8 @@ def accepted(model, tmp_path_factory):
         (board, "aot"): write_sample(home / board, model, board, kind="platformio-bare")
         for board in BARE
     }
-    quiet = os.environ | {"HOME": str(home), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
-    done = subprocess.run(
-        [Path(pio).parent / "python", "-c", PLATFORMIO, *folders.values()],
-        env=quiet, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = zip(folders.values(), json.loads(done.stdout), strict=True)
+    read = read_by_platformio(list(folders.values()), home)
+    found = zip(folders.values(), read, strict=True)
     return dict(zip(folders, found, strict=True))
 
 
@@ -127,7 +93,7 @@ def test_platformio_accepts_its_files(board, engine, accepted):
     assert lint == {"errors": [], "warnings": []}
     assert library == "kd_firmware"
     declared = BOARDS[board].project.tflm
-    assert (f"lib_deps = {declared}" in (folder / "platformio.ini").read_text()) == (
+    assert (f"lib_deps =\n    {declared}\n" in (folder / "platformio.ini").read_text()) == (
         engine == "tflm" and declared is not None
     )
 

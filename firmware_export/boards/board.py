@@ -15,6 +15,7 @@ from firmware_export.boards.kinds import (
     INSTRUCTION_SHIFT,
     KINDS,
     PROJECTS,
+    RADIOS,
     TIMERS,
     UARTS,
     BoardKind,
@@ -110,6 +111,7 @@ class Project:
         usb: its `Serial` is native USB, which has no speed.
         tflm: TFLite Micro's library for such projects, by name; None where there is none.
         zephyr: the board's name in Zephyr; empty where it has none that we know.
+        bluetooth: the stack of its radio, a key of `RADIOS`; None: it has none that we drive.
         packages: other versions of PlatformIO's packages than the platform takes by itself.
     """
 
@@ -125,6 +127,7 @@ class Project:
     zephyr: str
     tflm: str | None = None
     packages: str | None = None
+    bluetooth: Annotated[str, AfterValidator(RADIOS.known)] | None = None
 
 
 @dataclass(frozen=True)

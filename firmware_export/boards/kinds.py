@@ -39,7 +39,7 @@ class Peripheral:
 
 def _uart(name: str) -> tuple[str, ...]:
     """The driver of a serial port whose interrupt fills the ring."""
-    return (f"kd_board_uart_{name}.c", "kd_board_ring.c")
+    return (f"kd_board_uart_{name}.c", "kd_board_ring.c", "kd_board_wait.c")
 
 
 # What counts microseconds on a real board, or in the glue of its project.
@@ -70,6 +70,35 @@ TIMERS: Registry[Peripheral] = Registry(
     ),
     home=__name__,
     plural="kinds",
+)
+
+
+@dataclass(frozen=True)
+class Radio:
+    """A vendor's stack of Bluetooth Low Energy.
+
+    Attributes:
+        name: as `bluetooth` in a board.toml has it.
+        project: the kind of project that has glue for it.
+        pieces: the largest that it notifies, for people.
+        library: as such a project names what has to be downloaded; '' if its framework brings it.
+    """
+
+    name: str
+    project: str
+    pieces: str
+    library: str = ""
+
+
+RADIOS: Registry[Radio] = Registry(
+    "Bluetooth stack",
+    (
+        # It tells nobody what both ends have agreed on, and cuts off what is longer.
+        Radio("ArduinoBLE", "platformio", "20 bytes", "arduino-libraries/ArduinoBLE@^1.3.6"),
+        Radio("NimBLE", "esp-idf", "as both ends agree, at most 244 bytes"),
+    ),
+    home=__name__,
+    plural="stacks",
 )
 
 
@@ -118,8 +147,8 @@ PROJECTS: Registry[ProjectKind] = Registry(
             builder="idf.py",
             of_boards=True,
             microseconds=True,
-            unproved="The board layer has never been compiled. ESP-IDF's component tool has "
-            "checked\n`idf_component.yml`; nothing has been built by ESP-IDF.",
+            unproved="Our tests compile the board layer against a stand-in for ESP-IDF's headers; "
+            "ESP-IDF's\ncomponent tool has checked `idf_component.yml`, but built nothing.",
         ),
         ProjectKind(
             "zephyr",

@@ -10,7 +10,7 @@ from firmware_export.aot.cores import checked_cores
 from firmware_export.aot.export import SECTION_FLAGS
 from firmware_export.boards import BOARDS
 from firmware_export.boards.board import Board, Timer
-from firmware_export.boards.kinds import INSTRUCTION_SHIFT, MICROS, PROJECTS, compiler_of
+from firmware_export.boards.kinds import INSTRUCTION_SHIFT, MICROS, PROJECTS, RADIOS, compiler_of
 from firmware_export.boards.toolchain import (
     COMMON,
     board_files,
@@ -28,6 +28,11 @@ EXAMPLES = RUNTIME / "examples"
 _SENSOR, _KEEP = "kd_sensor.c", "kd_keep.c"
 # Where to begin -> the user's own file.
 _OWN = {"kd_sensor_stub.c": _SENSOR, "kd_keep_stub.c": _KEEP}
+# `--link`: a wire, or Bluetooth Low Energy.
+SERIAL, BLE = "serial", "ble"
+LINKS = (SERIAL, BLE)
+_NIMBLE = ("kd_board_nimble.c", "kd_board_nimble.h")
+_RING = ("kd_board_ring.c", "kd_board_ring.h")
 _MICROSECONDS = Timer(kind=MICROS.name, hz=1_000_000)
 
 
@@ -41,6 +46,7 @@ class ProjectFacts:
         generator: name and version of what writes.
         engine: a key of `ENGINES`.
         sensors: 'replay', 'stub', or 'none' for a board that takes int8 windows only.
+        link: how the host reaches the board: one of `LINKS`, or 'none' for a phone.
     """
 
     title: str
@@ -49,6 +55,7 @@ class ProjectFacts:
     generator: str
     engine: str
     sensors: str
+    link: str = SERIAL
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,10 @@ def _make(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
 def _platformio(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     """platformio.ini, the main loop on Arduino's calls, all else as a library of the project."""
     files, yours = _sources(firmware, "lib/kd_firmware/src", "src")
+    files |= _radio(facts, "lib/kd_firmware/src")
     render = _renderer("platformio", files, firmware, board, facts)
     glue = ("main.cpp", "kd_board_arduino.cpp", "kd_board_arduino.h")
+    glue += ("kd_board_ble.cpp", "kd_board_ble.h") if facts.link == BLE else ()
     files |= {f"src/{name}": render(name) for name in glue}
     files["lib/kd_firmware/library.json"] = render("library.json")
     return Layout(files | {name: render(name) for name in ("platformio.ini", "README.md")}, yours)
@@ -127,8 +136,10 @@ def _esp_idf(firmware: Firmware, board: Board, facts: ProjectFacts) -> Layout:
     """One component, and a project around it."""
     component = "components/kd_firmware"
     files, yours = _sources(firmware, f"{component}/src", "main")
+    files |= _radio(facts, f"{component}/src")
     render = _renderer("esp-idf", files, firmware, board, facts, below=component)
-    for name in ("kd_board_esp.c", "kd_board_esp.h", "idf_component.yml"):
+    glue = ("kd_board_esp.c", "kd_board_esp.h", "idf_component.yml")
+    for name in (*glue, *(_NIMBLE if facts.link == BLE else ())):
         files[f"{component}/{name}"] = render(name)
     files[f"{component}/CMakeLists.txt"] = render("component_CMakeLists.txt")
     main = ["main.c", *(path.removeprefix("main/") for path in yours)]
@@ -198,6 +209,21 @@ def _sources(
     return files, tuple(yours)
 
 
+def _libraries(board: Board, facts: ProjectFacts) -> list[str]:
+    """What PlatformIO has to download beside the platform."""
+    of_engine = facts.engine == TFLITE_MICRO.name and board.project and board.project.tflm
+    of_radio = facts.link == BLE and RADIOS[board.project.bluetooth].library
+    return [library for library in (of_engine, of_radio) if library]
+
+
+def _radio(facts: ProjectFacts, folder: str) -> dict[str, str]:
+    """What a project over Bluetooth has beside its stack's own glue."""
+    if facts.link != BLE:
+        return {}
+    paths = [*(RUNTIME / "ble").iterdir(), *(COMMON / name for name in _RING)]
+    return {f"{folder}/{path.name}": path.read_text(encoding="utf-8") for path in paths}
+
+
 def _renderer(
     kind: str,
     files: dict[str, str],
@@ -241,6 +267,9 @@ def _renderer(
         "cycles": board.timer is None,
         "wrap_words": f"{2**32 / (board.timer.hz if board.timer else board.clock_hz):.0f} s",
         "engine_words": ENGINES[facts.engine].title,
+        "ble": facts.link == BLE,
+        "libraries": _libraries(board, facts),
+        "radio": RADIOS.get(board.project.bluetooth) if board.project else None,
         "unproved": PROJECTS[kind].unproved,
         "core_proof": _core_proof(board),
     }

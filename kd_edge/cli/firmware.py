@@ -8,6 +8,7 @@ import click
 
 from firmware_export.boards.kinds import PROJECTS
 from firmware_export.engines import ENGINES, PLAIN_C
+from firmware_export.projects.layouts import LINKS, SERIAL
 from kd_edge.cli.options import PATH, common, path_option
 from kd_edge.cli.printing import say
 
@@ -17,6 +18,7 @@ Examples:
   kd-edge firmware build/isl --board qemu-an386 --out fw
   kd-edge firmware build/isl --board nano33ble --out fw
   kd-edge firmware build/isl --board nano33ble --project zephyr --out fw
+  kd-edge firmware build/isl --board esp32s3 --link ble --out fw
   kd-edge firmware build/isl --board pico --engine tflm --out fw
   kd-edge firmware build/isl --board nano33ble --personal --out fw
 
@@ -54,6 +56,12 @@ docs/boards.md says which boards have been run.
     help="Seconds from window to window of a stream; default: half a window.",
 )
 @click.option(
+    "--link",
+    type=click.Choice(LINKS),
+    default=SERIAL,
+    help="A cable (default), or Bluetooth Low Energy, which `kd-edge live --ble` takes.",
+)
+@click.option(
     "--personal",
     is_flag=True,
     help="Let a wearer's last layer be sent to the board while it runs (`kd-edge board head`).",
@@ -73,6 +81,7 @@ def firmware(
     kind: str | None,
     sensors: str | None,
     hop_s: float | None,
+    link: str,
     personal: bool,
     keeps: bool,
     as_json: bool,
@@ -83,7 +92,7 @@ def firmware(
     from kd_edge.pipeline.boards.project import ProjectRequest, export_project
 
     request = ProjectRequest(
-        find_board(board_name), kind, engine, sensors, hop_s, personal, keeps=keeps
+        find_board(board_name), kind, engine, sensors, hop_s, personal, keeps=keeps, link=link
     )
     exported = export_project(bundle, out, request)
     with printing():
@@ -108,6 +117,7 @@ def _to_json(out: Path, board: str, exported) -> str:
         "kind": exported.kind,
         "engine": exported.facts.engine,
         "sensors": exported.facts.sensors,
+        "link": exported.facts.link,
         "model_sha256": exported.facts.model_sha256,
         "files": exported.written.files,
         "kept": exported.written.kept,

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "kd_board_ring.h"
+
 /// Drivers ///
 
 void kd_board_start_timer(void);
@@ -12,10 +14,6 @@ void kd_board_start_uart(void);
 /* Interrupt handlers. */
 void kd_board_uart_interrupt(void);
 void kd_board_timer_interrupt(void);
-
-/* For the serial port's interrupt: keep a byte for the firmware, or count one that was lost. */
-void kd_board_keep(uint8_t byte);
-void kd_board_lose(void);
 
 /// Start ///
 

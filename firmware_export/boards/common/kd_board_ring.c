@@ -1,6 +1,6 @@
-/* Received bytes wait here: a serial port's interrupt keeps them, the firmware takes them. */
+#include "kd_board_ring.h"
+
 #include "kd_board.h"
-#include "kd_board_parts.h"
 
 /* Bytes that wait for the firmware; a power of two. */
 #ifndef KD_BOARD_RECEIVE_BYTES
@@ -8,7 +8,7 @@
 #endif
 #define MASK (KD_BOARD_RECEIVE_BYTES - 1u)
 
-/* The interrupt writes `written` and `overruns`, the firmware `taken`; both counts run on. */
+/* Whoever keeps bytes writes `written` and `overruns`, the firmware `taken`; both counts run on. */
 static volatile uint8_t ring[KD_BOARD_RECEIVE_BYTES];
 static volatile uint32_t written;
 static volatile uint32_t taken;
@@ -41,11 +41,6 @@ uint32_t kd_board_overruns(void) {
     return overruns;
 }
 
-void kd_board_wait(void) {
-    /* With interrupts off a byte that comes now still ends the sleep: none is slept through. */
-    const uint32_t before = kd_board_mask_irqs();
-    if (taken == written) {
-        kd_board_sleep();
-    }
-    kd_board_unmask_irqs(before);
+bool kd_board_is_empty(void) {
+    return taken == written;
 }

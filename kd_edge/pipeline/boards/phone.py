@@ -107,7 +107,7 @@ def export_app(folder: Path, out: Path, kind: str, *, hop_s: float | None = None
     """
     bundle = load_board_bundle(folder)
     front_end = phone_front_end(bundle)
-    facts = project_facts(bundle, PLAIN_C.name, "none")
+    facts = project_facts(bundle, PLAIN_C.name, "none", link="none")
     files = APPS[kind](
         bundle.product,
         phone_settings(bundle, front_end),

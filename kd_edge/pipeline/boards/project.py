@@ -11,10 +11,12 @@ from firmware_export.project import (
     ProjectFacts,
     Written,
     as_seen_by,
+    check_link,
     project_files,
     project_kind,
     write_project,
 )
+from firmware_export.projects.layouts import SERIAL
 from firmware_export.sensors import StreamSettings
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import layout_samples
@@ -35,6 +37,7 @@ class ProjectRequest:
         hop_s: from window to window of a stream; None: half a window.
         personal: a wearer's last layer can be sent to the board while it runs.
         keeps: the network keeps what it has computed of one window for the next.
+        link: one of `firmware_export.projects.layouts.LINKS`.
     """
 
     board: Board
@@ -44,6 +47,7 @@ class ProjectRequest:
     hop_s: float | None = None
     personal: bool = False
     keeps: bool = False
+    link: str = SERIAL
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,13 @@ def export_project(folder: Path, out: Path, request: ProjectRequest) -> Exported
     """Write the project of a bundle's product.
 
     Raises:
-        KdEdgeError: as `load_board_bundle`, `project_kind`, `bundle_firmware`, `write_project`.
+        KdEdgeError: as `load_board_bundle`, `project_kind`, `check_link`, `bundle_firmware` and
+            `write_project`.
         KdEdgeError KD_USAGE: replay asked for, and the bundle has no raw windows.
     """
     bundle = load_board_bundle(folder)
     kind = project_kind(request.board, request.kind)
+    check_link(request.board, kind, request.link)
     board = as_seen_by(request.board, kind)
     sensors = _sensors(bundle, request)
     firmware = bundle_firmware(
@@ -75,12 +81,14 @@ def export_project(folder: Path, out: Path, request: ProjectRequest) -> Exported
         replay=bundle.raw if sensors == "replay" else (),
         personal=request.personal,
     )
-    facts = project_facts(bundle, request.engine, sensors)
+    facts = project_facts(bundle, request.engine, sensors, link=request.link)
     written = write_project(out, project_files(firmware, board, facts, kind=kind))
     return Exported(kind, facts, written, _notes(bundle, request, sensors))
 
 
-def project_facts(bundle: BoardBundle, engine: str, sensors: str) -> ProjectFacts:
+def project_facts(
+    bundle: BoardBundle, engine: str, sensors: str, *, link: str = SERIAL
+) -> ProjectFacts:
     """What a project of the bundle says of itself."""
     return ProjectFacts(
         title=bundle.manifest.title,
@@ -89,6 +97,7 @@ def project_facts(bundle: BoardBundle, engine: str, sensors: str) -> ProjectFact
         generator=f"kd-edge {__version__}",
         engine=engine,
         sensors=sensors,
+        link=link,
     )
 
 
