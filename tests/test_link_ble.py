@@ -111,7 +111,7 @@ class Stack(PipeTransport):
         self._random = None if seed is None else random.Random(seed)
         self._rest = b""
         self._held = 0
-        self.mtu, self.drops, self._next_drop = 23, 0, 20
+        self.mtu, self.drops, self._next_drop = 23, 0, 5
         self.pieces: list[tuple[int, bytes]] = []
         self.tell("O", self.mtu.to_bytes(2, "little"))
 
@@ -143,7 +143,7 @@ class Stack(PipeTransport):
             self.mtu = max(self.mtu, self._random.choice((23, 24, 99, 247, 512)))
             self.tell("M", self.mtu.to_bytes(2, "little"))
         if len(self.pieces) >= self._next_drop:
-            self._next_drop += self._random.randint(10, 30)
+            self._next_drop += self._random.randint(5, 15)
             self.drops += 1
             self.mtu, self._held = 23, 0
             self.tell("C")
@@ -164,6 +164,6 @@ def test_no_window_gets_a_wrong_answer_whatever_the_stack_does(program, seed):
             wanted = expected_scores(sent[answer.index], state=answer.index)
             assert answer.scores.tolist() == wanted
         assert answer.index == len(sent) - 1
-    assert port.drops > 1
+    assert port.drops > 0
     assert max(len(piece) for _, piece in port.pieces) > 20
     assert all(len(piece) <= 244 for _, piece in port.pieces)
