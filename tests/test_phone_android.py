@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
-from pathlib import Path
 
 import pytest
+from kotlin import run_kotlin
 from phone_samples import (
     HOP_S,
     HOSTILE,
-    node_package,
-    run_in,
     sample_answers,
     sample_facts,
     sample_pieces,
@@ -92,27 +90,10 @@ def test_every_native_method_of_the_kotlin_class_is_in_the_library(made):
 
 
 def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, tmp_path):
-    compiler, standard = kotlin_compiler()
     product, _, files = made
-    for path, content in files.items():
-        (tmp_path / Path(path).name).write_bytes(content)
-    library = files["recogniser/src/main/jniLibs/x86_64/libkd.so"]
-    (tmp_path / "libkd.so").write_bytes(library)
-    (tmp_path / "Main.kt").write_text(MAIN)
     lines = [f"{stream} {' '.join(map(str, counts))}" for stream, counts in sample_pieces()]
     (tmp_path / "samples.txt").write_text("\n".join(lines))
-    sources = ("Native.kt", "Recogniser.kt", "Main.kt")
-    run_in(tmp_path, *compiler, "-no-stdlib", "-cp", standard, *sources, "-d", "out", "-Werror")
-    said = run_in(
-        tmp_path,
-        "java",
-        "-cp",
-        f"out:{standard}",
-        "MainKt",
-        "libkd.so",
-        "golden.bin",
-        "samples.txt",
-    ).splitlines()
+    said = run_kotlin(files, MAIN, tmp_path, "samples.txt").splitlines()
     assert said[0] == "0"
     code_units = [
         " ".join(str(unit) for unit in struct.unpack(f">{len(coded) // 2}H", coded))
@@ -123,22 +104,6 @@ def test_kotlin_answers_golden_vectors_and_a_stream_as_tflite_micro_does(made, t
     assert len(said) > 8
     assert said[-2] == "0"
     assert said[-1].startswith("a window has")
-
-
-def kotlin_compiler():
-    """The command of npm's kotlin-compiler, and Kotlin's own library; skips without them."""
-    need("java")
-    package = node_package("kotlin-compiler")
-    if package is None:
-        pytest.skip("kotlin-compiler is not installed: `make test` installs it where npm is")
-    jars = package / "lib"
-    command = [
-        "java",
-        "-cp",
-        jars / "kotlin-compiler.jar",
-        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
-    ]
-    return command, jars / "kotlin-stdlib.jar"
 
 
 def test_the_command_writes_the_project_and_keeps_what_somebody_edited(tmp_path, capsys):

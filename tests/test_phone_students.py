@@ -10,18 +10,37 @@ import json
 
 import numpy as np
 import pytest
+from kotlin import run_kotlin
 from phone_browsers import ANSWERS, BROWSERS, opened
 from phone_machines import MACHINES, answers_of
 from phone_samples import need_clang
 from student_bundles import student_bundles
 
 from firmware_export.front_end import model_front_end
+from firmware_export.phone.android import ABIS, android_files
 from firmware_export.phone.sources import phone_sources
 from kd_edge.base.front_end import raw_samples
+from kd_edge.base.raw_window import pack_raw
 from kd_edge.examples.raw import quantised_window
 from kd_edge.pipeline.boards.phone import export_page, phone_settings
+from kd_edge.pipeline.boards.project import project_facts
 from kd_edge.runtimes.composed import open_product
 
+# Golden vectors, then each raw window's scores.
+MAIN = """
+import org.kdedge.Recogniser
+import java.io.File
+
+fun main(arguments: Array<String>) {
+    val recogniser = Recogniser { System.load(File(arguments[0]).absolutePath) }
+    println(File(arguments[1]).inputStream().use { recogniser.selfTest(it) })
+    val windows = File(arguments[2]).readBytes()
+    val size = windows.size / arguments[3].toInt()
+    for (at in 0 until windows.size step size) {
+        println(recogniser.runRaw(windows, at).scores.joinToString(" "))
+    }
+}
+"""
 RECORDINGS = {"isl-alphabet": "isl_alphabet_myo"}
 RECIPES = ("demo", "isl-alphabet", "seed-single", "seed-multi-expert")
 
@@ -91,3 +110,19 @@ def test_a_students_page_answers_bit_for_bit_in_every_browser(bundle, tmp_path):
             found = page.resolved(ANSWERS)
         assert (name, found["n"], found["wrong"]) == (name, len(bundle.golden.labels), [])
         assert json.dumps(found["raw"]) == json.dumps(scores.tolist())
+
+
+def test_a_student_answers_bit_for_bit_on_a_java_virtual_machine(bundle, tmp_path):
+    raw = [*bundle.raw, *odd_windows(model_front_end(bundle.front_end, bundle.product.inputs))]
+    front_end, _, scores = expected(bundle, raw)
+    files = android_files(
+        bundle.product, phone_settings(bundle, front_end), bundle.golden,
+        project_facts(bundle, "aot", "none", link="none"), hop_s=0.5,
+        abis=[abi for abi in ABIS if abi.name == "x86_64"],
+    )  # fmt: skip
+    windows = b"".join(pack_raw(counts, front_end) for counts in raw)
+    (tmp_path / "raw.bin").write_bytes(windows)
+    said = run_kotlin(files, MAIN, tmp_path, "raw.bin", str(len(raw))).splitlines()
+    assert said[0] == "0"
+    found = np.array([[int(value) for value in line.split()] for line in said[1:]], np.int8)
+    np.testing.assert_array_equal(found, scores)
