@@ -67,17 +67,22 @@ int main(void)
 """
 
 
-def build(bundle: BoardBundle, core: str, flags: tuple[str, ...], folder: Path) -> Path:
-    """A program that times front end and model of one window of counts."""
+def program_files(bundle: BoardBundle, core: str, main: str, folder: Path) -> list[str]:
+    """Write front end, model and a program around them; returns what is to be compiled."""
     settings = FirmwareSettings(
         "benchmark", (), None, "", bundle.front_end, None, False, "kd-edge benchmark"
     )
     compiled, beside = engine_files(bundle.product, core, settings)
-    files = {**compiled_sources(compiled), **beside, "main.c": _MAIN}
-    folder.mkdir()
+    files = {**compiled_sources(compiled), **beside, "main.c": main}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [name for name in files if name.endswith(".c")]
+    return [name for name in files if name.endswith(".c")]
+
+
+def build(bundle: BoardBundle, core: str, flags: tuple[str, ...], folder: Path) -> Path:
+    """A program that times front end and model of one window of counts."""
+    folder.mkdir()
+    sources = program_files(bundle, core, _MAIN, folder)
     command = [*need_compiler(), "-std=gnu99", *flags, f"-DRUNS={RUNS}", "-I.", *sources]
     subprocess.run([*command, "-o", "program"], cwd=folder, check=True)
     return folder / "program"

@@ -21,18 +21,25 @@ if TYPE_CHECKING:
 SOURCES = Path(__file__).parent / "runtime" / "front_end"
 # Beside them, what computes: `FrontEndConstants.fixed` chooses.
 ARITHMETIC = {False: SOURCES / "float32", True: SOURCES / "fixed"}
+# And how many features go together: four on cores that have vectors of float32.
+LANES = {False: SOURCES / "one", True: SOURCES / "four"}
 # KD_BIQUAD_VALUES of kd_value.h.
 _BIQUAD_VALUES = {False: 2, True: 5}
 SIGNAL_BLOCK = 64  # KD_SIGNAL_BLOCK of kd_signal.h
 
 
 def front_end_files(
-    render: Renderer, constants: FrontEndConstants, inputs: tuple[TensorSpec, ...]
+    render: Renderer,
+    constants: FrontEndConstants,
+    inputs: tuple[TensorSpec, ...],
+    *,
+    vectors: bool = False,
 ) -> Files:
     """kd_front_end.h and .c with the streams that the model uses, and the code that they need.
 
     Args:
         inputs: the model's, in its order; the layouts are written in the same order.
+        vectors: for a core, and a compiler, that has vectors of four float32.
 
     Raises:
         KdEdgeError KD_NOT_CAUSAL, KD_PRECISION, KD_SHAPE: see `model_front_end`.
@@ -77,7 +84,8 @@ def front_end_files(
         unused.add("kd_roll.c")
     if not any(stream.log_floor for stream in used.streams):
         unused |= {"kd_log.h", "kd_log.c"}
-    present = (*SOURCES.glob("*.[ch]"), *ARITHMETIC[used.fixed].glob("*.[ch]"))
+    folders = SOURCES, ARITHMETIC[used.fixed], LANES[vectors and not used.fixed]
+    present = (path for folder in folders for path in folder.glob("*.[ch]"))
     taken = (path for path in present if path.name not in unused)
     return files | {path.name: path.read_text(encoding="utf-8") for path in taken}
 

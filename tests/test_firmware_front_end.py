@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from firmware_export.aot.cores import CORES
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import run_image
 from firmware_export.boards.toolchain import build_image
-from firmware_export.front_end import model_front_end
+from firmware_export.front_end import LANES, model_front_end
 from firmware_export.render import renderer
 from firmware_export.sensors import StreamSettings, replay_values
 from firmware_export.tflm import export_tflm
@@ -153,15 +154,25 @@ def sources_in(folder) -> list[str]:
 
 HEADERS = (
     "kd_front_end.h", "kd_front_end_run.h", "kd_roll.h", "kd_running.h", "kd_signal.h",
-    "kd_signal_arithmetic.h", "kd_signal_window.h", "kd_quantize.h", "kd_settings.h", "kd_value.h",
+    "kd_signal_arithmetic.h", "kd_signal_lanes.h", "kd_signal_window.h", "kd_quantize.h",
+    "kd_settings.h", "kd_value.h",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_c_and_python_give_the_same_values(built, tmp_path, compiler):
+@pytest.mark.parametrize(
+    ("compiler", "vectors"),
+    [("gcc", False), ("clang", False), ("clang", True)],
+    ids=["gcc", "clang", "clang, four at a time"],
+)
+def test_c_and_python_give_the_same_values(built, tmp_path, compiler, vectors):
     """Oracle: Python's float32, or its integers; zero differences, no undefined behaviour."""
     need(compiler)
     constants, specs, folder = built
+    if vectors and constants.fixed:
+        pytest.skip("integers go one at a time")
+    shutil.copytree(folder, tmp_path / "sources")
+    folder = tmp_path / "sources"
+    shutil.copy(LANES[vectors] / "kd_signal_lanes.h", folder)
     run(
         compiler, "-std=c99", *STRICT, *SANITIZED, "-I", folder,
         *(folder / name for name in ("host.c", *sources_in(folder))), "-o", tmp_path / "host",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from firmware_samples import STRICT, run
 from front_end_samples import DESIGNS, constants_of, noise
 from programs import need
-from test_firmware_front_end import FITTED, FORMS, SANITIZED, exported
+from test_firmware_front_end import DIFFERENCES, FITTED, FORMS, SANITIZED, exported
 
-from firmware_export.front_end import model_front_end
+from firmware_export.front_end import LANES, model_front_end
 from kd_edge.base.front_end import layout_samples, raw_samples
 from kd_edge.examples.raw import Wearer, quantised, quantised_window
 from kd_edge.examples.streaming import Streamed, last_step, step_end
@@ -64,17 +65,22 @@ int main(void)
 """
 
 
-@pytest.fixture(scope="module", params=FORMS)
+# And one whose features go through filters four at a time.
+FOUR = f"{DIFFERENCES}, four at a time"
+
+
+@pytest.fixture(scope="module", params=[*FORMS, FOUR])
 def built(request, tmp_path_factory):
     """(front end, model inputs, program) of one design, of which filters run on."""
     need("gcc")
     folder = tmp_path_factory.mktemp("front_end")
-    design, fixed = FORMS[request.param]
+    design, fixed = FORMS.get(request.param, (DIFFERENCES, False))
     constants = constants_of(*DESIGNS[design], FITTED.get(design, {}))
     constants = replace(constants, runs_on=True, fixed=fixed)
     specs = exported(constants, folder)
     out = folder / "out"
     (out / "host.c").write_text(HOST)
+    shutil.copy(LANES[request.param == FOUR] / "kd_signal_lanes.h", out)
     sources = [p for p in out.glob("*.c") if p.name not in ("kd_model.c", "kd_golden.c")]
     run("gcc", "-std=c99", *STRICT, *SANITIZED, "-I", out, *sources, "-o", folder / "host")
     return model_front_end(constants, specs), specs, folder / "host"

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from firmware_export.aot.compiler import Compiled, CompileSettings, compile_model
+from firmware_export.aot.cores import find_core
 from firmware_export.aot.export import (
     Exported,
     build_composed_files,
@@ -47,7 +48,8 @@ def engine_files(
         ),
     }
     if settings.front_end is not None:
-        files |= front_end_files(render, settings.front_end, product.inputs)
+        vectors = find_core(core).vector is not None
+        files |= front_end_files(render, settings.front_end, product.inputs, vectors=vectors)
     if settings.decision is not None:
         files |= decision_files(render, settings.decision, ports)
     if settings.golden is not None:

@@ -10,7 +10,7 @@
 
 #ifndef KD_LSB_UNKNOWN
 
-static kd_value work[KD_FRONT_END_WORK_VALUES];
+static kd_lanes work[KD_FRONT_END_WORK_VALUES];
 
 /* Where a stream's part of a raw window starts. */
 static size_t raw_offset(uint32_t stream)
@@ -53,17 +53,21 @@ static void run_input(const int16_t *raw, uint32_t input, uint32_t first, kd_tur
     for (position = 0; position < layout->stream_count; position++) {
         const kd_stream *stream = &kd_streams[layout->streams[position]];
         const int16_t *window = raw + raw_offset(layout->streams[position]);
-        uint32_t feature;
+        uint32_t feature, count;
         output.narrowing = &layout->narrowings[position];
-        for (feature = 0; feature < stream->feature_count; feature++) {
+        for (feature = 0; feature < stream->feature_count; feature += count) {
 #if KD_WEARER_STATES > 0
             const kd_signal_wearer wearer = {kd_wearer_states() + first, kd_front_end_is_frozen(), turn};
 #else
             const kd_signal_wearer wearer = {NULL, true, turn};
 #endif
-            kd_signal_window(stream, feature, window, work, &wearer, &output);
-            output.out++;
-            first++;
+            count = kd_signal_window(stream, feature, window, work, &wearer, &output);
+            output.out += count;
+#if KD_WEARER_STATES > 0
+            first += count;
+#else
+            (void)first;
+#endif
         }
     }
 }

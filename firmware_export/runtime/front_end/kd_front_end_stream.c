@@ -12,8 +12,9 @@
 
 #define BLOCK KD_SIGNAL_BLOCK
 
+/* Of features that go together the first has what is kept. */
 static kd_signal_state features[KD_STREAM_FEATURES];
-static kd_value memory[KD_MEMORY_VALUES];
+static kd_lanes memory[KD_MEMORY_VALUES];
 
 /* The last steps, quantised: of each input a ring of its size, row after row. */
 static int8_t steps[KD_STEP_BYTES];
@@ -149,36 +150,58 @@ static void watch(const kd_stream *of, uint32_t channel, const int16_t *sample, 
 }
 #endif
 
-/* Takes n samples for one feature, at most a block. Returns how many steps they lead to. */
-static uint32_t take_feature(uint32_t stream, uint32_t feature, const int16_t *samples, uint32_t n)
+/* The steps of one feature go wherever its stream does. */
+static void put_everywhere(uint32_t stream, uint32_t feature, const kd_value *y, uint32_t n)
 {
-    const kd_stream *of = &kd_streams[stream];
-    const uint32_t channel = feature % of->channel_count;
-    kd_value y[BLOCK];
-    uint32_t given, position, i;
     seat at = first_seat();
-
-#if KD_WEARER_STATES > 0
-    if (of->running != NULL && feature == channel) {
-        watch(of, first_channel(stream) + channel, samples + channel, n);
-    }
-#endif
-    samples += channel;
-    for (i = 0; i < n; i++) {
-        y[i] = KD_VALUE(*samples);
-        samples += of->channel_count;
-    }
-    given = kd_signal_advance(of, &features[first_feature(stream) + feature], y, n);
-    kd_signal_normalise(of, feature, y, given);
+    uint32_t position;
     while (at.input < KD_INPUT_COUNT) {
         const kd_input_layout *layout = &kd_input_layouts[at.input];
         for (position = 0; position < layout->stream_count; position++) {
             if (layout->streams[position] == stream) {
-                put(&at, feature, of->running != NULL, y, given);
+                put(&at, feature, kd_streams[stream].running != NULL, y, n);
             }
             next_seat(&at, position);
         }
         next_input(&at);
+    }
+}
+
+/* Takes n samples, at most a block, for a feature and the `count` - 1 behind it, which go together.
+ * Returns how many steps they lead to. */
+static uint32_t take_features(uint32_t stream, uint32_t feature, uint32_t count, const int16_t *samples,
+                              uint32_t n)
+{
+    const kd_stream *of = &kd_streams[stream];
+    const uint32_t channel = feature % of->channel_count;
+    kd_lanes block[BLOCK];
+    uint32_t given, lane, i;
+
+    for (lane = 0; lane < KD_LANES; lane++) {
+        const uint32_t own = channel + (lane < count ? lane : count - 1u);
+        const int16_t *from = samples + own;
+#if KD_WEARER_STATES > 0
+        if (of->running != NULL && feature == channel && lane < count) {
+            watch(of, first_channel(stream) + own, from, n);
+        }
+#endif
+        for (i = 0; i < n; i++) {
+            KD_LANE(block[i], lane) = KD_VALUE(*from);
+            from += of->channel_count;
+        }
+    }
+    given = kd_signal_advance(of, &features[first_feature(stream) + feature], block, n);
+    for (lane = 0; lane < count; lane++) {
+#if KD_LANES == 1u
+        kd_value *y = block;
+#else
+        kd_value y[BLOCK];
+        for (i = 0; i < given; i++) {
+            y[i] = KD_LANE(block[i], lane);
+        }
+#endif
+        kd_signal_normalise(of, feature + lane, y, given);
+        put_everywhere(stream, feature + lane, y, given);
     }
     return given;
 }
@@ -203,9 +226,11 @@ void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
     const uint32_t width = kd_streams[stream].channel_count;
     while (n > 0u) {
         const uint32_t taken = n < BLOCK ? n : BLOCK;
-        uint32_t given = 0, feature;
-        for (feature = 0; feature < kd_streams[stream].feature_count; feature++) {
-            given = take_feature(stream, feature, samples, taken);
+        uint32_t given = 0, feature, count;
+        for (feature = 0; feature < kd_streams[stream].feature_count; feature += count) {
+            const uint32_t left = width - feature % width;
+            count = left < KD_LANES ? left : KD_LANES;
+            given = take_features(stream, feature, count, samples, taken);
         }
         move_rows(stream, given, false);
         samples += (size_t)taken * width;
@@ -227,7 +252,7 @@ uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
     const uint64_t step = (number * of->up + of->down - 1u) / of->down;
     const uint32_t due = (uint32_t)(step * of->down - number * of->up);
     const uint32_t first = first_feature(stream);
-    kd_value *own = memory;
+    kd_lanes *own = memory;
     uint32_t i;
     for (i = 0; i < stream; i++) {
         own += kd_streams[i].feature_count * memory_values(&kd_streams[i]);

@@ -4,7 +4,7 @@
 #include "kd_front_end.h"
 
 /* Adds the level of a cascade's first sample. */
-static void lift(kd_value level, kd_value *x, uint32_t n)
+static void lift(kd_lanes level, kd_lanes *x, uint32_t n)
 {
     uint32_t i;
     for (i = 0; i < n; i++) {
@@ -38,8 +38,8 @@ static bool folds(const kd_stream *stream, uint32_t phase)
 
 /* Two outputs that are `apart` inputs apart, of taps that fold, or one: every up-th tap from `phase`
  * on, against the newest value, the one before it and so on. */
-static void resampled(const kd_stream *stream, const kd_value *newest, uint32_t phase, uint32_t apart,
-                      kd_value *sums)
+static void resampled(const kd_stream *stream, const kd_lanes *newest, uint32_t phase, uint32_t apart,
+                      kd_lanes *sums)
 {
     const uint32_t up = stream->up;
     const kd_coefficient *taps = taps_from(stream, phase);
@@ -55,7 +55,7 @@ static void resampled(const kd_stream *stream, const kd_value *newest, uint32_t 
 
 /* values: those that taps reach back to, oldest first, with room for n behind them. Writes what n
  * more make to x, which holds them; returns how many. */
-static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_value *values, kd_value *x,
+static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_lanes *values, kd_lanes *x,
                          uint32_t n)
 {
     const uint32_t up = stream->up, down = stream->down, past = past_of(stream);
@@ -70,7 +70,7 @@ static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_value *value
         const uint32_t at = (*due + i * down) / up, phase = *due + i * down - at * up;
         const bool taken = i / up % 2u == 1u && folds(stream, phase);
         const bool with = i + up < count && folds(stream, phase);
-        kd_value sums[2] = {0, 0};
+        kd_lanes sums[2];
         if (!taken) {
             resampled(stream, values + past + at, phase, with ? down : 0u, sums);
             x[i] = sums[0];
@@ -81,8 +81,8 @@ static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_value *value
     }
     *due += count * down - end;
     for (i = 0; i + 4u <= past; i += 4u) {
-        const kd_value *from = values + i + n;
-        const kd_value a = from[0], b = from[1], c = from[2], d = from[3];
+        const kd_lanes *from = values + i + n;
+        const kd_lanes a = from[0], b = from[1], c = from[2], d = from[3];
         values[i] = a;
         values[i + 1u] = b;
         values[i + 2u] = c;
@@ -96,9 +96,9 @@ static uint32_t resample(const kd_stream *stream, uint32_t *due, kd_value *value
 
 #endif
 
-/// one feature ///
+/// the features that go together ///
 
-void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_value *memory,
+void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_lanes *memory,
                      uint32_t due)
 {
     state->filter = stream->filters + feature / stream->channel_count;
@@ -108,25 +108,26 @@ void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state 
 }
 
 /* The steady state of a first sample. */
-static void start(const kd_stream *stream, kd_signal_state *state, kd_value first)
+static void start(const kd_stream *stream, kd_signal_state *state, kd_lanes first)
 {
     const uint32_t values = KD_BIQUAD_VALUES * (state->filter->count + stream->envelope.count);
     const bool filters = state->filter->count > 0u;
+    const kd_lanes zero = {0};
     uint32_t i;
     state->first = first;
-    state->level = filters ? kd_gained(state->filter, first) : 0;
+    state->level = filters ? kd_gained(state->filter, first) : zero;
     state->envelope_first = filters ? state->level : first;
-    kd_rectify(0, &state->envelope_first, 1);
+    kd_rectify(zero, &state->envelope_first, 1);
     state->envelope_level = kd_gained(&stream->envelope, state->envelope_first);
     for (i = 0; i < values; i++) {
-        state->memory[i] = 0;
+        state->memory[i] = zero;
     }
 }
 
-uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_value *x, uint32_t n)
+uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_lanes *x, uint32_t n)
 {
     const bool begins = !state->begun;
-    kd_value *envelope = state->memory + KD_BIQUAD_VALUES * state->filter->count;
+    kd_lanes *envelope = state->memory + KD_BIQUAD_VALUES * state->filter->count;
 
     if (n == 0u) {
         return 0;
@@ -145,7 +146,7 @@ uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_v
     }
 #if KD_RESAMPLED_STREAMS > 0
     if (stream->tap_count > 0u) {
-        kd_value *values = envelope + KD_BIQUAD_VALUES * stream->envelope.count;
+        kd_lanes *values = envelope + KD_BIQUAD_VALUES * stream->envelope.count;
         uint32_t i;
         for (i = 0; begins && i < past_of(stream); i++) {
             values[i] = x[0];

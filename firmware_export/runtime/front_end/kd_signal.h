@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "kd_roll.h"
+#include "kd_signal_lanes.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,33 +73,33 @@ typedef struct kd_stream {
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 64u
 
-/* Values of memory that a feature needs: some a biquad; where tap_count is not 0, the values that taps
+/* Values of memory that each of KD_LANES features needs: some a biquad; where tap_count is not 0, the values that taps
  * reach back to, and a block. firmware_export/front_end.py counts them alike. */
 #define KD_SIGNAL_MEMORY_VALUES(biquads, envelope_biquads, taps, up) \
     (KD_BIQUAD_VALUES * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
 
-/* What a feature remembers of its channel's samples. */
+/* What KD_LANES features, which have one filter, remember of their channels' samples. */
 typedef struct kd_signal_state {
     const kd_cascade *filter; /* of the stream's */
-    kd_value *memory;     /* KD_SIGNAL_MEMORY_VALUES of the stream */
-    kd_value first, level; /* the sample that it began with, and what the filter makes of it */
-    kd_value envelope_first, envelope_level;
+    kd_lanes *memory;     /* KD_SIGNAL_MEMORY_VALUES of the stream */
+    kd_lanes first, level; /* the sample that it began with, and what the filter makes of it */
+    kd_lanes envelope_first, envelope_level;
     uint32_t due;         /* `up` times the place of the next output, from the next sample */
     bool begun;           /* a sample has come */
 } kd_signal_state;
 
-/* A feature before its channel's first sample. feature: below feature_count. memory:
+/* Features before their channels' first sample. feature: the first of them, below feature_count. memory:
  * KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is read. due: up times the place of the first output from the first sample, which is 0 where they
  * stand together; below `down`. Never fails. Stack: 0 bytes. */
-void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_value *memory,
+void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_lanes *memory,
                      uint32_t due);
 
-/* Takes n samples of the feature's channel, in counts, and gives in their place what the resampler makes of them,
+/* Takes n samples of the features' channels, in counts, and gives in their place what the resampler makes of them,
  * in counts as well. n: at most KD_SIGNAL_BLOCK.
  * Returns how many there are, at most n. Stack: 190 bytes. */
-uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_value *x, uint32_t n);
+uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_lanes *x, uint32_t n);
 
-/* Units, logarithm and training's normaliser, in place, of n values of kd_signal_advance.
+/* Units, logarithm and training's normaliser, in place, of n values of one feature.
  * feature: below feature_count. Never fails. Stack: 60 bytes. */
 void kd_signal_normalise(const kd_stream *stream, uint32_t feature, kd_value *y, uint32_t n);
 

@@ -88,11 +88,11 @@ static bool is_usable(const kd_stream *stream, const source *from)
 
 /// output ///
 
-static void quantise(const kd_signal_output *output, uint32_t first, const kd_value *values,
-                     uint32_t n)
+static void quantise(const kd_signal_output *output, uint32_t lane, uint32_t first,
+                     const kd_value *values, uint32_t n)
 {
     int8_t q[BLOCK];
-    int8_t *to = output->out + (size_t)first * output->stride;
+    int8_t *to = output->out + lane + (size_t)first * output->stride;
     uint32_t i;
     kd_signal_narrow(output->narrowing, values, n, q);
     for (i = 0; i < n; i++) {
@@ -101,46 +101,97 @@ static void quantise(const kd_signal_output *output, uint32_t first, const kd_va
     }
 }
 
-void kd_signal_window(const kd_stream *stream, uint32_t feature, const int16_t *window, kd_value *work,
-                      const kd_signal_wearer *wearer, const kd_signal_output *output)
-{
-    const source from = source_of(stream, feature % stream->channel_count, window, wearer);
-    kd_value *block = work;
-    kd_value *kept = work + BLOCK; /* all of the window, where it is yet to be normalised */
-    const uint32_t keeps = stream->running != NULL ? output->count : 0u;
-    kd_signal_state state;
-    uint32_t taken, done = 0, i;
+/// features that go together ///
 
-    kd_signal_begin(stream, feature, &state, kept + keeps, 0);
+/* The next n samples of each source, side by side. A group that is not full repeats its last source. */
+static void load(const source *from, uint32_t count, uint32_t first, kd_lanes *block, uint32_t n)
+{
+    uint32_t lane, i;
+    for (lane = 0; lane < KD_LANES; lane++) {
+        const source *own = from + (lane < count ? lane : count - 1u);
+        for (i = 0; i < n; i++) {
+            KD_LANE(block[i], lane) = sample_at(own, first + i);
+        }
+    }
+}
+
+/* n values of one of a group, in a row. */
+static kd_value *taken_apart(kd_lanes *block, uint32_t lane, uint32_t n, kd_value *row)
+{
+#if KD_LANES == 1u
+    (void)lane;
+    (void)n;
+    (void)row;
+    return block;
+#else
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        row[i] = KD_LANE(block[i], lane);
+    }
+    return row;
+#endif
+}
+
+#if KD_WEARER_STATES > 0
+static void wear(const kd_stream *stream, const source *from, const kd_signal_wearer *wearer,
+                 kd_running_state *state, kd_value *z, uint32_t n)
+{
+    if (!wearer->frozen && is_usable(stream, from)) {
+        kd_running_move(stream->running, state, z, n);
+    }
+    kd_running_normalise(stream->running, state, z, n);
+}
+#endif
+
+uint32_t kd_signal_window(const kd_stream *stream, uint32_t feature, const int16_t *window,
+                          kd_lanes *work, const kd_signal_wearer *wearer,
+                          const kd_signal_output *output)
+{
+    const uint32_t channel = feature % stream->channel_count;
+    const uint32_t left_of_all = stream->channel_count - channel;
+    const uint32_t count = left_of_all < KD_LANES ? left_of_all : KD_LANES;
+    const uint32_t keeps = stream->running != NULL ? output->count : 0u;
+    kd_lanes *block = work;
+    /* All of the window, one feature after the other, where it is yet to be normalised. */
+    kd_value *kept = (kd_value *)(work + BLOCK);
+    kd_value row[KD_LANES == 1u ? 1u : BLOCK];
+    source from[KD_LANES];
+    kd_signal_state state;
+    uint32_t taken, done = 0, lane, i;
+
+    for (lane = 0; lane < count; lane++) {
+        from[lane] = source_of(stream, channel + lane, window, wearer);
+    }
+    kd_signal_begin(stream, feature, &state, work + BLOCK + keeps, 0);
     for (taken = 0; taken < stream->samples; taken += BLOCK) {
         const uint32_t left = stream->samples - taken;
         const uint32_t n = left < BLOCK ? left : BLOCK;
         uint32_t given;
-        for (i = 0; i < n; i++) {
-            block[i] = sample_at(&from, taken + i);
-        }
+        load(from, count, taken, block, n);
         given = kd_signal_advance(stream, &state, block, n);
         given = given < output->count - done ? given : output->count - done;
-        kd_signal_normalise(stream, feature, block, given);
-        if (keeps == 0u) {
-            quantise(output, done, block, given);
-        } else {
+        for (lane = 0; lane < count; lane++) {
+            kd_value *y = taken_apart(block, lane, given, row);
+            kd_signal_normalise(stream, feature + lane, y, given);
+            if (keeps == 0u) {
+                quantise(output, lane, done, y, given);
+                continue;
+            }
             for (i = 0; i < given; i++) {
-                kept[done + i] = block[i];
+                kept[lane * keeps + done + i] = y[i];
             }
         }
         done += given;
     }
 #if KD_WEARER_STATES > 0
-    if (keeps > 0u) {
-        if (!wearer->frozen && is_usable(stream, &from)) {
-            kd_running_move(stream->running, wearer->state, kept, done);
-        }
-        kd_running_normalise(stream->running, wearer->state, kept, done);
+    for (lane = 0; lane < (keeps > 0u ? count : 0u); lane++) {
+        kd_value *z = kept + lane * keeps;
+        wear(stream, &from[lane], wearer, wearer->state + lane, z, done);
         for (taken = 0; taken < done; taken += BLOCK) {
             const uint32_t left = done - taken;
-            quantise(output, taken, kept + taken, left < BLOCK ? left : BLOCK);
+            quantise(output, lane, taken, z + taken, left < BLOCK ? left : BLOCK);
         }
     }
 #endif
+    return count;
 }

@@ -16,7 +16,15 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-static float magnitude(float x)
+#if KD_LANES == 4u
+typedef int32_t bits __attribute__((vector_size(16)));
+
+static kd_lanes magnitude(kd_lanes x)
+{
+    return (kd_lanes)((bits)x & 0x7fffffff);
+}
+#else
+static kd_lanes magnitude(kd_lanes x)
 {
 #if defined(__GNUC__)
     return __builtin_fabsf(x); /* an instruction, and no library */
@@ -24,21 +32,22 @@ static float magnitude(float x)
     return x < 0.0f ? -x : x;
 #endif
 }
+#endif
 
-float kd_gained(const kd_cascade *cascade, float x)
+kd_lanes kd_gained(const kd_cascade *cascade, kd_lanes x)
 {
     return cascade->gain * x;
 }
 
 /* memory: two a biquad. offset: taken from each sample first. */
-static void run_one(const kd_biquad *biquad, float *memory, float offset, float *x, uint32_t n)
+static void run_one(const kd_biquad *biquad, kd_lanes *memory, kd_lanes offset, kd_lanes *x, uint32_t n)
 {
     const kd_biquad p = *biquad;
-    float s0 = memory[0], s1 = memory[1];
+    kd_lanes s0 = memory[0], s1 = memory[1];
     uint32_t i;
     for (i = 0; i < n; i++) {
-        const float in = x[i] - offset;
-        const float y = p.b0 * in + s0;
+        const kd_lanes in = x[i] - offset;
+        const kd_lanes y = p.b0 * in + s0;
         s0 = p.b1 * in - p.a1 * y + s1;
         s1 = p.b2 * in - p.a2 * y;
         x[i] = y;
@@ -48,15 +57,15 @@ static void run_one(const kd_biquad *biquad, float *memory, float offset, float 
 }
 
 /* Two at once: what lies between them stays in a register. */
-static void run_two(const kd_biquad *biquads, float *memory, float offset, float *x, uint32_t n)
+static void run_two(const kd_biquad *biquads, kd_lanes *memory, kd_lanes offset, kd_lanes *x, uint32_t n)
 {
     const kd_biquad p = biquads[0], q = biquads[1];
-    float s0 = memory[0], s1 = memory[1], t0 = memory[2], t1 = memory[3];
+    kd_lanes s0 = memory[0], s1 = memory[1], t0 = memory[2], t1 = memory[3];
     uint32_t i;
     for (i = 0; i < n; i++) {
-        const float in = x[i] - offset;
-        const float between = p.b0 * in + s0;
-        const float y = q.b0 * between + t0;
+        const kd_lanes in = x[i] - offset;
+        const kd_lanes between = p.b0 * in + s0;
+        const kd_lanes y = q.b0 * between + t0;
         s0 = p.b1 * in - p.a1 * between + s1;
         s1 = p.b2 * in - p.a2 * between;
         t0 = q.b1 * between - q.a1 * y + t1;
@@ -69,23 +78,24 @@ static void run_two(const kd_biquad *biquads, float *memory, float offset, float
     memory[3] = t1;
 }
 
-void kd_filter(const kd_cascade *cascade, float *memory, float first, float *x, uint32_t n)
+void kd_filter(const kd_cascade *cascade, kd_lanes *memory, kd_lanes first, kd_lanes *x, uint32_t n)
 {
     const kd_biquad *biquads = cascade->biquads;
-    float offset = first;
+    const kd_lanes zero = {0};
+    kd_lanes offset = first;
     uint32_t left = cascade->count;
     for (; left >= 2u; left -= 2u) {
         run_two(biquads, memory, offset, x, n);
         biquads += 2;
         memory += 4;
-        offset = 0.0f;
+        offset = zero;
     }
     if (left > 0u) {
         run_one(biquads, memory, offset, x, n);
     }
 }
 
-void kd_rectify(float level, float *x, uint32_t n)
+void kd_rectify(kd_lanes level, kd_lanes *x, uint32_t n)
 {
     uint32_t i;
     for (i = 0; i < n; i++) {
@@ -97,9 +107,9 @@ void kd_rectify(float level, float *x, uint32_t n)
 
 /* *sum += taps[0] * newest[0] + taps[step] * newest[-1] + taps[2 * step] * newest[-2] …, `count` of
  * them, every second one summed apart. */
-static void dot(const float *taps, int32_t step, const float *newest, uint32_t count, float *sum)
+static void dot(const kd_coefficient *taps, int32_t step, const kd_lanes *newest, uint32_t count, kd_lanes *sum)
 {
-    float even = *sum, odd = 0.0f;
+    kd_lanes even = *sum, odd = {0};
     for (; count >= 4u; count -= 4u) {
         even += taps[0] * newest[0];
         odd += taps[step] * newest[-1];
@@ -116,21 +126,21 @@ static void dot(const float *taps, int32_t step, const float *newest, uint32_t c
     *sum = even + odd;
 }
 
-float kd_resampled(const float *taps, uint32_t rising, const float *back, uint32_t falling,
-                   const float *newest)
+kd_lanes kd_resampled(const kd_coefficient *taps, uint32_t rising, const kd_coefficient *back, uint32_t falling,
+                   const kd_lanes *newest)
 {
-    float sum = 0.0f;
+    kd_lanes sum = {0};
     dot(taps, 1, newest, rising, &sum);
     dot(back, -1, newest - rising, falling, &sum);
     return sum;
 }
 
-void kd_resampled_twice(const float *taps, const float *newest, uint32_t apart, uint32_t count,
-                        float *sums)
+void kd_resampled_twice(const kd_coefficient *taps, const kd_lanes *newest, uint32_t apart, uint32_t count,
+                        kd_lanes *sums)
 {
-    const float *oldest = newest - (count - 1u);
-    const float *newest_b = newest + apart, *oldest_b = oldest + apart;
-    float even = 0.0f, odd = 0.0f, even_b = 0.0f, odd_b = 0.0f;
+    const kd_lanes *oldest = newest - (count - 1u);
+    const kd_lanes *newest_b = newest + apart, *oldest_b = oldest + apart;
+    kd_lanes even = {0}, odd = {0}, even_b = {0}, odd_b = {0};
     uint32_t left = count / 2u;
     for (; left >= 4u; left -= 4u) {
         even += taps[0] * (newest[0] + oldest[0]);
