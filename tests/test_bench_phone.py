@@ -112,6 +112,37 @@ def test_golden_vectors_and_latency_of_a_phone(bundle, phone, capsys):
     assert list((root / "tmp").iterdir()) == []
 
 
+@pytest.mark.usefixtures("program_of_gcc")
+@pytest.mark.parametrize(
+    ("written", "time_us", "said"),
+    [
+        ("INFO: Inference timings in us: Init: 5685, First inference: 18535, Warmup (avg): "
+         "14462.3, Inference (avg): 14575.2", 14575.2, "mean 14,575.2 µs"),
+        ("INFO: ... Inference (avg): 2.61e+01", 26.1, "mean 26.1 µs"),
+        ("ERROR: failed to apply XNNPACK delegate", None, "ended without a time"),
+    ],
+)  # fmt: skip
+def test_litert_stands_beside_where_its_program_was_pushed(
+    bundle, phone, capsys, written, time_us, said
+):
+    """The program is a stand-in that says what LiteRT's documentation shows, if it gets the
+    bundle's model; it stays on the phone, and what was sent does not."""
+    root = phone()
+    own = root / "tmp" / "benchmark_model"
+    (model,) = bundle.glob("*.int8.tflite")
+    own.write_text(
+        f'#!/bin/sh\ncmp "${{1#--graph=}}" {model} || exit 3\n'
+        f'[ "$2$4" = --num_threads=1--use_xnnpack=true ] && echo "{written}" >&2\n'
+    )
+    own.chmod(0o755)
+    assert run(["bench", str(bundle), "--adb", "--runs", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["litert_us"] == time_us
+    assert run(["bench", str(bundle), "--adb", "--runs", "20"]) == 0
+    assert said in capsys.readouterr().out
+    assert list((root / "tmp").iterdir()) == [own]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(5400)  # musl, behind other work
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ def _print(found) -> None:
         f"an int8 window: median {times.median:,.1f} µs, 5th to 95th percentile {times.p5:,.1f} to "
         f"{times.p95:,.1f}, 99th {times.p99:,.1f}; {times.n:,} runs, one thread"
     )
+    if found.litert_us is None:
+        say(f"LiteRT was not measured: {found.litert_note}")
+        return
+    say(
+        f"LiteRT's benchmark_model, one thread, XNNPACK: mean {found.litert_us:,.1f} µs; its "
+        "scores are not asked, and XNNPACK's may differ from TFLite Micro's by an int8 step"
+    )
 
 
 def _print_json(found) -> None:

@@ -32,11 +32,16 @@ class Phone:
     model: str
     abis: tuple[str, ...]
 
+    def has(self, name: str) -> bool:
+        """Whether somebody has put a file of that name where programs may start."""
+        return self._shell(f"test -e {_PLACE / name}").returncode == 0
+
     def run(self, files: Mapping[str, bytes], program: str, *arguments: str) -> str:
         """What a program writes on the phone, where nothing of it stays.
 
         Args:
-            files: name -> content; the program is one of them.
+            files: name -> content.
+            program: one of them, or `../NAME` of a file that the phone `has`.
 
         Raises:
             KdEdgeError KD_PORT_CLOSED: the phone is gone. KD_BOARD_REFUSED: it does not take the

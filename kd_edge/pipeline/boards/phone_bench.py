@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from firmware_export.phone.sources import phone_sources
 from firmware_export.settings import Golden
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.phone.adb import Phone, find_phone
-from kd_edge.pipeline.boards.bundle_image import load_board_bundle
+from kd_edge.pipeline.boards.bundle_image import BoardBundle, load_board_bundle
 from kd_edge.pipeline.boards.compare import spread
 from kd_edge.pipeline.boards.phone import phone_settings
 from kd_edge.report.board_tree import Spread
@@ -21,6 +22,9 @@ from kd_edge.report.board_tree import Spread
 RUNS = 500
 _PROGRAM = "kd_phone_bench"
 _GOLDEN = "golden.bin"
+# LiteRT's own program for this: who wants it asked pushes it to the phone.
+LITERT_PROGRAM = "benchmark_model"
+_MODEL = "model.tflite"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class OnPhone:
         n_golden: vectors. wrong: numbers of those that got other scores, from 0.
         latency: of one int8 window to its scores, µs by the phone's monotonic clock; one thread,
             no front end.
+        litert_us: mean of an int8 window by LiteRT's `benchmark_model`, one thread, XNNPACK; None
+            if that was not asked or says no time.
+        litert_note: why there is none; "" if there is.
     """
 
     phone: Phone
@@ -43,6 +50,8 @@ class OnPhone:
     n_golden: int
     wrong: tuple[int, ...]
     latency: Spread
+    litert_us: float | None
+    litert_note: str
 
 
 def bench_phone(folder: Path, serial: str | None, *, runs: int = RUNS) -> OnPhone:
@@ -69,6 +78,7 @@ def bench_phone(folder: Path, serial: str | None, *, runs: int = RUNS) -> OnPhon
     expected = bundle.golden.outputs.reshape(len(scores), -1)
     latency = spread(times_us, "µs")
     assert latency is not None, "read_answers gives `runs` of them"
+    litert_us, litert_note = _litert(phone, bundle, runs)
     return OnPhone(
         phone=phone,
         model_sha256=bundle.model_sha256,
@@ -78,7 +88,31 @@ def bench_phone(folder: Path, serial: str | None, *, runs: int = RUNS) -> OnPhon
         n_golden=len(scores),
         wrong=tuple(np.flatnonzero((scores != expected).any(axis=1)).tolist()),
         latency=latency,
+        litert_us=litert_us,
+        litert_note=litert_note,
     )
+
+
+def _litert(phone: Phone, bundle: BoardBundle, runs: int) -> tuple[float | None, str]:
+    """The mean of LiteRT's time in µs, or why there is none."""
+    if bundle.product.composition is not None:
+        return None, "several models answer as one, which LiteRT does not know"
+    if not phone.has(LITERT_PROGRAM):
+        return None, f"push its {LITERT_PROGRAM} to /data/local/tmp to have it measured too"
+    (member,) = bundle.product.members
+    options = ("--num_threads=1", f"--num_runs={runs}", "--use_xnnpack=true", "2>&1")
+    said = phone.run(
+        {_MODEL: member.path.read_bytes()}, f"../{LITERT_PROGRAM}", f"--graph={_MODEL}", *options
+    )
+    return read_litert(said)
+
+
+def read_litert(said: str) -> tuple[float | None, str]:
+    """The mean time in µs of what `benchmark_model` wrote; None and why if it tells none."""
+    times = re.findall(r"Inference \(avg\): (\d+(?:\.\d+)?(?:e[+-]?\d+)?)", said)
+    if times and float(times[-1]) > 0:
+        return float(times[-1]), ""
+    return None, f"{LITERT_PROGRAM} ended without a time"
 
 
 def program_abi(phone: Phone) -> str:
