@@ -82,6 +82,15 @@ def test_who_learnt_from_whom_is_told_where_anybody_was_taught(report):
     assert "learnt from" not in printed(replace(report, learnt=report.learnt[1:2]))
 
 
+def test_what_must_stand_beside_figures_is_said(report):
+    """Oracle: the rows' own notes."""
+    text = " ".join(printed(report, width=200).split())
+    noted = [row for row in report.rows if row.notes]
+    assert noted
+    for row in noted:
+        assert f"{row.model} {row.format}, TFLite Micro: {row.notes[0]}" in text
+
+
 def test_what_is_absent_is_said_and_is_never_zero(report):
     absent = {"decisions": None, "selection": None}
     bare = replace(report, rows=(), parity=(), findings=(), folds=(), parts=(), **absent)

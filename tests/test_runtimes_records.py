@@ -56,6 +56,15 @@ def test_one_runtime_is_the_oracle_for_a_board_and_another_stands_in_for_it():
     assert RUNTIMES[ON_PHONES].title == "LiteRT"
 
 
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_what_a_phone_rounds_otherwise_stands_beside_figures_of_its_forms(name):
+    """Both of TensorFlow Lite's own interpreters, and of the forms that are made for phones."""
+    said = {form: RUNTIMES[name].beside(FORMATS[form]) for form in ("int8", "int8-float-io")}
+    assert ("XNNPACK" in said["int8-float-io"]) == (name in ("litert", "tflite-runtime"))
+    assert "XNNPACK" not in said["int8"]
+    assert ("Core ML itself" in RUNTIMES[name].beside(FORMATS["coreml"])) == (name == "mil-numpy")
+
+
 def test_a_recipe_that_does_not_say_gets_every_format_of_students_but_those_on_request():
     on_request = ("int8x4", "int8-float-io", "onnx", "coreml")
     assert default_formats("student") == tuple(name for name in FORMATS if name not in on_request)

@@ -23,7 +23,7 @@ from kd_edge.report import (
 from kd_edge.report.choose import Headline, ShownPart
 from kd_edge.report.plots_board import board_pictures
 from kd_edge.report.svg import Picture
-from kd_edge.report.table import answered_lines, lineage_lines
+from kd_edge.report.table import answered_lines, lineage_lines, note_lines
 from kd_edge.report.tree import Report, Row, SampleWindow
 from kd_edge.tasks.figures import Figure
 
@@ -97,6 +97,7 @@ def render_html(report: Report) -> str:
         selection_pictures=_selection_pictures(report),
         selection_words=selection_table,
         lineage=lineage_lines(report),
+        notes=tuple(note_lines(report)),
         board_words=board_table,
         ablation=ablation,
         board_pictures=[board_pictures(b, i) for i, b in enumerate(report.boards)],

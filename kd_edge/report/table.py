@@ -48,7 +48,7 @@ def print_table(report: Report, console: Console) -> None:
     for table in (*_accuracy_tables(report, console.width), *_fold_tables(report)):
         console.print()
         console.print(table)
-    for line in (*answered_lines(report), *lineage_lines(report)):
+    for line in (*answered_lines(report), *lineage_lines(report), *note_lines(report)):
         console.print(Text(line, style="dim"))
     for line in (*decision_lines(report.decisions), *selection_lines(report.selection)):
         console.print(Text(line))
@@ -106,6 +106,13 @@ def answered_lines(report: Report) -> Iterable[str]:
                 f"{row.model} {row.format}, {words.runtime_name(row.runtime)}, windows of {part} "
                 f"answered by {words.answered(counts)}"
             )
+
+
+def note_lines(report: Report) -> Iterable[str]:
+    """What must stand beside the figures of a file on a runtime."""
+    for row in rows_in_order(report):
+        for note in row.notes:
+            yield f"{row.model} {row.format}, {words.runtime_name(row.runtime)}: {note}"
 
 
 def lineage_lines(report: Report) -> tuple[str, ...]:
