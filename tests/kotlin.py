@@ -13,12 +13,15 @@ _SOURCES = ("Native.kt", "Recogniser.kt")
 _LIBRARY = "recogniser/src/main/jniLibs/x86_64/libkd.so"
 
 
-def run_kotlin(files: Mapping[str, bytes], main: str, folder: Path, *arguments: str) -> str:
+def run_kotlin(
+    files: Mapping[str, bytes], main: str, folder: Path, *arguments: str, sources=()
+) -> str:
     """What a program writes that is compiled with the class; skips without npm's kotlin-compiler.
 
     Args:
         files: of the project, with the library for x86-64.
         main: its source. It is given libkd.so, golden.bin and the arguments, all in `folder`.
+        sources: more files in `folder`, or of the project, that are compiled with it.
     """
     need("java")
     package = node_package("kotlin-compiler")
@@ -32,7 +35,7 @@ def run_kotlin(files: Mapping[str, bytes], main: str, folder: Path, *arguments: 
     compiler = ("-cp", package / "lib" / "kotlin-compiler.jar")
     run_in(
         folder, "java", *compiler, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib",
-        "-cp", standard, *_SOURCES, "Main.kt", "-d", "out", "-Werror",
+        "-cp", standard, *_SOURCES, *sources, "Main.kt", "-d", "out", "-Werror",
     )  # fmt: skip
     return run_in(
         folder, "java", "-cp", f"out:{standard}", "MainKt", "libkd.so", "golden.bin", *arguments

@@ -203,7 +203,8 @@ def test_the_sources_compile_without_a_warning_for_this_machine(tmp_path, more):
         for name in sources.files
         if name.startswith("kd_phone") and name.endswith(".c")
     ]
-    compile_check(own, core="host", include_dirs=[tmp_path], defines=sources.defines)
+    for defines in (sources.defines, {**sources.defines, "KD_PHONE_OUTSIDE": 1}):
+        compile_check(own, core="host", include_dirs=[tmp_path], defines=defines)
 
 
 def test_without_any_compiler_the_error_says_what_to_install(tmp_path, monkeypatch):

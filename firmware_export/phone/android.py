@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from firmware_export.aot.cores import AARCH64, HOST, WASM, X86_64
 from firmware_export.firmware import RUNTIME
@@ -14,6 +15,7 @@ from firmware_export.project import ProjectFacts
 from firmware_export.projects.layouts import TEMPLATES
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.flatbuffer import model_bytes
 from kd_edge.base.product import Product
 from kd_edge.base.templates import templates
 
@@ -32,6 +34,12 @@ _TEXTS = {
     "app/build.gradle.kts": "app.gradle.kts",
     "app/src/main/AndroidManifest.xml": "AndroidManifest.xml",
     f"app/{_KOTLIN}/sample/MainActivity.kt": "MainActivity.kt",
+}
+
+
+_LITERT_TEXTS = {
+    "litert/build.gradle.kts": "litert.gradle.kts",
+    f"litert/{_KOTLIN}/litert/LiteRtEngine.kt": "LiteRtEngine.kt",
 }
 
 
@@ -94,15 +102,19 @@ def android_files(
         abi.name: build_library(phone_sources(product, abi.core, settings, hop_s=hop_s), abi)
         for abi in abis
     }
+    litert = _litert(product)
     values = app_values(product, settings, facts, hop_s=hop_s, string=_string) | {
+        "with_litert": bool(litert),
+        "input_sizes": ", ".join(str(prod(each.shape)) for each in product.inputs),
         "abis": list(libraries),
         "sizes": [(name, len(content)) for name, content in libraries.items()],
     }
     environment = templates(TEMPLATES / "android", escape=False)
     files = {
         path: environment.get_template(f"{name}.j2").render(values).encode()
-        for path, name in _TEXTS.items()
+        for path, name in (_TEXTS | (_LITERT_TEXTS if litert else {})).items()
     }
+    files |= litert
     files |= {
         f"recogniser/src/main/jniLibs/{name}/libkd.so": content
         for name, content in libraries.items()
@@ -133,10 +145,19 @@ def build_library(sources: PhoneSources, abi: Abi) -> bytes:
         *(("-lcompiler_rt",) if clang.of_zig else ("-fuse-ld=lld",)),
         *("-Wl,--gc-sections", "-Wl,-s", "-Wl,-soname,libkd.so", "-Wl,-z,defs"),
         f"-Wl,-z,max-page-size={_PAGE_BYTES}",
+        "-DKD_PHONE_OUTSIDE",
         *(f"-D{name}={value}" for name, value in sources.defines.items()),
     ]
     files = {**sources.files, **_beside()}
     return link(clang, files, options, what=f"libkd.so for {abi.name}", output="libkd.so")
+
+
+def _litert(product: Product) -> dict[str, bytes]:
+    """The model for LiteRT, which runs one model alone; nothing of several."""
+    if product.composition is not None:
+        return {}
+    (member,) = product.members
+    return {"litert/src/main/assets/model.int8.tflite": model_bytes(member.path)}
 
 
 def _beside() -> Mapping[str, str]:

@@ -73,7 +73,7 @@ kd_status kd_window_answer(uint8_t flags, bool follows, kd_link_run *run)
 }
 
 #if KD_HAS_FRONT_END
-static kd_status run_raw(uint8_t flags, kd_link_run *run)
+static void fill_raw(uint8_t flags, kd_link_run *run)
 {
     int8_t *inputs[KD_INPUT_COUNT];
     for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
@@ -83,17 +83,18 @@ static kd_status run_raw(uint8_t flags, kd_link_run *run)
     if ((flags & KD_FLAG_KEEP_WEARER) == 0u && !kd_front_end_is_frozen()) {
         kd_front_end_reset();
     }
+#else
+    (void)flags;
 #endif
     const uint64_t start = kd_board_ticks();
     kd_front_end_run(kd_window.counts, inputs);
     run->front_end_ticks = kd_profile_since(start);
-    return kd_window_answer(flags, false, run);
 }
 #endif
 
 #if KD_HAS_PIXELS
 /* An input may stand in its pixels' place. */
-static kd_status run_pixels(uint8_t flags, kd_link_run *run)
+static void fill_pixels(kd_link_run *run)
 {
     const uint64_t start = kd_board_ticks();
     const uint8_t *pixels = kd_window.bytes;
@@ -105,11 +106,10 @@ static kd_status run_pixels(uint8_t flags, kd_link_run *run)
         pixels += kd_inputs[i].size;
     }
     run->front_end_ticks = kd_profile_since(start);
-    return kd_window_answer(flags, false, run);
 }
 #endif
 
-kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
+kd_status kd_window_fill(uint8_t kind, uint8_t flags, kd_link_run *run)
 {
     const kd_run_status ready = kd_init();
     if (ready != KD_RUN_OK) {
@@ -117,11 +117,13 @@ kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
     }
 #if KD_HAS_FRONT_END
     if (kind == KD_KIND_RAW) {
-        return run_raw(flags, run);
+        fill_raw(flags, run);
+        return KD_STATUS_OK;
     }
 #elif KD_HAS_PIXELS
     if (kind == KD_KIND_RAW) {
-        return run_pixels(flags, run);
+        fill_pixels(run);
+        return KD_STATUS_OK;
     }
 #else
     (void)kind;
@@ -133,5 +135,11 @@ kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
         values += kd_inputs[i].size;
     }
 #endif
-    return kd_window_answer(flags, false, run);
+    return KD_STATUS_OK;
+}
+
+kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run)
+{
+    const kd_status status = kd_window_fill(kind, flags, run);
+    return status == KD_STATUS_OK ? kd_window_answer(flags, false, run) : status;
 }

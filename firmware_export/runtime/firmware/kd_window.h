@@ -31,6 +31,10 @@ int8_t *kd_window_input(size_t index);
  * Returns KD_STATUS_OK or _ENGINE. */
 kd_status kd_window_answer(uint8_t flags, bool follows, kd_link_run *run);
 
+/* Brings the window that stands in kd_window to the inputs, and times it. kind: KD_KIND_…. flags: KD_FLAG_….
+ * Returns KD_STATUS_OK or _ENGINE. */
+kd_status kd_window_fill(uint8_t kind, uint8_t flags, kd_link_run *run);
+
 /* Runs the window that stands in kd_window. kind: KD_KIND_….
  * Returns KD_STATUS_OK or _ENGINE. */
 kd_status kd_window_run(uint8_t kind, uint8_t flags, kd_link_run *run);

@@ -34,6 +34,14 @@ typedef reference (*new_buffer)(environment env, void *address, int64_t capacity
         (void)owner; \
         return c_name(a, b); \
     }
+#define OF_ONE(name, c_name) \
+    KD_PHONE_API int32_t NAME(name)(environment env, reference owner, int32_t a); \
+    int32_t NAME(name)(environment env, reference owner, int32_t a) \
+    { \
+        (void)env; \
+        (void)owner; \
+        return c_name(a); \
+    }
 #define BUFFER(name, address, n_bytes) \
     KD_PHONE_API reference NAME(name)(environment env, reference owner); \
     reference NAME(name)(environment env, reference owner) \
@@ -43,6 +51,7 @@ typedef reference (*new_buffer)(environment env, void *address, int64_t capacity
     }
 
 static int8_t last_scores[KD_OUTPUT_SIZE];
+static int8_t last_inputs[KD_INT8_BYTES];
 
 static reference buffer(environment env, void *address, int32_t n_bytes)
 {
@@ -62,6 +71,25 @@ static int32_t fetch(void)
     for (size_t i = 0; i < KD_OUTPUT_SIZE; i++) {
         last_scores[i] = from[i];
     }
+    return 0;
+}
+
+/* Copies the inputs of the window that waits to where the buffer of Native.inputs() is. */
+static int32_t fetch_inputs(void)
+{
+    kd_phone_inputs(last_inputs);
+    return 0;
+}
+
+/* Takes the scores that another engine wrote where the buffer of Native.scores() is. */
+static int32_t take(void)
+{
+    return kd_phone_take(last_scores);
+}
+
+static int32_t outside(int32_t on)
+{
+    kd_phone_outside(on);
     return 0;
 }
 
@@ -87,10 +115,14 @@ PLAIN(int32_t, confidence, kd_phone_confidence)
 PLAIN(int32_t, marks, kd_phone_marks)
 PLAIN(int32_t, fetchScores, fetch)
 PLAIN(int32_t, forgetWearer, forget)
+PLAIN(int32_t, fetchInputs, fetch_inputs)
+PLAIN(int32_t, takeScores, take)
+OF_ONE(outside, outside)
 OF_TWO(run, kd_phone_run)
 OF_TWO(push, kd_phone_push)
 OF_TWO(lose, kd_phone_lose)
 BUFFER(window, kd_phone_window(),
        kd_phone_raw_bytes() > kd_phone_int8_bytes() ? kd_phone_raw_bytes() : kd_phone_int8_bytes())
 BUFFER(room, kd_phone_room(), 2 * kd_phone_room_values())
+BUFFER(inputs, last_inputs, (int32_t)sizeof last_inputs)
 BUFFER(scores, last_scores, (int32_t)sizeof last_scores)

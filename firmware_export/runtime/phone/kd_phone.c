@@ -1,6 +1,7 @@
 #include "kd_phone.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "kd_bytes.h"
 #include "kd_firmware_config.h"
@@ -21,6 +22,11 @@ static kd_link_run run;
 #if KD_HAS_SENSORS
 static int16_t room[KD_SENSOR_VALUES];
 static uint32_t last_number;
+#endif
+
+#ifdef KD_PHONE_OUTSIDE
+static bool outside, waits;
+static uint8_t flags_of_window;
 #endif
 
 static int32_t told(kd_status status)
@@ -62,12 +68,72 @@ uint8_t *kd_phone_window(void)
     return kd_window.bytes;
 }
 
-int32_t kd_phone_run(int32_t kind, int32_t flags)
+/* The scores of the window in the inputs, or nothing yet if they come from outside. */
+static kd_status answer(uint8_t flags)
+{
+#ifdef KD_PHONE_OUTSIDE
+    if (outside) {
+        flags_of_window = flags;
+        waits = true;
+        return KD_STATUS_OK;
+    }
+#endif
+    return kd_window_answer(flags, false, &run);
+}
+
+static kd_status fill_and_answer(uint8_t kind, uint8_t flags)
+{
+    const kd_status status = kd_window_fill(kind, flags, &run);
+    return status == KD_STATUS_OK ? answer(flags) : status;
+}
+
+static void begin_window(void)
 {
     run.scores = NULL;
     run.engine_code = 0;
-    return told(kd_window_run((uint8_t)kind, (uint8_t)flags, &run));
+#ifdef KD_PHONE_OUTSIDE
+    waits = false;
+#endif
 }
+
+int32_t kd_phone_run(int32_t kind, int32_t flags)
+{
+    begin_window();
+    return told(fill_and_answer((uint8_t)kind, (uint8_t)flags));
+}
+
+/// another engine ///
+
+#ifdef KD_PHONE_OUTSIDE
+
+void kd_phone_outside(int32_t on)
+{
+    begin_window();
+    outside = on != 0;
+}
+
+void kd_phone_inputs(int8_t *values)
+{
+    for (size_t i = 0; i < KD_INPUT_COUNT; i++) {
+        memcpy(values, kd_window_input(i), kd_inputs[i].size);
+        values += kd_inputs[i].size;
+    }
+}
+
+int32_t kd_phone_take(const int8_t *scores)
+{
+    if (!waits) {
+        return REFUSED;
+    }
+    waits = false;
+    run.scores = scores;
+#if KD_HAS_DECISION
+    run.scores = kd_decide(scores, (flags_of_window & KD_FLAG_KEEP_DECISION) != 0u);
+#endif
+    return 0;
+}
+
+#endif
 
 /// a stream ///
 
@@ -90,7 +156,7 @@ int32_t kd_phone_start(void)
 #if KD_HAS_DECISION
     kd_decide_forget();
 #endif
-    run.scores = NULL;
+    begin_window();
     last_number = UINT32_MAX;
     return kd_stream_start() ? 0 : REFUSED;
 }
@@ -141,9 +207,9 @@ static kd_status answer_streamed(void)
         inputs[i] = kd_window_input(i);
     }
     kd_front_end_window(inputs);
-    return kd_window_answer(flags, false, &run);
+    return answer(flags);
 #else
-    return kd_window_run((uint8_t)KD_KIND_RAW, flags, &run);
+    return fill_and_answer((uint8_t)KD_KIND_RAW, flags);
 #endif
 }
 
@@ -155,8 +221,7 @@ int32_t kd_phone_poll(void)
         return 0;
     }
     last_number = number;
-    run.scores = NULL;
-    run.engine_code = 0;
+    begin_window();
     const int32_t failed = told(answer_streamed());
     return failed == 0 ? 1 : failed;
 }

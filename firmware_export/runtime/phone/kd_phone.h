@@ -75,6 +75,23 @@ KD_PHONE_API uint32_t kd_phone_lost(void);
 /* Forgets what running normalisers know of their wearer. Nothing to do for others. */
 KD_PHONE_API void kd_phone_forget_wearer(void);
 
+/// another engine ///
+
+#ifdef KD_PHONE_OUTSIDE
+
+/* on: 1: kd_phone_run and kd_phone_poll bring a window to the inputs and leave the model to others. Before the
+ * next window, read kd_phone_inputs() and give kd_phone_take() the scores. 0: the model runs here again. */
+KD_PHONE_API void kd_phone_outside(int32_t on);
+
+/* Copies the kd_phone_int8_bytes() values of the inputs, one input after the other. */
+KD_PHONE_API void kd_phone_inputs(int8_t *values);
+
+/* Takes the kd_phone_score_bytes() scores of the window that waits for them: the decision rule sees them as
+ * those of the model. They stay where they are until the next window. Returns 0; -100 if no window waits. */
+KD_PHONE_API int32_t kd_phone_take(const int8_t *scores);
+
+#endif
+
 /// the last answer ///
 
 /* The number of the last window of the stream. */
