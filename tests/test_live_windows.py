@@ -29,8 +29,8 @@ FRONT_ENDS = {
         "gyr": StreamFrontEnd(),
     },
     "a roll that is taken back": {
-        "emg": StreamFrontEnd(envelope_hz=20, rate_hz=148.148148, log=True),
-        "acc": StreamFrontEnd(roll={"memory_windows": 5}, adapt=True),
+        "emg": StreamFrontEnd(envelope_hz=20, rate_hz=148.148148, log=True, differences=1),
+        "acc": StreamFrontEnd(roll={"memory_windows": 5, "ring": "emg"}, adapt=True),
         "gyr": StreamFrontEnd(),
     },
 }  # fmt: skip
@@ -41,7 +41,8 @@ def recording(seconds=6.0) -> Recording:
     rng = np.random.default_rng(4)
     streams = []
     for name, rate_hz in RATES.items():
-        channels = ("EMG 1", "EMG 2") if name == "emg" else tuple(f"{name} {a}" for a in "XYZ")
+        own = "12345678" if name == "emg" else "XYZ"
+        channels = tuple(f"{name} {each}" for each in own)
         samples = 0.4 + rng.normal(0, 0.3, (round(seconds * rate_hz), len(channels)))
         streams.append(Stream(name, "s", channels, np.float32(samples), rate_hz, "u"))
     return Recording(tuple(streams), "r", label="a", subject="S1", session="1")

@@ -88,7 +88,7 @@ def test_a_mended_front_end_is_not_served_windows_of_the_old_one(folder, tmp_pat
     told.clear()
     sources._module.cache_clear()
     sources._digest.cache_clear()
-    mended = copied / "kd_edge" / "frontend.py"
+    mended = copied / "kd_edge" / "frontend" / "filters.py"
     mended.write_text(mended.read_text() + "\nMENDED = True\n")
     assert not read()
 

@@ -91,7 +91,9 @@ def test_bands_at_once_are_turned_as_each_window_after_the_other(bands):
         for at in order:
             state = roll_moved(x[at][:, [9, 10]], state, roll, usable=at != 4)
             for name, span in (("emg", slice(8)), ("acc", slice(8, 11)), ("gyr", slice(11, 14))):
-                expected = turned_back(x[at][:, span], name, roll, turn_of(state))
+                expected = turned_back(
+                    x[at][:, span], name, roll, turn_of(state), channels=x.shape[-1]
+                )
                 np.testing.assert_array_equal(found[at][:, span], expected)
 
 
@@ -148,8 +150,8 @@ def test_without_gravity_across_the_limb_nothing_turns():
     roll = RollConstants("acc", (("acc", 0, 1),), (("emg", 1),), memory_windows=100)
     turn = turn_of(roll_moved(np.zeros((9, 2), np.float32), first_state(2), roll, usable=True))
     x = np.float32(np.random.default_rng(0).normal(size=(5, 8)))
-    np.testing.assert_array_equal(turned_back(x, "acc", roll, turn), x)
-    np.testing.assert_array_equal(turned_back(x, "emg", roll, turn), x)
+    np.testing.assert_array_equal(turned_back(x, "acc", roll, turn, channels=x.shape[-1]), x)
+    np.testing.assert_array_equal(turned_back(x, "emg", roll, turn, channels=x.shape[-1]), x)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8, 16])

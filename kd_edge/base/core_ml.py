@@ -29,6 +29,7 @@ SPECIFICATION = "Data/com.apple.CoreML/model.mlmodel"
 WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 _WEIGHTS_IN_PROGRAM = "@model_path/weights/weight.bin"
 _MOST_BYTES = 1_000_000_000
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # Field numbers of Model.proto and MIL.proto, and the types that they number.
 _DESCRIPTION, _PROGRAM = 2, 502
@@ -133,6 +134,8 @@ def _unpacked(content: bytes) -> dict[str, bytearray]:
             members = archive.infolist()
             if not {SPECIFICATION} <= {m.filename for m in members} <= _NAMES:
                 raise ValueError(f"it holds {', '.join(m.filename for m in members[:8])}")
+            if any(m.compress_type not in _COMPRESSIONS for m in members):
+                raise ValueError("a member is compressed in a way that packages are not")
             if sum(member.file_size for member in members) > _MOST_BYTES:
                 raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
             return {m.filename: bytearray(archive.read(m)) for m in members}
@@ -190,7 +193,9 @@ def _map(entries: Iterable[memoryview]) -> list[tuple[str, memoryview]]:
     return [(_text(pair[1][0]), pair[2][0]) for pair in pairs]
 
 
-def _text(content: memoryview) -> str:
+def _text(content: int | memoryview) -> str:
+    if isinstance(content, int):  # bytes(n) would be n of them
+        raise ValueError("a number where text belongs")
     return bytes(content).decode()
 
 

@@ -50,6 +50,8 @@ def _replace_onnx(content: bytes, head: Head) -> bytes:
 
 def _onnx_parts(graph):
     """The constants of the last layer: weights (features, classes) and biases."""
+    if len(graph.output) != 1:
+        raise refused(f"it has {len(graph.output)} outputs")
     (end,) = graph.output
     makers = [node for node in graph.node if end.name in node.output]
     if len(makers) != 1 or makers[0].op_type != "Gemm" or len(makers[0].input) != 3:
@@ -87,17 +89,20 @@ def _replace_core_ml(content: bytes, head: Head) -> bytes:
 
 def _core_ml_parts(package: CoreMlPackage) -> tuple[np.ndarray, np.ndarray]:
     """The constants of the last layer: weights (classes, features) and biases."""
+    if len(package.outputs) != 1:
+        raise refused(f"it has {len(package.outputs)} outputs")
     (end,) = package.outputs
     makers = [each for each in package.operations if end.name in each.outputs]
-    if len(makers) != 1 or makers[0].kind != "linear" or "bias" not in makers[0].inputs:
+    arguments = {"weight", "bias"}
+    if len(makers) != 1 or makers[0].kind != "linear" or not arguments <= makers[0].inputs.keys():
         raise refused(f"its output comes from {', '.join(m.kind for m in makers) or 'nothing'}")
     used = [name for each in package.operations for name in _names(each)]
     parts = []
     for argument in ("weight", "bias"):
-        (name,) = makers[0].inputs[argument]
-        if name not in package.constants or used.count(name) != 1:
+        names = makers[0].inputs[argument]
+        if not package.constants.keys() >= set(names) or list(map(used.count, names)) != [1]:
             raise refused(f"the {argument} of its last layer is computed, or another layer's too")
-        parts.append(package.constants[name])
+        parts.append(package.constants[names[0]])
     return parts[0], parts[1]
 
 

@@ -91,16 +91,29 @@ def turn_of(state: RunningState) -> Turn:
     )
 
 
-def turned_back(x: np.ndarray, stream: str, constants: RollConstants, turn: Turn) -> np.ndarray:
+def turned_back(
+    x: np.ndarray, stream: str, constants: RollConstants, turn: Turn, *, channels: int
+) -> np.ndarray:
     """A stream's samples as a band without roll would have given them.
 
     Args:
-        x: (..., samples, channels) float32. turn: of (...).
+        x: (..., samples, features) float32: the channels, and as many again for each difference.
+        turn: of (...).
 
     Returns:
         The same shape, float32: a' = cos a + sin b, b' = cos b - sin a along the axes across the
-        limb; of a ring, channel j from j + sense * places.
+        limb; of a ring, channel j from j + sense * places. Each difference turns by itself.
     """
+    blocks = [
+        _turned_channels(x[..., first : first + channels], stream, constants, turn)
+        for first in range(0, x.shape[-1], channels)
+    ]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)
+
+
+def _turned_channels(
+    x: np.ndarray, stream: str, constants: RollConstants, turn: Turn
+) -> np.ndarray:
     axes, sense = constants.axes_of(stream), constants.sense_of(stream)
     if axes is not None:
         cosine, sine = turn.cosine[..., None], turn.sine[..., None]

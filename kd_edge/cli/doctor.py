@@ -53,7 +53,12 @@ PACKAGES = (
         False,
     ),
     ("tf2onnx", "build: students as ONNX files", "pip install 'kd-edge[onnx]'", False),
-    ("coremltools", "build: students as Core ML packages", "pip install 'kd-edge[coreml]'", False),
+    (
+        "coremltools",
+        "build: students as Core ML packages (x86-64 Linux, macOS)",
+        "pip install 'kd-edge[coreml]'",
+        False,
+    ),
     ("bleak", "live --ble: bands over Bluetooth", "pip install 'kd-edge[ble]'", False),
     ("pyserial", "boards behind a serial port", "pip install kd-edge", True),
 )

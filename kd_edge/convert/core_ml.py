@@ -72,8 +72,8 @@ def _check_names(names: Sequence[str]) -> None:
         if name == OUTPUT or not (name.isascii() and name.isidentifier()):
             raise KdEdgeError(
                 "KD_CONVERTER_REFUSED",
-                f"an input is called '{name}'; Core ML takes letters, digits and '_', and "
-                f"'{OUTPUT}' is the output",
+                f"an input is called '{name}'; Core ML takes letters, digits and '_', no digit "
+                f"first, and '{OUTPUT}' is the output",
                 hint="give the input another name, or leave the format out of conversion.formats",
             )
 

@@ -221,7 +221,9 @@ def window_from_counts(
     def of(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
         own, usable = counts[name], usable_channels(counts[name])
         if turn is not None:
-            own = turned_back(own.astype(np.float32), name, constants.roll, turn)
+            own = turned_back(
+                own.astype(np.float32), name, constants.roll, turn, channels=own.shape[-1]
+            )
             usable = usable_after(usable, name, constants.roll, turn)
         lsb = lsb_of(streams[name])
         return single_stream(own, streams[name], lsb, n, fixed=constants.fixed), usable

@@ -70,10 +70,9 @@ def rolled_back(
         return windows
     widths = {stream.name: len(stream.channels) for stream in constants.streams}
     spans = [
-        (layout.name, name, slice(first, first + widths[name]))
+        (layout.name, name, span)
         for layout in constants.inputs
         for name, span in spans_of(layout, constants.streams)
-        for first in range(span.start, span.stop, widths[name])  # each difference by itself
     ]
     inputs = {name: array.copy() for name, array in windows.inputs.items()}
     lines = {n: x.reshape(len(x), -1, x.shape[-1]) for n, x in inputs.items()}
@@ -82,7 +81,9 @@ def rolled_back(
     usable = np.repeat(~flat[:, None], 2, axis=1)
     turn = turn_of(followed(gravity, orders, counts_of(roll), usable))
     for name, stream, span in spans:
-        lines[name][..., span] = turned_back(lines[name][..., span], stream, roll, turn)
+        lines[name][..., span] = turned_back(
+            lines[name][..., span], stream, roll, turn, channels=widths[stream]
+        )
     return replace(windows, inputs=inputs)
 
 

@@ -269,4 +269,8 @@ class CutStream:
         across = values[roll.gravity][: layout_samples(first), list(roll.axes_of(roll.gravity))]
         usable = not (across == across[:1]).all(axis=0).any()
         turn = self._wearer.turned(across, usable=usable)
-        return {name: turned_back(own, name, roll, turn) for name, own in values.items()}
+        widths = {stream.name: len(stream.channels) for stream in self._constants.streams}
+        return {
+            name: turned_back(own, name, roll, turn, channels=widths[name])
+            for name, own in values.items()
+        }

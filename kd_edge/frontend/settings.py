@@ -83,7 +83,7 @@ class StreamFrontEnd:
     notch_hz: tuple[PositiveFloat, ...] = ()
     notch_q: PositiveFloat = 30.0
     envelope_hz: PositiveFloat | None = None
-    differences: Annotated[int, Field(ge=0, le=MOST_DIFFERENCES)] = 0
+    differences: Annotated[int, Field(ge=0, le=MOST_DIFFERENCES, strict=True)] = 0
     rate_hz: PositiveFloat | None = None
     log: bool = False
     log_floor: Annotated[float, Field(gt=0, le=1)] = 0.1

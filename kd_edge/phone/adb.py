@@ -33,15 +33,16 @@ class Phone:
     abis: tuple[str, ...]
 
     def has(self, name: str) -> bool:
-        """Whether somebody has put a file of that name where programs may start."""
-        return self._shell(f"test -e {_PLACE / name}").returncode == 0
+        """Whether somebody has put a program of that name where programs may start."""
+        place = _PLACE / name
+        return self._shell(f"test -f {place} && test -x {place}").returncode == 0
 
     def run(self, files: Mapping[str, bytes], program: str, *arguments: str) -> str:
         """What a program writes on the phone, where nothing of it stays.
 
         Args:
             files: name -> content.
-            program: one of them, or `../NAME` of a file that the phone `has`.
+            program: one of them, or `../NAME` of one that the phone `has`.
 
         Raises:
             KdEdgeError KD_PORT_CLOSED: the phone is gone. KD_BOARD_REFUSED: it does not take the
@@ -51,7 +52,8 @@ class Phone:
         try:
             self._push(files, folder)
             words = " ".join((f"./{program}", *arguments))
-            done = self._shell(f"cd {folder} && chmod 755 {program} && {words}")
+            ready = f"chmod 755 {program} && " if program in files else ""
+            done = self._shell(f"cd {folder} && {ready}{words}")
         finally:
             self._shell(f"rm -rf {folder}")
         if done.returncode:

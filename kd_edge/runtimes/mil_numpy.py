@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class MilInterpreter(Interpreter):
                 made = OPERATIONS[operation.kind](**given)
                 several = made if isinstance(made, list) else [made]
                 values.update(zip(operation.outputs, several, strict=True))
-            except (ValueError, TypeError, KeyError, IndexError) as error:
+            except (ValueError, TypeError, LookupError, ArithmeticError) as error:
                 raise KdEdgeError(
                     "KD_BAD_FORMAT",
                     f"{self._path.name} does not fit together: {first_lines(error)}",
@@ -102,10 +103,13 @@ def _refuses(form: Format, operators: Collection[str]) -> str:
 
 def _beside(form: Format) -> str:
     del form
-    return (
+    said = (
         "its program was computed in NumPy, each operation as Apple defines it: structure and "
-        "weights are proved; Core ML itself runs on macOS alone, and was not asked"
+        "weights are proved"
     )
+    if sys.platform == "darwin":  # Core ML's own rows stand there too
+        return said
+    return f"{said}; Core ML itself runs on macOS alone, and was not asked"
 
 
 MIL_NUMPY = Runtime(

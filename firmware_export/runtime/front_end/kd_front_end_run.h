@@ -19,7 +19,8 @@ extern "C" {
  * inputs: KD_INPUT_COUNT pointers in the model's order, each with room for kd_inputs[i].size values.
  * Of a front end whose filters run on in a stream (kd_front_end_stream.h) a window given here is a
  * recording of its own, and ends the stream that was under way.
- * Never fails; not reentrant (it has one work space). Stack: 500 bytes. */
+ * Never fails; not reentrant (it has one work space). Stack: 500 bytes; with four
+ * lanes 1,200. */
 void kd_front_end_run(const int16_t *raw, int8_t *const *inputs);
 
 #if KD_WEARER_STATES > 0

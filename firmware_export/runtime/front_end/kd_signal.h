@@ -73,8 +73,8 @@ typedef struct kd_stream {
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 64u
 
-/* Values of memory that each of KD_LANES features needs: some a biquad; where tap_count is not 0, the values that taps
- * reach back to, and a block. firmware_export/front_end.py counts them alike. */
+/* Values of memory that each of KD_LANES features needs: some a biquad; where tap_count is not 0, the
+ * values that taps reach back to, and a block. firmware_export/front_end.py counts them alike. */
 #define KD_SIGNAL_MEMORY_VALUES(biquads, envelope_biquads, taps, up) \
     (KD_BIQUAD_VALUES * ((biquads) + (envelope_biquads)) + ((taps) > 0u ? ((taps) - 1u) / (up) + KD_SIGNAL_BLOCK : 0u))
 
@@ -88,14 +88,15 @@ typedef struct kd_signal_state {
     bool begun;           /* a sample has come */
 } kd_signal_state;
 
-/* Features before their channels' first sample. feature: the first of them, below feature_count. memory:
- * KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is read. due: up times the place of the first output from the first sample, which is 0 where they
- * stand together; below `down`. Never fails. Stack: 0 bytes. */
+/* Features before their channels' first sample. feature: the first of them, below feature_count.
+ * memory: KD_SIGNAL_MEMORY_VALUES of the stream; nothing in it is read. due: up times the place of the
+ * first output from the first sample, which is 0 where they stand together; below `down`.
+ * Never fails. Stack: 0 bytes. */
 void kd_signal_begin(const kd_stream *stream, uint32_t feature, kd_signal_state *state, kd_lanes *memory,
                      uint32_t due);
 
-/* Takes n samples of the features' channels, in counts, and gives in their place what the resampler makes of them,
- * in counts as well. n: at most KD_SIGNAL_BLOCK.
+/* Takes n samples of the features' channels, in counts, and gives in their place what the resampler
+ * makes of them, in counts as well. n: at most KD_SIGNAL_BLOCK.
  * Returns how many there are, at most n. Stack: 190 bytes. */
 uint32_t kd_signal_advance(const kd_stream *stream, kd_signal_state *state, kd_lanes *x, uint32_t n);
 

@@ -98,12 +98,20 @@ def _litert(phone: Phone, bundle: BoardBundle, runs: int) -> tuple[float | None,
     if bundle.product.composition is not None:
         return None, "several models answer as one, which LiteRT does not know"
     if not phone.has(LITERT_PROGRAM):
-        return None, f"push its {LITERT_PROGRAM} to /data/local/tmp to have it measured too"
+        why = (
+            f"push its {LITERT_PROGRAM} to /data/local/tmp, and chmod 755, to have it measured too"
+        )
+        return None, why
     (member,) = bundle.product.members
     options = ("--num_threads=1", f"--num_runs={runs}", "--use_xnnpack=true", "2>&1")
-    said = phone.run(
-        {_MODEL: member.path.read_bytes()}, f"../{LITERT_PROGRAM}", f"--graph={_MODEL}", *options
-    )
+    files = {_MODEL: member.path.read_bytes()}
+    try:
+        said = phone.run(files, f"../{LITERT_PROGRAM}", f"--graph={_MODEL}", *options)
+    except KdEdgeError as error:
+        if error.code not in ("KD_BOARD_PROTOCOL", "KD_BOARD_REFUSED"):
+            raise
+        # What plain C has shown stays: that program is not ours.
+        return None, f"{LITERT_PROGRAM} failed: {error.message}; {error.where}"
     return read_litert(said)
 
 
