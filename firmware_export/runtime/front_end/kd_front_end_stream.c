@@ -175,6 +175,7 @@ static uint32_t take_features(uint32_t stream, uint32_t feature, uint32_t count,
     const kd_stream *of = &kd_streams[stream];
     const uint32_t channel = feature % of->channel_count;
     kd_lanes block[BLOCK];
+    kd_value row[KD_LANES_ROW];
     uint32_t given, lane, i;
 
     for (lane = 0; lane < KD_LANES; lane++) {
@@ -192,14 +193,7 @@ static uint32_t take_features(uint32_t stream, uint32_t feature, uint32_t count,
     }
     given = kd_signal_advance(of, &features[first_feature(stream) + feature], block, n);
     for (lane = 0; lane < count; lane++) {
-#if KD_LANES == 1u
-        kd_value *y = block;
-#else
-        kd_value y[BLOCK];
-        for (i = 0; i < given; i++) {
-            y[i] = KD_LANE(block[i], lane);
-        }
-#endif
+        kd_value *y = kd_lanes_row(block, lane, given, row);
         kd_signal_normalise(of, feature + lane, y, given);
         put_everywhere(stream, feature + lane, y, given);
     }
@@ -228,8 +222,7 @@ void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
         const uint32_t taken = n < BLOCK ? n : BLOCK;
         uint32_t given = 0, feature, count;
         for (feature = 0; feature < kd_streams[stream].feature_count; feature += count) {
-            const uint32_t left = width - feature % width;
-            count = left < KD_LANES ? left : KD_LANES;
+            count = kd_signal_together(&kd_streams[stream], feature);
             given = take_features(stream, feature, count, samples, taken);
         }
         move_rows(stream, given, false);

@@ -70,6 +70,14 @@ typedef struct kd_stream {
     int32_t ring_sense;  /* 1: numbered from the first axis towards the second; -1: against that */
 } kd_stream;
 
+/* How many features go through filters and resampling together, from one on: those of the channels behind
+ * it, at most KD_LANES. feature: below feature_count. Never fails. Stack: 0 bytes. */
+static inline uint32_t kd_signal_together(const kd_stream *stream, uint32_t feature)
+{
+    const uint32_t left = stream->channel_count - feature % stream->channel_count;
+    return left < KD_LANES ? left : KD_LANES;
+}
+
 /* Samples that go through each step together. */
 #define KD_SIGNAL_BLOCK 64u
 

@@ -115,23 +115,6 @@ static void load(const source *from, uint32_t count, uint32_t first, kd_lanes *b
     }
 }
 
-/* n values of one of a group, in a row. */
-static kd_value *taken_apart(kd_lanes *block, uint32_t lane, uint32_t n, kd_value *row)
-{
-#if KD_LANES == 1u
-    (void)lane;
-    (void)n;
-    (void)row;
-    return block;
-#else
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        row[i] = KD_LANE(block[i], lane);
-    }
-    return row;
-#endif
-}
-
 #if KD_WEARER_STATES > 0
 static void wear(const kd_stream *stream, const source *from, const kd_signal_wearer *wearer,
                  kd_running_state *state, kd_value *z, uint32_t n)
@@ -148,13 +131,12 @@ uint32_t kd_signal_window(const kd_stream *stream, uint32_t feature, const int16
                           const kd_signal_output *output)
 {
     const uint32_t channel = feature % stream->channel_count;
-    const uint32_t left_of_all = stream->channel_count - channel;
-    const uint32_t count = left_of_all < KD_LANES ? left_of_all : KD_LANES;
+    const uint32_t count = kd_signal_together(stream, feature);
     const uint32_t keeps = stream->running != NULL ? output->count : 0u;
     kd_lanes *block = work;
     /* All of the window, one feature after the other, where it is yet to be normalised. */
     kd_value *kept = (kd_value *)(work + BLOCK);
-    kd_value row[KD_LANES == 1u ? 1u : BLOCK];
+    kd_value row[KD_LANES_ROW];
     source from[KD_LANES];
     kd_signal_state state;
     uint32_t taken, done = 0, lane, i;
@@ -171,7 +153,7 @@ uint32_t kd_signal_window(const kd_stream *stream, uint32_t feature, const int16
         given = kd_signal_advance(stream, &state, block, n);
         given = given < output->count - done ? given : output->count - done;
         for (lane = 0; lane < count; lane++) {
-            kd_value *y = taken_apart(block, lane, given, row);
+            kd_value *y = kd_lanes_row(block, lane, given, row);
             kd_signal_normalise(stream, feature + lane, y, given);
             if (keeps == 0u) {
                 quantise(output, lane, done, y, given);
