@@ -56,6 +56,23 @@ def test_a_margin_below_one_that_loses_more_is_not_taken():
     assert find_margin(models, [1.0], 0.25).margin == 0.0
 
 
+def test_a_larger_margin_that_loses_more_by_chance_does_not_end_the_search():
+    """Oracle: by hand. Of the surest two the first model has one right and the second both: one
+    of 100 lost. Of the next two the first has both right and the second none."""
+    right = np.ones((2, 100))
+    right[0, 0], right[1, 2:4] = 0, 0
+    steps = np.stack([np.full(100, 50), np.zeros(100)])
+    steps[0, :2], steps[0, 2:4] = 200, 100
+    chance = Models(right, steps)
+    # 1 of 100 lost, standard error 0.995 of 100.
+    assert find_margin(chance, [1.0], 0.0).margin == 201.0
+    assert find_margin(chance, [1.0], 0.0001).margin == 0.0
+    assert find_margin(chance, [1.0], 0.0001).drop == pytest.approx(-0.01)
+    # Surer still, 3 lost and 2 won: 1 of 100 with a standard error of 2.2.
+    right[0, 90:93], right[1, 93:95], steps[0, 90:95] = 0, 0, 220
+    assert find_margin(Models(right, steps), [1.0], 0.0).margin == 0.0
+
+
 def test_a_first_model_that_is_always_wrong_is_never_taken_at_its_word():
     models = Models(np.stack([np.zeros(5), np.ones(5)]), np.full((2, 5), 255))
     assert find_margin(models, [0.25], 0.0).margin == 256 * 0.25

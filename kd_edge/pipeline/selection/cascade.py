@@ -72,29 +72,28 @@ def who_answers(said: _Models, margin: float, scales: Sequence[float]) -> np.nda
 
 
 def find_margin(said: _Models, scales: Sequence[float], max_drop: float) -> Found:
-    """The smallest margin from which on every larger one loses at most `max_drop`.
+    """The smallest margin that loses at most `max_drop`, if no larger one surely loses more.
 
-    A smaller margin may lose as little by chance; that no larger one loses more is less often
-    chance. At the largest margin the last model answers everything, so there always is one.
+    A margin below one that loses more may lose less by chance. But a few hundred examples also say
+    by chance that a margin loses more: that ends the search only from one standard error on. At the
+    largest margin the last model answers everything, so there always is one.
 
     Args:
         said: what the models say to examples that none of them was trained on.
         scales: of the scores of each model but the last.
         max_drop: share of decisions that may be lost against the last model, 0 to 1.
     """
-    last = float(said.right[-1].mean())
+    n = said.right.shape[1]
     found = None
     for margin in all_margins(scales)[::-1]:
-        drop = last - _right(said, margin, scales)
+        who = who_answers(said, margin, scales)
+        lost = said.right[-1] - said.right[who, np.arange(n)]
+        drop, error = float(lost.mean()), float(lost.std() / math.sqrt(n))
         # A mean of n examples is a multiple of 1 / n but for float's rounding.
-        if drop > max_drop + _ROUNDING:
+        if drop - error > max_drop + _ROUNDING:
             break
-        found = Found(float(margin), said.right.shape[1], drop)
+        if drop <= max_drop + _ROUNDING:
+            found = Found(float(margin), n, drop)
     if found is None:
         raise AssertionError("at the largest margin a cascade is its last model")
     return found
-
-
-def _right(said: _Models, margin: float, scales: Sequence[float]) -> float:
-    who = who_answers(said, margin, scales)
-    return float(said.right[who, np.arange(len(who))].mean())

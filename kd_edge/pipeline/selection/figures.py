@@ -11,7 +11,6 @@ from firmware_export.aot.cores import M4, M55
 from kd_edge.base.product import Product
 from kd_edge.examples import Examples
 from kd_edge.measure.size import measure_size
-from kd_edge.pipeline.bundle import Manifest
 from kd_edge.pipeline.composed_proof import count_answers
 from kd_edge.pipeline.instructions import estimated_instructions
 from kd_edge.pipeline.selection.cascade import all_margins, who_answers
@@ -31,7 +30,7 @@ from kd_edge.report.selection_tree import (
     Way,
     WayFigure,
 )
-from kd_edge.tasks import find_task
+from kd_edge.tasks import Task
 from kd_edge.tasks.intervals import difference_interval
 
 _MOST_POINTS = 40
@@ -54,12 +53,18 @@ class _Part:
 
 
 def measure_selection(
-    product: Product, manifest: Manifest, parts: Mapping[str, Examples]
+    product: Product,
+    name: str,
+    task: Task,
+    inputs: Mapping[str, Sequence[str]],
+    parts: Mapping[str, Examples],
 ) -> Selection:
     """Every way to answer with the product's models, on each part.
 
     Args:
-        product: of several models. parts: part -> its examples, with every input.
+        product: of several models. name: of it.
+        inputs: member -> the window inputs that feed it.
+        parts: part -> its examples, with every input.
     """
     costs = [
         ModelCost(
@@ -73,10 +78,13 @@ def measure_selection(
     known = None not in on_cores[0]
     units = list(on_cores[0]) if known else [cost.macs for cost in costs]
     elsewhere = {core.title: each for core, each in zip(_CORES[1:], on_cores[1:], strict=True)}
-    made = [_ask(product, manifest, name, examples) for name, examples in parts.items()]
+    made = []
+    for part, examples in parts.items():
+        said, selector = _ask(product, task, inputs, examples)
+        made.append(_Part(part, said, tuple(every_way(product, name, said, selector))))
     cascade = product.composition.rule == "cascade"
     return Selection(
-        product=manifest.product,
+        product=name,
         rule=product.composition.rule,
         models=product.composition.models,
         core=_CORES[0].title,
@@ -88,14 +96,14 @@ def measure_selection(
     )
 
 
-def _ask(product: Product, manifest: Manifest, name: str, examples: Examples) -> _Part:
-    task = find_task(manifest.task)
-    inputs = {model.name: model.inputs for model in manifest.members}
+def _ask(
+    product: Product, task: Task, inputs: Mapping[str, Sequence[str]], examples: Examples
+) -> tuple[Said, Said | None]:
+    """What the models that may answer say, and the selector if there is one."""
     n = len(product.composition.models)
     said = ask(product.members[:n], inputs, examples, task)
     picking = product.members[n:]
-    selector = ask(picking, inputs, examples, task) if picking else None
-    return _Part(name, said, tuple(every_way(product, manifest.product, said, selector)))
+    return said, ask(picking, inputs, examples, task) if picking else None
 
 
 def _figure_name(made: Sequence[_Part]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from kd_edge.base.files import sha256_file
+from kd_edge.base.product import Product
 from kd_edge.examples import Examples
 from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers
 from kd_edge.pipeline.bundle import Manifest
@@ -20,6 +21,7 @@ from kd_edge.pipeline.selection.said import runtime
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.pipeline.stages import key_of
 from kd_edge.report.selection_tree import Selection
+from kd_edge.tasks import find_task
 
 _SELECTION = TypeAdapter(Selection)
 
@@ -44,7 +46,7 @@ def select_over(
 
     def make():
         parts = {**tests, VALIDATION: answers.validation.parts[VALIDATION]}
-        return _SELECTION.dump_python(measure_selection(product, manifest, parts), mode="json")
+        return _SELECTION.dump_python(_measured(product, manifest, parts), mode="json")
 
     selection = _SELECTION.validate_python(
         context.stages.run("several models together", key, [], make)
@@ -66,4 +68,9 @@ def select_again(
     if manifest.composition is None:
         return None
     tests = {name: part for name, part in parts.items() if name != PARITY_PART}
-    return measure_selection(shipped(folder, manifest, built=built), manifest, tests)
+    return _measured(shipped(folder, manifest, built=built), manifest, tests)
+
+
+def _measured(product: Product, manifest: Manifest, parts: Mapping[str, Examples]) -> Selection:
+    inputs = {model.name: model.inputs for model in manifest.members}
+    return measure_selection(product, manifest.product, find_task(manifest.task), inputs, parts)
