@@ -17,10 +17,13 @@ from kd_edge.report.public_table import PublicFigure, public_table
 from kd_edge.report.results_decisions import coverage_table, events_table, personal_table
 from kd_edge.report.results_table import TableRow, notes_table, orders_table, results_table
 from kd_edge.report.results_tree import result_from_json
+from kd_edge.report.ways_table import ways_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "public-projects.md")
 HONEST_PART = "another drive"
+# Table -> the recipe of several students that it is about.
+SEVERAL = {"cascade": "pjm-cascade"}
 TABLES = {
     "results": results_table,
     "orders": orders_table,
@@ -58,9 +61,20 @@ def public_tables(folder: Path = ROOT / "results") -> dict:
     }
 
 
+def ways_tables(folder: Path = ROOT / "results") -> dict:
+    """Name of a table of several students -> what makes it; the rows do not matter."""
+    tables = {}
+    for name, recipe in SEVERAL.items():
+        file, together = folder / "others" / f"{recipe}.json", None
+        if file.is_file():
+            together = json.loads(file.read_text(encoding="utf-8"))["together"]
+        tables[name] = lambda rows, together=together: ways_table(together)
+    return tables
+
+
 def with_tables(page: str, rows: list[TableRow]) -> str:
     """A page with its tables made anew, each between two comments."""
-    tables = TABLES | public_tables()
+    tables = TABLES | public_tables() | ways_tables()
 
     def made(found: re.Match) -> str:
         return f"{found[1]}\n{tables[found[2]](rows)}\n\n{found[3]}"

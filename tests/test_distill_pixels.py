@@ -124,7 +124,7 @@ def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_oppos
     The benchmark's teacher and data are the recipe's, so that what results have trained is taken.
     """
     monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
-    from seed_segmentation import PublishedRows, their_recipe
+    from seed_segmentation import WAYS, PublishedRows, recipe_of
 
     from kd_edge.recipe import load_recipe
 
@@ -138,8 +138,10 @@ def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_oppos
     apart = (softmax(theirs, -1) * (log_softmax(theirs, -1) - log_softmax(ours, -1))).sum(-1)
     assert told.max() < apart.mean() / 100
     recipe = load_recipe(pytestconfig.rootpath / "recipes" / "camvid.toml")
-    asked = their_recipe(None)
-    assert asked.teachers == recipe.teachers
-    assert (asked.dataset, asked.split) == (recipe.dataset, recipe.split)
-    assert (asked.images, asked.augmentation) == (recipe.images, recipe.augmentation)
-    assert [s.epochs for s in asked.students] == [s.epochs for s in recipe.students[2:]]
+    for way, distillation in WAYS.items():
+        asked = recipe_of(way, None)
+        assert asked.distillation.alpha == distillation["alpha"]
+        assert asked.teachers == recipe.teachers
+        assert (asked.dataset, asked.split) == (recipe.dataset, recipe.split)
+        assert (asked.images, asked.augmentation) == (recipe.images, recipe.augmentation)
+        assert [s.epochs for s in asked.students] == [s.epochs for s in recipe.students[2:]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from build_samples import RECIPE
@@ -17,6 +17,7 @@ from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.seeds import summarise
 from kd_edge.recipe import load_recipe
 from kd_edge.report.json import from_json
+from kd_edge.report.ways_table import ways_table
 
 # One small student on labels alone: what is looked at is the folders and the sums.
 SMALL = RECIPE[: RECIPE.index("[[teachers]]")] + (
@@ -84,11 +85,16 @@ def test_ways_to_answer_are_set_beside_the_product_seed_by_seed():
     assert (way.figure.mean, way.figure.deviation) == pytest.approx(
         (65, statistics.stdev([70, 60]))
     )
-    assert way.gain.values == pytest.approx((9.8, 19.8))
+    assert way.ahead.values == pytest.approx((9.8, 19.8))
     assert way.cost == pytest.approx(2000.0)
     assert way.instructions == {"m4": 2000.0, "m55": None}
     oracle = together.ways[-1]
     assert (oracle.kind, oracle.leaky, oracle.cost) == ("oracle", True, None)
+    table = ways_table(asdict(together)).splitlines()
+    assert f" {HONEST}, % " in table[0]
+    assert table[2] == "| small | 65.0 ± 7.1 | +14.8 ± 7.1 | 2,000 | – |"
+    assert table[5].startswith("| **both** | 79.8 ± 0.0 | – | 3,000 | ")
+    assert ways_table(None) == "Not measured."
     alone = replace(report, selection=None)
     assert summarise("mine", {0: Built(one, ()), 1: Built(alone, ())}).together is None
 

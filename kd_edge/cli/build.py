@@ -169,7 +169,7 @@ def _together_table(together):
             way.name,
             f"{way.part} (leaky)" if way.leaky else way.part,
             f"{way.figure.mean:.1f} ± {way.figure.deviation:.1f}",
-            words.DASH if way.kind == "product" else f"{way.gain.mean:+.2f} points",
+            words.DASH if way.kind == "product" else f"{way.ahead.mean:+.2f} points",
             words.DASH if way.cost is None else words.count(round(way.cost)),
         )
         table.add_row(*map(plain_text, cells))

@@ -68,7 +68,7 @@ class SeedWay:
     Attributes:
         kind: as `Way.kind`.
         figure: the task's, percent.
-        gain: what the product has more than this way, points; each seed beside itself.
+        ahead: what the product has more than this way, points; each seed beside itself.
         cost: expected an input, mean of the seeds; None: no rule answers so, or it is not known.
         instructions: core -> the same in instructions.
     """
@@ -78,7 +78,7 @@ class SeedWay:
     part: str
     leaky: bool
     figure: Spread
-    gain: Spread
+    ahead: Spread
     cost: float | None
     instructions: Mapping[str, float | None]
 
@@ -208,6 +208,15 @@ def _together(reports: Sequence[Report]) -> SeedTogether | None:
     if len(selections) < len(reports):
         return None
     tests = {part.name: part.leaky for part in reports[0].parts if part.role == "test"}
+    return together_of(selections, tests)
+
+
+def together_of(selections: Sequence[Selection], tests: Mapping[str, bool]) -> SeedTogether:
+    """Every way to answer, over the seeds.
+
+    Args:
+        selections: one a seed. tests: test part -> whether it flatters.
+    """
     found = [
         {(way.name, way.kind, figure.part): figure for way in each.ways for figure in way.figures}
         for each in selections
@@ -234,7 +243,7 @@ def _way(
     return SeedWay(
         *key,
         figure=_spread([100 * each.value for each in of_seeds]),
-        gain=_spread(
+        ahead=_spread(
             [100 * (ours.value - each.value) for ours, each in zip(products, of_seeds, strict=True)]
         ),
         cost=_mean(cores[first.core] if known else [each.macs for each in of_seeds]),
