@@ -20,10 +20,18 @@ static const kd_biquad biquads[3] = {BIQUADS};
 int main(void)
 {
     const kd_cascade cascade = {.biquads = biquads, .count = 3, .gain = 0.0f};
-    static float memory[6], x[N];
-    x[1] = 30000.0f;
-    kd_filter(&cascade, memory, 0.0f, x, N);
-    return fwrite(x, sizeof x, 1, stdout) == 1 ? 0 : 1;
+    const kd_lanes zero = {0};
+    static kd_lanes memory[6], x[N];
+    static float y[N]; /* of the last lane, which has what each has */
+    uint32_t i;
+    for (i = 0; i < KD_LANES; i++) {
+        KD_LANE(x[1], i) = 30000.0f;
+    }
+    kd_filter(&cascade, memory, zero, x, N);
+    for (i = 0; i < sizeof y / sizeof *y; i++) {
+        y[i] = KD_LANE(x[i], KD_LANES - 1u);
+    }
+    return fwrite(y, sizeof y, 1, stdout) == 1 ? 0 : 1;
 }
 """
 # b0, b1, b2, a1, a2: poles of radius 0.9, 0.8 and 0.7.
