@@ -48,3 +48,12 @@ def read_by_platformio(folders: Sequence[Path], home: Path) -> list[tuple[dict, 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [(lint, library) for lint, library in json.loads(done.stdout)]
+
+
+def lint_of_component(component: Path, home: Path) -> subprocess.CompletedProcess:
+    """`compote manifest lint` of idf-component-manager; skips where that is not installed."""
+    return subprocess.run(
+        [board_tool("compote"), "-W", "manifest", "lint", "idf_component.yml"],
+        cwd=component, env=os.environ | {"HOME": str(home)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip

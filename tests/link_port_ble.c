@@ -22,18 +22,6 @@
 
 static unsigned held;
 
-static void write_all(const uint8_t *bytes, size_t n)
-{
-    while (n > 0u) {
-        const ssize_t done = write(STDOUT_FILENO, bytes, n);
-        if (done <= 0) {
-            exit(0);
-        }
-        bytes += done;
-        n -= (size_t)done;
-    }
-}
-
 static void say(char kind, const uint8_t *bytes, size_t n)
 {
     const uint8_t head[3] = {(uint8_t)kind, (uint8_t)(n & 255u), (uint8_t)(n >> 8)};

@@ -7,14 +7,7 @@
 
 void port_send(const uint8_t *bytes, size_t n)
 {
-    while (n > 0u) {
-        const ssize_t done = write(STDOUT_FILENO, bytes, n);
-        if (done <= 0) {
-            exit(0);
-        }
-        bytes += done;
-        n -= (size_t)done;
-    }
+    write_all(bytes, n);
 }
 
 size_t port_receive(uint8_t *bytes, size_t size, int wait_ms)

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from bundle_samples import sample_bundle
 from programs import need
 from project_samples import sample_front_end, sample_golden, sample_model
 from waiting import BOUND_S
@@ -20,6 +21,7 @@ from kd_edge.base.decision import DecisionRule, Memory, decide
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import raw_samples
 from kd_edge.base.product import Product, as_product
+from kd_edge.cli import run
 from kd_edge.live.host import Host
 
 CLASSES = ("one", "two", "three", "four", "five")
@@ -49,6 +51,14 @@ def need_clang() -> None:
         find_clang("wasm-ld")
     except KdEdgeError:
         need("clang", "wasm-ld")
+
+
+def sample_page(folder: Path) -> tuple[Path, Path]:
+    """A bundle of made-up weights, and its page; skips where nothing compiles for WebAssembly."""
+    need_clang()
+    bundle = sample_bundle(folder / "bundle")
+    assert run(["phone", str(bundle), "--out", str(folder / "out"), "--hop", "0.2"]) == 0
+    return bundle, folder / "out" / "index.html"
 
 
 def sample_settings(**more) -> FirmwareSettings:

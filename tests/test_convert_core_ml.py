@@ -9,12 +9,12 @@ import sys
 import zipfile
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from convert_models import recurrent
 from core_ml_models import ISL, LSTMS, N_WINDOWS, NETWORKS, noise, settle
+from keras_proof import proved_as_keras
 
 from kd_edge.base.core_ml import MANIFEST, SPECIFICATION, WEIGHTS, read_package, write_package
 from kd_edge.base.errors import KdEdgeError
@@ -22,17 +22,10 @@ from kd_edge.base.formats import FORMATS, default_formats
 from kd_edge.base.head_files import HEAD_FILES
 from kd_edge.convert.core_ml import to_core_ml
 from kd_edge.convert.tflite import to_tflite
-from kd_edge.examples import Examples, Groups
 from kd_edge.measure.size import measure_size
-from kd_edge.pipeline.bundle import BundledFormat, BundledModel
-from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
-from kd_edge.pipeline.proof import Prover
-from kd_edge.recipe import Proof
 from kd_edge.runtimes.mil_operations import OPERATIONS
 from kd_edge.runtimes.parity import FLOAT_TOLERANCE
 from kd_edge.runtimes.registry import available, open_interpreter, who_takes
-from kd_edge.runtimes.results import KERAS, Side
-from kd_edge.tasks.classification import CLASSIFICATION
 
 pytest.importorskip("coremltools")
 
@@ -306,25 +299,7 @@ def test_inner_tensors_are_refused(files):
 def test_a_report_compares_it_with_keras_and_says_what_was_not_run(files):
     """Oracle: Keras's answers, which the bundle keeps."""
     network, path, _ = files[ISL]
-    order = tuple(tensor.name for tensor in network.inputs)
-    taken = (BundledFormat(CORE_ML.name, path.name, (), (RUNTIME,)),)
-    model = BundledModel("student", "student", "tcn", None, order, None, taken)
-    data = noise(network)
-    windows = Examples(
-        data,
-        np.arange(N_WINDOWS) % 6,
-        Groups.each([f"window {index}" for index in range(N_WINDOWS)]),
-        tuple("abcdef"),
-    )
-    logits = np.asarray(network([data[name] for name in order], training=False))
-    stored = StoredWindows({PARITY_PART: windows}, {"student": {PARITY_PART: logits}})
-    manifest = SimpleNamespace(task=CLASSIFICATION.name, models=(model,), composition=None)
-    proven = Prover(path.parent, manifest, stored, Proof(latency_runs=20)).prove()
-    (parity,) = proven.parity
-    assert (parity.left, parity.right) == (Side(KERAS, KERAS), Side(CORE_ML.name, RUNTIME))
-    assert (parity.class_agreement, parity.max_steps) == (1.0, None)
-    assert parity.max_abs <= FLOAT_TOLERANCE * np.abs(logits).max()
-    row = proven.rows[-1]
+    parity, row = proved_as_keras(network, path, CORE_ML.name, RUNTIME, noise(network))
     assert (row.format, row.runtime, row.arena, row.latency) == (CORE_ML.name, RUNTIME, None, None)
     for note in (parity.note, *row.notes):
         assert "Core ML itself runs on macOS alone, and was not asked" in note

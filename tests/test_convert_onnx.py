@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from convert_models import two_branches
+from keras_proof import proved_as_keras
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FORMATS, default_formats
@@ -14,18 +13,11 @@ from kd_edge.base.onnx import read_onnx
 from kd_edge.convert import converter
 from kd_edge.convert.onnx import OPSET
 from kd_edge.convert.routes import ROUTES
-from kd_edge.examples import Examples, Groups
 from kd_edge.live.host import Host
 from kd_edge.measure.size import measure_size
 from kd_edge.models import build_model
-from kd_edge.pipeline.bundle import BundledFormat, BundledModel
-from kd_edge.pipeline.kept_windows import PARITY_PART, StoredWindows
-from kd_edge.pipeline.proof import Prover
-from kd_edge.recipe import Proof
 from kd_edge.runtimes.parity import FLOAT_TOLERANCE
 from kd_edge.runtimes.registry import installed, open_interpreter, version, who_takes
-from kd_edge.runtimes.results import KERAS, Side
-from kd_edge.tasks.classification import CLASSIFICATION
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("tf2onnx")
@@ -185,23 +177,6 @@ def test_inner_tensors_are_refused(files):
 def test_a_report_compares_it_with_keras(files):
     """Oracle: Keras's answers, which the bundle keeps."""
     network, path = files["like the ISL student"]
-    order = tuple(tensor.name for tensor in network.inputs)
-    taken = (BundledFormat(ONNX.name, path.name, (), (RUNTIME,)),)
-    model = BundledModel("student", "student", "tcn", None, order, None, taken)
     data = noise({tensor.name: tensor.shape[1:] for tensor in network.inputs})
-    windows = Examples(
-        data,
-        np.arange(N_WINDOWS) % 6,
-        Groups.each([f"window {index}" for index in range(N_WINDOWS)]),
-        tuple("abcdef"),
-    )
-    logits = np.asarray(network([data[name] for name in order], training=False))
-    stored = StoredWindows({PARITY_PART: windows}, {"student": {PARITY_PART: logits}})
-    manifest = SimpleNamespace(task=CLASSIFICATION.name, models=(model,), composition=None)
-    proven = Prover(path.parent, manifest, stored, Proof(latency_runs=20)).prove()
-    (parity,) = proven.parity
-    assert (parity.left, parity.right) == (Side(KERAS, KERAS), Side(ONNX.name, RUNTIME))
-    assert (parity.class_agreement, parity.max_steps) == (1.0, None)
-    assert parity.max_abs <= FLOAT_TOLERANCE * np.abs(logits).max()
-    row = proven.rows[-1]
+    _, row = proved_as_keras(network, path, ONNX.name, RUNTIME, data)
     assert (row.format, row.runtime, row.arena) == (ONNX.name, RUNTIME, None)

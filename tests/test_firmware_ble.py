@@ -6,13 +6,11 @@ tools for manifests; the host's end of the link.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from board_tools import board_tool, read_by_platformio
+from board_tools import lint_of_component, read_by_platformio
 from firmware_samples import run
 from programs import need
 from project_samples import project, sample_model, write_sample
@@ -127,14 +125,9 @@ def test_platformio_accepts_its_files(model, tmp_path):
 
 def test_espressifs_tool_accepts_the_component(model, tmp_path):
     """Oracle: `compote manifest lint` of idf-component-manager."""
-    compote = board_tool("compote")
     folder = write_sample(tmp_path / "fw", model, "esp32s3", link="ble")
     component = folder / "components" / "kd_firmware"
-    done = subprocess.run(
-        [compote, "-W", "manifest", "lint", "idf_component.yml"],
-        cwd=component, env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = lint_of_component(component, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     cmake = (component / "CMakeLists.txt").read_text()
     assert "REQUIRES bt nvs_flash esp_timer" in cmake

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from board_tools import board_tool, read_by_platformio
+from board_tools import lint_of_component, read_by_platformio
 from firmware_samples import run
 from programs import need
 from project_checks import ARDUINO, BARE, FORMS
@@ -101,14 +99,9 @@ def test_platformio_accepts_its_files(board, engine, accepted):
 @pytest.mark.parametrize("engine", ["aot", "tflm"])
 def test_espressifs_tool_accepts_the_component(engine, model, tmp_path):
     """Oracle: `compote manifest lint` of idf-component-manager."""
-    compote = board_tool("compote")
     folder = write_sample(tmp_path / "fw", model, "esp32s3", engine=engine)
     component = folder / "components" / "kd_firmware"
-    done = subprocess.run(
-        [compote, "-W", "manifest", "lint", "idf_component.yml"],
-        cwd=component, env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = lint_of_component(component, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (component / "idf_component.yml").read_text()
     assert ("espressif/esp-tflite-micro:" in text) == (engine == "tflm")

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from bundle_samples import PRODUCT, sample_bundle
+from bundle_samples import PRODUCT
 from phone_browsers import ANSWERS, BROWSERS, WITHOUT_VECTORS, opened
-from phone_samples import host_scores, need_clang
+from phone_samples import host_scores, sample_page
 from project_samples import N_GOLDEN, sample_counts
 
 from kd_edge.base.product import as_product
-from kd_edge.cli import run
 
 # What a browser may lack -> what the page says then.
 LACKS = {"bluetooth": "no Web Bluetooth", "serial": "no Web Serial"}
@@ -23,11 +22,7 @@ LACKS = {"bluetooth": "no Web Bluetooth", "serial": "no Web Serial"}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """A bundle of made-up weights, and its page."""
-    need_clang()
-    folder = tmp_path_factory.mktemp("phone")
-    bundle = sample_bundle(folder / "bundle")
-    assert run(["phone", str(bundle), "--out", str(folder / "out"), "--hop", "0.2"]) == 0
-    return bundle, folder / "out" / "index.html"
+    return sample_page(tmp_path_factory.mktemp("phone"))
 
 
 @pytest.mark.parametrize("core", ["wasm-simd128", "wasm"])

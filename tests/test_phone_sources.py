@@ -10,10 +10,9 @@ import contextlib
 
 import numpy as np
 import pytest
-from bundle_samples import sample_bundle
 from chromium import find_chromium, open_page
 from emulated import unhurried
-from phone_samples import in_node, need_clang
+from phone_samples import in_node, sample_page
 from project_samples import sample_counts, sample_front_end
 from waiting import BOUND_S
 
@@ -22,7 +21,6 @@ from firmware_export.boards.emulator import start
 from firmware_export.firmware import build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
-from kd_edge.cli import run
 from kd_edge.link.transport import SerialTransport
 
 # The browser's ports, whose bytes this test carries.
@@ -78,11 +76,7 @@ NOTHING = {"streams": [], "motion": {"why": None, "streams": []}, "golden": {"in
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    need_clang()
-    folder = tmp_path_factory.mktemp("phone")
-    bundle = sample_bundle(folder / "bundle")
-    assert run(["phone", str(bundle), "--out", str(folder / "out"), "--hop", "0.2"]) == 0
-    return folder / "out" / "index.html"
+    return sample_page(tmp_path_factory.mktemp("phone"))[1]
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,6 @@ class CoreMlInterpreter(Interpreter):
             for spec in self.outputs
         )
 
-    def tensor(self, index: int) -> np.ndarray:
-        raise ValueError(f"{_TITLE} keeps no inner tensors to read")
-
     def _refused(self, what: str, error: Exception) -> KdEdgeError:
         return KdEdgeError(
             "KD_BAD_FORMAT",
@@ -79,9 +76,7 @@ class CoreMlInterpreter(Interpreter):
 
 def open_core_ml(path: Path, *, preserve_tensors: bool, threads: int) -> Interpreter:
     """A package in Core ML, which has its own threads. Raises as `CoreMlInterpreter`."""
-    del threads
-    if preserve_tensors:
-        raise KdEdgeError("KD_USAGE", f"{_TITLE} keeps no inner tensors to look at")
+    del threads, preserve_tensors
     return CoreMlInterpreter(Path(path))
 
 

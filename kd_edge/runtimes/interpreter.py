@@ -88,12 +88,12 @@ class Interpreter(abc.ABC):
     def answers(self) -> tuple[np.ndarray, ...]:
         """Copies of the outputs, each of its own shape, in raw values of its own type."""
 
-    @abc.abstractmethod
     def tensor(self, index: int) -> np.ndarray:
         """A copy of an inner tensor after `run`, of its own shape, in raw values of its own type.
 
-        Only an interpreter opened with preserve_tensors has it.
+        Only an interpreter opened with preserve_tensors has it, of a runtime with inner tensors.
         """
+        raise ValueError(f"there is no inner tensor {index} to read: the runtime keeps none")
 
 
 def check_arrays(specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray]) -> None:

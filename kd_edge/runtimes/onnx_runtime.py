@@ -60,9 +60,6 @@ class OnnxInterpreter(Interpreter):
     def answers(self) -> tuple[np.ndarray, ...]:
         return tuple(array.copy() for array in self._said)
 
-    def tensor(self, index: int) -> np.ndarray:
-        raise ValueError(f"{_TITLE} keeps no inner tensors to read")
-
     def _refused(self, what: str) -> KdEdgeError:
         return KdEdgeError(
             "KD_BAD_FORMAT",
@@ -73,9 +70,8 @@ class OnnxInterpreter(Interpreter):
 
 
 def open_onnx_runtime(path: Path, *, preserve_tensors: bool, threads: int) -> Interpreter:
-    """A model in ONNX Runtime. Raises as `OnnxInterpreter`, and KD_USAGE for inner tensors."""
-    if preserve_tensors:
-        raise KdEdgeError("KD_USAGE", f"{_TITLE} keeps no inner tensors to look at")
+    """A model in ONNX Runtime. Raises as `OnnxInterpreter`."""
+    del preserve_tensors
     return OnnxInterpreter(Path(path), threads=threads)
 
 

@@ -32,7 +32,8 @@ class Runtime:
         distribution: what pip calls the package.
         install: how to get it.
         kind: of file that it opens; a file of another kind is nothing to it.
-        open: (path, *, preserve_tensors, threads) -> Interpreter.
+        open: (path, *, preserve_tensors, threads) -> Interpreter. Never asked to preserve tensors
+            where there are no inner ones.
         refuses: (format, operators of the model) -> why it does not take such a file, as a
             sentence for people; '' where it does.
         beside: format -> what must stand beside its figures on this runtime, as a part of a

@@ -140,7 +140,7 @@ def open_interpreter(
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_TFLITE, KD_BAD_FORMAT of
             another kind of file, KD_UNSUPPORTED_OP, KD_MISSING_TOOL without a compiler that it
-            needs, or KD_USAGE for threads that the runtime does not have.
+            needs, or KD_USAGE for threads or inner tensors that the runtime does not have.
     """
     entry = RUNTIMES.find(runtime)
     if entry.package is not None and not available(runtime):
@@ -151,4 +151,6 @@ def open_interpreter(
         )
     if not Path(path).is_file():
         raise KdEdgeError("KD_NO_FILE", f"no such model: {path}")
+    if preserve_tensors and not entry.inner_tensors:
+        raise KdEdgeError("KD_USAGE", f"{entry.title} keeps no inner tensors to look at")
     return entry.open(Path(path), preserve_tensors=preserve_tensors, threads=threads)
