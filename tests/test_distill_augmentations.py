@@ -310,6 +310,26 @@ def test_mixing_joins_an_example_with_the_next_one_of_the_batch_and_tells_its_tr
         np.testing.assert_array_equal(after[name][~which], before[~which])
 
 
+def test_swapped_channels_are_the_next_examples_throughout_and_the_share_is_their_chance():
+    """Oracle: the windows that went in, and those after them; the shares that are told."""
+    which = np.arange(N) % 3 > 0
+    after, mixed = augmented({"swap-channels": 0.5}, which)
+    share = np.asarray(mixed.share)
+    np.testing.assert_array_equal(mixed.truth, np.roll(np.arange(N), -1))
+    np.testing.assert_array_equal(share[~which], 0)
+    swapped = []
+    for name, before in inputs().items():
+        np.testing.assert_array_equal(after[name][~which], before[~which])
+        time = tuple(range(1, before.ndim - 1))
+        own = (after[name] == before).all(axis=time)
+        assert (own | (after[name] == np.roll(before, -1, axis=0)).all(axis=time)).all()
+        swapped.append(~own[which])
+    swapped = np.concatenate(swapped, axis=1)
+    assert swapped.any(axis=1).mean() > 0.5
+    assert swapped.mean() == pytest.approx(share[which].mean(), abs=0.08)
+    assert np.corrcoef(swapped.mean(axis=1), share[which])[0, 1] > 0.4
+
+
 def test_nothing_is_mixed_where_a_recipe_does_not_ask_for_it():
     """Oracle: no share."""
     assert augmented({"gain": 0.1})[1] is None
@@ -325,6 +345,8 @@ def test_nothing_is_mixed_where_a_recipe_does_not_ask_for_it():
         ("KD_RECIPE_VALUE", {"gain": "much"}, "deviation"),
         ("KD_RECIPE_VALUE", {"shift": {}}, "largest_s"),
         ("KD_RECIPE_VALUE", {"mix": 0.6}, "largest_share"),
+        ("KD_RECIPE_VALUE", {"swap-channels": 0.6}, "largest_share"),
+        ("KD_RECIPE_VALUE", {"mix": 0.2, "swap-channels": 0.2}, "mix and swap-channels"),
         ("KD_RECIPE_VALUE", {"warp": 1.0}, "strength"),
         ("KD_RECIPE_VALUE", {"channel-dropout": 1.0}, "share"),
         ("KD_RECIPE_VALUE", {"rotate-ring": {"modality": "emg"}}, "largest"),

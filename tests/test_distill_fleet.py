@@ -24,6 +24,9 @@ from kd_edge.distill.fleet.training import Asked, Fleet
 from kd_edge.distill.losses import make_loss, weigh_labels
 from kd_edge.distill.teaching import Teaching
 from kd_edge.distill.trainer import Augmenting
+from kd_edge.models import build_model
+from kd_edge.models.embedding import embedding_of
+from kd_edge.models.fitted import fit_model
 
 pytest.importorskip("jax")
 
@@ -136,6 +139,33 @@ def test_models_of_two_folds_are_those_of_the_trainer(fleet, teachers):
     history = one_by_one(network, 1, asked, 4, teachers[1][0])
     same(network, history, grown[1])
     assert not np.allclose(grown[0].weights[0], grown[1].weights[0], atol=1e-3)
+
+
+def test_trees_teach_as_in_the_trainer(fleet, tmp_path):
+    """Two folds' trees, which differ, are asked in the step."""
+    trees = [grown_trees(training) for training, _ in FOLDS]
+    files = [tmp_path / f"{fold}.keras" for fold in range(len(trees))]
+    for network, file in zip(trees, files, strict=True):
+        network.save(file)
+    network = student(dropout=0.0)
+    asked = way(
+        network, epochs=2, loss="hinton", loss_options={"temperature": 1.0}, alpha=0.0, copies=1,
+        augmentations={"swap-channels": 0.0},
+    )  # fmt: skip
+    untrained = start(network)
+    models = [Asked("a", 3, 0, 0, (files[0],)), Asked("b", 4, 1, 0, (files[1],))]
+    grown = fleet.train(asked, models, [untrained])
+    same(network, one_by_one(network, 1, asked, 4, trees[1]), grown[1])
+
+
+def grown_trees(training) -> keras.Model:
+    options = {"trees": 5, "leaves": 12, "segments": 1}
+    network = build_model(
+        "extra-trees", input_shapes=training.input_shapes, n_classes=3, seed=0, options=options
+    )
+    vectors = np.asarray(embedding_of(network)(list(training.inputs.values())))
+    fit_model("extra-trees", network, vectors, training.truth, seed=0, options=options)
+    return network
 
 
 def test_what_fills_the_last_batch_counts_for_nothing(fleet):

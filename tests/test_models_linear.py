@@ -45,7 +45,7 @@ def embed(network, inputs):
 
 def fitted(name, inputs, truth, body=None, **options):
     network = build(name, body, **options)
-    fit_model(name, network, embed(network, inputs), truth, options)
+    fit_model(name, network, embed(network, inputs), truth, seed=0, options=options)
     return network
 
 

@@ -43,6 +43,17 @@ options = { blocks = 0 }
 epochs = 1
 distill = false
 """
+TREES = """[[teachers]]
+name = "forest"
+model = "extra-trees"
+options = { segments = 1, trees = 20 }
+
+[distillation]
+loss = "hinton"
+temperature = 1.0
+alpha = 0.0
+
+"""
 PROTOTYPE = """[[students]]
 name = "nearest"
 model = "prototype"
@@ -68,6 +79,28 @@ def test_a_fitted_model_is_built_and_proved_like_any_student(bundle):
     assert (parity["left"]["runtime"], parity["max_steps"]) == ("plain-c", 0)
     assert [curve["model"] for curve in report["curves"]] == ["student"]
     assert (bundle / "firmware" / "aot" / "kd_model.c").is_file()
+
+
+def test_trees_teach_a_student_and_have_no_form_for_devices(tmp_path, cache, converter):
+    """Oracle: the report; labels alone count for nothing here."""
+    recipe = tmp_path / "trees.toml"
+    taught = STUDENT.replace("distill = false", "").replace(
+        "epochs = 1", "epochs = 12\nlearning_rate = 0.01"
+    )
+    recipe.write_text(START + TREES + taught + PROOF)
+    with without_graphs():
+        assert run(["build", str(recipe), "--out", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows = [row for row in report["rows"] if row["model"] == "forest"]
+    assert [(row["format"], row["runtime"]) for row in rows] == [("keras", "keras")]
+    shares = [part["accuracy"] for row in report["rows"] for part in row["accuracy"].values()]
+    assert min(shares) > 0.45  # of 3 classes
+
+
+def test_trees_are_no_student():
+    with pytest.raises(KdEdgeError, match="runs on no device") as caught:
+        parse_recipe(START + LDA.replace('"lda"', '"extra-trees"') + PROOF)
+    assert caught.value.code == "KD_RECIPE_VALUE"
 
 
 def test_lda_as_a_product_answers_on_other_runtimes_as_in_keras(bundle):

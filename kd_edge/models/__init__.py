@@ -30,6 +30,7 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "tcn-residual": "kd_edge.models.residual:tcn_residual",
         "lda": "kd_edge.models.linear:lda",
         "prototype": "kd_edge.models.linear:prototype",
+        "extra-trees": "kd_edge.models.trees:extra_trees",
         "conv-teacher": "kd_edge.models.teachers:conv_teacher",
         "image-cnn": "kd_edge.models.images:image_cnn",
         "efficientnet-b0": "kd_edge.models.efficientnet:efficientnet_b0",

@@ -21,12 +21,15 @@ class Fitted:
 
     Attributes:
         name: the model's.
-        fit: a function of (network, vectors, truth, **options), which sets the weights behind the
-            network's embedding; or 'module:function', which is imported when it is needed.
+        fit: a function of (network, vectors, truth, *, seed, **options), which sets the weights
+            behind the network's embedding; or 'module:function', which is imported when it is
+            needed.
+        ships: whether devices run it; one that they do not can only teach.
     """
 
     name: str
     fit: str | Callable[..., None]
+    ships: bool = True
 
     @property
     def function(self) -> Callable[..., None]:
@@ -42,13 +45,25 @@ FITTED: Registry[Fitted] = Registry(
     (
         Fitted("lda", "kd_edge.models.linear:fit_lda"),
         Fitted("prototype", "kd_edge.models.linear:fit_prototypes"),
+        Fitted("extra-trees", "kd_edge.models.trees:fit_extra_trees", ships=False),
     ),
     home=__name__,
 )
 
 
+def ships(name: str) -> bool:
+    """Whether a model of `kd_edge.models.MODELS` has forms that devices run."""
+    return name not in FITTED or FITTED[name].ships
+
+
 def fit_model(
-    name: str, network: keras.Model, vectors: np.ndarray, truth: np.ndarray, options: dict
+    name: str,
+    network: keras.Model,
+    vectors: np.ndarray,
+    truth: np.ndarray,
+    *,
+    seed: int,
+    options: dict,
 ) -> None:
     """Set the weights of a network that `build_model` has made.
 
@@ -56,10 +71,11 @@ def fit_model(
         name: a key of `FITTED`.
         vectors: (n, features) float32, what `embedding_of(network)` says of the training windows.
         truth: (n,) their classes.
+        seed: of what is random in it.
         options: the model's, as `build_model` had them.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: the model is trained, not fitted. KD_ONE_CLASS: the training
             part has fewer than two classes.
     """
-    FITTED.find(name).function(network, vectors, truth, **options)
+    FITTED.find(name).function(network, vectors, truth, seed=seed, **options)

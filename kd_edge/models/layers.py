@@ -1,9 +1,12 @@
-"""Layers of our own: a faster LSTM, a Dense over several inputs, statistics of segments."""
+"""Layers of our own: a faster LSTM, a Dense over several inputs, statistics of segments, trees."""
 
 from __future__ import annotations
 
 import keras
 from keras import ops
+
+# Of a class that no tree has seen where a window came: a logarithm of 0 has no end.
+LEAST_SHARE = 1e-4
 
 
 @keras.saving.register_keras_serializable(package="kd_edge")
@@ -134,3 +137,56 @@ class SegmentStatistic(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind}
+
+
+@keras.saving.register_keras_serializable(package="kd_edge")
+class TreeShares(keras.layers.Layer):
+    """What many decision trees answer together: the logarithm of their mean shares of classes.
+
+    A tree asks one feature after the other whether it is above a threshold. Its weights are
+    tables of all trees' nodes: feature, threshold, the node that follows (not above, above), and
+    the classes' shares of the training windows that came there. A leaf follows itself.
+
+    Args:
+        trees: how many.
+        nodes: the most of one tree.
+        depth: questions that the longest way to a leaf asks.
+        classes: width of the output.
+
+    Inputs: (batch, features); output: (batch, classes), logits whose softmax are the mean shares.
+    """
+
+    def __init__(self, trees: int, nodes: int, depth: int, classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.trees, self.nodes, self.depth, self.classes = trees, nodes, depth, classes
+
+    def build(self, input_shape):
+        del input_shape
+
+        def table(name: str, *shape: int, dtype: str = "int32"):
+            size = (self.trees * self.nodes, *shape)
+            return self.add_weight(
+                shape=size, name=name, dtype=dtype, initializer="zeros", trainable=False
+            )
+
+        self.feature, self.follows = table("feature"), table("follows", 2)
+        self.threshold = table("threshold", dtype="float32")
+        self.shares = table("shares", self.classes, dtype="float32")
+
+    def call(self, vectors):
+        roots = ops.arange(self.trees, dtype="int32") * self.nodes
+        at = ops.zeros_like(vectors[:, :1], dtype="int32") + roots
+        for _ in range(self.depth):
+            asked = ops.take_along_axis(vectors, ops.take(self.feature, at), axis=1)
+            above = asked > ops.take(self.threshold, at)
+            follows = ops.take(self.follows, at, axis=0)
+            at = ops.where(above, follows[..., 1], follows[..., 0])
+        shares = ops.mean(ops.take(self.shares, at, axis=0), axis=1)
+        return ops.log(ops.maximum(shares, LEAST_SHARE))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.classes)
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("trees", "nodes", "depth", "classes")}
+        return {**super().get_config(), **own}

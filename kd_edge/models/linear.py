@@ -9,14 +9,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from kd_edge.base.errors import KdEdgeError, require
-from kd_edge.models.embedding import LOGITS, embedding_of
-from kd_edge.models.inputs import check_choice, check_option, make_inputs
-from kd_edge.models.statistics import STATISTICS, standardise, window_statistics
+from kd_edge.base.errors import require
+from kd_edge.models.embedding import LOGITS
+from kd_edge.models.inputs import check_choice, check_option
+from kd_edge.models.statistics import standardise
+from kd_edge.models.vectors import classes_of, statistics_or_embedding
 
 PRIORS = ("training", "equal")
 DISTANCES = ("euclidean", "cosine")
-_SEGMENTS = 4
 
 
 def lda(
@@ -41,7 +41,8 @@ def lda(
     check_choice("priors", priors, PRIORS)
     if shrinkage != "auto":
         check_option("shrinkage", shrinkage, 0.0, 1.0)
-    return _dense_over(input_shapes, n_classes, body, segments, statistics, name="lda")
+    inputs, vector = statistics_or_embedding(input_shapes, body, segments, statistics)
+    return keras.Model(inputs, layers.Dense(n_classes, name=LOGITS)(vector), name="lda")
 
 
 def prototype(
@@ -60,30 +61,8 @@ def prototype(
         distance: 'euclidean', or 'cosine' of the angle at the origin.
     """
     check_choice("distance", distance, DISTANCES)
-    return _dense_over(input_shapes, n_classes, body, segments, statistics, name="prototype")
-
-
-def _dense_over(input_shapes, n_classes, body, segments, statistics, *, name) -> keras.Model:
-    if body is None:
-        inputs = make_inputs(input_shapes)
-        vector = window_statistics(
-            inputs,
-            segments=_SEGMENTS if segments is None else segments,
-            statistics=tuple(STATISTICS) if statistics is None else statistics,
-        )
-        inputs = list(inputs.values())
-    else:
-        for option, value in (("segments", segments), ("statistics", statistics)):
-            if value is not None:
-                raise KdEdgeError(
-                    "KD_RECIPE_VALUE",
-                    f"model option '{option}' is of windows, and this model stands on another's "
-                    "embedding",
-                    hint=f"leave out {option}, or body",
-                )
-        embedded = embedding_of(body)
-        inputs, vector = embedded.inputs, embedded.outputs[0]
-    return keras.Model(inputs, layers.Dense(n_classes, name=LOGITS)(vector), name=name)
+    inputs, vector = statistics_or_embedding(input_shapes, body, segments, statistics)
+    return keras.Model(inputs, layers.Dense(n_classes, name=LOGITS)(vector), name="prototype")
 
 
 def fit_lda(
@@ -101,7 +80,7 @@ def fit_lda(
         KdEdgeError KD_ONE_CLASS: fewer than two classes.
     """
     vectors = standardise(network, vectors)
-    present = _classes_of(truth)
+    present = classes_of(truth)
     equal = [1 / len(present)] * len(present)
     found = shrunk_lda(shrinkage=shrinkage, priors=equal if priors == "equal" else None)
     found.fit(vectors, truth)
@@ -128,7 +107,7 @@ def fit_prototypes(
     Raises: as `fit_lda`.
     """
     vectors = standardise(network, vectors)
-    present = _classes_of(truth)
+    present = classes_of(truth)
     means = np.stack([vectors[truth == each].mean(axis=0) for each in present])
     if distance == "cosine":
         weights = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
@@ -151,15 +130,6 @@ def shrunk_lda(*, shrinkage: float | str = "auto", priors: list[float] | None = 
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
-
-
-def _classes_of(truth: np.ndarray) -> np.ndarray:
-    present = np.unique(truth)
-    if len(present) < 2:
-        raise KdEdgeError(
-            "KD_ONE_CLASS", "a model needs at least two classes in its training part to be fitted"
-        )
-    return present
 
 
 def _set(network, vectors, weights, bias, present) -> None:

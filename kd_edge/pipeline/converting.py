@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FORMATS, SHIPPED
 from kd_edge.base.sources import code_digest
+from kd_edge.models.fitted import ships
 from kd_edge.pipeline.aware import calibration_of
 from kd_edge.pipeline.bundle import BundledFormat, BundledModel
 from kd_edge.pipeline.context import Context
@@ -60,7 +61,9 @@ def _formats(recipe: Recipe, model: Trained) -> tuple[str, ...]:
     conversion = recipe.conversion
     if model.role == "selector":
         return (SHIPPED,)
-    return conversion.formats if model.role == "student" else conversion.teacher_formats
+    if model.role == "student":
+        return conversion.formats
+    return conversion.teacher_formats if ships(model.architecture) else ()
 
 
 class Converter:

@@ -218,7 +218,9 @@ class FoldTrainer:
             network = self._network(model, body and load_keras(self._out / body.file))
             embed = predictor(embedding_of(network))
             training = data.training.only(self._recipe.inputs_of(model))
-            fit_model(model.model, network, embed(training), training.truth, model.options)
+            seed = model_seed(self._recipe.seed, model.name)
+            vectors, truth = embed(training), training.truth
+            fit_model(model.model, network, vectors, truth, seed=seed, options=model.options)
             save_model(network, self._out / file)
             return network.count_params()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kd_edge.base.errors import nearest
 from kd_edge.base.settings import MisfitError
 from kd_edge.distill.foreign.settings import TeacherFile
-from kd_edge.models.fitted import FITTED
+from kd_edge.models.fitted import FITTED, ships
 
 if TYPE_CHECKING:
     from kd_edge.recipe.tables import Model, Recipe, Selector
@@ -127,12 +127,23 @@ def _check_bodies(recipe: Recipe) -> None:
             above[model.name] = model
 
 
+def _check_students(recipe: Recipe) -> None:
+    """Each is a model that ships."""
+    for index, student in enumerate(recipe.students):
+        if not ships(student.model):
+            raise MisfitError(
+                f"students.{index}.model",
+                f"'{student.model}' runs on no device: let it teach a student, in [[teachers]]",
+            )
+
+
 def check_models(recipe: Recipe) -> None:
     """Models have names of their own, and those that learn from others say how."""
     names = [model.name for model in (*recipe.teachers, *recipe.students)]
     if len(set(names)) < len(names):
         raise ValueError(f"models need different names; these are {names}")
     _check_bodies(recipe)
+    _check_students(recipe)
     _check_teachers(recipe)
     learns_from = [recipe.teachers_of(model) for model in (*recipe.teachers, *recipe.students)]
     if not any(learns_from):

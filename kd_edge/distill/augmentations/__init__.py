@@ -18,10 +18,11 @@ from kd_edge.distill.augmentations.mix import Mix
 from kd_edge.distill.augmentations.move_picture import MovePicture
 from kd_edge.distill.augmentations.noise import Noise
 from kd_edge.distill.augmentations.offset import Offset
-from kd_edge.distill.augmentations.record import Augmentation, Draw
+from kd_edge.distill.augmentations.record import Augmentation, Draw, beside
 from kd_edge.distill.augmentations.rotate_axes import RotateAxes
 from kd_edge.distill.augmentations.rotate_ring import RotateRing
 from kd_edge.distill.augmentations.shift import Shift
+from kd_edge.distill.augmentations.swap_channels import SwapChannels
 from kd_edge.distill.augmentations.warp import Warp
 from kd_edge.distill.batch import Mixed, Tensor
 from kd_edge.distill.options import read_options
@@ -42,6 +43,7 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
         "rotate-ring": RotateRing,
         "move-picture": MovePicture,
         "mix": Mix,
+        "swap-channels": SwapChannels,
     },
     home=__name__,
 )
@@ -54,7 +56,8 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
         tables: name -> its options, or the first option's value.
 
     Raises:
-        KdEdgeError KD_RECIPE_KEY: no such augmentation or option. KD_RECIPE_VALUE: out of range.
+        KdEdgeError KD_RECIPE_KEY: no such augmentation or option. KD_RECIPE_VALUE: out of range, or
+            two that mix.
     """
     made = []
     for name, table in tables.items():
@@ -70,7 +73,19 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
         made.append(
             read_options(kind, options, what=f"augmentation '{name}'", where=f"augmentation.{name}")
         )
+    _check_mixed_once([name for name, each in zip(tables, made, strict=True) if each.mixes])
     return tuple(made)
+
+
+def _check_mixed_once(names: Sequence[str]) -> None:
+    """A batch has one other example for each, with one share."""
+    if len(names) > 1:
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"{' and '.join(names)} both bring another example into each",
+            where=f"augmentation.{names[1]}",
+            hint="leave one of them out",
+        )
 
 
 class Augmenter:
@@ -119,21 +134,16 @@ class Augmenter:
         draw = Draw(ops.shape(changed)[0], self._rates_hz, told, self._seeds)
         after, true, mixed = dict(inputs), truth, None
         for augmentation in self._augmentations:
-            share = augmentation.mixed_in(draw)
-            if share is None:
-                after, true = augmentation.change_both(after, true, draw)
-            else:
+            if augmentation.mixes:
+                others = {name: _next(x) for name, x in after.items()}
+                after, share = augmentation.mix(after, others, draw)
                 mixed = Mixed(_next(true), ops.where(changed, share, 0.0))
-                after = {n: x + _beside(share, x) * (_next(x) - x) for n, x in after.items()}
-        kept = {n: ops.where(_beside(changed, x), after[n], x) for n, x in inputs.items()}
-        return kept, ops.where(_beside(changed, truth), true, truth), mixed
+            else:
+                after, true = augmentation.change_both(after, true, draw)
+        kept = {n: ops.where(beside(changed, x), after[n], x) for n, x in inputs.items()}
+        return kept, ops.where(beside(changed, truth), true, truth), mixed
 
 
 def _next(x: Tensor) -> Tensor:
     """(batch, ...) of the example after each; batches are shuffled, so it is any other."""
     return ops.roll(x, -1, axis=0)
-
-
-def _beside(values: Tensor, x: Tensor) -> Tensor:
-    """(batch,) values, to be put beside (batch, ...)."""
-    return ops.reshape(values, (-1,) + (1,) * (len(x.shape) - 1))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from kd_edge.distill.augmentations.record import Augmentation, Draw
+from kd_edge.distill.augmentations.record import Augmentation, Draw, beside
 
 
 class Mix(Augmentation):
@@ -22,5 +22,8 @@ class Mix(Augmentation):
 
     largest_share: Annotated[float, Field(ge=0, le=0.5)]
 
-    def mixed_in(self, draw: Draw):
-        return self.largest_share * (draw.uniform() + 1) / 2
+    mixes: ClassVar[bool] = True
+
+    def mix(self, inputs, others, draw: Draw):
+        share = self.largest_share * (draw.uniform() + 1) / 2
+        return {n: x + beside(share, x) * (others[n] - x) for n, x in inputs.items()}, share

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -77,13 +78,18 @@ class Augmentation(BaseModel):
             return {next(iter(cls.model_fields)): value}
         return value
 
-    def mixed_in(self, draw: Draw) -> Tensor | None:
-        """(n,) share of another example that is mixed into each; None: no example gets another's.
+    # By `mix`, in place of `change`, it brings another example into each: the truth is mixed too.
+    mixes: ClassVar[bool] = False
 
-        One that mixes has this in place of `change`: the truth is mixed as well, and not here.
+    def mix(
+        self, inputs: dict[str, Tensor], others: dict[str, Tensor], draw: Draw
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The inputs with something of another example, and (n,) how much of it, from 0 to 1.
+
+        Args:
+            inputs: as of `change`. others: another example for each.
         """
-        del draw
-        return None
+        raise NotImplementedError
 
     def change(self, inputs: dict[str, Tensor], draw: Draw) -> dict[str, Tensor]:
         """The inputs, changed.
@@ -115,6 +121,11 @@ def per_channel(name: str, x: Tensor, draw: Draw, random: Callable[..., Tensor])
     if len(electrodes) == len(own):
         return numbers
     return ops.take(numbers, [electrodes.index(each) for each in own], axis=-1)
+
+
+def beside(values: Tensor, x: Tensor) -> Tensor:
+    """(n,) values as (n, 1, ...), to be put beside (n, ...)."""
+    return ops.reshape(values, (-1,) + (1,) * (len(x.shape) - 1))
 
 
 def rate_of(name: str, draw: Draw, augmentation: str) -> float:
