@@ -44,6 +44,9 @@ def test_pools_of_any_count_are_right_with_several_channels_at_a_time(op, core):
             ((2, 7, 6, 18), (3, 4), "SAME", "RELU6"),
             ((1, 15, 17, 7), (15, 17), "VALID", "RELU_N1_TO_1"),
             ((1, 16, 16, 4), (16, 16), "VALID", "NONE"),
+            ((1, 6, 7, 3), (2, 3), "SAME", "RELU_N1_TO_1"),
+            ((1, 16, 16, 2), (16, 16), "VALID", "NONE"),
+            ((1, 5, 4, 2), (2, 2), "SAME", "RELU6"),
             ((1, 50, 100, 5), (50, 100), "VALID", "NONE"),
             ((1, 81, 100, 3), (81, 100), "VALID", "NONE"),
         )

@@ -11,6 +11,10 @@ static inline KD_VALUE mean(int32_t sum, int32_t count)
     return (KD_VALUE)((sum > 0 ? sum + half : sum - half) / count);
 }
 
+#ifdef KD_MANY
+/* Of few channels, or of large windows: apart, so that the others keep their registers. */
+__attribute__((noinline))
+#endif
 static int32_t window_sum(const kd_pool_params *p, const kd_pool_window *window, uint32_t c)
 {
     const KD_VALUE *row = window->first + c;

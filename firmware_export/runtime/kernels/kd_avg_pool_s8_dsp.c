@@ -1,8 +1,7 @@
 /* kd_avg_pool_s8() for cores with the DSP extension: four channels at a time, in halves of words.
  * Code for size has one at a time, for a hundred bytes less. */
-#include <string.h>
-
 #include "kd_avg_pool_s8.h"
+#include "kd_pool_bytes.h"
 
 #define KD_AVG_POOL kd_avg_pool_s8
 #define KD_VALUE int8_t
@@ -17,6 +16,30 @@
 #ifdef KD_MANY
 /* Sums of 16 bits hold this many values. */
 #define KD_MOST_VALUES 255
+
+/* The last n channels, 2 or 3: a function of its own, because fours need all registers. */
+static __attribute__((noinline)) void last(
+    const kd_pool_params *p, const kd_pool_window *window, int32_t count, uint32_t n, int8_t *out)
+{
+    const uint32_t channels = p->channels, c = channels - n;
+    const int8_t *row = window->first + c;
+    uint32_t even = 0, odd = 0;
+    for (uint32_t i = window->rows; i > 0u; i--) {
+        const int8_t *x = row;
+        for (uint32_t j = window->columns; j > 0u; j--) {
+            const uint32_t some = kd_pool_bytes(x, n);
+            __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(some));
+            __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(some));
+            x += channels;
+        }
+        row += p->in_columns * channels;
+    }
+    out[c] = mean((int16_t)even, count);
+    out[c + 1u] = mean((int16_t)odd, count);
+    if (n > 2u) {
+        out[c + 2u] = mean((int32_t)even >> 16, count);
+    }
+}
 
 static inline uint32_t fours(
     const kd_pool_params *p, const kd_pool_window *window, int32_t count, int8_t *out)
@@ -42,7 +65,11 @@ static inline uint32_t fours(
         out[c + 2u] = mean((int32_t)even >> 16, count);
         out[c + 3u] = mean((int32_t)odd >> 16, count);
     }
-    return done;
+    if (count > KD_MOST_VALUES || channels - done < 2u) {
+        return done;
+    }
+    last(p, window, count, channels - done, out);
+    return channels;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* The text of kd_max_pool_s8() and kd_max_pool_s16(). Before it: KD_MAX_POOL, KD_VALUE, and KD_LEAST
  * and KD_MOST, the type's limits. Where KD_MANY is defined, a function of that name stands behind it,
- * which computes a pixel's first channels without a clamp and returns how many. */
+ * which computes a pixel's first channels without a clamp and returns how many; where KD_FEW is, one that
+ * computes a pixel of two or three channels. */
 
 #include "kd_math.h"
 #include "kd_pool_each.h"
@@ -42,7 +43,29 @@ static inline void maximum(const kd_pool_params *p, const kd_pool_window *window
     }
 }
 
+#ifdef KD_FEW
+static inline void KD_FEW(const kd_pool_params *p, const kd_pool_window *window, KD_VALUE *out);
+
+/* Functions of their own, because each needs all registers. */
+static __attribute__((noinline)) void few_channels(
+    const kd_pool_params *p, const KD_VALUE *in, KD_VALUE *out)
+{
+    kd_pool_each(p, in, out, KD_FEW);
+}
+
+static __attribute__((noinline)) void many_channels(
+    const kd_pool_params *p, const KD_VALUE *in, KD_VALUE *out)
+{
+    kd_pool_each(p, in, out, maximum);
+}
+
+void KD_MAX_POOL(const kd_pool_params *p, const KD_VALUE *in, KD_VALUE *out)
+{
+    (p->channels == 2u || p->channels == 3u ? few_channels : many_channels)(p, in, out);
+}
+#else
 void KD_MAX_POOL(const kd_pool_params *p, const KD_VALUE *in, KD_VALUE *out)
 {
     kd_pool_each(p, in, out, maximum);
 }
+#endif
