@@ -63,14 +63,16 @@ class _Network(Layers):
         shape = (units, self.at.shape[1])
         self._layer("FULLY_CONNECTED", (1, units), shape, 0, act, options, scales=1)
 
-    def mean(self):
-        """The mean over all pixels."""
-        _, rows, columns, channels = self.at.shape
+    def mean(self, taps=None):
+        """The mean over all pixels, or of each `taps` of them."""
+        _, all_rows, all_columns, channels = self.at.shape
+        rows, columns = taps or (all_rows, all_columns)
         options = options_of(
             "Pool2DOptions", filterHeight=rows, filterWidth=columns, strideH=rows, strideW=columns,
             padding=_PADDING["VALID"],
         )  # fmt: skip
-        made = self._value((1, 1, 1, channels), self.at.scale, self.at.zero_point)
+        shape = (1, all_rows // rows, all_columns // columns, channels)
+        made = self._value(shape, self.at.scale, self.at.zero_point)
         self.operator("AVERAGE_POOL_2D", (self.at.index,), (made.index,), options, version=2)
         self.at = made
 
@@ -244,6 +246,17 @@ def trained_lstm() -> bytes:
     net.flat()
     net.full(10)
     net.softmax()
+    return net.model()
+
+
+def isl() -> bytes:
+    """The temporal network of recipes/isl-alphabet.toml: 100 samples of 14 channels, 26 letters."""
+    net = _Network(28, (1, 1, 100, 14), 0.05, 3)
+    for taps, stride in ((9, 4), (5, 2), (5, 2), (5, 2), (5, 1)):
+        net.conv(24, (1, taps), stride)
+    net.mean(taps=(1, 1))
+    net.flat()
+    net.full(26)
     return net.model()
 
 

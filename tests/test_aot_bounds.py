@@ -47,6 +47,18 @@ def test_a_depthwise_convolution_multiplies_each_channel_by_itself():
     assert parts(compiled("kws01", "m3"), 1) == (144_000, 0, 72_000, 80_000)
 
 
+def test_strips_are_laid_once_for_a_band_and_results_scaled_by_fours():
+    """kws01's second layer: 125 pixels, so 128, of 64 channels, each a load and a product; bands of
+    three rows read five of seven pixels, each a load and a store of eight channels."""
+    one = compiled("kws01", "m55")
+    assert one.layers[1].kernel == "kd_depthwise_strips_s8"
+    laid = 2 * one.layers[1].laid // 8
+    assert one.layers[1].laid in [
+        64 * 7 * bands * rows for bands, rows in ((25, 3), (9, 5), (7, 6))
+    ]
+    assert parts(one, 1) == (128 * 64 + laid, 0, 128 * 64, 28_672 + 7 * 64)
+
+
 def test_what_has_no_bound_says_so():
     costs = layer_costs(compiled("kws01", "m4").layers, compiled("kws01", "m4").core)
     softmax = costs[-1]

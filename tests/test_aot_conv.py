@@ -180,31 +180,6 @@ def test_depthwise_convolutions_computed_in_tiles_answer_as_tflite_micro(core):
     check_exact([model(case) for case in _TILED], core=core)
 
 
-# Blocks of channels, fours of pixels and vectors of taps, each with a rest; a weight of -128, where
-# the seed by 16 leaves 5.
-_STRIPS = tuple(
-    replace(_DEPTHWISE, zero_points=zeros, **values)
-    for zeros, values in (
-        ((-128, -128), {"source": (1, 25, 5, 64), "activation": "RELU", "seed": 5}),
-        ((127, 127), {"source": (2, 6, 6, 17), "strides": (2, 2), "seed": 21}),
-        ((-5, 0), {"source": (1, 3, 2, 24), "seed": 37}),
-        ((0, 9), {"source": (1, 2, 1, 20), "kernel": (3, 1)}),
-        ((127, -128), {"source": (1, 4, 90, 40), "strides": (1, 2), "logistic": True, "seed": 5}),
-        ((3, 4), {"source": (1, 9, 7, 9), "kernel": (4, 4), "gain": 20.0, "seed": 53}),
-        ((-9, 4), {"source": (1, 9, 8, 16), "dilation": (2, 3), "logistic": True, "seed": 69}),
-        ((-128, 4), {"source": (1, 1, 33, 18), "kernel": (1, 17), "seed": 5}),
-        ((5, 4), {"source": (1, 1, 33, 33), "kernel": (1, 2), "strides": (1, 4), "seed": 5}),
-    )
-)
-
-
-@pytest.mark.qemu
-def test_helium_computes_every_channel_and_pixel_of_a_depthwise_convolution():
-    check_exact([model(case) for case in _STRIPS], core="m55")
-    kernels = [_kernels(case, "m55") & {"kd_depthwise_s8"} for case in _STRIPS]
-    assert [bool(found) for found in kernels] == [False] * 3 + [True] + [False] * 3 + [True, False]
-
-
 def test_a_clamped_bias_keeps_no_layer_from_the_faster_kernels():
     """The general kernel takes eight times as many instructions."""
     kernels = {kernel for case in _CLAMPED for kernel in _kernels(case, "m4")}

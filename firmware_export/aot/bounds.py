@@ -70,6 +70,8 @@ class _Rates:
         load, widen, multiply: a product. prepare: a value of a pixel's window, which all channels
             share (loaded and widened). result: each.
         lanes: products that one instruction takes side by side; a window's rest takes one too.
+        pixels: results of a channel that it scales side by side; an image's rest takes as many.
+        channel: each, once.
         pieces: values that a load takes, and then a store, to lay a window's pieces side by side;
             the most first.
     """
@@ -80,6 +82,8 @@ class _Rates:
     prepare: float = 0.0
     result: float = 0.0
     lanes: int = 1
+    pixels: int = 1
+    channel: float = 0.0
     pieces: tuple[int, ...] = ()
 
 
@@ -111,11 +115,13 @@ _DEPTHWISE: _Family = {
     # Eight channels of a tap: where it lies, values, weights; VMULL of either half; two VADD.
     "_mve": _Rates(load=3 / 8, multiply=4 / 8, result=4, lanes=8),
 }
-# A window is one load and one VMLADAV; a result moves into a lane, then four are scaled by ten
-# instructions and four more that load their seven constants again: Helium takes these from core
-# registers, and all of them hold places and sums. The input is turned, eight channels at a time.
+# A window is one load and one VMLADAV; a result moves into a lane, then four of a channel are
+# scaled by ten instructions. Before, a channel's weights and constants are two loads, and five more
+# instructions bring these where Helium takes them from. The input is turned, eight channels a time.
 _STRIPS: _Family = {
-    "_mve": _Rates(load=1 / 16, multiply=1 / 16, result=4.5, lanes=16, pieces=(8,)),
+    "_mve": _Rates(
+        load=1 / 16, multiply=1 / 16, result=3.5, lanes=16, pixels=4, channel=7, pieces=(8,)
+    ),
 }
 # A result of an LSTM: eight sums are scaled, three sigmoids and two tangents interpolated.
 _LSTM: _Family = {
@@ -125,6 +131,7 @@ _LSTM: _Family = {
 }
 _BY_NAME: dict[str, _Family] = {
     "kd_conv_s8": _MATRIX,
+    "kd_conv_strips_s8": _MATRIX,
     "kd_fc_s8": _MATRIX,
     "kd_fc_packed_s8": _MATRIX,
     "kd_depthwise_s8": _DEPTHWISE,
@@ -173,13 +180,16 @@ def bound_of(layer: LayerFigure, core: Core) -> Bound | None:
     products = layer.macs * _whole(along, rates.lanes) / along
     one_pixel = layer.results == channels * layer.times
     prepared = 0 if one_pixel or family is _DEPTHWISE else layer.macs / channels
+    pixels = layer.results // channels
+    results = channels * _whole(pixels, rates.pixels)
+    products *= results / layer.results
     # Of one pixel the weights are widened for it alone.
     widen = rates.widen * (2 if one_pixel and family is _MATRIX else 1)
     return Bound(
         loads=round(rates.load * products + rates.prepare * prepared / 2) + _laying(layer, rates),
         widening=round(widen * products + rates.prepare * prepared / 2),
         multiplies=round(rates.multiply * products),
-        results=round(rates.result * layer.results),
+        results=round(rates.result * results + rates.channel * channels),
     )
 
 

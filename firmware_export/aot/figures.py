@@ -89,11 +89,14 @@ def _laid(call: Call, times: int) -> dict[str, int]:
     if call.kernel == "kd_conv_s8" and p["last_direct"] < 0:
         pixels = p["batches"] * p["out_rows"] * p["out_columns"]
         return {"laid": pixels * p["window_bytes"] * times, "laid_run": p["run_bytes"]}
-    if call.kernel == "kd_depthwise_strips_s8":
+    if call.kernel in ("kd_conv_strips_s8", "kd_depthwise_strips_s8"):
         shared = p["column_step"] == 1 and p["stride_columns"] <= p["kernel_columns"]
         apart = p["stride_columns"] if shared else p["kernel_columns"]
         columns = (p["out_columns"] - 1) * apart + p["kernel_columns"]
-        rows = p["batches"] * p["out_rows"] * p["kernel_rows"]
-        run = min(p["block"], p["channels"])
-        return {"laid": rows * columns * p["channels"] * times, "laid_run": run}
+        bands = p["batches"] * -(-p["out_rows"] // p["band_rows"])
+        rows = bands * ((p["band_rows"] - 1) * p["stride_rows"] + p["kernel_rows"])
+        row = columns * p["in_channels"]
+        # Of a depthwise convolution each channel goes its own way.
+        run = min(p["block"], p["in_channels"]) or row
+        return {"laid": rows * row * times, "laid_run": run}
     return {}

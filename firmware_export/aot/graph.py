@@ -29,6 +29,7 @@ class Node:
         before_table: the tensor that the operator alone would write; None without a table.
         padding: rows above, below, columns left, right that a folded PAD adds to what the
             operator's own padding says; zeros in real values.
+        room: bytes of its own that the arena is likely to have for it without growing.
     """
 
     op: str
@@ -39,6 +40,7 @@ class Node:
     table: np.ndarray | None = None
     before_table: Tensor | None = None
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    room: int = 0
 
     @property
     def computed(self) -> Tensor:

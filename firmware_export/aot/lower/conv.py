@@ -27,6 +27,7 @@ from firmware_export.aot.lower.conv_quantisation import (
     settled,
 )
 from firmware_export.aot.lower.conv_s16 import wide_convolution_call
+from firmware_export.aot.lower.conv_strips import conv_strips_call
 from firmware_export.aot.lower.convolution import Convolution
 from firmware_export.aot.program import Call, Scratch
 
@@ -77,6 +78,9 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
         tile = _row_tile(walk, len(conv.weights))
         if tile:
             return _row_call(conv, walk, tile)
+    adjoining = conv.placement is None and walk.one_run
+    if variant == "_mve" and not adjoining:
+        return conv_strips_call(node, conv)
     return _dense_call(conv, walk, core)
 
 
@@ -133,18 +137,6 @@ def _dense_s4_call(conv: Convolution, core: Core) -> Call:
 
 # --- kd_conv_s8 ---
 
-_PIXELS = 4  # that the Helium kernel computes at a time
-_COLLECTED_BYTES = 384  # of windows that Helium collects at a time, but always four at least
-_MOST_COLLECTED = 16
-
-
-def _together(walk: _Walk) -> int:
-    """Windows that the Helium kernel collects at a time; 1 where some can be read in place."""
-    if walk.last_direct(walk.window_bytes) >= 0:
-        return 1
-    fitting = min(_COLLECTED_BYTES // walk.window_bytes, _MOST_COLLECTED)
-    return max(fitting - fitting % _PIXELS, _PIXELS)
-
 
 @dataclass(frozen=True)
 class _Walk:
@@ -195,10 +187,9 @@ def _dense_call(conv: Convolution, walk: _Walk, core: Core) -> Call:
         read_bytes = walk.window_bytes
         constants = _row_constants(rows, narrowing, CONV_VECTOR if variant == "_mve" else 1)
         scratch = 0 if walk.all_direct(read_bytes) else read_bytes
-    together = _together(walk) if variant == "_mve" else 1
     # On a big core's vectors two windows are collected, wherever each is.
-    scratch *= 2 if core.vector else together
-    params = constants | _dense_params(conv, walk, read_bytes) | {"together": together}
+    scratch *= 2 if core.vector else 1
+    params = constants | _dense_params(conv, walk, read_bytes)
     args = (conv.source, Scratch(scratch), conv.result)
     return Call("kd_conv_s8", params, args, (2,), macs=conv.macs, note=conv.note)
 
@@ -223,7 +214,6 @@ def _dense_params(conv: Convolution, walk: _Walk, read_bytes: int) -> dict[str, 
         "out_zero": narrowing.out_zero,
         "low": narrowing.low,
         "high": narrowing.high,
-        "together": 1,
     }
 
 

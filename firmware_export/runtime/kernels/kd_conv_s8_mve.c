@@ -1,10 +1,11 @@
-/* kd_conv_s8() with Helium: 16 bytes of the window at a time, of four pixels and one output channel; where
- * fewer than four windows are at hand, of one pixel and four output channels. Windows that the input
- * holds nowhere in one piece are collected four at a time. */
+/* kd_conv_s8() with Helium, for windows that lie in one row of the input: 16 bytes at a time, of four pixels
+ * and one output channel; beside padding, and of a row's rest, of one pixel and four output channels. */
 #include "kd_conv_s8.h"
 #include "kd_conv_s8_vector.h"
 #include "kd_conv_s8_window.h"
 #include "kd_dot_rows_helium.h"
+#include "kd_look_up.h"
+#include "kd_math.h"
 
 /* Four channels at a time of one pixel, whose window is x. */
 static void one_pixel(const kd_conv_s8_params *p, const int8_t *x, int8_t *out)
@@ -40,30 +41,41 @@ typedef struct {
     int32_t back;       /* from there in the weights to their beginning */
     int32_t next_out;   /* four pixels */
     int32_t n;          /* bytes of a window */
+    int32_t rows;       /* left */
+    int32_t fours;      /* of a row */
+    int32_t x_gap;      /* from where a row of windows ends to the next, */
+    int32_t out_gap;    /* and of pixels */
 } four;
 
-/* Four pixels at a time of one channel after the other, `fours` times. Windows begin x_bytes apart. */
-static void four_pixels(
-    const kd_conv_s8_params *p, const int8_t *first, int32_t x_bytes, uint32_t fours, int8_t *out)
+/* So many fours of every row of an image, of one channel after the other. */
+static void four_pixels(const kd_conv_s8_params *p, const int8_t *in, int32_t fours, int8_t *out)
 {
     const int32_t n = p->window_bytes, read = (n + 15) & ~15;
     const uint32x4_t lanes = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)p->out_step);
     const int32x4_t low = vdupq_n_s32(p->low), high = vdupq_n_s32(p->high);
-    four k = {.x_bytes = x_bytes, .out_zero = p->out_zero, .next_x = 4 * x_bytes - read,
-              .back = read, .next_out = 4 * p->out_step, .n = n};
+    /* Not in one initializer: compilers would call memset(). */
+    four k;
+    k.x_bytes = p->x_bytes;
+    k.out_zero = p->out_zero;
+    k.next_x = 4 * p->x_bytes - read;
+    k.back = read;
+    k.next_out = 4 * p->out_step;
+    k.n = n;
+    k.fours = fours;
+    k.x_gap = p->stride_rows * p->row_bytes - fours * 4 * p->x_bytes;
+    k.out_gap = (p->out_columns - 4 * fours) * p->out_step;
     const int8_t *w = p->weights;
-    for (uint32_t c = 0; c < p->out_channels; c++, w += n) {
+    for (uint32_t c = 0; c < p->out_channels; c++, w += n, out++) {
         const int32_t shift = p->shift[c];
         k.bias = p->bias[c];
         k.multiplier = p->multiplier[c];
         k.left = shift > 0 ? shift : 0;
         k.right = shift < 0 ? shift : 0;
         k.rounds = shift < 0;
-        const int8_t *x = first, *x1, *x2, *x3;
-        int8_t *to = out + c;
-        uint32_t i = fours;
-        int32_t s0, s1, s2, s3;
-        /* Halves go away from zero: one is taken from negative values before VRSHL. */
+        const int8_t *x = in, *x1, *x2, *x3;
+        int8_t *to = out;
+        int32_t i = fours, s0, s1, s2, s3;
+        k.rows = p->out_rows;
         __asm__ volatile("1:\n\t"
                          "ldrd %[s0], %[s1], [%[k]]\n\t"
                          "ldr  lr, [%[k], #40]\n\t"
@@ -104,6 +116,13 @@ static void four_pixels(
                          "subs %[i], %[i], #1\n\t"
                          "vstrb.32 q0, [%[to], %q[lanes]]\n\t"
                          "add  %[to], %[to], %[s3]\n\t"
+                         "bne  1b\n\t"
+                         "ldrd %[s0], %[i], [%[k], #44]\n\t"
+                         "ldrd %[s1], %[s2], [%[k], #52]\n\t"
+                         "add  %[x], %[x], %[s1]\n\t"
+                         "add  %[to], %[to], %[s2]\n\t"
+                         "subs %[s0], %[s0], #1\n\t"
+                         "str  %[s0], [%[k], #44]\n\t"
                          "bne  1b"
                          : [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3),
                            [x] "+r"(x), [x1] "=&r"(x1), [x2] "=&r"(x2), [x3] "=&r"(x3), [w] "+r"(w),
@@ -113,78 +132,43 @@ static void four_pixels(
     }
 }
 
-/* The values that the table has for those of a pixel. */
-static inline void look_up(const kd_conv_s8_params *p, int8_t *out)
+/* What is left of every row beside so many pixels from x on. */
+static void each_pixel(
+    const kd_conv_s8_params *p, const int8_t *in, int32_t x, int32_t pixels, void *scratch, int8_t *out)
 {
-    const uint8x16_t sign = vdupq_n_u8(128);
-    __asm__ volatile("dlstp.8 lr, %[n]\n"
-                     "1:\n\t"
-                     "vldrb.8 q0, [%[out]]\n\t"
-                     "veor q0, q0, %q[sign]\n\t"
-                     "vldrb.u8 q1, [%[table], q0]\n\t"
-                     "vstrb.8 q1, [%[out]], #16\n\t"
-                     "letp lr, 1b"
-                     : [out] "+r"(out)
-                     : [n] "r"((uint32_t)p->out_channels), [table] "r"(p->table), [sign] "w"(sign)
-                     : "lr", "q0", "q1", "memory");
-}
-
-/* From the walk's pixel on, how many in its row have windows in the input. */
-static uint32_t direct_pixels(const kd_conv_s8_params *p, const kd_conv_s8_walk *walk)
-{
-    if (walk->x < 0 || walk->x > p->last_direct) {
-        return 0;
-    }
-    const uint32_t pixels = (uint32_t)((p->last_direct - walk->x) / p->x_bytes) + 1u;
-    return pixels < walk->columns ? pixels : walk->columns;
-}
-
-/* Of the walk's pixels as many as go four at a time. Returns how many. */
-static uint32_t some_fours(
-    const kd_conv_s8_params *p, kd_conv_s8_walk *walk, uint32_t left, int8_t *scratch, int8_t *out)
-{
-    int8_t *const first = out + walk->out;
-    const int8_t *x = scratch;
-    uint32_t pixels;
-    int32_t x_bytes = p->window_bytes;
-    if (p->together > 1u) {
-        pixels = p->out_row_gap == 0 || left < walk->columns ? left : walk->columns;
-        pixels = (pixels < p->together ? pixels : p->together) & ~3u;
-        for (uint32_t i = 0; i < pixels; i++) {
-            (void)kd_conv_s8_any_window(p, walk, scratch);
-            scratch += x_bytes;
+    kd_conv_s8_walk walk = kd_conv_s8_begin(p, in);
+    for (int32_t left = p->batches * p->out_rows * p->out_columns; left > 0; left--) {
+        int8_t *const pixel = out + walk.out;
+        const int skips = pixels > 0 && walk.x == x;
+        if (skips) {
+            const int32_t skipped = pixels - 1;
+            walk.x += skipped * p->x_bytes;
+            walk.out += skipped * p->out_step;
+            walk.columns -= (uint32_t)skipped;
+            left -= skipped;
         }
-    } else {
-        pixels = direct_pixels(p, walk) & ~3u;
-        if (pixels > 0u) {
-            const int32_t skipped = (int32_t)(pixels - 1u);
-            x_bytes = p->x_bytes;
-            walk->x += skipped * x_bytes;
-            walk->out += skipped * p->out_step;
-            walk->columns -= pixels - 1u;
-            x = kd_conv_s8_any_window(p, walk, scratch) - skipped * x_bytes;
+        const int8_t *const window = kd_conv_s8_any_window(p, &walk, scratch);
+        if (!skips) {
+            one_pixel(p, window, pixel);
         }
     }
-    if (pixels > 0u) {
-        four_pixels(p, x, x_bytes, pixels / 4u, first);
-    }
-    return pixels;
 }
 
 void kd_conv_s8(const kd_conv_s8_params *p, const int8_t *in, void *scratch, int8_t *out)
 {
-    kd_conv_s8_walk walk = kd_conv_s8_begin(p, in);
-    uint32_t pixels;
-    for (uint32_t left = (uint32_t)p->batches * p->out_rows * p->out_columns; left > 0u;
-         left -= pixels) {
-        int8_t *pixel = out + walk.out;
-        pixels = some_fours(p, &walk, left, scratch, out);
-        if (pixels == 0u) {
-            one_pixel(p, kd_conv_s8_any_window(p, &walk, scratch), pixel);
-            pixels = 1;
-        }
-        for (uint32_t i = p->table != NULL ? pixels : 0u; i > 0u; i--, pixel += p->out_step) {
-            look_up(p, pixel);
-        }
+    const int32_t columns = p->out_columns, all = p->out_rows * columns * p->out_channels;
+    /* The first window of a row that has no padding before it, and how many have none behind. */
+    const int32_t first = p->first_x < 0 ? (p->x_bytes - 1 - p->first_x) / p->x_bytes : 0;
+    const int32_t x = p->first_x + first * p->x_bytes;
+    const int32_t direct = x > p->last_direct ? 0 : (p->last_direct - x) / p->x_bytes + 1;
+    const int32_t fours = kd_min(direct, columns - first) / 4;
+    for (int32_t i = fours > 0 ? p->batches : 0, at = first * p->out_step; i > 0; i--, at += all) {
+        four_pixels(p, in + (p->batches - i) * p->in_rows * p->row_bytes + x, fours, out + at);
+    }
+    if (4 * fours < columns) {
+        each_pixel(p, in, x, 4 * fours, scratch, out);
+    }
+    if (p->table != NULL) {
+        kd_look_up(p->table, out, p->batches * all);
     }
 }

@@ -37,7 +37,6 @@ typedef struct {
     int16_t out_zero;          /* the output's before the table */
     int8_t low;                /* clamp, both ends included; the whole range where a table is */
     int8_t high;
-    uint8_t together;          /* windows that Helium collects at a time, a multiple of 4; else 1 */
 } kd_conv_s8_params;
 
 #endif /* KD_CONV_S8_PARAMS_H */

@@ -1,6 +1,5 @@
 /* The text of kd_conv_s8_window.c and its variants. Before it: copy(to, from, n) and fill(to, n, value) of
- * n bytes, 0 or more, which return the place behind them; and, where KD_COPY_ROWS is defined,
- * copy_rows(to, from, step, n, rows), which copies rows of n > 0 bytes that begin `step` bytes apart. */
+ * n bytes, 0 or more, which return the place behind them. */
 
 /* Bytes x to x + run_bytes of a row, with in_zero for what is outside of it. Returns the place
  * behind them. */
@@ -18,15 +17,6 @@ static void collect(const kd_conv_s8_params *p, const kd_conv_s8_walk *walk, int
 {
     const int32_t rows = p->kernel_rows, row_step = p->row_step, row_bytes = p->row_bytes;
     int32_t y = walk->y;
-#ifdef KD_COPY_ROWS
-    const int inside = y >= 0 && y + (rows - 1) * row_step < p->in_rows && walk->x >= 0 &&
-                       walk->x + p->run_bytes <= row_bytes;
-    if (inside && p->runs == 1u) {
-        const int8_t *from = walk->image + y * row_bytes + walk->x;
-        copy_rows(to, from, row_step * row_bytes, p->run_bytes, rows);
-        return;
-    }
-#endif
     for (int32_t i = rows; i > 0; i--, y += row_step) {
         if (y < 0 || y >= p->in_rows) {
             to = fill(to, (int32_t)p->runs * p->run_bytes, p->in_zero);

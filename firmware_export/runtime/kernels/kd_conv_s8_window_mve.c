@@ -35,23 +35,4 @@ static int8_t *copy(int8_t *to, const int8_t *from, int32_t n)
     return to + n;
 }
 
-static inline void copy_rows(int8_t *to, const int8_t *from, int32_t step, int32_t n, int32_t rows)
-{
-    const int32_t read = (n + 15) & ~15;
-    __asm__ volatile("1:\n\t"
-                     "dlstp.8 lr, %[n]\n"
-                     "2:\n\t"
-                     "vldrb.8 q0, [%[from]], #16\n\t"
-                     "vstrb.8 q0, [%[to]], #16\n\t"
-                     "letp lr, 2b\n\t"
-                     "subs %[rows], %[rows], #1\n\t"
-                     "add  %[from], %[from], %[skip]\n\t"
-                     "sub  %[to], %[to], %[back]\n\t"
-                     "bne  1b"
-                     : [to] "+r"(to), [from] "+r"(from), [rows] "+r"(rows)
-                     : [n] "r"(n), [skip] "r"(step - read), [back] "r"(read - n)
-                     : "lr", "q0", "cc", "memory");
-}
-
-#define KD_COPY_ROWS
 #include "kd_conv_s8_window_body.h"
