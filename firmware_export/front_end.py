@@ -267,7 +267,7 @@ def _turned(stream: StreamConstants, roll: RollConstants | None) -> dict[str, ob
     }
 
 
-def _running_on(used: FrontEndConstants) -> dict[str, int]:
+def _running_on(used: FrontEndConstants) -> dict[str, int | str]:
     """Sizes of what kd_front_end_stream.c keeps from sample to sample."""
     streams = {stream.name: stream for stream in used.streams}
     placed = [(layout, streams[name]) for layout in used.inputs for name in layout.streams]
@@ -276,14 +276,23 @@ def _running_on(used: FrontEndConstants) -> dict[str, int]:
     return {
         "channels": sum(len(stream.channels) for stream in used.streams),
         "features": sum(len(stream.features) for stream in used.streams),
-        "memory_values": max(
-            1, sum(len(s.features) * _memory_values(s, fixed=used.fixed) for s in used.streams)
-        ),
+        "memory_values": _memory_of_all(used),
         "step_bytes": sum(layout_samples(layout) * layout.shape[-1] for layout in used.inputs),
         "rows": len(placed),
         "kept_values": sum(values),
         "longest_kept": max(kept, default=0),
     }
+
+
+def _memory_of_all(used: FrontEndConstants) -> str:
+    """C: values of all streams, once for the KD_LANES features of a filter that go together."""
+    parts = [
+        (len(stream.features) // len(stream.channels) * values, len(stream.channels))
+        for stream in used.streams
+        if (values := _memory_values(stream, fixed=used.fixed))
+    ]
+    terms = [f"{values}u * (({n}u + KD_LANES - 1u) / KD_LANES)" for values, n in parts]
+    return f"({' + '.join(terms)})" if terms else "1"
 
 
 def _memory_values(stream: StreamConstants, *, fixed: bool) -> int:

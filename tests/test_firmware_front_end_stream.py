@@ -209,3 +209,34 @@ def test_the_first_window_of_a_stream_is_the_one_from_rest(built):
     for stream in front_end.streams:
         steps = range(3 * stream.up + 1)
         assert [last_step(stream, step_end(stream, step)) for step in steps] == list(steps)
+
+
+SIZES = """
+#include <stdio.h>
+#include "kd_settings.h"
+#include "kd_front_end_stream.h"
+int main(void)
+{
+    printf("%u", (unsigned)KD_MEMORY_VALUES);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("design", "groups", "features"),
+    [("ISL: envelope at 200 Hz", 2, 8), ("seed, several inputs: band-pass, envelope", 1, 3)],
+)
+def test_features_that_go_together_have_one_memory(tmp_path, design, groups, features):
+    """Only the sEMG has filters: of eight channels in two groups of four, and of three in one."""
+    need("gcc")
+    constants = replace(constants_of(*DESIGNS[design], {}), runs_on=True)
+    exported(constants, tmp_path)
+    out, sizes = tmp_path / "out", []
+    (out / "sizes.c").write_text(SIZES)
+    for four in (False, True):
+        shutil.copy(LANES[four] / "kd_signal_lanes.h", out)
+        run("gcc", "-std=c99", "-I", out, out / "sizes.c", "-o", tmp_path / "sizes")
+        sizes.append(int(run(tmp_path / "sizes")))
+    one_alone, four_together = sizes
+    assert one_alone * groups == four_together * features > 0

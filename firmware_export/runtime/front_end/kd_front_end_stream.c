@@ -231,7 +231,7 @@ void kd_front_end_take(uint32_t stream, const int16_t *samples, uint32_t n)
     }
 }
 
-/* Values that a feature of a stream needs. */
+/* Values that features of a stream need that go together. */
 static uint32_t memory_values(const kd_stream *stream)
 {
     const uint32_t filters = stream->feature_count / stream->channel_count;
@@ -246,11 +246,14 @@ uint64_t kd_front_end_resume(uint32_t stream, uint64_t number)
     const uint32_t due = (uint32_t)(step * of->down - number * of->up);
     const uint32_t first = first_feature(stream);
     kd_lanes *own = memory;
-    uint32_t i;
-    for (i = 0; i < stream; i++) {
-        own += kd_streams[i].feature_count * memory_values(&kd_streams[i]);
+    uint32_t i, before;
+    for (before = 0; before < stream; before++) {
+        const kd_stream *other = &kd_streams[before];
+        for (i = 0; i < other->feature_count; i += kd_signal_together(other, i)) {
+            own += memory_values(other);
+        }
     }
-    for (i = 0; i < of->feature_count; i++) {
+    for (i = 0; i < of->feature_count; i += kd_signal_together(of, i)) {
         kd_signal_begin(of, i, &features[first + i], own, due);
         own += memory_values(of);
     }
