@@ -205,7 +205,7 @@ def test_counts_are_equal_in_two_runs(name, core):
 @pytest.mark.parametrize("core", BOARDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_no_layer_takes_much_more_than_its_bound(name, core):
-    over = over_bound(measured_costs(model(name), core), core)
+    over = over_bound(name, measured_costs(model(name), core), core)
     print(cost_table(name, core, over))
     assert over == []
 

@@ -92,7 +92,7 @@ def test_the_isl_students_network_is_no_slower_than_recorded(core):
 @_on_each_core
 @pytest.mark.parametrize("name", _NAMES)
 def test_no_layer_of_weight_takes_much_more_than_its_bound(name, core):
-    assert over_bound(costs_of(name, core), core) == []
+    assert over_bound(name, costs_of(name, core), core) == []
 
 
 @_on_each_core

@@ -63,6 +63,16 @@ def test_halving_a_signal_has_a_kernel_of_its_own():
     assert kernels == {"kd_avg_pool_s8_pairs"}
 
 
+@pytest.mark.qemu
+def test_helium_halves_signals_of_any_count_of_channels():
+    """Vectors of several pixels and of parts of one, each with a rest."""
+    counts = ((1, 9), (2, 15), (3, 4), (4, 31), (5, 6), (8, 4), (9, 3), (20, 5))
+    cases = [replace(_PAIRS, source=(2, 3, columns, n)) for n, columns in counts]
+    compiled = check_exact([model(case) for case in cases], core="m55")
+    kernels = {call.kernel for one in compiled for call in item_calls(one.schedule.items)}
+    assert kernels == {"kd_avg_pool_s8_pairs"}
+
+
 @pytest.mark.parametrize(
     "changed", [{"padding": "SAME"}, {"activation": "RELU"}, {"strides": (1, 1)}]
 )

@@ -51,7 +51,7 @@ RATES: dict[str, dict[str, tuple[float, float, float, float]]] = {
     "m55": {
         "kd_arg_max_s8": (0.00, 9.00, 34.00, 0),
         "kd_avg_pool_s8": (0.00, 0.63, 10.30, 227),
-        "kd_avg_pool_s8_pairs": (0.00, 0.00, 11.32, 14),
+        "kd_avg_pool_s8_pairs": (0.00, 0.00, 1.87, 176),
         "kd_conv_s8": (0.16, 0.00, 7.91, 550),
         "kd_conv_strips_s8": (0.16, 0.00, 8.25, 2702),
         "kd_copy": (0.00, 0.00, 4.57, 506),
