@@ -121,8 +121,15 @@ def _with_interval(model: tree.ModelResult) -> str:
     low, high = mean.interval.low, mean.interval.high
     text = f"**{mean.percent:.1f}**{spread} [{low:.0f} to {high:.0f}]"
     if mean.sessions and len(mean.people) == 1:
-        text += "; days " + " ".join(f"{percent:.0f}" for percent in mean.sessions.values())
+        text += f"; {_of_sessions(mean)}"
     return text
+
+
+def _of_sessions(mean: tree.Mean) -> str:
+    """One person's days in their order; of images, which name nobody, the folders."""
+    if "" in mean.people:
+        return ", ".join(f"{name} {percent:.0f}" for name, percent in mean.sessions.items())
+    return "days " + " ".join(f"{percent:.0f}" for percent in mean.sessions.values())
 
 
 def _gain(result: tree.Result) -> str:
