@@ -61,7 +61,8 @@ def test_a_quick_form_is_the_recipe_with_less_of_everything(name, pytestconfig):
         (*whole.teachers, *whole.students), (*quick.teachers, *quick.students), strict=True
     ):
         assert (small.name, small.model, small.inputs) == (big.name, big.model, big.inputs)
-        assert small.epochs * recordings(quick) < big.epochs * recordings(whole)
+        if not big.is_fitted:
+            assert small.epochs * recordings(quick) < big.epochs * recordings(whole)
     assert quick.conversion.max_drop_points == whole.conversion.max_drop_points
     assert quick.conversion.max_int8_bytes == whole.conversion.max_int8_bytes
     assert quick.proof.min_agreement == whole.proof.min_agreement
