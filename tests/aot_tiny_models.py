@@ -162,6 +162,17 @@ def str_ww() -> bytes:
     return net.model()
 
 
+def pooled() -> bytes:
+    """A pool that works in place, behind the largest value."""
+    net = _Network(3, (1, 32, 32, 1), 0.05, 3)
+    net.conv(16, (3, 3))
+    net.mean((1, 2))
+    net.conv(8, (3, 3), 2)
+    net.flat()
+    net.full(4)
+    return net.model()
+
+
 def kws01() -> bytes:
     """A convolution 10 x 4, four depthwise-separable layers of 64 channels."""
     net = _Network(23, (1, 49, 10, 1), 0.02, 83)

@@ -37,7 +37,7 @@ from firmware_export.aot.passes.step_loops import step_loops
 from firmware_export.aot.passes.stream_steps import stream_steps
 from firmware_export.aot.program import Call, StepCalls
 from firmware_export.aot.reading import place_of, read_graph
-from firmware_export.aot.room import with_room
+from firmware_export.aot.room import takes_room, with_room
 from firmware_export.aot.schedule import Items, Schedule, item_calls, schedule
 from firmware_export.aot.settings import CompileSettings, check_mode, check_prefix
 from firmware_export.aot.verify import READING, verify, verify_pass
@@ -142,7 +142,15 @@ def _band_rule(settings: CompileSettings, plan: Schedule) -> BandRule | None:
 
 
 def _placed(graph: Graph, core: Core, settings: CompileSettings) -> tuple[Items, Schedule]:
-    graph = with_room(graph)
+    """The calls, and where their values lie; no layer takes room that makes the arena grow."""
+    roomy = _scheduled(with_room(graph), core, settings)
+    if not takes_room(roomy[0]):
+        return roomy
+    plain = _scheduled(graph, core, settings)
+    return min(roomy, plain, key=lambda placed: placed[1].plan.arena_bytes)
+
+
+def _scheduled(graph: Graph, core: Core, settings: CompileSettings) -> tuple[Items, Schedule]:
     items = lower(graph, core, head=head_of(graph) if settings.head else None)
     keep_state = settings.carry_state or settings.stream
     plan = schedule(graph, items, keep_state=keep_state, keep_inputs=settings.keep_inputs)

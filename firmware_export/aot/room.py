@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from firmware_export.aot.graph import Graph, Loop, Node, tensor_bytes
+from firmware_export.aot.lower.strips import LITTLE_SCRATCH
+from firmware_export.aot.program import Scratch
+from firmware_export.aot.schedule import Items, item_calls
 from kd_edge.base.flatbuffer import Tensor
 
 
@@ -13,7 +16,8 @@ def with_room(graph: Graph) -> Graph:
     """The same graph, whose nodes know their room.
 
     An operator's room is what the values in use at the fullest moment take, less those in use while
-    it runs. The memory plan decides, not this: it may find no place for so much in one piece.
+    it runs. The memory plan decides, not this: it may find no place for so much in one piece, or
+    have less in use, since an operator that works in place has one memory there.
     """
     lives = _lives(graph)
     in_use = [
@@ -32,6 +36,12 @@ def with_room(graph: Graph) -> Graph:
         for moment, item in enumerate(graph.items)
     )
     return replace(graph, items=items)
+
+
+def takes_room(items: Items) -> bool:
+    """Whether a layer takes more scratch than it always may."""
+    sizes = (arg.n_bytes for c in item_calls(items) for arg in c.args if isinstance(arg, Scratch))
+    return max(sizes, default=0) > LITTLE_SCRATCH
 
 
 def _lives(graph: Graph) -> list[tuple[int, int, int]]:

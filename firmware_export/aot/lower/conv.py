@@ -29,6 +29,7 @@ from firmware_export.aot.lower.conv_quantisation import (
 from firmware_export.aot.lower.conv_s16 import wide_convolution_call
 from firmware_export.aot.lower.conv_strips import conv_strips_call
 from firmware_export.aot.lower.convolution import Convolution
+from firmware_export.aot.lower.strips import PIXELS
 from firmware_export.aot.program import Call, Scratch
 
 
@@ -79,7 +80,8 @@ def convolution_call(node: Node, conv: Convolution, core: Core) -> Call:
         if tile:
             return _row_call(conv, walk, tile)
     adjoining = conv.placement is None and walk.one_run
-    if variant == "_mve" and not adjoining:
+    few = conv.placement is None and conv.geometry.out_rows * conv.geometry.out_columns < PIXELS
+    if variant == "_mve" and not (adjoining or few):
         return conv_strips_call(node, conv)
     return _dense_call(conv, walk, core)
 

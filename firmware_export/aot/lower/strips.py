@@ -14,7 +14,7 @@ from firmware_export.aot.lower.conv_quantisation import Narrowing
 
 VECTOR = 16  # bytes of a vector
 PIXELS = 4  # that are computed at a time
-_LITTLE_SCRATCH = 1344  # bytes that a layer may always take,
+LITTLE_SCRATCH = 1344  # bytes that a layer may always take,
 _MUCH_SCRATCH = 8192  # and where the arena has room for more
 
 
@@ -93,7 +93,7 @@ def even_parts(size: int) -> list[int]:
 
 def most_scratch(node: Node) -> int:
     """Bytes of scratch that a layer may take, if it does with so many."""
-    return min(max(node.room, _LITTLE_SCRATCH), _MUCH_SCRATCH)
+    return min(max(node.room, LITTLE_SCRATCH), _MUCH_SCRATCH)
 
 
 def scratch_bytes(g: Geometry, tile: StripTile, strips: int, deep: int, *, split: bool) -> int:

@@ -12,7 +12,7 @@ typedef struct {
 } kd_avg_pool_s8_pairs_params;
 
 /* out[pair][c] = mean of the pair, halves away from zero, bit-exact with TFLite Micro's
- * AVERAGE_POOL_2D. out may be in. Never fails. Stack: under 50 bytes. */
+ * AVERAGE_POOL_2D. out may be in. Never fails. Stack: under 100 bytes. */
 void kd_avg_pool_s8_pairs(const kd_avg_pool_s8_pairs_params *p, const int8_t *in, int8_t *out);
 
 #endif /* KD_AVG_POOL_S8_PAIRS_H */

@@ -8,7 +8,7 @@
 typedef kd_strips_params kd_conv_strips_s8_params;
 
 /* As kd_conv_s8(). Bands have one row. scratch: 8-aligned, as many bytes as aot/lower/strips.py asks for.
- * Never fails. Stack: under 400 bytes. */
+ * Never fails. Stack: under 650 bytes. */
 void kd_conv_strips_s8(
     const kd_conv_strips_s8_params *p, const int8_t *in, void *scratch, int8_t *out);
 

@@ -19,7 +19,7 @@ typedef struct {
 } kd_fc_s8_params;
 
 /* out[batch][r] = clamp(requant(bias[r] + weights[r] . x[batch]) + zero_point), then the table.
- * x: batches of columns; out: batches of rows. Never fails. Stack: 190 bytes. */
+ * x: batches of columns; out: batches of rows. Never fails. Stack: under 250 bytes. */
 void kd_fc_s8(const kd_fc_s8_params *p, const int8_t *x, int8_t *out);
 
 #endif /* KD_FC_S8_H */

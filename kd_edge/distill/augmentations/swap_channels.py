@@ -18,17 +18,19 @@ class SwapChannels(Augmentation):
     what it thinks of the whole: the student learns it where no recording has been.
 
     Options:
-        largest_share: of the channels, 0 to 0.5. Each example draws a share up to it, and each
-            channel is swapped by that chance.
+        largest_share: of the channels, 0 to 0.5. Each example draws a chance up to it, and each
+            channel is swapped by that chance. Labels count by the share that was.
     """
 
     largest_share: Annotated[float, Field(ge=0, le=0.5)]
     mixes: ClassVar[bool] = True
 
     def mix(self, inputs, others, draw: Draw):
-        share = self.largest_share * (draw.uniform() + 1) / 2
-        swapped = {}
+        chance = self.largest_share * (draw.uniform() + 1) / 2
+        changed, shares = {}, []
         for name, x in inputs.items():
-            chance = (per_channel(name, x, draw, draw.uniform) + 1) / 2
-            swapped[name] = ops.where(chance < beside(share, x), others[name], x)
-        return swapped, share
+            drawn = (per_channel(name, x, draw, draw.uniform) + 1) / 2
+            swapped = drawn < beside(chance, x)
+            changed[name] = ops.where(swapped, others[name], x)
+            shares.append(ops.reshape(ops.cast(swapped, x.dtype), (-1, x.shape[-1])))
+        return changed, ops.mean(ops.concatenate(shares, axis=1), axis=1)
