@@ -119,13 +119,18 @@ def test_students_are_smaller_than_the_seeds(name):
     assert {x.filters % 4 for x in convolutions} == {0}
 
 
+# Empty until they are fitted: test_models_trees.py has their seeds.
+GROWN = {"extra-trees"}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_same_seed_gives_the_same_weights(name):
     """Oracle: equality, and another seed differs."""
     shapes = IMAGE if name in OF_IMAGES else SINGLE
     one, same, other = (build(name, shapes, n_classes=3, seed=s).get_weights() for s in (4, 4, 5))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    differs = not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert differs is (name not in GROWN)
 
 
 @pytest.mark.parametrize("name", MODELS)
