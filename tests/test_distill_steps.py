@@ -91,11 +91,12 @@ def test_teachers_asked_in_each_step_teach_as_those_asked_once():
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
-def test_teacher_and_student_see_the_same_changed_window():
+@pytest.mark.parametrize("left_out", ["mix", "swap-channels"])  # a recipe has one of the two
+def test_teacher_and_student_see_the_same_changed_window(left_out):
     """Oracle: a student that is its teacher's twin: whatever the change, both say the same."""
     data, twin = windows(48), student(dropout=0.0)
     teacher = student(dropout=0.0)
-    others = ("rotate-axes", "rotate-ring", "move-picture")
+    others = ("rotate-axes", "rotate-ring", "move-picture", left_out)
     strengths = {name: 0.3 for name in AUGMENTATIONS if name not in others}
     rotate = {"modality": "emg", "largest": 0.5, "electrodes": 2}
     changes = make_augmentations(strengths | {"rotate-ring": rotate})
