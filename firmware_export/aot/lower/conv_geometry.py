@@ -139,3 +139,8 @@ def padding_before(padding: str, size: int, reach: int, stride: int) -> int:
     if padding != "SAME":
         return 0
     return max((-(-size // stride) - 1) * stride + reach - size, 0) // 2
+
+
+def even_parts(size: int) -> list[int]:
+    """Sizes of parts that are as even as can be, for every count of them; the smallest first."""
+    return sorted({-(-size // parts) for parts in range(1, size + 1)})

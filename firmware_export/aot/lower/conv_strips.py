@@ -9,7 +9,7 @@ from firmware_export.aot.lower.strips import (
     PIXELS,
     VECTOR,
     StripTile,
-    most_scratch,
+    cheapest,
     scratch_bytes,
     strips_params,
     tiles,
@@ -24,7 +24,12 @@ _ROW, _MOVE, _CHANNEL, _FOUR, _VECTORS = 60, 6, 45, 26, 10
 def conv_strips_call(node: Node, conv: Convolution) -> Call:
     """The call that computes a convolution of one group, wherever its windows lie."""
     g, placed = conv.geometry, conv.placed
-    tile = _cheapest(conv, most_scratch(node))
+    tile = cheapest(
+        node,
+        tiles(g, None),
+        scratch=lambda tile: _scratch(conv, tile),
+        cost=lambda tile: _instructions(g, len(conv.weights), tile),
+    )
     params = {
         **strips_params(g, tile, conv.weights, conv.narrowing),
         "out_first": placed.first,
@@ -34,15 +39,6 @@ def conv_strips_call(node: Node, conv: Convolution) -> Call:
     }
     args = (conv.source, Scratch(_scratch(conv, tile)), conv.result)
     return Call("kd_conv_strips_s8", params, args, (2,), macs=conv.macs, note=conv.note)
-
-
-def _cheapest(conv: Convolution, most: int) -> StripTile:
-    """Of those with so little scratch the one of the fewest instructions, or the smallest."""
-    every = list(tiles(conv.geometry, None))
-    fitting = [tile for tile in every if _scratch(conv, tile) <= most]
-    if not fitting:
-        return min(every, key=lambda tile: _scratch(conv, tile))
-    return min(fitting, key=lambda tile: _instructions(conv.geometry, len(conv.weights), tile))
 
 
 def _scratch(conv: Convolution, tile: StripTile) -> int:

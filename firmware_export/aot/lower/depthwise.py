@@ -10,7 +10,7 @@ from firmware_export.aot.cores import Core
 from firmware_export.aot.graph import Node, refuse
 from firmware_export.aot.kernels import kernel_variant
 from firmware_export.aot.lower.conv import convolution_call
-from firmware_export.aot.lower.conv_geometry import Geometry, geometry_of
+from firmware_export.aot.lower.conv_geometry import Geometry, even_parts, geometry_of
 from firmware_export.aot.lower.conv_layout import (
     DEPTHWISE_VECTOR,
     folded_bias,
@@ -134,8 +134,8 @@ def _tile(g: Geometry) -> _Tile:
     """The tile of even parts that widens least, of those with little scratch; else one pixel."""
     sizes = [
         _Tile(rows, columns)
-        for rows in _even_parts(g.out_rows)
-        for columns in _even_parts(g.out_columns)
+        for rows in even_parts(g.out_rows)
+        for columns in even_parts(g.out_columns)
     ]
     fitting = [tile for tile in sizes if _FOUR_BYTES * tile.pixels(g) <= _MOST_STRIP_BYTES]
 
@@ -144,10 +144,6 @@ def _tile(g: Geometry) -> _Tile:
         return count * (tile.pixels(g) + _TILE_OVERHEAD)
 
     return min(fitting, key=work, default=_Tile(1, 1))
-
-
-def _even_parts(size: int) -> list[int]:
-    return sorted({-(-size // parts) for parts in range(1, size + 1)})
 
 
 def _along_a_row(g: Geometry) -> Geometry:

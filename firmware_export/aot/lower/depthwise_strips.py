@@ -11,7 +11,7 @@ from firmware_export.aot.lower.strips import (
     PIXELS,
     VECTOR,
     StripTile,
-    most_scratch,
+    cheapest,
     scratch_bytes,
     strips_params,
     tiles,
@@ -34,7 +34,13 @@ def strips_call(
     """
     if g.taps > VECTOR or g.out_rows * g.out_columns < PIXELS:
         return None
-    block, tile = _cheapest(g, most_scratch(node))
+    blocks = [n for n in _BLOCKS if n < VECTOR or g.in_channels >= n]
+    block, tile = cheapest(
+        node,
+        [(block, tile) for block in blocks for tile in tiles(g, VECTOR)],
+        scratch=lambda way: _scratch(g, *way),
+        cost=lambda way: _instructions(g, *way),
+    )
     filters = by_channel.reshape(-1, g.kernel_rows, g.kernel_columns, 1)
     params = {
         **strips_params(g, tile, filters, narrowing),
@@ -43,21 +49,13 @@ def strips_call(
         "out_row_gap": 0,
         "block": block,
     }
-    scratch = Scratch(scratch_bytes(g, tile, block, 1, split=False))
-    args = (node.inputs[0], scratch, node.outputs[0])
+    args = (node.inputs[0], Scratch(_scratch(g, block, tile)), node.outputs[0])
     macs = g.pixels * by_channel.size
     return Call("kd_depthwise_strips_s8", params, args, (2,), macs=macs, note=node.place)
 
 
-def _cheapest(g: Geometry, most: int) -> tuple[int, StripTile]:
-    """Of those with so little scratch the ones of the fewest instructions, or the smallest."""
-    blocks = [n for n in _BLOCKS if n < VECTOR or g.in_channels >= n]
-    every = [(block, tile) for block in blocks for tile in tiles(g, VECTOR)]
-    needed = {one: scratch_bytes(g, one[1], one[0], 1, split=False) for one in every}
-    fitting = [one for one in every if needed[one] <= most]
-    if not fitting:
-        return min(every, key=needed.__getitem__)
-    return min(fitting, key=lambda one: _instructions(g, *one))
+def _scratch(g: Geometry, block: int, tile: StripTile) -> int:
+    return scratch_bytes(g, tile, block, 1, split=False)
 
 
 def _instructions(g: Geometry, block: int, tile: StripTile) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from firmware_export.aot.graph import Node
-from firmware_export.aot.lower.conv_geometry import Geometry
+from firmware_export.aot.lower.conv_geometry import Geometry, even_parts
 from firmware_export.aot.lower.conv_layout import folded_bias
 from firmware_export.aot.lower.conv_quantisation import Narrowing
 
+Way = TypeVar("Way")
 VECTOR = 16  # bytes of a vector
 PIXELS = 4  # that are computed at a time
 LITTLE_SCRATCH = 1344  # bytes that a layer may always take,
@@ -86,14 +88,21 @@ def _bands(g: Geometry, most_window: int | None) -> Iterator[int]:
         yield band
 
 
-def even_parts(size: int) -> list[int]:
-    """Sizes of parts that are as even as can be, for every count of them; the smallest first."""
-    return sorted({-(-size // parts) for parts in range(1, size + 1)})
+def cheapest(
+    node: Node, ways: Iterable[Way], scratch: Callable[[Way], int], cost: Callable[[Way], int]
+) -> Way:
+    """Of the ways with so little scratch as the layer may take the one of the least cost, or of all
+    the one with the least scratch.
 
-
-def most_scratch(node: Node) -> int:
-    """Bytes of scratch that a layer may take, if it does with so many."""
-    return min(max(node.room, LITTLE_SCRATCH), _MUCH_SCRATCH)
+    Args:
+        scratch: bytes. cost: instructions.
+    """
+    most = min(max(node.room, LITTLE_SCRATCH), _MUCH_SCRATCH)
+    needed = [(way, scratch(way)) for way in ways]
+    fitting = [way for way, n_bytes in needed if n_bytes <= most]
+    if not fitting:
+        return min(needed, key=lambda one: one[1])[0]
+    return min(fitting, key=cost)
 
 
 def scratch_bytes(g: Geometry, tile: StripTile, strips: int, deep: int, *, split: bool) -> int:

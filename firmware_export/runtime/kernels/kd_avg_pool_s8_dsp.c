@@ -17,23 +17,30 @@
 /* Sums of 16 bits hold this many values. */
 #define KD_MOST_VALUES 255
 
+/* Adds a window's values from channel c on, as `load` reads those of a pixel x, to halves of the words `even`
+ * and `odd`. Not a function: compilers would keep less of it in registers. */
+#define KD_SUM_WINDOW(p, window, c, load)                                                           \
+    do {                                                                                            \
+        const int8_t *row = (window)->first + (c);                                                  \
+        for (uint32_t i = (window)->rows; i > 0u; i--) {                                            \
+            const int8_t *x = row;                                                                  \
+            for (uint32_t j = (window)->columns; j > 0u; j--) {                                     \
+                const uint32_t bytes = (load);                                                      \
+                __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(bytes));                            \
+                __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(bytes));                     \
+                x += channels;                                                                      \
+            }                                                                                       \
+            row += (p)->in_columns * channels;                                                      \
+        }                                                                                           \
+    } while (0)
+
 /* The last n channels, 2 or 3: a function of its own, because fours need all registers. */
 static __attribute__((noinline)) void last(
     const kd_pool_params *p, const kd_pool_window *window, int32_t count, uint32_t n, int8_t *out)
 {
     const uint32_t channels = p->channels, c = channels - n;
-    const int8_t *row = window->first + c;
     uint32_t even = 0, odd = 0;
-    for (uint32_t i = window->rows; i > 0u; i--) {
-        const int8_t *x = row;
-        for (uint32_t j = window->columns; j > 0u; j--) {
-            const uint32_t some = kd_pool_bytes(x, n);
-            __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(some));
-            __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(some));
-            x += channels;
-        }
-        row += p->in_columns * channels;
-    }
+    KD_SUM_WINDOW(p, window, c, kd_pool_bytes(x, n));
     out[c] = mean((int16_t)even, count);
     out[c + 1u] = mean((int16_t)odd, count);
     if (n > 2u) {
@@ -47,19 +54,8 @@ static inline uint32_t fours(
     const uint32_t channels = p->channels;
     const uint32_t done = count <= KD_MOST_VALUES ? channels & ~3u : 0u;
     for (uint32_t c = 0; c < done; c += 4u) {
-        const int8_t *row = window->first + c;
         uint32_t even = 0, odd = 0;
-        for (uint32_t i = window->rows; i > 0u; i--) {
-            const int8_t *x = row;
-            for (uint32_t j = window->columns; j > 0u; j--) {
-                uint32_t four;
-                memcpy(&four, x, 4);
-                __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(four));
-                __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(four));
-                x += channels;
-            }
-            row += p->in_columns * channels;
-        }
+        KD_SUM_WINDOW(p, window, c, kd_pool_four(x));
         out[c] = mean((int16_t)even, count);
         out[c + 1u] = mean((int16_t)odd, count);
         out[c + 2u] = mean((int32_t)even >> 16, count);

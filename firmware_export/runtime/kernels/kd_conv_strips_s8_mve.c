@@ -2,14 +2,21 @@
  * of a window, however many columns that has. */
 #include "kd_conv_strips_s8.h"
 
+#include "kd_dot_rows_helium.h"
 #include "kd_strips_helium.h"
+
+/* So many bytes, or as many more as fill the last vector. */
+static inline int32_t whole_vectors(int32_t bytes)
+{
+    return (bytes + KD_VECTOR_BYTES - 1) & ~(KD_VECTOR_BYTES - 1);
+}
 
 /* How pixels go into the strip's columns. */
 typedef struct {
     uint8x16_t lanes;  /* where bytes of a group of pixels go, from the first */
-    int32_t group;     /* pixels of a vector; 0 where one is more than that */
+    int32_t group;     /* pixels of a vector; 0 if one is more than that */
     int32_t deep;      /* bytes of a pixel */
-    int32_t column;    /* of the strip */
+    int32_t column;    /* bytes of the strip's */
 } target_of_turn;
 
 static target_of_turn target_of(const kd_strips_params *p, const kd_strips_tile *t)
@@ -52,7 +59,7 @@ static int8_t *turn(
                              : "lr", "q0", "cc", "memory");
         }
     } else if (n > 0) {
-        const int32_t read = (deep + KD_VECTOR_BYTES - 1) & ~(KD_VECTOR_BYTES - 1);
+        const int32_t read = whole_vectors(deep);
         __asm__ volatile("1:\n\t"
                          "dlstp.8 lr, %[deep]\n"
                          "2:\n\t"
@@ -87,7 +94,7 @@ typedef struct {
 static inline void long_windows(kd_strips_common common, kd_strips_constants k, const int8_t *w,
                                 int32_t n, int8_t *out)
 {
-    const int32_t back = (n + KD_VECTOR_BYTES - 1) & ~(KD_VECTOR_BYTES - 1);
+    const int32_t back = whole_vectors(n);
     const four f = {k.bias, k.bias, k.multiplier, kd_max(k.shift, 0), kd_min(k.shift, 0), k.shift < 0,
                     back, (int32_t)(intptr_t)out, n};
     const int32_t *places = common.places;
@@ -98,18 +105,7 @@ static inline void long_windows(kd_strips_common common, kd_strips_constants k, 
                      "ldr  lr, [%[f], #32]\n\t"
                      "ldrd %[s0], %[s1], [%[f]]\n\t"
                      "ldrd %[s2], %[s3], [%[f]]\n\t"
-                     "dlstp.8 lr, lr\n"
-                     "2:\n\t"
-                     "vldrb.8 q0, [%[w]], #16\n\t"
-                     "vldrb.8 q1, [%[x0]], #16\n\t"
-                     "vmladava.s8 %[s0], q0, q1\n\t"
-                     "vldrb.8 q1, [%[x1]], #16\n\t"
-                     "vmladava.s8 %[s1], q0, q1\n\t"
-                     "vldrb.8 q1, [%[x2]], #16\n\t"
-                     "vmladava.s8 %[s2], q0, q1\n\t"
-                     "vldrb.8 q1, [%[x3]], #16\n\t"
-                     "vmladava.s8 %[s3], q0, q1\n\t"
-                     "letp lr, 2b\n\t"
+                     KD_DOT_FOUR("lr", "w", "x0", "x1", "x2", "x3")
                      "vmov q0[2], q0[0], %[s0], %[s2]\n\t"
                      "vmov q0[3], q0[1], %[s1], %[s3]\n\t"
                      "ldrd %[s0], %[s1], [%[f], #8]\n\t"
@@ -146,7 +142,7 @@ static void all_channels(
 }
 
 static void one_tile(const kd_strips_params *p, const kd_strips_tile *t, const void *own,
-                            const int8_t *image, int32_t y, int32_t x, int8_t *out)
+                     const int8_t *image, int32_t y, int32_t x, int8_t *out)
 {
     kd_strips_fill(p, t, image, y, x, p->in_channels, turn, own);
     all_channels(p, t, out);
@@ -158,7 +154,7 @@ static void one_tile(const kd_strips_params *p, const kd_strips_tile *t, const v
 void kd_conv_strips_s8(
     const kd_conv_strips_s8_params *p, const int8_t *in, void *scratch, int8_t *out)
 {
-    const int32_t zeros = (p->in_channels + KD_VECTOR_BYTES - 1) & ~(KD_VECTOR_BYTES - 1);
+    const int32_t zeros = whole_vectors(p->in_channels);
     const kd_strips_tile t = kd_strips_tile_of(p, scratch, p->in_channels, 1, zeros, 1);
     const target_of_turn target = target_of(p, &t);
     kd_strips_each(p, &t, in, out, one_tile, &target);

@@ -101,7 +101,7 @@ static void some_channels(
 }
 
 static void one_tile(const kd_strips_params *p, const kd_strips_tile *t, const void *own,
-                            const int8_t *image, int32_t y, int32_t x, int8_t *out)
+                     const int8_t *image, int32_t y, int32_t x, int8_t *out)
 {
     const int32_t block = p->block, all = p->in_channels, taps = p->kernel_rows * p->kernel_columns;
     const uint16x8_t strips = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)t->strip);

@@ -3,6 +3,7 @@
 #include "kd_fc_s8.h"
 
 #include "kd_conv_s8_vector.h"
+#include "kd_dot_rows_helium.h"
 #include "kd_look_up.h"
 #include "kd_math.h"
 
@@ -35,18 +36,7 @@ static inline void some_fours(const layout *k, const int8_t *a, const int8_t *x,
                      "add  %[d], %[a], %[s2]\n\t"
                      "ldrd %[s0], %[s1], [%[bias]], #8\n\t"
                      "ldrd %[s2], %[s3], [%[bias]], #8\n\t"
-                     "dlstp.8 lr, lr\n"
-                     "2:\n\t"
-                     "vldrb.8 q0, [%[x]], #16\n\t"
-                     "vldrb.8 q1, [%[a]], #16\n\t"
-                     "vmladava.s8 %[s0], q0, q1\n\t"
-                     "vldrb.8 q1, [%[b]], #16\n\t"
-                     "vmladava.s8 %[s1], q0, q1\n\t"
-                     "vldrb.8 q1, [%[c]], #16\n\t"
-                     "vmladava.s8 %[s2], q0, q1\n\t"
-                     "vldrb.8 q1, [%[d]], #16\n\t"
-                     "vmladava.s8 %[s3], q0, q1\n\t"
-                     "letp lr, 2b\n\t"
+                     KD_DOT_FOUR("lr", "x", "a", "b", "c", "d")
                      "vmov q0[2], q0[0], %[s0], %[s2]\n\t"
                      "vmov q0[3], q0[1], %[s1], %[s3]\n\t"
                      "vshl.s32 q0, q0, %q[left]\n\t"

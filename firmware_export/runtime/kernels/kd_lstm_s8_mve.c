@@ -5,6 +5,7 @@
 #include <arm_mve.h>
 #include <string.h>
 
+#include "kd_dot_rows_helium.h"
 #include "kd_math.h"
 
 /* x * 2^shift with halves away from zero; shift is 0 or negative. */
@@ -76,18 +77,7 @@ static inline int32x4_t row_sums(const int8_t *rows, const int8_t *x, uint32_t n
                      "add %[b], %[a], %[n]\n\t"
                      "add %[c], %[b], %[n]\n\t"
                      "add %[d], %[c], %[n]\n\t"
-                     "dlstp.8 lr, %[n]\n"
-                     "1:\n\t"
-                     "vldrb.8 q0, [%[x]], #16\n\t"
-                     "vldrb.8 q1, [%[a]], #16\n\t"
-                     "vmladava.s8 %[s0], q0, q1\n\t"
-                     "vldrb.8 q1, [%[b]], #16\n\t"
-                     "vmladava.s8 %[s1], q0, q1\n\t"
-                     "vldrb.8 q1, [%[c]], #16\n\t"
-                     "vmladava.s8 %[s2], q0, q1\n\t"
-                     "vldrb.8 q1, [%[d]], #16\n\t"
-                     "vmladava.s8 %[s3], q0, q1\n\t"
-                     "letp lr, 1b\n\t"
+                     KD_DOT_FOUR("%[n]", "x", "a", "b", "c", "d")
                      "vmov %q[sums][2], %q[sums][0], %[s0], %[s2]\n\t"
                      "vmov %q[sums][3], %q[sums][1], %[s1], %[s3]"
                      : [a] "+&r"(rows), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "+&r"(x),

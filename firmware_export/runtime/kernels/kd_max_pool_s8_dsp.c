@@ -23,23 +23,29 @@
                 : "cc");                                                                            \
     } while (0)
 
+/* Leaves in `most` the largest of a window's values from channel c on, as `load` reads those of a pixel x. Not
+ * a function either. */
+#define KD_LARGEST_OF_WINDOW(p, window, c, load)                                                    \
+    do {                                                                                            \
+        const int8_t *row = (window)->first + (c);                                                  \
+        for (uint32_t i = (window)->rows; i > 0u; i--) {                                            \
+            const int8_t *x = row;                                                                  \
+            for (uint32_t j = (window)->columns; j > 0u; j--) {                                     \
+                const uint32_t bytes = (load);                                                      \
+                KD_LARGER(most, bytes);                                                             \
+                x += channels;                                                                      \
+            }                                                                                       \
+            row += (p)->in_columns * channels;                                                      \
+        }                                                                                           \
+    } while (0)
+
 static inline uint32_t fours(const kd_pool_params *p, const kd_pool_window *window, int8_t *out)
 {
     const uint32_t channels = p->channels;
     const uint32_t done = channels & ~3u;
     for (uint32_t c = 0; c < done; c += 4u) {
-        const int8_t *row = window->first + c;
         uint32_t most = 0x80808080u;
-        for (uint32_t i = window->rows; i > 0u; i--) {
-            const int8_t *x = row;
-            for (uint32_t j = window->columns; j > 0u; j--) {
-                uint32_t four;
-                memcpy(&four, x, 4);
-                KD_LARGER(most, four);
-                x += channels;
-            }
-            row += p->in_columns * channels;
-        }
+        KD_LARGEST_OF_WINDOW(p, window, c, kd_pool_four(x));
         memcpy(out + c, &most, 4);
     }
     return done;
@@ -48,16 +54,8 @@ static inline uint32_t fours(const kd_pool_params *p, const kd_pool_window *wind
 static inline void few(const kd_pool_params *p, const kd_pool_window *window, int8_t *out)
 {
     const uint32_t channels = p->channels;
-    const int8_t *row = window->first;
     uint32_t most = 0x80808080u;
-    for (uint32_t i = window->rows; i > 0u; i--) {
-        const int8_t *x = row;
-        for (uint32_t j = window->columns; j > 0u; j--) {
-            KD_LARGER(most, kd_pool_bytes(x, channels));
-            x += channels;
-        }
-        row += p->in_columns * channels;
-    }
+    KD_LARGEST_OF_WINDOW(p, window, 0u, kd_pool_bytes(x, channels));
     for (uint32_t i = 0; i < channels; i++, most >>= 8) {
         out[i] = (int8_t)kd_clamp((int8_t)most, p->low, p->high);
     }
