@@ -109,6 +109,13 @@ def test_a_bound_is_stated_for_nearly_all_instructions_of_a_network(core):
     assert known > 0.9 * sum(cost.instructions or 0 for cost in costs)
 
 
+def test_a_dense_layer_has_no_windows_to_collect():
+    one = compiled("ic01", "m55")
+    (dense,) = [layer for layer in one.layers if layer.kernel.startswith("kd_fc")]
+    (cost,) = layer_costs([dense], one.core, [1_000_000])
+    assert cost.helps.startswith("A call costs much")
+
+
 def test_a_general_kernel_is_measured_against_the_fast_ones_bound():
     one = compiled("vww01", "m4")
     general = replace(one.layers[2], kernel=f"{one.layers[2].kernel}_general")

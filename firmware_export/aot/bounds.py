@@ -259,6 +259,8 @@ def _helps(layer: LayerFigure, core: Core, bound: Bound | None, times: float | N
          "stride."),
         (bound.results > bound.total / 3, f"Few products a result ({along}), and scaling results "
          "dominates: fewer, wider layers."),
+        (_stem(layer.kernel).startswith("kd_fc"), "A call costs much beside so few products: "
+         "fewer, wider layers."),
     )  # fmt: skip
     otherwise = "Collecting windows costs much: fewer pixels, a larger stride, no padding."
     return next((words for holds, words in found if holds), otherwise)
