@@ -117,6 +117,17 @@ def test_every_buffer_stands_at_a_multiple_of_sixteen():
     assert CONTENT[weights_at : weights_at + 12] == WEIGHTS.tobytes()
 
 
+def test_zero_points_that_are_alike_stand_once_and_others_apart():
+    """Oracle: eight bytes each; the typed graph."""
+    model = hand_made_model()
+    given = model.subgraphs[0].tensors[2].quantization
+    given.zeroPoint = np.array([0, 5, 0], np.int64)
+    apart = pack(model)
+    assert read_tflite(apart).tensors[2].zero_points == (0, 5, 0)
+    assert read_tflite(apart).tensors[1].zero_points == (0, 0, 0)
+    assert 24 <= len(apart) - len(CONTENT) <= 24 + 16
+
+
 def test_packing_what_was_unpacked_gives_the_same_bytes():
     """Oracle: the identity."""
     assert pack(unpack(CONTENT)) == CONTENT
