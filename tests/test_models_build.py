@@ -17,7 +17,15 @@ SINGLE = {"fused": (10, 40, 21)}
 IMAGE = {"image": (64, 64, 1)}
 OF_IMAGES = (
     *("image-cnn", "unet", "small-unet", "efficientnet-b0", "efficientnet-lite0"),
-    *("seed-tumor-student", "resnet", "densenet", "googlenet", "picking-cnn"),
+    *(
+        "lite0-cnn",
+        "lite0-unet",
+        "seed-tumor-student",
+        "resnet",
+        "densenet",
+        "googlenet",
+        "picking-cnn",
+    ),
 )
 MULTI = {"emg": (10, 300, 3), "acc": (10, 40, 9), "gyr": (10, 40, 9)}
 OWN = ["tcn", "ds-cnn", "tcn-residual", "conv-teacher"]

@@ -35,6 +35,8 @@ MODELS: Registry[str | Callable[..., keras.Model]] = Registry(
         "image-cnn": "kd_edge.models.images:image_cnn",
         "efficientnet-b0": "kd_edge.models.efficientnet:efficientnet_b0",
         "efficientnet-lite0": "kd_edge.models.efficientnet:efficientnet_lite0",
+        "lite0-cnn": "kd_edge.models.lite0_students:lite0_cnn",
+        "lite0-unet": "kd_edge.models.lite0_students:lite0_unet",
         "seed-tumor-student": "kd_edge.models.images:seed_tumor_student",
         "unet": "kd_edge.models.images:unet",
         "small-unet": "kd_edge.models.small_unet:small_unet",

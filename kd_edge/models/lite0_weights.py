@@ -52,8 +52,18 @@ def weights_file() -> Path:
     return Path(found.origin).parent / _FILE
 
 
-def load_into(model: keras.Model) -> None:
-    """Give a model of `efficientnet_lite0` the published weights; its last layer stays random.
+# The published network takes pixel 127 as 0, and 128 further as 1: black, white.
+PUBLISHED_RANGE = (-127 / 128, 1.0)
+
+
+def load_into(model: keras.Model, *, pixel_range: tuple = PUBLISHED_RANGE) -> None:
+    """Give a model with Lite0's layers the published weights; other layers stay as they are.
+
+    Args:
+        pixel_range: the numbers of black and white that the stem gets. Other ones than the
+            published are the stem's to undo, by its own weights; at the picture's edge, where it
+            sees zeros, that is not exact. A stem of one channel gets the sum over the colours, a
+            block that is narrower inside the channels that weigh most.
 
     Raises:
         KdEdgeError KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_FORMAT: the file is not the known one.
@@ -74,7 +84,34 @@ def load_into(model: keras.Model) -> None:
     for layer in model.layers:
         theirs = _theirs(layer.name)
         if theirs is not None:
-            layer.set_weights(_as_keras(tensors, *theirs, norm_layer=layer.name.endswith("_norm")))
+            weights = _as_keras(tensors, *theirs, norm_layer=layer.name.endswith("_norm"))
+            if layer.name == "stem" and layer.kernel.shape[2] == 1:
+                weights = [weights[0].sum(axis=2, keepdims=True)]
+            shapes = [tuple(variable.shape) for variable in layer.weights]
+            if shapes != [weight.shape for weight in weights]:
+                order = _heaviest_first(tensors, layer.name.split("_")[1])
+                weights = [_cut(*pair, order) for pair in zip(weights, shapes, strict=True)]
+            layer.set_weights(weights)
+    _take_pixels(model.get_layer("stem"), model.get_layer("stem_norm"), pixel_range)
+
+
+def _heaviest_first(tensors: dict, block: str) -> np.ndarray:
+    """The channels inside a block: by how far they spread, times what the projection makes of it.
+
+    Z. Liu et al., "Learning Efficient Convolutional Networks through Network Slimming", ICCV 2017,
+    ranks channels by the scale of their normalisation.
+    """
+    spread = np.abs(tensors[f"_blocks.{block}._bn1.weight"])
+    heard = np.abs(tensors[f"_blocks.{block}._project_conv.weight"]).sum(axis=(0, 2, 3))
+    return np.argsort(-spread * heard, kind="stable")
+
+
+def _cut(weight: np.ndarray, shape: tuple[int, ...], order: np.ndarray) -> np.ndarray:
+    """The part of a weight that a narrower layer has: the first channels of that order."""
+    for axis, (has, wanted) in enumerate(zip(weight.shape, shape, strict=True)):
+        if wanted < has:
+            weight = weight.take(np.sort(order[:wanted]), axis)
+    return weight
 
 
 def _theirs(name: str) -> tuple[str, str] | None:
@@ -97,6 +134,17 @@ def _as_keras(tensors: dict, convolution: str, norm: str, *, norm_layer: bool) -
     if "depthwise" in convolution:
         return [kernel.transpose(2, 3, 0, 1)]
     return [kernel.transpose(2, 3, 1, 0)]
+
+
+def _take_pixels(stem, norm, pixel_range: tuple) -> None:
+    """Make the stem take other numbers: published = scale * given + offset."""
+    low, high = PUBLISHED_RANGE
+    scale = (high - low) / (pixel_range[1] - pixel_range[0])
+    offset = low - scale * pixel_range[0]
+    (kernel,) = stem.get_weights()
+    gamma, beta, mean, variance = norm.get_weights()
+    norm.set_weights([gamma, beta, mean - offset * kernel.sum(axis=(0, 1, 2)), variance])
+    stem.set_weights([scale * kernel])
 
 
 def read_tensors(content: bytes) -> dict[str, np.ndarray]:

@@ -5,6 +5,8 @@ CONV_2D, DEPTHWISE_CONV_2D, ADD and RESIZE_BILINEAR are all that is left of it i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -13,7 +15,7 @@ from kd_edge.models.inputs import check_option, make_inputs, one_image
 
 # Names of layers are short on purpose: an int8 file holds up to six of them for each tensor.
 # What the first two layers halve the image to, along each axis.
-_STEM = 4
+QUARTER = 4
 
 
 def small_unet(
@@ -43,33 +45,41 @@ def small_unet(
     inputs = list(make_inputs(input_shapes).values())
     x = one_image(inputs)
     size = x.shape[1:3]
-    if any(side % (_STEM << depth) for side in size):
+    if any(side % (QUARTER << depth) for side in size):
         raise KdEdgeError(
             "KD_SHAPE",
             f"{size[0]} x {size[1]} pixels cannot be halved {depth + 2} times",
-            hint=f"choose images.size as a multiple of {_STEM << depth}, or another 'depth'",
+            hint=f"choose images.size as a multiple of {QUARTER << depth}, or another 'depth'",
         )
-    x = _conv(x, width, "stem", kernel=3, strides=2)
+    x = conv(x, width, "stem", kernel=3, strides=2)
     widths = [width]
     for _ in range(depth + 1):
         widths.append(4 * -(-3 * widths[-1] // 8))
     beside = []
     for level, wider in enumerate(widths[1:]):
         x = _separable(x, wider, f"d{level}", strides=2)
-        x = _residuals(x, blocks if level else 0, f"d{level}")
+        x = residuals(x, blocks if level else 0, f"d{level}")
         beside.append(x)
-    beside.pop()
-    for level in reversed(range(depth)):
-        x = _conv(x, widths[level + 1], f"u{level}_less")
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"u{level}_large")(x)
-        x = layers.Add(name=f"u{level}_join")([x, beside[level]])
-        x = _residuals(x, 1, f"u{level}")
-    x = layers.Conv2D(n_classes, 1, name="quarter")(x)
-    logits = layers.UpSampling2D(_STEM, interpolation="bilinear", name="logits")(x)
+    logits = up_again(beside, n_classes)
     return keras.Model(inputs, logits, name="small_unet")
 
 
-def _residuals(x, blocks: int, name: str):
+def up_again(beside: Sequence, n_classes: int):
+    """Logits of full size from what each level gave on the way down: the first a quarter, halved.
+
+    Each level is brought to the channels of the one above, enlarged and added to it.
+    """
+    *beside, x = beside
+    for level, at in reversed(list(enumerate(beside))):
+        x = conv(x, at.shape[-1], f"u{level}_less")
+        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"u{level}_large")(x)
+        x = layers.Add(name=f"u{level}_join")([x, at])
+        x = residuals(x, 1, f"u{level}")
+    x = layers.Conv2D(n_classes, 1, name="quarter")(x)
+    return layers.UpSampling2D(QUARTER, interpolation="bilinear", name="logits")(x)
+
+
+def residuals(x, blocks: int, name: str):
     for index in range(blocks):
         inner = _separable(x, x.shape[-1], f"{name}b{index}", relu=False)
         x = layers.Add(name=f"{name}b{index}_add")([x, inner])
@@ -87,10 +97,10 @@ def _separable(x, width: int, name: str, *, strides: int = 1, relu: bool = True)
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_dwn")(x)
     x = layers.ReLU(name=f"{name}_dwr")(x)
-    return _conv(x, width, name, relu=relu)
+    return conv(x, width, name, relu=relu)
 
 
-def _conv(x, width: int, name: str, *, kernel: int = 1, strides: int = 1, relu: bool = True):
+def conv(x, width: int, name: str, *, kernel: int = 1, strides: int = 1, relu: bool = True):
     x = layers.Conv2D(
         width,
         kernel,

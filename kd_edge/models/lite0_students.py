@@ -1,0 +1,96 @@
+"""Students that are the first blocks of EfficientNet-Lite0, with ImageNet's weights or random ones.
+
+V. Sanh et al., "DistilBERT", arXiv 1910.01108, section 3: a student begins with layers of a large
+network. Early layers see edges and textures, which small sets of pictures teach badly.
+CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, FULLY_CONNECTED and RESIZE_BILINEAR are all that is left.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.models.efficientnet import check_range
+from kd_edge.models.inputs import check_choice, check_option, make_inputs, one_image
+from kd_edge.models.lite0_blocks import BLOCKS, EXPANSION, lite0_body
+from kd_edge.models.lite0_weights import load_into
+from kd_edge.models.small_unet import QUARTER, conv, residuals, up_again
+
+
+def lite0_cnn(
+    input_shapes, n_classes, *, blocks: int = 6, expansion: int = EXPANSION, weights: str = "none",
+    pixel_range: tuple = (0.0, 1.0), dropout: float = 0.2,
+) -> keras.Model:  # fmt: skip
+    """A classifier: Lite0's stem and first blocks, the mean over the picture, Dense.
+
+    Args:
+        blocks: of Lite0's 16. With 6 the picture's side is a sixteenth, and there are 80 channels.
+        expansion: how much wider blocks are inside, 6 in Lite0. With fewer, weights from ImageNet
+            are those of the channels that weigh most.
+        weights: 'none', or 'package': ImageNet's, as of `efficientnet_lite0`.
+        pixel_range: `images.range` of the recipe: the numbers of black and white.
+        dropout: before the last layer.
+    """
+    check_option("blocks", blocks, 1, len(BLOCKS))
+    check_option("expansion", expansion, 1, EXPANSION)
+    check_option("dropout", dropout, 0.0, 0.9)
+    check_choice("weights", weights, ("none", "package"))
+    check_range(pixel_range)
+    inputs = list(make_inputs(input_shapes).values())
+    x = lite0_body(one_image(inputs), blocks, expansion=expansion)[-1]
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    model = keras.Model(inputs, layers.Dense(n_classes, name="logits")(x), name="lite0_cnn")
+    return _with_weights(model, weights, pixel_range)
+
+
+def lite0_unet(
+    input_shapes, n_classes, *, blocks: int = 4, expansion: int = EXPANSION, residual: int = 0,
+    width: int = 24, weights: str = "none", pixel_range: tuple = (0.0, 1.0),
+) -> keras.Model:  # fmt: skip
+    """A class a pixel: Lite0's first blocks on the way down, `small_unet`'s way up.
+
+    The first block halves the picture, which it does not in Lite0: all behind the stem is a
+    quarter of the picture or less, for the arena's sake.
+
+    Args:
+        blocks: of Lite0's 16, at least 2.
+        residual: depthwise-separable layers behind them, at their size.
+        width: channels at a quarter of the size on the way up.
+        expansion, weights, pixel_range: as of `lite0_cnn`.
+
+    Raises:
+        KdEdgeError KD_SHAPE: height or width do not divide by the blocks' strides.
+    """
+    check_option("blocks", blocks, 2, len(BLOCKS))
+    check_option("expansion", expansion, 1, EXPANSION)
+    check_option("residual", residual, 0, 8)
+    check_option("width", width, 1)
+    check_choice("weights", weights, ("none", "package"))
+    check_range(pixel_range)
+    inputs = list(make_inputs(input_shapes).values())
+    x = one_image(inputs)
+    halved = QUARTER * math.prod(block.stride for block in BLOCKS[1:blocks])
+    if any(side % halved for side in x.shape[1:3]):
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"{x.shape[1]} x {x.shape[2]} pixels do not divide by {halved}, as {blocks} blocks ask",
+            hint=f"choose images.size as a multiple of {halved}, or fewer 'blocks'",
+        )
+    _, *outputs = lite0_body(x, blocks, expansion=expansion, first_stride=2)
+    # The last of each size.
+    sizes = {output.shape[1]: output for output in outputs}
+    quarter, *further = sizes.values()
+    beside = [conv(quarter, width, "wide"), *further]
+    beside[-1] = residuals(beside[-1], residual, "low")
+    model = keras.Model(inputs, up_again(beside, n_classes), name="lite0_unet")
+    return _with_weights(model, weights, pixel_range)
+
+
+def _with_weights(model: keras.Model, weights: str, pixel_range) -> keras.Model:
+    if weights == "package":
+        load_into(model, pixel_range=pixel_range)
+    return model
