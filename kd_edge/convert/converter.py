@@ -107,5 +107,6 @@ def _finished(content: bytes, input_order: Sequence[str]) -> bytes:
     edit.name_inputs(model, _keys(input_order))
     edit.order_inputs(model, input_order)
     edit.name_output(model, "logits")
+    edit.shorten_names(model)
     edit.drop_metadata(model)
     return pack(model)

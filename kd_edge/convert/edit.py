@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -65,6 +66,24 @@ def order_inputs(model, order: Sequence[str]) -> None:
     graph.inputs = np.array([by_name[name] for name in order], np.int32)
     for signature in model.signatureDefs or []:
         signature.inputs.sort(key=lambda entry: list(order).index(_text(entry.name)))
+
+
+def shorten_names(model) -> None:
+    """Name a tensor after one of the operations that became it, where no other has that name.
+
+    The converter joins all of them by ';', up to 250 bytes a tensor. Of a result the first stays,
+    the operator that gives it; of a constant the last, which it belonged to.
+    """
+    for graph in model.subgraphs:
+        old = [_text(tensor.name) for tensor in graph.tensors]
+        constant = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
+        new = [
+            name.split(";")[-1 if fixed else 0] for name, fixed in zip(old, constant, strict=True)
+        ]
+        times = Counter(new)
+        for tensor, name in zip(graph.tensors, new, strict=True):
+            if times[name] == 1:
+                tensor.name = name
 
 
 def drop_metadata(model) -> None:

