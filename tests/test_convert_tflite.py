@@ -62,6 +62,21 @@ def children() -> set[str]:
     return set(listing.read_text().split()) if listing.exists() else set()
 
 
+def test_a_tensor_is_named_after_one_operator_and_alike_in_both_forms(keras_files, tmp_path):
+    """Oracle: the rule, and the float form's names, by which losses of int8 are found."""
+    results = {}
+    for fmt in ("float32", "int8"):
+        out = tmp_path / f"{fmt}.tflite"
+        to_tflite(
+            keras_files["conv"], out, fmt=fmt, input_order=("emg",),
+            calibration=WINDOWS if fmt == "int8" else None,
+        )  # fmt: skip
+        model = read_tflite(out)
+        assert not any(";" in tensor.name for tensor in model.tensors)
+        results[fmt] = {model.tensors[op.outputs[0]].name for op in model.operators}
+    assert results["float32"] == results["int8"]
+
+
 def test_a_model_is_written_with_what_takes_it(keras_files, tmp_path):
     """Oracle: the file itself, read back, and the sessions that run it."""
     out = tmp_path / "made" / "conv.int8.tflite"
