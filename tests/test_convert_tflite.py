@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from convert_models import convolutional, recurrent
 from waiting import ended, joined, program, wait_until
 
 from kd_edge.base import children as children_of_ours
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.flatbuffer import read_tflite
+from kd_edge.convert.edit import shorten_names
 from kd_edge.convert.operators import TFLITE_MICRO_OPERATORS
 from kd_edge.convert.process import one_converter
 from kd_edge.convert.tflite import to_tflite
@@ -63,18 +65,26 @@ def children() -> set[str]:
 
 
 def test_a_tensor_is_named_after_one_operator_and_alike_in_both_forms(keras_files, tmp_path):
-    """Oracle: the rule, and the float form's names, by which losses of int8 are found."""
+    """Oracle: the float form's names, by which the losses of int8 are found; the caller's input."""
     results = {}
     for fmt in ("float32", "int8"):
         out = tmp_path / f"{fmt}.tflite"
-        to_tflite(
-            keras_files["conv"], out, fmt=fmt, input_order=("emg",),
-            calibration=WINDOWS if fmt == "int8" else None,
-        )  # fmt: skip
+        calibration = WINDOWS if fmt == "int8" else None
+        to_tflite(keras_files["conv"], out, fmt=fmt, input_order=("emg",), calibration=calibration)
         model = read_tflite(out)
         assert not any(";" in tensor.name for tensor in model.tensors)
         results[fmt] = {model.tensors[op.outputs[0]].name for op in model.operators}
     assert results["float32"] == results["int8"]
+
+
+def test_results_of_one_first_operator_keep_their_whole_names():
+    """Oracle: by hand: two results share it, and a constant must not take a result's name."""
+    buffers = [schema.BufferT(), schema.BufferT(data=np.zeros(4, np.uint8))]
+    names = [("a;b", 0), ("a;c", 0), ("d;e;f", 0), ("x;d", 1), ("x;y", 1)]
+    tensors = [schema.TensorT(name=name, buffer=buffer) for name, buffer in names]
+    graph = schema.SubGraphT(tensors=tensors)
+    shorten_names(schema.ModelT(buffers=buffers, subgraphs=[graph]))
+    assert [tensor.name for tensor in tensors] == ["a;b", "a;c", "d", "x;d", "y"]
 
 
 def test_a_model_is_written_with_what_takes_it(keras_files, tmp_path):

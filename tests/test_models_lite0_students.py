@@ -75,6 +75,15 @@ def test_a_narrower_block_keeps_its_heaviest_channels_in_their_order():
     )
 
 
+@pytest.mark.parametrize("shape", [(32, 32, 2), (32, 32, 4)])
+def test_published_weights_know_grey_and_colours_alone(shape):
+    """Oracle: the error's code."""
+    pytest.importorskip(PACKAGE)
+    with pytest.raises(KdEdgeError) as caught:
+        built("lite0-cnn", shape, weights="package")
+    assert caught.value.code == "KD_SHAPE"
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

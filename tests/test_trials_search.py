@@ -101,8 +101,11 @@ def test_the_bytes_before_training_are_those_after_it(found, tmp_path):
         seed=1,
         options=recipe.students[0].options,
     )
-    network.save(tmp_path / "m.keras")
     order, windows = tuple(training.inputs), training.inputs
+    keras = pytest.importorskip("keras")
+    network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.train_on_batch(list(windows.values()), training.truth)
+    network.save(tmp_path / "m.keras")
     done = to_tflite(
         tmp_path / "m.keras", tmp_path / "m.tflite", fmt=SHIPPED, input_order=order,
         calibration=windows,

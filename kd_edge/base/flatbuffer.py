@@ -120,7 +120,8 @@ def pack(model) -> bytes:
     """Bytes of a `ModelT`, every buffer at a multiple of 16 bytes from the start of the file.
 
     The same object always gives the same bytes. Zero points that are alike stand once: a tensor
-    with a scale for each channel has 8 bytes of them a channel, and in int8 weights all are 0.
+    with a scale for each channel has 8 bytes of them a channel, and in int8 weights all are 0. A
+    tensor's only one stands by itself: files of one architecture have one length.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -140,8 +141,8 @@ def pack(model) -> bytes:
             self._written: dict[bytes, int] = {}
 
         def CreateNumpyVector(self, x):  # noqa: N802  the generated code calls it so
-            # Of 64 bits there are zero points alone.
-            if x.dtype != np.int64:
+            # Zero points have 64 bits, and little else has.
+            if x.dtype != np.int64 or len(x) < 2:
                 return super().CreateNumpyVector(x)
             place = self._written.get(x.tobytes())
             if place is None:

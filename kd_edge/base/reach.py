@@ -1,8 +1,8 @@
 """How much the tables of a `.tflite` file reach: lists that share bytes must not multiply the work.
 
 A flatbuffer is a tree of tables by offsets, and nothing keeps two offsets from naming one place. An
-honest file names each place once, so that what its tables reach is no larger than the file. A
-hostile one of some kilobytes can name one list a thousand times.
+honest file shares names and zero points at most, so that what its tables reach is hardly larger
+than the file. A hostile one of some kilobytes can name one list a thousand times.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import FunctionType
 from kd_edge.base.errors import KdEdgeError
 
 MAX_TABLES = 100_000  # the largest models for phones have about 10,000
-_SHARING = 2  # times its size that a file's tables may reach: some writers store equal names once
+_SHARING = 2  # times its size that a file's tables may reach: equal names may be stored once
 _TABLE_BYTES = 8  # the least that a table takes: an offset to it and one to the list of its fields
 _SUFFIXES = ("AsNumpy", "Length", "IsNone")
 # Fields of which another field says the type -> the schema's list of types.

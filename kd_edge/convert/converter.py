@@ -104,9 +104,9 @@ def _finished(content: bytes, input_order: Sequence[str]) -> bytes:
     """The converter's bytes with the right names, order, cell clip and alignment."""
     model = unpack(content)
     edit.clear_cell_clip(model)
+    edit.shorten_names(model)
     edit.name_inputs(model, _keys(input_order))
     edit.order_inputs(model, input_order)
     edit.name_output(model, "logits")
-    edit.shorten_names(model)
     edit.drop_metadata(model)
     return pack(model)

@@ -69,21 +69,27 @@ def order_inputs(model, order: Sequence[str]) -> None:
 
 
 def shorten_names(model) -> None:
-    """Name a tensor after one of the operations that became it, where no other has that name.
+    """Name a tensor after one of the operators that became it, where no other has that name.
 
     The converter joins all of them by ';', up to 250 bytes a tensor. Of a result the first stays,
-    the operator that gives it; of a constant the last, which it belonged to.
+    the operator that gives it; of a constant the last, which it belonged to. Results do not ask
+    how constants are called, so that they have the same names in every form of a model.
     """
     for graph in model.subgraphs:
-        old = [_text(tensor.name) for tensor in graph.tensors]
-        constant = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
-        new = [
-            name.split(";")[-1 if fixed else 0] for name, fixed in zip(old, constant, strict=True)
-        ]
-        times = Counter(new)
-        for tensor, name in zip(graph.tensors, new, strict=True):
-            if times[name] == 1:
-                tensor.name = name
+        fixed = [t for t in graph.tensors if model.buffers[t.buffer].data is not None]
+        computed = [t for t in graph.tensors if model.buffers[t.buffer].data is None]
+        taken = _shortened(computed, place=0, taken=set())
+        _shortened(fixed, place=-1, taken=taken)
+
+
+def _shortened(tensors, *, place: int, taken: set[str]) -> set[str]:
+    """Give tensors the part of their name at that place; returns all names that are taken then."""
+    old = [_text(tensor.name) for tensor in tensors]
+    new = [name.split(";")[place] for name in old]
+    times = Counter(new)
+    for tensor, short, long in zip(tensors, new, old, strict=True):
+        tensor.name = long if times[short] > 1 or short in taken else short
+    return taken | {tensor.name for tensor in tensors}
 
 
 def drop_metadata(model) -> None:

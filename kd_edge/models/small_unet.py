@@ -13,7 +13,6 @@ from keras import layers
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.inputs import check_option, make_inputs, one_image
 
-# Names of layers are short on purpose: an int8 file holds up to six of them for each tensor.
 # What the first two layers halve the image to, along each axis.
 QUARTER = 4
 
@@ -80,6 +79,7 @@ def up_again(beside: Sequence, n_classes: int):
 
 
 def residuals(x, blocks: int, name: str):
+    """So many depthwise-separable layers, each added to what goes into it."""
     for index in range(blocks):
         inner = _separable(x, x.shape[-1], f"{name}b{index}", relu=False)
         x = layers.Add(name=f"{name}b{index}_add")([x, inner])
@@ -101,6 +101,7 @@ def _separable(x, width: int, name: str, *, strides: int = 1, relu: bool = True)
 
 
 def conv(x, width: int, name: str, *, kernel: int = 1, strides: int = 1, relu: bool = True):
+    """A convolution and its normalisation, and ReLU if asked for."""
     x = layers.Conv2D(
         width,
         kernel,

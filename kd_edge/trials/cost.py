@@ -40,9 +40,10 @@ class Cost:
 
 
 def measure_cost(model: Model, examples: Examples, budget: Budget, store: Store) -> Cost:
-    """Convert a student with its first weights, and measure the file.
+    """Convert a student with weights as if trained, and measure the file.
 
-    Training changes the numbers in it, not how many there are.
+    Training changes the numbers in it, not how many there are: only the first biases, all 0, would
+    stand once.
 
     Args:
         examples: of the shapes that it takes, with its inputs alone.
@@ -83,6 +84,8 @@ def _measured(model: Model, examples: Examples, budget: Budget) -> Cost:
         options=model.options,
     )
     random = np.random.default_rng(0)
+    for weight in network.weights:
+        weight.assign(weight + random.uniform(0.01, 0.1, weight.shape))
     noise = {
         name: random.normal(size=(_CALIBRATION_WINDOWS, *shape)).astype(np.float32)
         for name, shape in shapes.items()
