@@ -6,13 +6,17 @@ M. Tan, Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neur
 
 from __future__ import annotations
 
-import math
-
 import keras
 from keras import layers
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.models.inputs import check_choice, check_option, make_inputs, one_image
+from kd_edge.models.inputs import (
+    check_choice,
+    check_option,
+    check_pixel_range,
+    make_inputs,
+    one_image,
+)
 from kd_edge.models.lite0_blocks import conv_norm, lite0_body
 from kd_edge.models.lite0_weights import PUBLISHED_RANGE, load_into
 
@@ -75,21 +79,10 @@ def efficientnet_lite0(
     return model
 
 
-def check_range(pixel_range) -> tuple[float, float]:
-    """The model option `pixel_range`: the numbers of black and white. Raises KD_RECIPE_VALUE."""
-    pair = list(pixel_range) if isinstance(pixel_range, list | tuple) else []
-    numbers = all(type(each) in (int, float) and math.isfinite(each) for each in pair)
-    if not (len(pair) == 2 and numbers and pair[0] < pair[1]):
-        raise KdEdgeError(
-            "KD_RECIPE_VALUE", f"model option 'pixel_range' is [low, high], not {pixel_range}"
-        )
-    return pair[0], pair[1]
-
-
 def _pixels(input_shapes, pixel_range, dropout: float):
     """The model's inputs, and its image as red, green and blue from 0 to 255."""
     check_option("dropout", dropout, 0.0, 0.9)
-    low, high = check_range(pixel_range)
+    low, high = check_pixel_range(pixel_range)
     inputs = list(make_inputs(input_shapes).values())
     x = one_image(inputs)
     step = 255 / (high - low)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import keras
@@ -76,6 +77,17 @@ def check_choice(name: str, value, known: Iterable[str]) -> None:
             f"model option '{name}' cannot be {value!r}{nearest(str(value), known)}",
             hint=f"it may be {', '.join(known)}",
         )
+
+
+def check_pixel_range(pixel_range) -> tuple[float, float]:
+    """The model option `pixel_range`: the numbers of black and white. Raises KD_RECIPE_VALUE."""
+    pair = list(pixel_range) if isinstance(pixel_range, list | tuple) else []
+    numbers = all(type(each) in (int, float) and math.isfinite(each) for each in pair)
+    if not (len(pair) == 2 and numbers and pair[0] < pair[1]):
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE", f"model option 'pixel_range' is [low, high], not {pixel_range}"
+        )
+    return pair[0], pair[1]
 
 
 def too_short(name: str, length: int, what: str) -> KdEdgeError:

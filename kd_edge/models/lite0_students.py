@@ -13,11 +13,16 @@ import keras
 from keras import layers
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.models.efficientnet import check_range
-from kd_edge.models.inputs import check_choice, check_option, make_inputs, one_image
+from kd_edge.models.inputs import (
+    check_choice,
+    check_option,
+    check_pixel_range,
+    make_inputs,
+    one_image,
+)
 from kd_edge.models.lite0_blocks import BLOCKS, EXPANSION, lite0_body
 from kd_edge.models.lite0_weights import load_into
-from kd_edge.models.small_unet import QUARTER, conv, residuals, up_again
+from kd_edge.models.small_unet import QUARTER, conv, decoder, residuals
 
 
 def lite0_cnn(
@@ -35,10 +40,8 @@ def lite0_cnn(
         dropout: before the last layer.
     """
     check_option("blocks", blocks, 1, len(BLOCKS))
-    check_option("expansion", expansion, 1, EXPANSION)
     check_option("dropout", dropout, 0.0, 0.9)
-    check_choice("weights", weights, ("none", "package"))
-    check_range(pixel_range)
+    _check(expansion, weights, pixel_range)
     inputs = list(make_inputs(input_shapes).values())
     x = lite0_body(one_image(inputs), blocks, expansion=expansion)[-1]
     x = layers.GlobalAveragePooling2D(name="features")(x)
@@ -66,11 +69,9 @@ def lite0_unet(
         KdEdgeError KD_SHAPE: height or width do not divide by the blocks' strides.
     """
     check_option("blocks", blocks, 2, len(BLOCKS))
-    check_option("expansion", expansion, 1, EXPANSION)
     check_option("residual", residual, 0, 8)
     check_option("width", width, 1)
-    check_choice("weights", weights, ("none", "package"))
-    check_range(pixel_range)
+    _check(expansion, weights, pixel_range)
     inputs = list(make_inputs(input_shapes).values())
     x = one_image(inputs)
     halved = QUARTER * math.prod(block.stride for block in BLOCKS[1:blocks])
@@ -86,8 +87,14 @@ def lite0_unet(
     quarter, *further = sizes.values()
     beside = [conv(quarter, width, "wide"), *further]
     beside[-1] = residuals(beside[-1], residual, "low")
-    model = keras.Model(inputs, up_again(beside, n_classes), name="lite0_unet")
+    model = keras.Model(inputs, decoder(beside, n_classes), name="lite0_unet")
     return _with_weights(model, weights, pixel_range)
+
+
+def _check(expansion: int, weights: str, pixel_range) -> None:
+    check_option("expansion", expansion, 1, EXPANSION)
+    check_choice("weights", weights, ("none", "package"))
+    check_pixel_range(pixel_range)
 
 
 def _with_weights(model: keras.Model, weights: str, pixel_range) -> keras.Model:

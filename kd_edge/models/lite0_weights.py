@@ -101,7 +101,7 @@ def load_into(model: keras.Model, *, pixel_range: tuple = PUBLISHED_RANGE) -> No
                 order = _heaviest_first(tensors, layer.name.split("_")[1])
                 weights = [_cut(*pair, order) for pair in zip(weights, shapes, strict=True)]
             layer.set_weights(weights)
-    _take_pixels(model.get_layer("stem"), model.get_layer("stem_norm"), pixel_range)
+    _adapt_stem(model.get_layer("stem"), model.get_layer("stem_norm"), pixel_range)
 
 
 def _heaviest_first(tensors: dict, block: str) -> np.ndarray:
@@ -145,7 +145,7 @@ def _as_keras(tensors: dict, convolution: str, norm: str, *, norm_layer: bool) -
     return [kernel.transpose(2, 3, 1, 0)]
 
 
-def _take_pixels(stem, norm, pixel_range: tuple) -> None:
+def _adapt_stem(stem, norm, pixel_range: tuple) -> None:
     """Make the stem take other numbers: published = scale * given + offset."""
     low, high = PUBLISHED_RANGE
     scale = (high - low) / (pixel_range[1] - pixel_range[0])

@@ -59,11 +59,11 @@ def small_unet(
         x = _separable(x, wider, f"d{level}", strides=2)
         x = residuals(x, blocks if level else 0, f"d{level}")
         beside.append(x)
-    logits = up_again(beside, n_classes)
+    logits = decoder(beside, n_classes)
     return keras.Model(inputs, logits, name="small_unet")
 
 
-def up_again(beside: Sequence, n_classes: int):
+def decoder(beside: Sequence, n_classes: int):
     """Logits of full size from what each level gave on the way down: the first a quarter, halved.
 
     Each level is brought to the channels of the one above, enlarged and added to it.

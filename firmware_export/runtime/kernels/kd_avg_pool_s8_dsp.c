@@ -17,21 +17,11 @@
 /* Sums of 16 bits hold this many values. */
 #define KD_MOST_VALUES 255
 
-/* Adds a window's values from channel c on, as `load` reads those of a pixel x, to halves of the words `even`
- * and `odd`. Not a function: compilers would keep less of it in registers. */
-#define KD_SUM_WINDOW(p, window, c, load)                                                           \
-    do {                                                                                            \
-        const int8_t *row = (window)->first + (c);                                                  \
-        for (uint32_t i = (window)->rows; i > 0u; i--) {                                            \
-            const int8_t *x = row;                                                                  \
-            for (uint32_t j = (window)->columns; j > 0u; j--) {                                     \
-                const uint32_t bytes = (load);                                                      \
-                __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(bytes));                            \
-                __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(bytes));                     \
-                x += channels;                                                                      \
-            }                                                                                       \
-            row += (p)->in_columns * channels;                                                      \
-        }                                                                                           \
+/* Adds four bytes to halves of the words `even` and `odd`. */
+#define KD_ADD(bytes)                                                                              \
+    do {                                                                                           \
+        __asm__("sxtab16 %0, %0, %1" : "+r"(even) : "r"(bytes));                                   \
+        __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(odd) : "r"(bytes));                            \
     } while (0)
 
 /* The last n channels, 2 or 3: a function of its own, because fours need all registers. */
@@ -40,7 +30,7 @@ static __attribute__((noinline)) void last(
 {
     const uint32_t channels = p->channels, c = channels - n;
     uint32_t even = 0, odd = 0;
-    KD_SUM_WINDOW(p, window, c, kd_pool_bytes(x, n));
+    KD_EACH_PIXEL(p, window, c, kd_pool_bytes(x, n), KD_ADD);
     out[c] = mean((int16_t)even, count);
     out[c + 1u] = mean((int16_t)odd, count);
     if (n > 2u) {
@@ -55,7 +45,7 @@ static inline uint32_t fours(
     const uint32_t done = count <= KD_MOST_VALUES ? channels & ~3u : 0u;
     for (uint32_t c = 0; c < done; c += 4u) {
         uint32_t even = 0, odd = 0;
-        KD_SUM_WINDOW(p, window, c, kd_pool_four(x));
+        KD_EACH_PIXEL(p, window, c, kd_pool_four(x), KD_ADD);
         out[c] = mean((int16_t)even, count);
         out[c + 1u] = mean((int16_t)odd, count);
         out[c + 2u] = mean((int32_t)even >> 16, count);
