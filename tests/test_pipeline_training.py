@@ -97,6 +97,14 @@ def trained(out, text, monkeypatch, data=DATA):
     return run_fold(out, text, monkeypatch, train, data), told
 
 
+def untrained(out, text):
+    """A recipe's context on the sample windows, before anything is trained."""
+    return SimpleNamespace(
+        recipe=parse_recipe(text), stages=Stages(out),
+        dataset=SimpleNamespace(examples=DATA.training),
+    )  # fmt: skip
+
+
 def run_fold(out, text, monkeypatch, train, data=DATA):
     """Every model of a recipe by name; `train` stands in for the trainer's."""
     monkeypatch.setattr(trainer, "train", train)
@@ -247,17 +255,49 @@ def test_a_layer_that_a_loss_names_is_looked_for_before_anything_is_trained(tmp_
     """Oracle: the error, its nearest name; nothing is built or kept."""
     hint = 'loss = "fitnets"\nstudent_layer = "emg_stem_relu"\nteacher_layer = "block_0_rela"\n'
     text = CHAIN.replace('loss = "hinton"\ntemperature = 3.0\n', hint)
-    stages = Stages(tmp_path)
-    context = SimpleNamespace(
-        recipe=parse_recipe(text),
-        dataset=SimpleNamespace(examples=DATA.training),
-        stages=stages,
-    )
+    context = untrained(tmp_path, text)
     with pytest.raises(KdEdgeError) as caught:
         check_networks(context)
     assert caught.value.code == "KD_RECIPE_VALUE"
     assert "the teacher 'large' has no layer 'block_0_rela'" in caught.value.message
     assert "did you mean 'block_0_relu'" in caught.value.message
+
+
+def test_a_student_begins_with_the_layers_of_its_teacher(tmp_path, monkeypatch):
+    """Oracle: the teacher's kernel, moved as `trained` says; layers of other sizes are its own."""
+    student = 'options = { blocks = 0, width = 4 }\nteachers = ["assistant"]'
+    assert CHAIN.count(student) == 1
+    text = CHAIN.replace(student, f'{student}\nlayers_from = "assistant"')
+    models, told = trained(tmp_path / "taking", text, monkeypatch)
+    taking, assistant = (
+        load_keras(tmp_path / "taking" / models[n].file) for n in ("student", "assistant")
+    )
+    moved = np.arcsinh(told["student"].logits.mean()) / 10
+    models, _ = trained(tmp_path / "fresh", CHAIN, monkeypatch)
+    fresh = load_keras(tmp_path / "fresh" / models["student"].file)
+
+    def beyond(network, layer):
+        """How far its kernel is from the teacher's after the same move."""
+        ours, theirs = (n.get_layer(layer).get_weights()[0] for n in (network, assistant))
+        return np.abs(ours - (theirs + moved)).max()
+
+    for layer in ("emg_stem_conv", "imu_stem_conv"):
+        assert beyond(taking, layer) < 1e-6
+        assert beyond(fresh, layer) > 1e-2
+    assert taking.get_layer("logits").get_weights()[0].shape == (32, 3)
+
+
+def test_layers_that_no_teacher_has_are_told_before_any_training(tmp_path):
+    small = 'model = "tcn"\noptions = { blocks = 0, width = 4 }\nteachers = ["assistant"]'
+    other = 'model = "seed-single-student"\noptions = { units = 4, kernel = 3, pool = 2 }'
+    taking = f'{other}\nteachers = ["assistant"]\nlayers_from = "assistant"'
+    text = CHAIN.replace(small, taking)
+    with pytest.raises(
+        KdEdgeError, match="no layer of 'seed_single_student' has the name"
+    ) as caught:
+        check_networks(untrained(tmp_path, text))
+    assert caught.value.code == "KD_RECIPE_VALUE"
+    assert caught.value.where == "the model 'student', layers_from"
 
 
 # --- fine-tuned behind int8's rounding ---
@@ -330,10 +370,7 @@ def test_a_student_that_cannot_be_tuned_so_is_refused_before_anything_is_trained
     small = 'model = "tcn"\noptions = { blocks = 0, width = 4 }'
     options = "options = { units = 4, kernel = 3, pool = 2 }"
     text = TUNED.replace(small, f'model = "seed-single-student"\n{options}', 1)
-    stages = Stages(tmp_path)
-    context = SimpleNamespace(
-        recipe=parse_recipe(text), dataset=SimpleNamespace(examples=DATA.training), stages=stages
-    )
+    context = untrained(tmp_path, text)
     with pytest.raises(KdEdgeError, match="lstm") as caught:
         check_networks(context)
     assert caught.value.code == "KD_UNSUPPORTED_OP"

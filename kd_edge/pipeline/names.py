@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kd_edge.distill.foreign.record import FileTeacher
 
 # What decides a model's network.
-_OF_NETWORK = {"name", "model", "options", "body", "aware"}
+_OF_NETWORK = {"name", "model", "options", "body", "aware", "layers_from"}
 
 
 def check_names(recipe: Recipe) -> None:
@@ -114,7 +115,8 @@ def check_networks(context: Context) -> None:
 
     Raises:
         KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range, a layer that the loss names
-            and no model has): with the model's name. As `opening.open_teacher`.
+            and no model has, a teacher that has no layer to give to a student): with the model's
+            name. As `opening.open_teacher`.
     """
     recipe, windows = context.recipe, context.dataset.examples
     models = recipe.to_train
@@ -133,6 +135,8 @@ def check_networks(context: Context) -> None:
     )
 
     def make() -> None:
+        from kd_edge.models.taking import take_layers
+
         if recipe.selector is not None:
             given = windows.only(recipe.inputs_of(recipe.selector))
             _build(recipe.selector, replace(given, class_names=recipe.product.models), None)
@@ -140,6 +144,10 @@ def check_networks(context: Context) -> None:
         for model in models:
             given = windows.only(recipe.inputs_of(model))
             networks[model.name] = _build(model, given, networks.get(model.body))
+        for student in recipe.students:
+            if student.layers_from is not None:
+                with _naming(student):
+                    take_layers(networks[student.name], networks[student.layers_from])
         for name, network in networks.items():
             _check_task(recipe, name, network, windows)
         teachers = networks | {name: file.opened for name, file in files.items()}
@@ -154,7 +162,7 @@ def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.M
     from kd_edge.models import build_model
 
     aware = aware_of(model)
-    try:
+    with _naming(model):
         network = build_model(
             model.model,
             input_shapes=windows.input_shapes,
@@ -164,6 +172,13 @@ def _build(model: Model, windows: Examples, body: keras.Model | None) -> keras.M
             body=body,
         )
         return network if aware is None else _rounding(network, aware)
+
+
+@contextmanager
+def _naming(model: Model) -> Iterator[None]:
+    """Errors say which model of the recipe they are of."""
+    try:
+        yield
     except KdEdgeError as error:
         raise KdEdgeError(
             error.code,

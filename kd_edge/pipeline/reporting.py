@@ -64,6 +64,12 @@ def first_weights(recipe: Recipe) -> Iterator[str]:
         weights = {**model_options(model.model), **model.options}.get("weights")
         if weights is not None:
             yield f"'{model.name}' ({model.model}) began with {WEIGHTS[weights]}."
+    for student in recipe.students:
+        if student.layers_from is not None:
+            yield (
+                f"'{student.name}' began with the weights of its teacher '{student.layers_from}' "
+                "in every layer of the same name and sizes."
+            )
 
 
 def provenance(command: str, recipe_sha256: str) -> Provenance:

@@ -22,7 +22,7 @@ from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows
 from kd_edge.pipeline.stages import key_of
-from kd_edge.recipe import Model
+from kd_edge.recipe import Model, Student
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
 
@@ -195,7 +195,7 @@ class FoldTrainer:
 
     def _train(self, due: Due, teacher: _Once) -> Trained:
         def make() -> dict:
-            network = self._network(due.model) if due.start is None else self._rounding(due)
+            network = self._begun(due) if due.start is None else self._rounding(due)
             return self._fit(due, network, teacher.value if due.teachers else None)
 
         return self.done(due, self._stages.run(due.stage, due.key, [due.file], make))
@@ -256,6 +256,16 @@ class FoldTrainer:
             options=model.options,
             body=body,
         )
+
+    def _begun(self, due: Due) -> keras.Model:
+        """A fresh network, with the layers that its recipe takes from a teacher."""
+        from kd_edge.models.taking import take_layers
+
+        network = self._network(due.model)
+        for teacher in due.teachers:
+            if isinstance(due.model, Student) and teacher.name == due.model.layers_from:
+                take_layers(network, load_keras(self._out / teacher.file))
+        return network
 
     def _rounding(self, due: Due) -> keras.Model:
         """A trained student, rounding as its int8 form does."""

@@ -10,7 +10,7 @@ from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.models.fitted import FITTED, ships
 
 if TYPE_CHECKING:
-    from kd_edge.recipe.tables import Model, Recipe, Selector
+    from kd_edge.recipe.tables import Model, Recipe, Selector, Student
 
 
 # Keys of recordings, and what says the like of images.
@@ -176,6 +176,8 @@ def _check_teachers(recipe: Recipe) -> None:
             where = f"{kind}.{index}.teachers"
             if kind == "students" and model.teachers is not None and not model.distill:
                 raise MisfitError(where, "distill = false trains on the labels alone")
+            if kind == "students" and model.layers_from is not None:
+                _check_layers_from(recipe, model, f"{kind}.{index}.layers_from")
             for name in model.teachers or ():
                 if name not in above:
                     raise MisfitError(
@@ -189,6 +191,22 @@ def _check_teachers(recipe: Recipe) -> None:
     alone = [s for s in recipe.students if s.distill and s.teachers is None and s.aware is None]
     if not recipe.teachers and not all(student.is_fitted for student in alone):
         raise ValueError("students are distilled, but there are no [[teachers]]")
+
+
+def _check_layers_from(recipe: Recipe, student: Student, where: str) -> None:
+    """It is a teacher of the student's that is trained here, and so has layers."""
+    if student.aware is not None:
+        raise MisfitError(where, f"it starts from '{student.aware.of}' whole: leave it out")
+    teachers = recipe.teachers_of(student)
+    if student.layers_from not in teachers:
+        raise MisfitError(
+            where,
+            f"'{student.layers_from}' is no teacher of '{student.name}'"
+            f"{nearest(student.layers_from, teachers)}; it has {', '.join(teachers) or 'none'}",
+        )
+    teacher = recipe.named(student.layers_from)
+    if isinstance(teacher, TeacherFile) or teacher.is_fitted:
+        raise MisfitError(where, f"'{teacher.name}' is not trained here in steps: name one that is")
 
 
 def _check_selector(recipe: Recipe) -> None:

@@ -119,11 +119,19 @@ class Aware(Table):
 class Student(Model):
     """A model that ships; `distill = false` trains it on labels alone, for comparison.
 
+    layers_from: one of its teachers: layers that have the name and the sizes of one of that
+        teacher's begin with its weights.
     aware: it is another student, fine-tuned; model, inputs and options are that one's.
     """
 
     distill: bool = True
+    layers_from: Name | None = None
     aware: Aware | None = None
+
+    def on_labels(self, name: str) -> Student:
+        """The same without its teachers, under another name."""
+        alone = {"name": name, "distill": False, "teachers": None, "layers_from": None}
+        return self.model_copy(update=alone)
 
     @model_serializer(mode="wrap")
     def _without_what_it_shares(self, fields):

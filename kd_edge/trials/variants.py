@@ -86,14 +86,14 @@ def _alone(recipe: Recipe) -> Recipe:
     )
 
 
-def _with_student(recipe: Recipe, **changes: Any) -> Recipe:
+def _with_student(recipe: Recipe, student: Student) -> Recipe:
     """The recipe with another form of its student, without models that this does not need."""
-    student = recipe.students[-1].model_copy(update=changes)
     return _alone(recipe.model_copy(update={"students": (student, *recipe.students[:-1])}))
 
 
 def _labels_alone(recipe: Recipe) -> Variant:
-    alone = _with_student(recipe, distill=False, teachers=None)
+    student = recipe.students[-1]
+    alone = _with_student(recipe, student.on_labels(student.name))
     what = "The student learns from the labels alone."
     return Variant("labels alone", what, alone.model_copy(update={"distillation": None}))
 
@@ -107,7 +107,10 @@ def _without_adapt(recipe: Recipe) -> Iterator[Variant]:
 
 
 def _one_teacher(recipe: Recipe, teacher: str) -> Variant:
-    one = _with_student(recipe, teachers=(teacher,))
+    student = recipe.students[-1]
+    kept = student.layers_from if student.layers_from == teacher else None
+    changes = {"teachers": (teacher,), "layers_from": kept}
+    one = _with_student(recipe, student.model_copy(update=changes))
     distillation = one.distillation
     if not any(len(one.teachers_of(m)) > 1 for m in (*one.teachers, *one.students)):
         distillation = distillation.model_copy(update={"ensemble": None, "drop_teachers": False})

@@ -89,13 +89,12 @@ def _on_labels(student: str) -> str:
 def twin_of(recipe: Recipe, name: str) -> str | None:
     """The recipe's own student that is the named one without a teacher; None: it has none."""
     students = {student.name: student for student in recipe.students}
-    alone = {"distill": False, "teachers": None}
-    wanted = students[name].model_copy(update=alone)
+    wanted = students[name]
     return next(
         (
             other.name
             for other in recipe.students
-            if other == wanted.model_copy(update={"name": other.name}) and other.name != name
+            if other == wanted.on_labels(other.name) and other.name != name
         ),
         None,
     )
@@ -105,9 +104,7 @@ def and_on_labels(recipe: Recipe, rows: Sequence[RowSettings]) -> Recipe:
     """The recipe, and the rows' students that have a teacher a second time, without one."""
     names = {student_of(recipe, row) for row in rows}
     alone = [
-        student.model_copy(
-            update={"name": _on_labels(student.name), "distill": False, "teachers": None}
-        )
+        student.on_labels(_on_labels(student.name))
         for student in recipe.students
         if student.name in names
         and recipe.teachers_of(student)
