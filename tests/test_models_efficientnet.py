@@ -12,7 +12,12 @@ keras = pytest.importorskip("keras")
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
-from kd_edge.models.lite0_weights import PACKAGE, read_tensors, weights_file  # noqa: E402
+from kd_edge.models.lite0_weights import (  # noqa: E402
+    PACKAGE,
+    PUBLISHED_RANGE,
+    read_tensors,
+    weights_file,
+)
 
 
 def built(name, size=32, n_classes=2, channels=1, **options):
@@ -44,13 +49,21 @@ def test_our_student_has_at_most_a_third_of_the_seeds_parameters(pytestconfig):
     assert any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
 
 
-def test_grey_pixels_and_the_same_ones_in_colour_get_one_answer():
-    """Oracle: the model of colour pictures; 0 to 1 and 0 to 255 are one range, stated otherwise."""
+@pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-lite0"])
+def test_grey_pixels_and_the_same_ones_in_colour_get_one_answer(name):
+    """Oracle: the model of colour pictures; 0 to 1 and 0 to 255 are one range, stated otherwise.
+
+    Lite0 needs ImageNet's weights for it: random ones of one channel are no sum of three's.
+    """
+    options = {}
+    if name == "efficientnet-lite0":
+        pytest.importorskip(PACKAGE)
+        options = {"weights": "package"}
     grey = np.random.default_rng(0).random((2, 32, 32, 1)).astype("f4")
-    colour = built("efficientnet-lite0", n_classes=3, channels=3, pixel_range=(0, 255))
+    colour = built(name, n_classes=3, channels=3, pixel_range=(0, 255), **options)
     np.testing.assert_allclose(
         colour([np.repeat(grey * 255, 3, axis=3)]),
-        built("efficientnet-lite0", n_classes=3)([grey]),
+        built(name, n_classes=3, **options)([grey]),
         rtol=1e-3,
         atol=1e-4,
     )
@@ -96,8 +109,10 @@ def test_lite0_has_the_features_computed_once_from_the_file_by_hand():
     """Oracle: the published network written out with TensorFlow's plain operators and run on the
     file's tensors, without Keras: the mean feature and the first that are above 0."""
     pytest.importorskip(PACKAGE)
-    model = built("efficientnet-lite0", 64, channels=3, weights="package", pixel_range=(0, 255))
-    features = keras.Model(model.inputs, model.get_layer("features").output)([a_picture()])[0]
+    options = {"weights": "package", "pixel_range": PUBLISHED_RANGE}
+    model = built("efficientnet-lite0", 64, channels=3, **options)
+    picture = (a_picture() - 127) / 128
+    features = keras.Model(model.inputs, model.get_layer("features").output)([picture])[0]
     assert features.shape == (1280,)
     assert float(np.mean(features)) == pytest.approx(0.398133, rel=1e-3)
     expected = np.zeros(24)

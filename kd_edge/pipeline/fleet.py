@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.reproducible import one_order_of_sums
@@ -21,6 +22,8 @@ from kd_edge.pipeline.trial import Trial, scored, trial_of
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.splits import Fold
+
+T = TypeVar("T")
 
 TOGETHER, ONE_BY_ONE = "together on JAX", "one by one on TensorFlow"
 # Of windows that a fleet's program holds at once, MB.
@@ -100,6 +103,19 @@ def train_fleet(
             trials = [trial for context in contexts for trial in _trials(context, kept=kept)]
             return Fleet(tuple(trials), ONE_BY_ONE, why)
         return Fleet(_together(contexts, kept=kept, most_bytes=memory_mb * 1_000_000), TOGETHER)
+
+
+def by_either_road(
+    train: Callable[[bool | None], T], watch: Watch, *, one_by_one: bool | None = None
+) -> T:
+    """What `train` gives for `one_by_one`, or for True where a fleet refuses the recipe."""
+    try:
+        return train(one_by_one)
+    except KdEdgeError as error:
+        if error.code != "KD_FLEET_REFUSED":
+            raise
+        watch.note(f"trains one by one: {error.message}")
+        return train(True)
 
 
 def _road(one_by_one: bool | None) -> tuple[bool, str]:

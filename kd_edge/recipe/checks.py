@@ -176,8 +176,6 @@ def _check_teachers(recipe: Recipe) -> None:
             where = f"{kind}.{index}.teachers"
             if kind == "students" and model.teachers is not None and not model.distill:
                 raise MisfitError(where, "distill = false trains on the labels alone")
-            if kind == "students" and model.layers_from is not None:
-                _check_layers_from(recipe, model, f"{kind}.{index}.layers_from")
             for name in model.teachers or ():
                 if name not in above:
                     raise MisfitError(
@@ -187,6 +185,8 @@ def _check_teachers(recipe: Recipe) -> None:
                     )
             if len(set(model.teachers or ())) < len(model.teachers or ()):
                 raise MisfitError(where, f"a teacher stands there twice: {model.teachers}")
+            if kind == "students" and model.layers_from is not None:
+                _check_layers_from(recipe, model, f"{kind}.{index}.layers_from")
             above.append(model.name)
     alone = [s for s in recipe.students if s.distill and s.teachers is None and s.aware is None]
     if not recipe.teachers and not all(student.is_fitted for student in alone):
@@ -207,6 +207,8 @@ def _check_layers_from(recipe: Recipe, student: Student, where: str) -> None:
     teacher = recipe.named(student.layers_from)
     if isinstance(teacher, TeacherFile) or teacher.is_fitted:
         raise MisfitError(where, f"'{teacher.name}' is not trained here in steps: name one that is")
+    if getattr(teacher, "aware", None) is not None:
+        raise MisfitError(where, f"'{teacher.name}' has int8's layers: name '{teacher.aware.of}'")
 
 
 def _check_selector(recipe: Recipe) -> None:

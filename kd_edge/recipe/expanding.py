@@ -89,6 +89,11 @@ def _check(teachers, students) -> None:
                     "seeds belong to [[teachers]]: a student that learns from a teacher of several "
                     "seeds is their average as one model",
                 )
+            if many["generations"] > 1 and "layers_from" in table:
+                raise MisfitError(
+                    f"{kind}.{index}.layers_from",
+                    "each generation learns from the one before it, and begins afresh",
+                )
             if many["generations"] > 1 and not table.get("distill", True):
                 raise MisfitError(
                     f"{kind}.{index}.distill",

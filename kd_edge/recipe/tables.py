@@ -125,7 +125,8 @@ class Student(Model):
     """
 
     distill: bool = True
-    layers_from: Name | None = None
+    # As `Recipe.selector`.
+    layers_from: Annotated[Name | None, Field(exclude_if=lambda name: name is None)] = None
     aware: Aware | None = None
 
     def on_labels(self, name: str) -> Student:

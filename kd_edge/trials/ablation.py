@@ -15,7 +15,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.keras_start import set_keras
 from kd_edge.pipeline.context import folds_of
 from kd_edge.pipeline.dataset import load_dataset
-from kd_edge.pipeline.fleet import train_fleet
+from kd_edge.pipeline.fleet import by_either_road, train_fleet
 from kd_edge.pipeline.names import check_names
 from kd_edge.pipeline.store import user_store
 from kd_edge.pipeline.trial import Trial
@@ -80,13 +80,7 @@ def _together(
 ) -> dict[str, Sequence[Trial]]:
     """Every variant's trials, variant by variant, all by one road."""
     asked = {"seeds": seeds, "data": data, "cache": cache, "watch": watch}
-    try:
-        return _fleets(found, asked, one_by_one=None)
-    except KdEdgeError as error:
-        if error.code != "KD_FLEET_REFUSED":
-            raise
-        watch.note(f"trains one by one: {error.message}")
-        return _fleets(found, asked, one_by_one=True)
+    return by_either_road(lambda alone: _fleets(found, asked, one_by_one=alone), watch)
 
 
 def _fleets(

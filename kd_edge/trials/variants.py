@@ -44,6 +44,10 @@ def variants(recipe: Recipe) -> tuple[Variant, ...]:
         what = "The copies of each window are shown unchanged."
         found.append(Variant("without augmentation", what, plain))
     found += _without_adapt(base)
+    if base.students[-1].layers_from is not None:
+        student = base.students[-1].model_copy(update={"layers_from": None})
+        what = "The student begins with no layer of a teacher."
+        found.append(Variant("without layers_from", what, _with_student(base, student)))
     if len(teachers) > 1:
         found.append(_one_teacher(base, teachers[0]))
     if teachers:
@@ -95,6 +99,8 @@ def _labels_alone(recipe: Recipe) -> Variant:
     student = recipe.students[-1]
     alone = _with_student(recipe, student.on_labels(student.name))
     what = "The student learns from the labels alone."
+    if student.layers_from is not None:
+        what += f" It begins with no layer of '{student.layers_from}'."
     return Variant("labels alone", what, alone.model_copy(update={"distillation": None}))
 
 
@@ -115,6 +121,8 @@ def _one_teacher(recipe: Recipe, teacher: str) -> Variant:
     if not any(len(one.teachers_of(m)) > 1 for m in (*one.teachers, *one.students)):
         distillation = distillation.model_copy(update={"ensemble": None, "drop_teachers": False})
     what = f"The student learns from '{teacher}' alone, the first of its teachers."
+    if kept != student.layers_from:
+        what += f" It begins with no layer of '{student.layers_from}'."
     return Variant("one teacher", what, one.model_copy(update={"distillation": distillation}))
 
 

@@ -16,7 +16,7 @@ from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.examples import Examples
 from kd_edge.measure.host import host
 from kd_edge.pipeline.context import Context, prepare, with_seed
-from kd_edge.pipeline.fleet import folder_of, train_fleet
+from kd_edge.pipeline.fleet import by_either_road, folder_of, train_fleet
 from kd_edge.pipeline.lock import locked
 from kd_edge.pipeline.reporting import versions
 from kd_edge.pipeline.results.answers import Predict, TrainedFold
@@ -49,7 +49,8 @@ class ResultsPlan:
         work: folder for models. out: folder for a JSON file of each row.
         quick: take the recipes' quick forms.
         board: name of an emulated board that answers for one fold and seed too; None: no board.
-        one_by_one: train each model by itself; else together on JAX, if that is installed.
+        one_by_one: train each model by itself; else together on JAX, if that is installed and a
+            fleet takes the recipe.
     """
 
     rows: tuple[RowSettings, ...]
@@ -135,15 +136,19 @@ def _of_recipe(
         made = [_Row(row, recipe, row.folds(context.folds)) for row in rows]
         wanted = {fold.held_out for row in made for fold in row.folds}
         names = [fold.held_out for fold in context.folds if fold.held_out in wanted]
-        fleet = train_fleet(
-            trained,
-            seeds=plan.seeds,
-            data=data,
-            folds=None if None in wanted else names,
-            out=work,
+        fleet = by_either_road(
+            lambda alone: train_fleet(
+                trained,
+                seeds=plan.seeds,
+                data=data,
+                folds=None if None in wanted else names,
+                out=work,
+                one_by_one=alone,
+                cache=cache,
+                watch=watch,
+            ),
+            watch,
             one_by_one=plan.one_by_one or None,
-            cache=cache,
-            watch=watch,
         )
         # Training has written the stages of this folder meanwhile.
         stages = Stages(work, store=user_store(cache, note=watch.note), report=watch.stage)
