@@ -1,0 +1,25 @@
+"""What a report says of a build beside its figures. Oracle: the shipped recipe, read by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("keras")
+
+from kd_edge.pipeline.reporting import first_weights
+from kd_edge.recipe import load_recipe
+
+
+def test_models_say_whose_weights_they_began_with(pytestconfig):
+    recipe = load_recipe(pytestconfig.rootpath / "recipes" / "brain-tumor.toml")
+    told = list(first_weights(recipe))
+    of = {line.split("'")[1]: line for line in told[:-1]}
+    assert set(of) == {"teacher", "seed-teacher", "student"}
+    assert "ImageNet" in of["teacher"]
+    assert "random" in of["seed-teacher"]
+    assert told[-1].startswith("'student' began with the weights of its teacher 'teacher'")
+
+
+def test_students_of_random_weights_say_nothing(pytestconfig):
+    recipe = load_recipe(pytestconfig.rootpath / "recipes" / "pjm.toml")
+    assert list(first_weights(recipe)) == []
