@@ -14,6 +14,7 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.distill.foreign.settings import TeacherFile
 from kd_edge.examples import Examples
 from kd_edge.models.keras_start import load_keras
+from kd_edge.pipeline.aware import aware_of
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
@@ -23,7 +24,6 @@ from kd_edge.pipeline.training import (
     FoldTrainer,
     Teacher,
     Trained,
-    is_trained,
     model_seed,
     network_of,
     predictor,
@@ -117,7 +117,7 @@ class TogetherTrainer:
                     self._train(model, role)
 
     def _train(self, model: Model | TeacherFile, role: str) -> None:
-        if not is_trained(model):
+        if not _is_trained(model):
             for place in self._places:
                 place.trained[model.name] = place.trainer(whole=True).one(
                     model, role, place.trained
@@ -309,9 +309,16 @@ def check_together(recipe: Recipe, examples: Examples) -> None:
             raise _refused(f"the {table.what} '{name}', which its process does not know")
 
 
+def _is_trained(model: Model | TeacherFile) -> bool:
+    """Whether a recipe's model is trained here, epoch by epoch, from weights of its own."""
+    if isinstance(model, TeacherFile) or model.is_fitted:
+        return False
+    return aware_of(model) is None
+
+
 def _check_keys(recipe: Recipe) -> None:
     """Refuse a key that models trained one by one follow, and a fleet would leave out."""
-    models = [model for model in (*recipe.teachers, *recipe.students) if is_trained(model)]
+    models = [model for model in (*recipe.teachers, *recipe.students) if _is_trained(model)]
     tables = [(model.name, model, _MODEL_KEYS) for model in models]
     tables.append(("distillation", recipe.distillation, _DISTILLATION_KEYS))
     tables.append(("augmentation", recipe.augmentation, _AUGMENTATION_KEYS))

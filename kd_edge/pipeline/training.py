@@ -355,8 +355,7 @@ class FoldTrainer:
             return self._teaching(teachers).once(self._data.lessons).arrays()
 
         names = ", ".join(teacher.name for teacher in teachers)
-        name = f"answers of {self._folder}{names}"
-        return taught_of(self._stages.arrays(name, key, make))
+        return taught_of(self._stages.arrays(f"answers of {self._folder}{names}", key, make))
 
     def _teaching(self, teachers: Sequence[Teacher]) -> Teaching:
         from kd_edge.distill.teachers import teach
@@ -370,13 +369,6 @@ class FoldTrainer:
             ensemble=recipe.distillation.ensemble,
             drop=recipe.distillation.drop_teachers,
         )
-
-
-def is_trained(model: Model | TeacherFile) -> bool:
-    """Whether a recipe's model is trained here, epoch by epoch, from weights of its own."""
-    if isinstance(model, TeacherFile) or model.is_fitted:
-        return False
-    return aware_of(model) is None
 
 
 class _Once:
