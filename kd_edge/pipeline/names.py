@@ -135,7 +135,7 @@ def check_networks(context: Context) -> None:
     )
 
     def make() -> None:
-        from kd_edge.models.taking import take_layers
+        from kd_edge.models.teacher_layers import take_layers
 
         if recipe.selector is not None:
             given = windows.only(recipe.inputs_of(recipe.selector))

@@ -195,7 +195,7 @@ class FoldTrainer:
 
     def _train(self, due: Due, teacher: _Once) -> Trained:
         def make() -> dict:
-            network = self._begun(due) if due.start is None else self._rounding(due)
+            network = self._fresh(due) if due.start is None else self._rounding(due)
             return self._fit(due, network, teacher.value if due.teachers else None)
 
         return self.done(due, self._stages.run(due.stage, due.key, [due.file], make))
@@ -257,14 +257,14 @@ class FoldTrainer:
             body=body,
         )
 
-    def _begun(self, due: Due) -> keras.Model:
-        """A fresh network, with the layers that its recipe takes from a teacher."""
-        from kd_edge.models.taking import take_layers
+    def _fresh(self, due: Due) -> keras.Model:
+        """A network before its first step, with the layers that its recipe takes from a teacher."""
+        from kd_edge.models.teacher_layers import take_layers
 
         network = self._network(due.model)
-        for teacher in due.teachers:
-            if isinstance(due.model, Student) and teacher.name == due.model.layers_from:
-                take_layers(network, load_keras(self._out / teacher.file))
+        if isinstance(due.model, Student) and due.model.layers_from is not None:
+            (teacher,) = (t for t in due.teachers if t.name == due.model.layers_from)
+            take_layers(network, load_keras(self._out / teacher.file))
         return network
 
     def _rounding(self, due: Due) -> keras.Model:

@@ -125,7 +125,7 @@ class Student(Model):
     """
 
     distill: bool = True
-    # As `Recipe.selector`.
+    # Left out of digests where there is none, as `Recipe.selector`.
     layers_from: Annotated[Name | None, Field(exclude_if=lambda name: name is None)] = None
     aware: Aware | None = None
 

@@ -46,7 +46,7 @@ def variants(recipe: Recipe) -> tuple[Variant, ...]:
     found += _without_adapt(base)
     if base.students[-1].layers_from is not None:
         student = base.students[-1].model_copy(update={"layers_from": None})
-        what = "The student begins with no layer of a teacher."
+        what = "The student learns from its teachers." + _layers_left_out(base.students[-1])
         found.append(Variant("without layers_from", what, _with_student(base, student)))
     if len(teachers) > 1:
         found.append(_one_teacher(base, teachers[0]))
@@ -98,10 +98,14 @@ def _with_student(recipe: Recipe, student: Student) -> Recipe:
 def _labels_alone(recipe: Recipe) -> Variant:
     student = recipe.students[-1]
     alone = _with_student(recipe, student.on_labels(student.name))
-    what = "The student learns from the labels alone."
-    if student.layers_from is not None:
-        what += f" It begins with no layer of '{student.layers_from}'."
+    what = "The student learns from the labels alone." + _layers_left_out(student)
     return Variant("labels alone", what, alone.model_copy(update={"distillation": None}))
+
+
+def _layers_left_out(student: Student) -> str:
+    """What is told of a variant without the layers that its student begins with."""
+    taken = student.layers_from
+    return "" if taken is None else f" It begins with no layer of '{taken}'."
 
 
 def _without_adapt(recipe: Recipe) -> Iterator[Variant]:
@@ -121,8 +125,8 @@ def _one_teacher(recipe: Recipe, teacher: str) -> Variant:
     if not any(len(one.teachers_of(m)) > 1 for m in (*one.teachers, *one.students)):
         distillation = distillation.model_copy(update={"ensemble": None, "drop_teachers": False})
     what = f"The student learns from '{teacher}' alone, the first of its teachers."
-    if kept != student.layers_from:
-        what += f" It begins with no layer of '{student.layers_from}'."
+    if kept is None:
+        what += _layers_left_out(student)
     return Variant("one teacher", what, one.model_copy(update={"distillation": distillation}))
 
 

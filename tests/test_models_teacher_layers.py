@@ -11,7 +11,7 @@ from keras import layers  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.models import build_model  # noqa: E402
-from kd_edge.models.taking import take_layers  # noqa: E402
+from kd_edge.models.teacher_layers import take_layers  # noqa: E402
 
 
 def network(name, *, seed, channels=1, classes=2, width=3):

