@@ -17,7 +17,7 @@ def test_models_say_whose_weights_they_began_with(pytestconfig):
     assert set(of) == {"teacher", "seed-teacher", "student"}
     assert "ImageNet" in of["teacher"]
     assert "random" in of["seed-teacher"]
-    assert told[-1].startswith("'student' began with the weights of its teacher 'teacher'")
+    assert told[-1].startswith("'student' then took the weights of its teacher 'teacher'")
 
 
 def test_students_of_random_weights_say_nothing(pytestconfig):

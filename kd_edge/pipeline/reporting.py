@@ -67,7 +67,7 @@ def first_weights(recipe: Recipe) -> Iterator[str]:
     for student in recipe.students:
         if student.layers_from is not None:
             yield (
-                f"'{student.name}' began with the weights of its teacher '{student.layers_from}' "
+                f"'{student.name}' then took the weights of its teacher '{student.layers_from}', "
                 "in every layer of the same name and sizes."
             )
 
