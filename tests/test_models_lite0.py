@@ -26,16 +26,26 @@ def pictures(shape, low=0.0, high=1.0):
     return np.random.default_rng(0).uniform(low, high, (2, *shape)).astype("f4")
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_with_published_weights_it_sees_what_the_whole_network_sees_there(channels):
+@pytest.mark.parametrize(
+    ("name", "channels", "more"),
+    [("lite0-cnn", 1, {}), ("lite0-cnn", 3, {}), ("lite0-unet", 3, {"finest": 2})],
+)
+def test_with_published_weights_it_sees_what_the_whole_network_sees_there(name, channels, more):
     """Oracle: the same layer of EfficientNet-Lite0, which takes the numbers as they are."""
     pytest.importorskip(PACKAGE)
     shape, (low, high) = (64, 64, channels), PUBLISHED_RANGE
     options = {"weights": "package", "pixel_range": PUBLISHED_RANGE}
     picture = pictures(shape, low, high)
     whole = answer(built("efficientnet-lite0", shape, **options), "block_5_project_norm", picture)
-    ours = answer(built("lite0-cnn", shape, blocks=6, **options), "block_5_project_norm", picture)
+    ours = answer(built(name, shape, blocks=6, **options, **more), "block_5_project_norm", picture)
     np.testing.assert_allclose(ours, whole, atol=2e-3)
+
+
+def test_a_teacher_s_way_up_ends_at_half_of_the_picture():
+    """Oracle: the shape of the last layer with weights; the picture's own behind it."""
+    model = built("lite0-unet", (64, 96, 3), blocks=11, finest=2)
+    assert model.layers[-2].output.shape == (None, 32, 48, 11)
+    assert model.output_shape == (None, 64, 96, 11)
 
 
 def test_another_range_of_pixels_is_undone_by_the_stem():
@@ -89,6 +99,8 @@ def test_published_weights_know_grey_and_colours_alone(shape):
     [
         ("lite0-unet", {"blocks": 1}),
         ("lite0-unet", {"residual": 9}),
+        ("lite0-unet", {"finest": 3}),
+        ("lite0-unet", {"finest": 2.0}),
         ("lite0-cnn", {"blocks": 17}),
         ("lite0-cnn", {"expansion": 7}),
         ("lite0-cnn", {"weights": "imagenet"}),

