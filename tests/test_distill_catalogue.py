@@ -1,4 +1,4 @@
-"""The catalogue of losses and augmentations in docs/recipes.md."""
+"""The catalogue of losses, augmentations and models' options in docs/recipes.md."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("keras")
 
 from kd_edge.distill.augmentations import AUGMENTATIONS, make_augmentations
-from kd_edge.distill.catalogue import DOCUMENT, document
+from kd_edge.distill.catalogue import DOCUMENT, EXPLAINED, document
 from kd_edge.distill.losses import LOSSES, make_loss, weigh_labels
 from kd_edge.distill.tapped import Tapped
-from kd_edge.models import build_model
+from kd_edge.models import build_model, model_options
 from kd_edge.recipe import Distillation
 
 
@@ -30,6 +30,17 @@ def test_every_option_is_in_the_catalogue():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         for field in kind.model_fields:
             assert field in row.split(" | ")[-1], (name, field)
+
+
+@pytest.mark.parametrize("name", sorted(EXPLAINED))
+def test_options_that_a_table_by_hand_explains_are_all_there(name):
+    """Oracle: the builder's own options, each in the first cell of a row or in an example."""
+    images = DOCUMENT.with_name("images.md").read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8") + images
+    told = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
+    told += re.findall(r"^options = (.*)$", text, re.MULTILINE)
+    for option in model_options(name):
+        assert any(re.search(rf"\b{option}\b", each) for each in told), option
 
 
 def test_the_examples_of_the_manual_are_losses_and_augmentations():

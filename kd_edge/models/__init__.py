@@ -100,7 +100,7 @@ def build_model(
             )
     _check_shapes(name, input_shapes, n_classes)
     require("keras", extra="build", purpose="building a model")
-    builder = _resolve(name)
+    builder = builder_of(name)
     stands_on = {} if body is None else {_BODY: body}
     with layers_seeded(seed):
         return builder(dict(input_shapes), n_classes, **stands_on, **options)
@@ -124,11 +124,12 @@ def model_options(name: str) -> dict[str, object]:
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: no such model. KD_MISSING_PACKAGE: Keras is not installed.
     """
-    parameters = inspect.signature(_resolve(name)).parameters.values()
+    parameters = inspect.signature(builder_of(name)).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != _BODY}
 
 
-def _resolve(name: str) -> Callable[..., keras.Model]:
+def builder_of(name: str) -> Callable[..., keras.Model]:
+    """The function that builds a model. Raises: as `model_options`."""
     from kd_edge.base.errors import require
 
     builder = MODELS.find(name)
