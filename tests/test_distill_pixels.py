@@ -109,10 +109,32 @@ def test_balanced_labels_weigh_rare_classes_more(balance):
     np.testing.assert_allclose(one_each, hard * np.take(weights, truth[1]), rtol=1e-5)
 
 
-def test_weights_of_other_classes_are_refused():
+def test_the_balance_of_labels_is_the_teachers_as_well():
+    """Oracle: SciPy, pixel by pixel; what has no class counts as before."""
+    truth, weights = np.array([[0, 4, NO_CLASS], [1, 1, 3]]), (0.5, 1.0, 2.0, 3.0, 4.0)
+    ours, theirs = RNG.normal(0, 3, (2, 2, 3, 5)).astype("f4")
+    each = -(softmax(theirs, axis=2) * log_softmax(ours, axis=2)).sum(axis=2)
+    each *= np.where(truth == NO_CLASS, 1.0, np.take(weights, np.maximum(truth, 0)))
+    told = batch(ours, theirs, truth, task="segmentation")
+    hinton = make_loss("hinton", {"temperature": 1.0})
+    balanced = weigh_labels(hinton, 0.0, 0.0, weights).values(told, {})
+    np.testing.assert_allclose(balanced, each.mean(axis=1), rtol=1e-5)
+    inside = make_loss("sum", {"terms": [{"loss": "hinton", "temperature": 1.0}]})
+    np.testing.assert_allclose(inside.balanced(weights).values(told, {}), balanced, rtol=1e-6)
+
+
+def test_a_loss_keeps_its_own_weights_of_classes():
+    """Oracle: the loss with those weights and no others."""
+    own = make_loss("hinton", {"temperature": 1.0, "class_weights": [1.0, 0.0, 0.0, 0.0, 0.0]})
+    assert own.balanced((1.0, 1.0, 1.0, 1.0, 1.0)) == own
+
+
+@pytest.mark.parametrize(("name", "more"), [("labels", {}), ("hinton", {"temperature": 1.0})])
+def test_weights_of_other_classes_are_refused(name, more):
     """Oracle: the error's code."""
+    loss = make_loss(name, {"class_weights": [1.0, 2.0], **more})
     with pytest.raises(KdEdgeError, match="class_weights has 2 numbers") as caught:
-        make_loss("labels", {"class_weights": [1.0, 2.0]}).values(batch(STUDENT, None), {})
+        loss.values(batch(STUDENT, STUDENT), {})
     assert caught.value.code == "KD_RECIPE_VALUE"
 
 
@@ -141,7 +163,7 @@ def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_oppos
     for way, distillation in WAYS.items():
         asked = recipe_of(way, None)
         assert asked.distillation.alpha == distillation["alpha"]
-        assert asked.teachers == recipe.teachers
+        assert asked.teachers == recipe.teachers[1:]
         assert (asked.dataset, asked.split) == (recipe.dataset, recipe.split)
         assert (asked.images, asked.augmentation) == (recipe.images, recipe.augmentation)
         assert [s.epochs for s in asked.students] == [s.epochs for s in recipe.students[2:]]

@@ -67,7 +67,7 @@ class Model(Table):
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
         `epochs`, by half a cosine.
     label_smoothing: share of each label that is spread evenly over all classes.
-    class_balance: how much more the labels of rare classes weigh, see `balanced_weights`.
+    class_balance: how much more rare classes weigh, see `balanced_weights`.
     teachers: names of the models that it learns from, each of which stands above it. Without it, a
         teacher learns from the labels alone and a student from all [[teachers]] together.
     seeds: of a teacher: so many of it, each from another start. generations: so many of it, each

@@ -127,7 +127,7 @@ def check_classes(truth: np.ndarray, n_classes: int) -> None:
 
 
 def weighed(losses, truth, class_weights):
-    """(batch, ...) losses, each times what its class weighs; as they are without weights.
+    """(batch, ...) losses, each times what its class weighs; as they are without weights or class.
 
     Args:
         truth: (batch, ...) integers, `NO_CLASS` for no class. class_weights: (classes,), or None.
@@ -137,7 +137,9 @@ def weighed(losses, truth, class_weights):
     from keras import ops
 
     table = ops.convert_to_tensor(class_weights, "float32")
-    return losses * ops.take(table, ops.maximum(ops.cast(truth, "int32"), 0))
+    truth = ops.cast(truth, "int32")
+    weights = ops.take(table, ops.maximum(truth, 0))
+    return losses * ops.where(ops.equal(truth, NO_CLASS), 1.0, weights)
 
 
 def mean_of_labelled(values, truth):

@@ -10,12 +10,13 @@ from kd_edge.base.registry import Registry
 from kd_edge.distill.losses.attention import Attention
 from kd_edge.distill.losses.ca_mkd import CaMkd
 from kd_edge.distill.losses.channel_wise import ChannelWise
+from kd_edge.distill.losses.class_weights import balanced_weights
 from kd_edge.distill.losses.crd import Crd
 from kd_edge.distill.losses.dist import Dist
 from kd_edge.distill.losses.dkd import Dkd
 from kd_edge.distill.losses.fitnets import FitNets
 from kd_edge.distill.losses.hinton import Hinton
-from kd_edge.distill.losses.labels import Labels, balanced_weights
+from kd_edge.distill.losses.labels import Labels
 from kd_edge.distill.losses.logit_mse import LogitMse
 from kd_edge.distill.losses.pair_wise import PairWise
 from kd_edge.distill.losses.record import Loss
@@ -71,12 +72,17 @@ def weigh_labels(
     """alpha * labels + (1 - alpha) * loss; the labels alone without a loss.
 
     Args:
-        smoothing, class_weights: of the labels, see `Labels`.
+        smoothing: of the labels, see `Labels`.
+        class_weights: of the labels and of every other part that has some, see `ClassWeighted`.
 
     Raises:
         KdEdgeError KD_RECIPE_VALUE: alpha is missing, out of range, or has no meaning.
     """
-    labels = Labels(smoothing=smoothing, class_weights=class_weights)
+    whole = _with_labels(loss, alpha, Labels(smoothing=smoothing))
+    return whole if class_weights is None else whole.balanced(class_weights)
+
+
+def _with_labels(loss: Loss | None, alpha: float | None, labels: Labels) -> Loss:
     if loss is None:
         if alpha is not None:
             raise KdEdgeError(

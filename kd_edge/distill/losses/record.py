@@ -63,6 +63,11 @@ class Loss(BaseModel):
         del student, teacher
         return {}
 
+    def balanced(self, class_weights: tuple[float, ...]) -> Loss:
+        """The same with these weights of the classes, where it has such and none of its own."""
+        del class_weights
+        return self
+
     def values(self, batch: Batch, layers: Layers) -> Tensor:
         """(batch,) of the loss, to be made small; in nats where it is a cross-entropy."""
         raise NotImplementedError

@@ -60,6 +60,13 @@ class WeightedSum(Loss):
     def needs_teacher(self) -> bool:
         return any(term.needs_teacher for term in self.terms)
 
+    def balanced(self, class_weights: tuple[float, ...]) -> WeightedSum:
+        terms = tuple(
+            term.model_copy(update={"loss": term.loss.balanced(class_weights)})
+            for term in self.terms
+        )
+        return self.model_copy(update={"terms": terms})
+
     def taps(self) -> Taps:
         return sum((term.loss.taps() for term in self.terms), Taps())
 
