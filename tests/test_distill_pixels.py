@@ -13,6 +13,7 @@ from logit_samples import RNG, STUDENT  # noqa: E402
 
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.base.pixels import NO_CLASS  # noqa: E402
+from kd_edge.distill.batch import Mixed  # noqa: E402
 from kd_edge.distill.losses import balanced_weights, make_loss, weigh_labels  # noqa: E402
 from kd_edge.distill.losses.channel_wise import channel_wise_loss  # noqa: E402
 from kd_edge.distill.losses.pair_wise import pair_wise_loss  # noqa: E402
@@ -119,8 +120,16 @@ def test_the_balance_of_labels_is_the_teachers_as_well():
     hinton = make_loss("hinton", {"temperature": 1.0})
     balanced = weigh_labels(hinton, 0.0, 0.0, weights).values(told, {})
     np.testing.assert_allclose(balanced, each.mean(axis=1), rtol=1e-5)
-    inside = make_loss("sum", {"terms": [{"loss": "hinton", "temperature": 1.0}]})
-    np.testing.assert_allclose(inside.balanced(weights).values(told, {}), balanced, rtol=1e-6)
+    labels = weigh_labels(None, None, 0.0, weights).values(told, {})
+    terms = [{"loss": "hinton", "temperature": 1.0}, {"loss": "labels", "weight": 3.0}]
+    inside = make_loss("sum", {"terms": terms}).balanced(weights).values(told, {})
+    np.testing.assert_allclose(inside, balanced + 3 * labels, rtol=1e-5)
+    other = np.flip(truth, axis=0)
+    mixed = batch(ours, theirs, truth, task="segmentation", mixed=Mixed(other, np.float32(0.25)))
+    alone = batch(ours, theirs, other, task="segmentation")
+    loss = hinton.balanced(weights)
+    expected = 0.75 * loss.values(told, {}) + 0.25 * loss.values(alone, {})
+    np.testing.assert_allclose(loss.values(mixed, {}), expected, rtol=1e-5)
 
 
 def test_a_loss_keeps_its_own_weights_of_classes():
@@ -163,7 +172,10 @@ def test_the_public_project_s_loss_hardly_tells_a_student_that_answers_the_oppos
     for way, distillation in WAYS.items():
         asked = recipe_of(way, None)
         assert asked.distillation.alpha == distillation["alpha"]
-        assert asked.teachers == recipe.teachers[1:]
+        assert [t.name for t in asked.teachers] == ["u-net"]
+        assert asked.teachers[0] in recipe.teachers
         assert (asked.dataset, asked.split) == (recipe.dataset, recipe.split)
         assert (asked.images, asked.augmentation) == (recipe.images, recipe.augmentation)
-        assert [s.epochs for s in asked.students] == [s.epochs for s in recipe.students[2:]]
+        assert [s.epochs for s in asked.students] == [
+            s.epochs for s in recipe.students if s.name == "half"
+        ]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from kd_edge.base.settings import Name, settings
 
-# Truth of a pixel (or a sample) that has no class: it is neither learned nor counted.
+# Truth of a pixel (or a sample) that has no class: no label is learned there, and nothing counted.
 NO_CLASS = -1
 
 _CHANNELS = {"grey": 1, "rgb": 3}

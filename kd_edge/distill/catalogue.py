@@ -61,8 +61,8 @@ def _options(name: str) -> tuple[str, str]:
     defaults = [
         f"`{option} = {json.dumps(value)}`" for option, value in model_options(name).items()
     ]
-    text = inspect.cleandoc(builder_of(name).__doc__).partition("Args:")[2].partition("\n\n")[0]
-    first, _, rest = text.partition("\n")
+    text = inspect.cleandoc(builder_of(name).__doc__ or "").partition("Args:")[2]
+    first, _, rest = text.partition("\n\n")[0].partition("\n")
     meanings = [first.strip(), *(f"`{names}`: {meaning}" for names, meaning in _found(rest))]
     return ", ".join(defaults), "; ".join(_one_line(each) for each in meanings if each)
 

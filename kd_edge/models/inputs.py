@@ -72,11 +72,11 @@ def check_choice(name: str, value, known: Iterable[str | int]) -> None:
     """Raises KD_RECIPE_VALUE, with the nearest, unless the value is one of the known."""
     known = list(known)
     if not any(value == each and type(value) is type(each) for each in known):
-        names = [str(each) for each in known]
+        close = nearest(value, [each for each in known if type(each) is type(value)])
         raise KdEdgeError(
             "KD_RECIPE_VALUE",
-            f"model option '{name}' cannot be {value!r}{nearest(str(value), names)}",
-            hint=f"it may be {', '.join(names)}",
+            f"model option '{name}' cannot be {value!r}{close}",
+            hint=f"it may be {', '.join(str(each) for each in known)}",
         )
 
 

@@ -1,5 +1,4 @@
-"""EfficientNet-Lite0 as a teacher, and its first blocks as students, from ImageNet's weights or
-random ones.
+"""EfficientNet-Lite0 and networks of its first blocks, from ImageNet's weights or random ones.
 
 All take pixels alike, so that a student can take layers of a teacher. V. Sanh et al., "DistilBERT",
 arXiv 1910.01108, section 3: a student begins with layers of a large network. Early layers see edges
@@ -75,7 +74,8 @@ def lite0_unet(
     """A class a pixel: Lite0's first blocks on the way down, `small_unet`'s way up.
 
     Args:
-        blocks: of Lite0's 16, at least 2. With 4 the lowest level is a sixteenth of the picture.
+        blocks: of Lite0's 16, at least 2. With 4 the lowest level is a sixteenth of the picture,
+            an eighth with `finest = 2`.
         residual: depthwise-separable layers behind them, at their size.
         width: channels of the finest level on the way up.
         finest: 4: that level is a quarter of the picture, for the arena's sake, since the first
@@ -97,8 +97,9 @@ def lite0_unet(
         raise KdEdgeError(
             "KD_SHAPE",
             f"{x.shape[1]} x {x.shape[2]} pixels do not divide by {halved}, as {blocks} blocks ask",
-            hint=f"choose images.size as a multiple of {halved}, or fewer 'blocks'",
+            hint=f"choose images.size as a multiple of {halved}, or smaller 'blocks' or 'finest'",
         )
+    # The stem halves the picture; the first block does if that is not to be the finest level.
     _, *outputs = lite0_body(x, blocks, expansion=expansion, first_stride=finest // HALF)
     # The last of each size.
     sizes = {output.shape[1]: output for output in outputs}

@@ -127,7 +127,9 @@ def check_classes(truth: np.ndarray, n_classes: int) -> None:
 
 
 def weighed(losses, truth, class_weights):
-    """(batch, ...) losses, each times what its class weighs; as they are without weights or class.
+    """(batch, ...) losses, each times what its class weighs; all as they are without weights.
+
+    What has no class weighs 1, the mean of what has one: a teacher tells of it as well.
 
     Args:
         truth: (batch, ...) integers, `NO_CLASS` for no class. class_weights: (classes,), or None.

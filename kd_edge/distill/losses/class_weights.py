@@ -23,7 +23,9 @@ class ClassWeighted(Loss):
     class_weights: tuple[NonNegativeFloat, ...] | None = None
 
     def balanced(self, class_weights: tuple[float, ...]) -> Self:
-        return self.model_copy(update={"class_weights": self.class_weights or class_weights})
+        if self.class_weights is not None:
+            return self
+        return self.model_copy(update={"class_weights": class_weights})
 
     def weights_of(self, logits) -> tuple[float, ...] | None:
         """The weights, one for each of the logits' classes. Raises KD_RECIPE_VALUE."""

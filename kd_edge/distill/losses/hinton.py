@@ -20,7 +20,8 @@ class Hinton(ClassWeighted):
     Options:
         temperature: above 0; 1 leaves the distributions as they are.
         class_weights: what an example or a pixel of each class weighs, in the models' order; all
-            alike if you leave it out. `class_balance` of a model sets it from the training part.
+            alike if you leave it out. `class_balance` of a model sets it from the training part,
+            unless it stands here. What has no class weighs 1.
     """
 
     published: ClassVar = {"temperature": 4.0}
@@ -33,11 +34,16 @@ class Hinton(ClassWeighted):
         logits = batch.student.logits
         each = soft_cross_entropy(logits, batch.taught.logits, temperature=temperature)
         weights = self.weights_of(logits)
+        if weights is None:
+            return per_example(each)
         return batch.over_truths(lambda truth: per_example(weighed(each, truth, weights)))
 
 
 def hinton_loss(student_logits, teacher_logits, *, temperature):
-    """(batch,) nats of `soft_cross_entropy`; of pixel-wise outputs the mean over the pixels."""
+    """`soft_cross_entropy` as (batch,) nats: of pixel-wise outputs the mean over the pixels.
+
+    Raises: as `soft_cross_entropy`.
+    """
     return per_example(soft_cross_entropy(student_logits, teacher_logits, temperature=temperature))
 
 
