@@ -3,7 +3,7 @@
     python benchmarks/seed_segmentation.py --data camvid_160x120.npz --seeds 3 \\
         --out results/others/seed-segmentation.json
 
-It trains `recipes/camvid.toml` with one student, the teacher with half of its filters, which learns
+It trains `recipes/camvid.toml` with one student, its U-Net with half of the filters, which learns
 as theirs did: both networks' probabilities go through a second softmax, which runs over the rows of
 an image and not over its classes. kd-edge's own losses refuse both steps; this one stands here,
 outside of it. Labels beside it hide what a loss teaches: two more students learn from their loss
@@ -77,12 +77,11 @@ def recipe_of(way: str, epochs: int | None) -> Recipe:
     del tables["quick"], tables["conversion"]["max_int8_bytes"]
     (student,) = [each for each in tables["students"] if each["name"] == "half"]
     student |= {"name": way, "class_balance": 0.0}
-    models = [*tables["teachers"], student]
-    for model in models if epochs else ():
+    teachers = [each for each in tables["teachers"] if each["name"] in student["teachers"]]
+    for model in [*teachers, student] if epochs else ():
         model["epochs"] = epochs
-    return Recipe(
-        **tables | {"name": "camvid-theirs", "students": [student], "distillation": WAYS[way]}
-    )
+    own = {"teachers": teachers, "students": [student], "distillation": WAYS[way]}
+    return Recipe(**tables | {"name": "camvid-theirs"} | own)
 
 
 def told(trials: Sequence[Trial]) -> dict:
