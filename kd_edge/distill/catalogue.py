@@ -24,8 +24,6 @@ _TABLES = {
     "sample weights": SAMPLE_WEIGHTS,
     "augmentations": AUGMENTATIONS,
 }
-
-
 # Whose options have tables of their own, by hand.
 EXPLAINED = {"tcn-residual", "lite0-cnn", "lite0-unet", "lda", "prototype", "extra-trees"}
 

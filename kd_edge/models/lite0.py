@@ -97,7 +97,7 @@ def lite0_unet(
         raise KdEdgeError(
             "KD_SHAPE",
             f"{x.shape[1]} x {x.shape[2]} pixels do not divide by {halved}, as {blocks} blocks ask",
-            hint=f"choose images.size as a multiple of {halved}, or smaller 'blocks' or 'finest'",
+            hint=f"let {halved} divide images.size, or take fewer 'blocks' or a smaller 'finest'",
         )
     # The stem halves the picture; the first block does if that is not to be the finest level.
     _, *outputs = lite0_body(x, blocks, expansion=expansion, first_stride=finest // HALF)
