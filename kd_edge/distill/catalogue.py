@@ -24,8 +24,8 @@ _TABLES = {
     "sample weights": SAMPLE_WEIGHTS,
     "augmentations": AUGMENTATIONS,
 }
-# Whose options have tables of their own, by hand.
-EXPLAINED = {"tcn-residual", "lite0-cnn", "lite0-unet", "lda", "prototype", "extra-trees"}
+# A mark names the models whose options the table below it explains.
+_BY_HAND = re.compile(r"^<!-- options by hand: (.*) -->\n\n((?:\|.*\n)+)", re.MULTILINE)
 
 
 def document(text: str) -> str:
@@ -41,6 +41,16 @@ def document(text: str) -> str:
     return text
 
 
+def explained_by_hand() -> dict[str, str]:
+    """The text of the tables, below their marks, that explain each of these models' options."""
+    told: dict[str, str] = {}
+    for page in sorted(DOCUMENT.parent.glob("*.md")):
+        for names, table in _BY_HAND.findall(page.read_text(encoding="utf-8")):
+            for name in names.split(", "):
+                told[name] = told.get(name, "") + table
+    return told
+
+
 def _table(registry: Mapping[str, type[BaseModel] | Callable]) -> str:
     rows = [[f"`{name}`", *_said(entry)] for name, entry in registry.items()]
     return _lines(["name", "what it is", "options"][: len(rows[0])], rows)
@@ -49,7 +59,7 @@ def _table(registry: Mapping[str, type[BaseModel] | Callable]) -> str:
 def _of_models() -> str:
     """What each model's builder says of its options; models that are built alike in one row."""
     alike: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(set(MODELS) - EXPLAINED):
+    for name in sorted(set(MODELS) - set(explained_by_hand())):
         alike.setdefault(_options(name), []).append(f"`{name}`")
     rows = [[", ".join(names), *told] for told, names in alike.items()]
     return _lines(["model", "options, with their defaults", "what they are"], rows)
