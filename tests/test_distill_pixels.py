@@ -142,8 +142,9 @@ def test_a_loss_keeps_its_own_weights_of_classes():
 def test_weights_of_other_classes_are_refused(name, more):
     """Oracle: the error's code."""
     loss = make_loss(name, {"class_weights": [1.0, 2.0], **more})
+    loss.check_classes(2)
     with pytest.raises(KdEdgeError, match="class_weights has 2 numbers") as caught:
-        loss.values(batch(STUDENT, STUDENT), {})
+        loss.check_classes(5)
     assert caught.value.code == "KD_RECIPE_VALUE"
 
 

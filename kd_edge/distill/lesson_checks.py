@@ -52,6 +52,7 @@ def check_lesson(model, training, task: Task, loss: Loss, lesson: Lesson) -> Non
     """Refuse outputs, truth, weights and teachers that do not fit each other."""
     n_classes = model.output_shape[-1]
     task.check(model.output_shape, training.truth, n_classes)
+    loss.check_classes(n_classes)
     has_teacher = lesson.taught is not None or lesson.teaching is not None
     if has_teacher != loss.needs_teacher:
         raise KdEdgeError(

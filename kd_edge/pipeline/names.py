@@ -153,7 +153,7 @@ def check_networks(context: Context) -> None:
         teachers = networks | {name: file.opened for name, file in files.items()}
         for model in models:
             chosen = {name: teachers[name] for name in recipe.teachers_of(model)}
-            _check_layers(recipe, networks[model.name], model.name, chosen)
+            _check_fits(recipe, networks[model.name], model.name, chosen)
 
     context.stages.run("check the models", key, [], make)
 
@@ -205,13 +205,13 @@ def _check_task(recipe: Recipe, name: str, network: keras.Model, windows: Exampl
         ) from error
 
 
-def _check_layers(
+def _check_fits(
     recipe: Recipe,
     network: keras.Model,
     name: str,
     teachers: Mapping[str, keras.Model | FileTeacher],
 ) -> None:
-    """Make sure that the model and its teachers have the layers that the loss looks at."""
+    """Make sure that the loss fits the model: its classes, the layers of it and its teachers."""
     if not teachers:
         return
     from kd_edge.distill.losses import make_loss
@@ -219,6 +219,7 @@ def _check_layers(
     from kd_edge.distill.teaching import tapped_teacher
 
     loss = make_loss(recipe.distillation.loss, recipe.distillation.options)
+    loss.check_classes(network.output_shape[-1])
     taps = loss.taps()
     student = Tapped(network, taps.student, f"'{name}'")
     for teacher_name, teacher in teachers.items():

@@ -27,18 +27,15 @@ class ClassWeighted(Loss):
             return self
         return self.model_copy(update={"class_weights": class_weights})
 
-    def weights_of(self, logits) -> tuple[float, ...] | None:
-        """The weights, one for each of the logits' classes. Raises KD_RECIPE_VALUE."""
-        weights = self.class_weights
-        if weights is not None and len(weights) != logits.shape[-1]:
+    def check_classes(self, n_classes: int) -> None:
+        if self.class_weights is not None and len(self.class_weights) != n_classes:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE",
-                f"class_weights has {len(weights)} numbers, and the model {logits.shape[-1]} "
+                f"class_weights has {len(self.class_weights)} numbers, and the model {n_classes} "
                 "classes",
                 where="class_weights",
                 hint="write one number a class, or set class_balance of the model instead",
             )
-        return weights
 
 
 def balanced_weights(training: Examples, balance: float) -> tuple[float, ...] | None:

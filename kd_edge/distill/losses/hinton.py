@@ -33,7 +33,7 @@ class Hinton(ClassWeighted):
         temperature = value_at(self.temperature, batch.epoch)
         logits = batch.student.logits
         each = soft_cross_entropy(logits, batch.taught.logits, temperature=temperature)
-        weights = self.weights_of(logits)
+        weights = self.class_weights
         if weights is None:
             return per_example(each)
         return batch.over_truths(lambda truth: per_example(weighed(each, truth, weights)))

@@ -33,8 +33,7 @@ class Labels(ClassWeighted):
     def values(self, batch: Batch, layers):
         del layers
         logits = batch.student.logits
-        weights = self.weights_of(logits)
-        more = () if weights is None else (weights,)
+        more = () if self.class_weights is None else (self.class_weights,)
         hard = batch.over_truths(lambda truth: batch.task.hard_loss(logits, truth, *more))
         if self.smoothing == 0:
             return hard

@@ -68,6 +68,9 @@ class Loss(BaseModel):
         del class_weights
         return self
 
+    def check_classes(self, n_classes: int) -> None:
+        """Make sure that it fits a model of so many classes. Raises KD_RECIPE_VALUE."""
+
     def values(self, batch: Batch, layers: Layers) -> Tensor:
         """(batch,) of the loss, to be made small; in nats where it is a cross-entropy."""
         raise NotImplementedError

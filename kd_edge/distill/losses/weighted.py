@@ -77,6 +77,10 @@ class WeightedSum(Loss):
             for name, layer in term.loss.layers(student, teacher).items()
         }
 
+    def check_classes(self, n_classes: int) -> None:
+        for term in self.terms:
+            term.loss.check_classes(n_classes)
+
     def values(self, batch: Batch, layers):
         total = 0.0
         for index, term in enumerate(self.terms):
