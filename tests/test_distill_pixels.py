@@ -14,7 +14,7 @@ from logit_samples import RNG, STUDENT  # noqa: E402
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.base.pixels import NO_CLASS  # noqa: E402
 from kd_edge.distill.batch import Mixed  # noqa: E402
-from kd_edge.distill.losses import balanced_weights, make_loss, weigh_labels  # noqa: E402
+from kd_edge.distill.losses import make_loss, weigh_labels, weights_of_classes  # noqa: E402
 from kd_edge.distill.losses.channel_wise import channel_wise_loss  # noqa: E402
 from kd_edge.distill.losses.pair_wise import pair_wise_loss  # noqa: E402
 from kd_edge.examples import Examples, Groups  # noqa: E402
@@ -91,12 +91,16 @@ def test_balanced_labels_weigh_rare_classes_more(balance):
         inputs={"x": np.zeros((2, 1))}, truth=truth, groups=Groups.each(["a", "b"]),
         class_names=("a", "b", "c", "d", "e"),
     )  # fmt: skip
-    weights = balanced_weights(training, balance)
+    weights = weights_of_classes(training, balance, {})
     in_all = np.array([4 * weights[0], weights[2]])
     np.testing.assert_allclose(in_all / in_all[1], [4 ** (1 - balance), 1])
     assert in_all.sum() == pytest.approx(5)
     assert weights[1] == weights[3] == 0
-    assert balanced_weights(training, 0.0) is None
+    assert weights_of_classes(training, 0.0, {}) is None
+    chosen = weights_of_classes(training, balance, {"c": 3.0, "b": 9.0})
+    assert chosen[2] / chosen[0] == pytest.approx(3 * weights[2] / weights[0])
+    assert np.sum(np.multiply(chosen, [4, 0, 1, 0, 0])) == pytest.approx(5)
+    assert weights_of_classes(training, 0.0, {"c": 3.0})[:3] == pytest.approx((5 / 7, 0, 15 / 7))
 
     s = STUDENT.reshape(2, 3, 5)
     each = -np.take_along_axis(log_softmax(s, axis=2), np.maximum(truth, 0)[..., None], 2)[..., 0]

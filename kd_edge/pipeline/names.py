@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from kd_edge.distill.foreign.record import FileTeacher
 
-# What decides a model's network.
-_OF_NETWORK = {"name", "model", "options", "body", "aware", "layers_from"}
+# What is looked at of a model before any is trained.
+_LOOKED_AT = {"name", "model", "options", "body", "aware", "layers_from", "class_weights"}
 
 
 def check_names(recipe: Recipe) -> None:
@@ -122,7 +122,7 @@ def check_networks(context: Context) -> None:
     models = recipe.to_train
     files = {file.name: file for file in checked_files(context)}
     key = key_of(
-        [model.model_dump(mode="json", include=_OF_NETWORK) for model in models],
+        [model.model_dump(mode="json", include=_LOOKED_AT) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
         len(windows.class_names),
         windows.truth.shape[1:],
@@ -131,17 +131,22 @@ def check_networks(context: Context) -> None:
         [[name, file.digest] for name, file in files.items()],
         recipe.distillation and recipe.distillation.model_dump(mode="json"),
         recipe.selector
-        and [recipe.selector.model_dump(mode="json", include=_OF_NETWORK), recipe.product.models],
+        and [recipe.selector.model_dump(mode="json", include=_LOOKED_AT), recipe.product.models],
     )
 
     def make() -> None:
+        from kd_edge.distill.losses.class_weights import check_class_names
         from kd_edge.models.teacher_layers import take_layers
 
         if recipe.selector is not None:
+            with _naming(recipe.selector):
+                check_class_names(recipe.selector.class_weights, recipe.product.models)
             given = windows.only(recipe.inputs_of(recipe.selector))
             _build(recipe.selector, replace(given, class_names=recipe.product.models), None)
         networks = {}
         for model in models:
+            with _naming(model):
+                check_class_names(model.class_weights, windows.class_names)
             given = windows.only(recipe.inputs_of(model))
             networks[model.name] = _build(model, given, networks.get(model.body))
         for student in recipe.students:

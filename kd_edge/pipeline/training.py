@@ -296,7 +296,7 @@ class FoldTrainer:
         return {"parameters": network.count_params(), "history": asdict(history)}
 
     def _settings(self, model: Model, *, distilled: bool) -> TrainSettings:
-        from kd_edge.distill.losses import balanced_weights, weigh_labels
+        from kd_edge.distill.losses import weigh_labels, weights_of_classes
         from kd_edge.distill.trainer import TrainSettings
 
         recipe = self._recipe
@@ -311,7 +311,7 @@ class FoldTrainer:
                 self._loss() if distilled else None,
                 recipe.distillation.alpha if distilled else None,
                 model.label_smoothing,
-                balanced_weights(self._data.lessons, model.class_balance),
+                weights_of_classes(self._data.lessons, model.class_balance, model.class_weights),
             ),
             augmentation=self._augmenting(),
         )

@@ -71,7 +71,7 @@ def check_inputs(recipe: Recipe) -> None:
 # Keys that say how a model is trained in steps.
 _OF_TRAINING = (
     *("epochs", "batch_size", "learning_rate", "learning_rate_decay"),
-    *("patience", "label_smoothing", "class_balance", "teachers"),
+    *("patience", "label_smoothing", "class_balance", "class_weights", "teachers"),
 )
 
 
@@ -97,7 +97,8 @@ def check_learning(model: Model) -> None:
             )
         return
     for key in _OF_TRAINING:
-        if getattr(model, key) != type(model).model_fields[key].default:
+        default = type(model).model_fields[key].get_default(call_default_factory=True)
+        if getattr(model, key) != default:
             raise MisfitError(
                 key, f"'{model.model}' is fitted to the training part at once: leave {key} out"
             )

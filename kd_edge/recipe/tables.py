@@ -67,7 +67,8 @@ class Model(Table):
     learning_rate: of Adam, at the start. learning_rate_decay: 'cosine' lets it fall to 0 over
         `epochs`, by half a cosine.
     label_smoothing: share of each label that is spread evenly over all classes.
-    class_balance: how much more rare classes weigh, see `balanced_weights`.
+    class_balance: how much more rare classes weigh, see `weights_of_classes`.
+    class_weights: class -> what its examples or pixels weigh besides; 1 of a class left out.
     teachers: names of the models that it learns from, each of which stands above it. Without it, a
         teacher learns from the labels alone and a student from all [[teachers]] together.
     seeds: of a teacher: so many of it, each from another start. generations: so many of it, each
@@ -86,6 +87,7 @@ class Model(Table):
     patience: PositiveInt | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    class_weights: dict[str, PositiveFloat] = Field(default_factory=dict)
     teachers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
     generations: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1

@@ -10,7 +10,7 @@ from kd_edge.base.registry import Registry
 from kd_edge.distill.losses.attention import Attention
 from kd_edge.distill.losses.ca_mkd import CaMkd
 from kd_edge.distill.losses.channel_wise import ChannelWise
-from kd_edge.distill.losses.class_weights import balanced_weights
+from kd_edge.distill.losses.class_weights import weights_of_classes
 from kd_edge.distill.losses.crd import Crd
 from kd_edge.distill.losses.dist import Dist
 from kd_edge.distill.losses.dkd import Dkd
@@ -25,7 +25,7 @@ from kd_edge.distill.losses.standardised import Standardised
 from kd_edge.distill.losses.weighted import Term, WeightedSum, read_terms
 from kd_edge.distill.options import read_options
 
-__all__ = ["LOSSES", "Loss", "balanced_weights", "make_loss", "weigh_labels"]
+__all__ = ["LOSSES", "Loss", "make_loss", "weigh_labels", "weights_of_classes"]
 
 LOSSES: Registry[type[Loss]] = Registry(
     "loss",
