@@ -263,6 +263,14 @@ def test_a_quick_form_changes_the_keys_that_it_names_and_says_so():
     assert parse_recipe(to_toml(quick)) == quick
 
 
+def test_a_quick_form_says_anew_what_classes_weigh():
+    """Oracle: by hand; the whole form knows classes that the small one has not."""
+    text = MINIMAL.replace("distill = false", "distill = false\nclass_weights = { a = 2, b = 3 }")
+    text += QUICK + "class_weights = { a = 4 }\n"
+    whole, quick = (parse_recipe(text, quick=form).students[0] for form in (False, True))
+    assert (whole.class_weights, quick.class_weights) == ({"a": 2, "b": 3}, {"a": 4})
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

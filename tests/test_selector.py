@@ -46,6 +46,9 @@ options = { width = 4, blocks = 2 }
 epochs = 2
 learning_rate = 0.006
 distill = false
+[augmentation]
+copies = 1
+noise = 0.05
 [conversion]
 formats = ["float32", "int8"]
 calibration_windows = 16
@@ -70,13 +73,13 @@ folds = 2
 """
 
 
-def test_the_student_that_is_right_is_picked_and_of_equals_the_one_nearer_to_the_label():
-    """Oracle: by hand. Where all are right, or none, the example does not tell."""
-    right = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]], float)
-    losses = np.array([[9, 3, 2, 1], [1, 2, 1, 5], [2, 1, 3, 4]], float)
-    picks = best_students(right, losses)
-    np.testing.assert_array_equal(picks.best, [0, 2, 1, 2])
+def test_the_student_to_whom_the_label_is_most_probable_is_picked():
+    """Oracle: by hand. The half tells on which the probabilities differ most, if they do at all."""
+    probable = np.array([[0.9, 0.30, 0.02, 0.40], [0.1, 0.35, 0.03, 0.51], [0.7, 0.3, 0.01, 0.5]])
+    picks = best_students(-np.log(probable))
+    np.testing.assert_array_equal(picks.best, [0, 1, 1, 1])
     np.testing.assert_array_equal(picks.telling, [True, False, False, True])
+    assert not best_students(np.ones((2, 3))).telling.any()
 
 
 def test_whole_people_are_dealt_into_shares_of_nearly_one_size():

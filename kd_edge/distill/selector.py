@@ -13,23 +13,25 @@ class Picks:
 
     Attributes:
         best: (n,) int64 place of the student that answers it best.
-        telling: (n,) bool whether it matters: students differ in how far they are right.
+        telling: (n,) bool whether it matters whom of them.
     """
 
     best: np.ndarray
     telling: np.ndarray
 
 
-def best_students(right: np.ndarray, losses: np.ndarray) -> Picks:
-    """Who is right; of those that are right alike, who is nearer to the label.
+def best_students(losses: np.ndarray) -> Picks:
+    """Who gives the truth the largest probability.
 
-    Where all students are right alike, whoever is picked, the decision is as good: such examples
-    tell a selector nothing of whom to pick.
+    With p = exp(-loss) of each student and d the largest p less the smallest, an example tells if
+    d is not below the examples' median, and not 0. Whether students are right says less: one may be
+    right by chance, and of two that are right, or wrong, one may be nearer to it.
 
     Args:
-        right: (students, n) share of each example that each decides rightly, 0 to 1, on examples
-            that it was not trained on.
-        losses: (students, n) cross-entropy to the labels, in nats.
+        losses: (students, n) cross-entropy to the labels, in nats, on examples that the students
+            were not trained on; of pixels their mean.
     """
-    order = np.lexsort((losses, -right), axis=0)
-    return Picks(best=order[0].astype(np.int64), telling=np.ptp(right, axis=0) > 0)
+    probable = np.exp(-losses)
+    best = np.argmax(probable, axis=0).astype(np.int64)
+    apart = np.ptp(probable, axis=0)
+    return Picks(best=best, telling=(apart >= np.median(apart)) & (apart > 0))

@@ -199,12 +199,16 @@ def _validated(tables: dict, source: str) -> Recipe:
         raise _readable(error, source) from error
 
 
+# A small form may know fewer classes: it says anew what those weigh.
+_ONE_VALUE = ("class_weights",)
+
+
 def _laid_over(tables: dict, changes: dict, source: str) -> dict:
     """Tables key by key, lists of tables by the name of each; other values are replaced."""
     merged = dict(tables)
     for key, change in changes.items():
         old = tables.get(key)
-        if isinstance(change, dict) and isinstance(old, dict):
+        if key not in _ONE_VALUE and isinstance(change, dict) and isinstance(old, dict):
             merged[key] = _laid_over(old, change, f"{source}, {key}")
         elif _has_tables(change) and _has_tables(old):
             merged[key] = _laid_over_by_name(old, change, f"{source}, {key}")

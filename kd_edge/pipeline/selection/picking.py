@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.front_end import FrontEndConstants
+from kd_edge.base.front_end import FrontEndConstants, InputChannel
 from kd_edge.distill.selector import Picks, best_students
 from kd_edge.examples import Examples
 from kd_edge.pipeline.context import Context
@@ -31,6 +31,7 @@ class _Lessons:
     validation: Examples
     front_end: FrontEndConstants | None
     input_rates_hz: Mapping[str, float]
+    input_channels: Mapping[str, tuple[InputChannel, ...]]
 
     @property
     def lessons(self) -> Examples:
@@ -67,35 +68,36 @@ def train_selector(context: Context, students: Mapping[str, Trained]) -> Trained
         )
         for name in names
     }
-    told = _relabelled(context, training, crossed.logits)
-    _check_telling(told, training)
+    picks = picks_of(recipe.task, [crossed.logits[name] for name in names], training.truth)
+    _check_telling(picks)
     lessons = _Lessons(
         key=key_of(data.key, crossed.key, [students[name].digest for name in names]),
-        training=told,
-        validation=_relabelled(context, validation, own),
+        training=_relabelled(training, picks, names),
+        validation=_relabelled(
+            validation, picks_of(recipe.task, list(own.values()), validation.truth), names
+        ),
         front_end=data.front_end,
         input_rates_hz=data.input_rates_hz,
+        input_channels=data.input_channels,
     )
     picking = recipe.model_copy(update={"task": CLASSIFICATION.name})
     trainer = FoldTrainer(replace(context, recipe=picking), lessons)
     return trainer.one(recipe.selector, "selector", {})
 
 
-def _relabelled(context: Context, examples: Examples, logits: Mapping[str, np.ndarray]) -> Examples:
+def _relabelled(examples: Examples, picks: Picks, names: Sequence[str]) -> Examples:
     """Examples whose truth is the student to pick: those that tell, or all where too few do."""
-    names = context.recipe.product.models
-    picks = picks_of(context.recipe.task, [logits[name] for name in names], examples.truth)
     telling = np.flatnonzero(picks.telling)
     chosen = telling if len(telling) >= _FEWEST else np.arange(len(examples))
     return replace(examples.take(chosen), truth=picks.best[chosen], class_names=tuple(names))
 
 
-def _check_telling(told: Examples, examples: Examples) -> None:
-    if len(told) == len(examples):
+def _check_telling(picks: Picks) -> None:
+    if np.sum(picks.telling) < _FEWEST:
         raise KdEdgeError(
             "KD_EMPTY_PART",
-            f"on fewer than {_FEWEST} of {len(examples)} training examples one student is right "
-            "and another one is not: a selector has nothing to learn",
+            f"the students give the label different probabilities on fewer than {_FEWEST} of "
+            f"{len(picks.telling)} training examples: a selector has nothing to learn",
             where="[selector]",
             hint="join students that differ more, or give them more examples",
         )
@@ -109,7 +111,5 @@ def picks_of(task: str, logits: list[np.ndarray], truth: np.ndarray) -> Picks:
     """
     from keras import ops
 
-    found = find_task(task)
-    right = np.stack([found.shares_right(each, truth) for each in logits])
-    losses = [ops.convert_to_numpy(found.hard_loss(each, truth)) for each in logits]
-    return best_students(right, np.stack(losses))
+    loss = find_task(task).hard_loss
+    return best_students(np.stack([ops.convert_to_numpy(loss(each, truth)) for each in logits]))
