@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "public-projects.md")
 HONEST_PART = "another drive"
 # Table -> the recipe of several students that it is about.
-SEVERAL = {"cascade": "pjm-cascade"}
+SEVERAL = {"cascade": "pjm-cascade", "selecting": "cifar10-selector"}
 TABLES = {
     "results": results_table,
     "orders": orders_table,
@@ -50,26 +50,36 @@ def table_rows(folder: Path = ROOT / "results") -> list[TableRow]:
 def public_tables(folder: Path = ROOT / "results") -> dict:
     """Name of a public project's table -> what makes it of the rows."""
     asked = tomllib.loads((folder / "public-projects.toml").read_text(encoding="utf-8"))
-    file, ways = folder / "others" / "seed-segmentation.json", None
-    if file.is_file():
-        ways = json.loads(file.read_text(encoding="utf-8"))["mean_iou_percent"][HONEST_PART]
+    others = {recipe: _of_ways(_other(folder, recipe)) for recipe in SEVERAL.values()}
+    taught = _other(folder, "seed-segmentation")
+    others["seed-segmentation"] = taught["mean_iou_percent"][HONEST_PART] if taught else {}
     return {
         table["name"]: partial(
-            public_table, [PublicFigure(**each) for each in table["figures"]], ways=ways
+            public_table, [PublicFigure(**each) for each in table["figures"]], others=others
         )
         for table in asked["tables"]
     }
 
 
+def _of_ways(found: dict | None) -> dict[str, list[float]]:
+    """Way to answer with several students -> its figures on the first test part, one a seed."""
+    ways = found["together"]["ways"] if found else []
+    return {way["name"]: way["figure"]["values"] for way in ways if way["part"] == ways[0]["part"]}
+
+
+def _other(folder: Path, name: str) -> dict | None:
+    """What a file of results/others holds; None if it was not measured."""
+    file = folder / "others" / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
 def ways_tables(folder: Path = ROOT / "results") -> dict:
     """Name of a table of several students -> what makes it; the rows do not matter."""
-    tables = {}
-    for name, recipe in SEVERAL.items():
-        file, together = folder / "others" / f"{recipe}.json", None
-        if file.is_file():
-            together = json.loads(file.read_text(encoding="utf-8"))["together"]
-        tables[name] = lambda rows, together=together: ways_table(together)
-    return tables
+    found = {name: _other(folder, recipe) for name, recipe in SEVERAL.items()}
+    return {
+        name: lambda rows, together=each and each["together"]: ways_table(together)
+        for name, each in found.items()
+    }
 
 
 def with_tables(page: str, rows: list[TableRow]) -> str:

@@ -68,15 +68,17 @@ def test_a_public_project_s_figure_stands_beside_ours_or_says_that_there_is_none
             PublicFigure("theirs", "9 parameters", "89.99 %", **place),
             PublicFigure("another's", theirs="1 %", **place | {"of": "n"}),
             PublicFigure("no row", row="none", column=tree.SEED, of="m"),
-            PublicFigure("taught", way="their-way"),
+            PublicFigure("taught", file="ways", way="theirs"),
+            PublicFigure("no way", file="ways", way="others"),
         ],
         rows,
-        {"their-way": [10.0, 30.0]},
+        {"ways": {"theirs": [10.0, 30.0]}},
     ).splitlines()
     assert table[2].startswith("| theirs | 9 parameters | 89.99 % | 53.0 % [0.0 to 100.0] | 1, 2 |")
     assert table[3] == "| another's | - | 1 % | not measured | - |"
     assert table[4] == "| no row | - | - | not measured | - |"
     assert table[5] == "| taught | - | - | 20.0 % ± 14.1 | 2 |"
+    assert table[6] == "| no way | - | - | not measured | - |"
 
 
 def test_every_public_figure_names_a_row_and_a_model_of_its_recipe(pytestconfig):
@@ -85,8 +87,11 @@ def test_every_public_figure_names_a_row_and_a_model_of_its_recipe(pytestconfig)
     rows = {row.name: row for row in load_rows(root / "results" / "rows.toml")}
     tables = results_tool(root).public_tables()
     figures = [figure for table in tables.values() for figure in table.args[0]]
-    assert len(figures) == 24
+    assert len(figures) == 27
+    others = next(iter(tables.values())).keywords["others"]
     for figure in figures:
+        if figure.file:
+            assert others[figure.file][figure.way]
         if not figure.row:
             continue
         recipe = load_recipe(root / "recipes" / f"{rows[figure.row].recipe}.toml")

@@ -10,8 +10,9 @@ from kd_edge.report import results_tree as tree
 from kd_edge.report.results_table import NOT_MEASURED, TableRow, line
 
 _HEADS = ("model", "what they state of it", "their figure", "ours", "seeds, test examples")
-# Seed by seed, in percent, on the honest test part: model -> figures.
-Ways = Mapping[str, Sequence[float]]
+# A file of results/others, without its ending -> model -> its figures on the honest test part, in
+# percent, one a seed.
+Others = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class PublicFigure:
         model: in words.
         stated: of its size. theirs: its figure, with unit. Both '' if nothing is stated.
         row, column, of: where ours stands: a row of results, a column of it, the model's name.
-        way: name of a model among those that were taught by another's loss, in place of a row.
+        file, way: in place of a row, a file of `Others` and a model of it.
     """
 
     model: str
@@ -31,22 +32,17 @@ class PublicFigure:
     row: str = ""
     column: str = ""
     of: str = ""
+    file: str = ""
     way: str = ""
 
 
-def public_table(
-    figures: Sequence[PublicFigure], rows: Sequence[TableRow], ways: Ways | None
-) -> str:
-    """The table of one project.
-
-    Args:
-        ways: None if no model was taught by another's loss.
-    """
+def public_table(figures: Sequence[PublicFigure], rows: Sequence[TableRow], others: Others) -> str:
+    """The table of one project."""
     of_row = {row.result.row: row for row in rows if row.result is not None}
     lines = [line(_HEADS), line(["---"] * len(_HEADS))]
     for figure in figures:
-        if figure.way:
-            ours = _of_way((ways or {}).get(figure.way))
+        if figure.file:
+            ours = _of_way(others.get(figure.file, {}).get(figure.way))
         else:
             ours = _of_row(of_row.get(figure.row), figure)
         stated = (figure.stated or "-", figure.theirs or "-")
