@@ -205,6 +205,7 @@ def test_a_prototype_takes_the_inputs_of_its_body():
         (LDA, LDA + 'learning_rate_decay = "cosine"\n', "students.0.learning_rate_decay"),
         (LDA, LDA + "batch_size = 8\n", "students.0.batch_size"),
         (LDA, LDA + "label_smoothing = 0.1\n", "students.0.label_smoothing"),
+        (LDA, LDA + "class_weights = { a = 2.0 }\n", "students.0.class_weights"),
         (LDA, LDA + 'teachers = ["student"]\n', "students.0.teachers"),
         ("epochs = 1\n", "", "students.1.epochs: 'tcn' is trained in epochs"),
         ("epochs = 1\n", 'epochs = 1\nbody = "plain"\n', "students.1.body: 'tcn' has"),

@@ -263,29 +263,6 @@ def test_a_layer_that_a_loss_names_is_looked_for_before_anything_is_trained(tmp_
     assert "did you mean 'block_0_relu'" in caught.value.message
 
 
-def test_weights_of_other_classes_are_told_before_anything_is_trained(tmp_path):
-    """Oracle: the error; inside a sum as well as alone."""
-    plain = 'loss = "hinton"\ntemperature = 3.0\n'
-    weights = "class_weights = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]"
-    term = f'{{ loss = "hinton", temperature = 3.0, {weights} }}'
-    for loss in (f"{plain}{weights}\n", f'loss = "sum"\nterms = [{term}]\n'):
-        with pytest.raises(KdEdgeError, match="class_weights has 7 numbers") as caught:
-            check_networks(untrained(tmp_path, CHAIN.replace(plain, loss)))
-        assert caught.value.code == "KD_RECIPE_VALUE"
-
-
-def test_a_class_that_the_data_lack_is_told_before_anything_is_trained(tmp_path):
-    """Oracle: the error, its nearest name; classes that are there pass."""
-    small = 'model = "tcn"\noptions = { blocks = 0, width = 4 }\nteachers = ["assistant"]'
-    weighed = f"{small}\nclass_weights = {{ a = 2.0, c = 0.5 }}"
-    check_networks(untrained(tmp_path, CHAIN.replace(small, weighed)))
-    other = weighed.replace("c = 0.5", "d = 0.5")
-    with pytest.raises(KdEdgeError, match="there is no class 'd'") as caught:
-        check_networks(untrained(tmp_path, CHAIN.replace(small, other)))
-    assert caught.value.code == "KD_UNKNOWN_NAME"
-    assert caught.value.where == "the model 'student', class_weights"
-
-
 def test_a_student_begins_with_the_layers_of_its_teacher(tmp_path, monkeypatch):
     """Oracle: the teacher's kernel, moved as `trained` says; layers of other sizes are its own."""
     student = 'options = { blocks = 0, width = 4 }\nteachers = ["assistant"]'

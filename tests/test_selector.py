@@ -12,6 +12,7 @@ from kd_edge.examples import Examples, Groups
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.kept_windows import load_windows
 from kd_edge.pipeline.selection.crossing import deal, places
+from kd_edge.pipeline.selection.picking import _check_telling
 from kd_edge.recipe import parse_recipe, to_toml
 from kd_edge.report.json import from_json
 from kd_edge.runtimes.interpreter import model_inputs, one_window
@@ -80,6 +81,17 @@ def test_the_student_to_whom_the_label_is_most_probable_is_picked():
     np.testing.assert_array_equal(picks.best, [0, 1, 1, 1])
     np.testing.assert_array_equal(picks.telling, [True, False, False, True])
     assert not best_students(np.ones((2, 3))).telling.any()
+
+
+def test_students_that_say_the_same_leave_a_selector_nothing_to_learn():
+    """Oracle: the error; with eight examples that tell it passes."""
+    probable = np.full((2, 20), 0.5)
+    probable[0, :7] = 0.6
+    with pytest.raises(KdEdgeError, match="fewer than 8 of 20") as caught:
+        _check_telling(best_students(-np.log(probable)))
+    assert caught.value.code == "KD_EMPTY_PART"
+    probable[0, 7] = 0.6
+    _check_telling(best_students(-np.log(probable)))
 
 
 def test_whole_people_are_dealt_into_shares_of_nearly_one_size():

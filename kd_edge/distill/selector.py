@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,11 @@ class Picks:
 
     best: np.ndarray
     telling: np.ndarray
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that it says."""
+        return hashlib.sha256(self.best.tobytes() + self.telling.tobytes()).hexdigest()
 
 
 def best_students(losses: np.ndarray) -> Picks:

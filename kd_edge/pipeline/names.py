@@ -115,8 +115,9 @@ def check_networks(context: Context) -> None:
 
     Raises:
         KdEdgeError KD_SHAPE, KD_RECIPE_VALUE (an option out of range, a layer that the loss names
-            and no model has, a teacher that has no layer to give to a student): with the model's
-            name. As `opening.open_teacher`.
+            and no model has, a teacher that has no layer to give to a student), KD_UNKNOWN_NAME (a
+            class of `class_weights` that the data lack): with the model's name. KD_RECIPE_VALUE: a
+            loss that does not fit the classes. As `opening.open_teacher`.
     """
     recipe, windows = context.recipe, context.dataset.examples
     models = recipe.to_train
@@ -124,7 +125,7 @@ def check_networks(context: Context) -> None:
     key = key_of(
         [model.model_dump(mode="json", include=_LOOKED_AT) for model in models],
         [windows.only(recipe.inputs_of(model)).input_shapes for model in models],
-        len(windows.class_names),
+        windows.class_names,
         windows.truth.shape[1:],
         recipe.task,
         [recipe.teachers_of(model) for model in models],

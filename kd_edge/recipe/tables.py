@@ -87,7 +87,10 @@ class Model(Table):
     patience: PositiveInt | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_balance: Annotated[float, Field(ge=0, le=1)] = 0.0
-    class_weights: dict[str, PositiveFloat] = Field(default_factory=dict)
+    # Left out of digests where it is empty, as `Recipe.selector`.
+    class_weights: dict[str, PositiveFloat] = Field(
+        default_factory=dict, exclude_if=lambda weights: not weights
+    )
     teachers: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1
     generations: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 1

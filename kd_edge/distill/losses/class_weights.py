@@ -34,8 +34,8 @@ class ClassWeighted(Loss):
                 "KD_RECIPE_VALUE",
                 f"class_weights has {len(self.class_weights)} numbers, and the model {n_classes} "
                 "classes",
-                where="class_weights",
-                hint="write one number a class, or set class_balance of the model instead",
+                where="distillation, class_weights",
+                hint="write one number a class, or set class_balance or class_weights of the model",
             )
 
 
@@ -68,7 +68,7 @@ def weights_of_classes(
     counts = np.bincount(truth[truth != NO_CLASS].astype(np.int64), minlength=n_classes)
     shares = counts / max(counts.sum(), 1)
     held = shares > 0
-    weights = np.array([chosen.get(name, 1.0) for name in training.class_names]) * held
+    weights = np.array([chosen.get(name, 1) for name in training.class_names], float) * held
     weights[held] *= shares[held] ** -balance
     total = np.sum(weights * shares) or 1.0
     return tuple(float(weight) for weight in weights / total)

@@ -20,7 +20,7 @@ class Hinton(ClassWeighted):
     Options:
         temperature: above 0; 1 leaves the distributions as they are.
         class_weights: what an example or a pixel of each class weighs, in the models' order; all
-            alike if you leave it out. `class_balance` of a model sets it from the training part,
+            alike if you leave it out. `class_balance` and `class_weights` of a model set it,
             unless it stands here. What has no class weighs 1.
     """
 

@@ -21,7 +21,7 @@ class Labels(ClassWeighted):
         smoothing: share of the truth that is spread evenly over all classes, 0 (if you leave it
             out) to below 1.
         class_weights: what each class weighs, in the models' order; all alike if you leave it out.
-            `class_balance` of a model sets it from the training part, unless it stands here.
+            `class_balance` and `class_weights` of a model set it, unless it stands here.
     """
 
     smoothing: Smoothing = 0.0

@@ -68,14 +68,14 @@ def train_selector(context: Context, students: Mapping[str, Trained]) -> Trained
         )
         for name in names
     }
-    picks = picks_of(recipe.task, [crossed.logits[name] for name in names], training.truth)
+    said = [crossed.logits[name] for name in names]
+    picks = picks_of(recipe.task, said, training.truth)
     _check_telling(picks)
+    own_picks = picks_of(recipe.task, list(own.values()), validation.truth)
     lessons = _Lessons(
-        key=key_of(data.key, crossed.key, [students[name].digest for name in names]),
+        key=key_of(data.key, names, picks.digest, own_picks.digest),
         training=_relabelled(training, picks, names),
-        validation=_relabelled(
-            validation, picks_of(recipe.task, list(own.values()), validation.truth), names
-        ),
+        validation=_relabelled(validation, own_picks, names),
         front_end=data.front_end,
         input_rates_hz=data.input_rates_hz,
         input_channels=data.input_channels,
