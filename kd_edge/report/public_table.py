@@ -10,7 +10,7 @@ from kd_edge.report import results_tree as tree
 from kd_edge.report.results_table import NOT_MEASURED, TableRow, line
 
 _HEADS = ("model", "what they state of it", "their figure", "ours", "seeds, test examples")
-# A file of results/others, without its ending -> model -> its figures on the honest test part, in
+# A file of results/others, without its ending -> model -> its figures on the first test part, in
 # percent, one a seed.
 Others = Mapping[str, Mapping[str, Sequence[float]]]
 
