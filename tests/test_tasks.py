@@ -111,6 +111,7 @@ def test_an_unknown_task_is_named_with_the_nearest():
 # File -> what else has a largest value there.
 OTHER_ARGMAX = {
     "base/composition.py": "which model of a product answers",
+    "distill/selector.py": "the student to whom the label is most probable",
     "pipeline/selection/figures.py": "the best model of a product",
     "pipeline/selection/ways.py": "which model of a product is surest, or right",
     "pipeline/proposing/seen.py": "the louder of two hums",
