@@ -50,7 +50,7 @@ def table_rows(folder: Path = ROOT / "results") -> list[TableRow]:
 def public_tables(folder: Path = ROOT / "results") -> dict:
     """Name of a public project's table -> what makes it of the rows."""
     asked = tomllib.loads((folder / "public-projects.toml").read_text(encoding="utf-8"))
-    others = {recipe: _of_ways(_other(folder, recipe)) for recipe in SEVERAL.values()}
+    others = {recipe: _of_ways(_together(folder, recipe)) for recipe in SEVERAL.values()}
     taught = _other(folder, "seed-segmentation")
     others["seed-segmentation"] = taught["mean_iou_percent"][HONEST_PART] if taught else {}
     return {
@@ -61,9 +61,9 @@ def public_tables(folder: Path = ROOT / "results") -> dict:
     }
 
 
-def _of_ways(found: dict | None) -> dict[str, list[float]]:
+def _of_ways(together: dict | None) -> dict[str, list[float]]:
     """Way to answer with several students -> its figures on the first test part, one a seed."""
-    ways = found["together"]["ways"] if found else []
+    ways = together["ways"] if together else []
     return {way["name"]: way["figure"]["values"] for way in ways if way["part"] == ways[0]["part"]}
 
 
@@ -73,13 +73,16 @@ def _other(folder: Path, name: str) -> dict | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def _together(folder: Path, recipe: str) -> dict | None:
+    """Every way to answer with a recipe's students, over seeds; None if it was not measured."""
+    found = _other(folder, recipe)
+    return found and found["together"]
+
+
 def ways_tables(folder: Path = ROOT / "results") -> dict:
     """Name of a table of several students -> what makes it; the rows do not matter."""
-    found = {name: _other(folder, recipe) for name, recipe in SEVERAL.items()}
-    return {
-        name: lambda rows, together=each and each["together"]: ways_table(together)
-        for name, each in found.items()
-    }
+    found = {name: _together(folder, recipe) for name, recipe in SEVERAL.items()}
+    return {n: lambda rows, together=each: ways_table(together) for n, each in found.items()}
 
 
 def with_tables(page: str, rows: list[TableRow]) -> str:
