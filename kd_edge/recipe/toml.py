@@ -19,6 +19,17 @@ from kd_edge.recipe.tables import TEACHER_FORMS, Recipe, Table
 MOST_RECIPE_BYTES = 1_000_000
 # Python's reader takes minutes for a key of some thousand dots.
 _MOST_DOTS = 200
+_A_TABLE = "it takes a table of keys"
+_A_LIST = "it takes a list, in square brackets"
+# Of a value of the wrong kind, which the validator names in Python's words.
+_IN_TOML = {
+    "dict_type": _A_TABLE,
+    "model_type": _A_TABLE,
+    "dataclass_type": _A_TABLE,
+    "mapping_type": _A_TABLE,
+    "list_type": _A_LIST,
+    "tuple_type": _A_LIST,
+}
 
 
 def load_recipe(path: Path, *, quick: bool = False) -> Recipe:
@@ -112,6 +123,13 @@ def _parse(text: str, source: str, *, quick: bool) -> tuple[Recipe, Search | Non
             )
         return whole
     place = f"{source}, [quick]"
+    if not isinstance(changes, dict):
+        raise KdEdgeError(
+            "KD_RECIPE_VALUE",
+            f"quick: {_A_TABLE} (it is {changes!r})",
+            where=place,
+            hint="docs/recipes.md has one",
+        )
     small, search = _with_search(_laid_over(tables, changes, place), place)
     renamed = {"name": f"{whole[0].name}-quick", "form": "quick"}
     return (small.model_copy(update=renamed), search) if quick else whole
@@ -222,15 +240,15 @@ def _has_tables(value: object) -> bool:
 
 
 def _laid_over_by_name(old: list[dict], changes: list[dict], source: str) -> list[dict]:
-    merged = {table.get("name"): table for table in old}
+    merged = {str(table.get("name")): table for table in old}
     for change in changes:
-        name = change.get("name")
+        name = str(change.get("name"))
         if name not in merged:
             raise KdEdgeError(
                 "KD_RECIPE_VALUE",
-                f"there is no '{name}' to change{nearest(str(name), [str(n) for n in merged])}",
+                f"there is no '{name}' to change{nearest(name, list(merged))}",
                 where=source,
-                hint=f"name one of {', '.join(str(n) for n in merged)}",
+                hint=f"name one of {', '.join(merged)}",
             )
         merged[name] = _laid_over(merged[name], change, f"{source}, {name}")
     return list(merged.values())
@@ -249,7 +267,8 @@ def _readable(
     # Union members appear in the location as type names; a user never wrote those.
     steps = [str(part) for part in first["loc"] if "[" not in str(part)]
     cause = first.get("ctx", {}).get("error")
-    key = place + ".".join([*steps, cause.key] if isinstance(cause, MisfitError) else steps)
+    steps += [cause.key] if isinstance(cause, MisfitError) else []
+    key = (place + ".".join(steps)).rstrip(".")
     more = f"; {len(problems) - 1} more to mend" if len(problems) > 1 else ""
     if first["type"] in UNKNOWN_KEY:
         known = _fields_at(first["loc"][:-1], table)
@@ -261,7 +280,7 @@ def _readable(
             where=f"{source}, {key}{more}",
             hint=f"keys here: {', '.join(known)}",
         )
-    message = first["msg"].removeprefix("Value error, ")
+    message = _IN_TOML.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] in ("missing", "value_error") else f" (it is {first['input']!r})"
     return KdEdgeError(
         "KD_RECIPE_VALUE",
