@@ -9,7 +9,16 @@ import click
 from kd_edge.base.errors import ExitStatus, KdEdgeError
 from kd_edge.cli.bench_phone import bench_on_phone
 from kd_edge.cli.executing import check_workers, executing, workers
-from kd_edge.cli.options import PATH, check_output, common, no_cache, path_option, typed_command
+from kd_edge.cli.options import (
+    PATH,
+    check_output,
+    common,
+    no_cache,
+    options_of,
+    path_option,
+    reading_other,
+    typed_command,
+)
 from kd_edge.cli.printing import say
 
 EPILOG = """
@@ -17,6 +26,7 @@ EPILOG = """
 Examples:
   kd-edge bench build/isl
   kd-edge bench build/isl --data OTHER --html other.html
+  kd-edge bench build/camvid --data DRIVE --option ignore=255
   kd-edge bench build/isl --json > today.json
   kd-edge bench build/isl --baseline yesterday.json
   kd-edge bench build/isl --adb
@@ -37,7 +47,7 @@ _ABLATION_SEEDS = 5
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=PATH)
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
-@click.option("--reader", help="Reader of --data, where it is not the recipe's.")
+@reading_other
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
 @path_option("--html", help="Write the report there, as one file.")
 @click.option(
@@ -65,6 +75,7 @@ def bench(
     bundle: Path,
     data: Path | None,
     reader: str | None,
+    option: tuple[str, ...],
     baseline: Path | None,
     html: Path | None,
     ablate: bool,
@@ -86,8 +97,9 @@ def bench(
     from kd_edge.report.table import print_table
 
     if adb is not None:
-        others = {"--data": data, "--reader": reader, "--baseline": baseline, "--html": html}
-        others |= {"--ablate": ablate, "--seeds": seeds, "--workers": n_workers, "--ray": ray}
+        others = {"--data": data, "--reader": reader, "--option": option, "--baseline": baseline}
+        others |= {"--html": html, "--ablate": ablate, "--seeds": seeds, "--workers": n_workers}
+        others |= {"--ray": ray}
         return bench_on_phone(bundle, adb, runs=runs, as_json=as_json, others=others)
     check_output(html, "--html", (".html", ".htm"))
     _check_ablation(ablate, data, seeds, n_workers, ray)
@@ -98,6 +110,7 @@ def bench(
             data=data,
             command=typed_command(),
             reader=reader,
+            options=options_of(option),
             latency_runs=runs,
             cache=not no_cache,
             watch=watch,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.cli.options import (
     PATH,
     FiniteFloat,
@@ -28,7 +29,8 @@ def data() -> None:
     epilog="\b\nExamples:\n  kd-edge data inspect trial_07.csv\n"
     "  kd-edge data inspect RECORDINGS --plot signals.png\n"
     "  kd-edge data inspect RECORDINGS --reader folder --json\n"
-    "  kd-edge data inspect IMAGES --plot contact-sheet.png"
+    "  kd-edge data inspect IMAGES --plot contact-sheet.png\n"
+    "  kd-edge data inspect scenes.npz --option parts=train,test --option ignore=11"
 )
 @click.argument("path", type=PATH)
 @reading
@@ -44,13 +46,22 @@ def inspect(
     from kd_edge.cli.printing import printing
     from kd_edge.images import READERS, reader_of
     from kd_edge.report.inspection import print_inspection
+    from kd_edge.signals import READERS as SIGNAL_READERS
     from kd_edge.signals import inspect as inspecting
     from kd_edge.signals import read
 
     check_output(plot, "--plot", (".png",))
+    if reader is not None and reader not in READERS and reader not in SIGNAL_READERS:
+        every = [*SIGNAL_READERS, *READERS]
+        raise KdEdgeError(
+            "KD_UNKNOWN_NAME",
+            f"there is no reader '{reader}'{nearest(reader, every)}",
+            where="--reader",
+            hint=f"readers: {', '.join(every)}",
+        )
     of_images = reader if reader in READERS else reader_of(path) if reader is None else None
     if of_images is not None:
-        _inspect_images(path, of_images, plot, as_json)
+        _inspect_images(path, of_images, options_of(option), plot, as_json)
         return
     recordings = read(path, reader, **options_of(option))
     inspection = inspecting.inspect_recordings(recordings, path)
@@ -107,7 +118,9 @@ def convert(
         say(f"{out}: {done.recordings} recordings as {form}, {named}")
 
 
-def _inspect_images(path: Path, reader: str, plot: Path | None, as_json: bool) -> None:
+def _inspect_images(
+    path: Path, reader: str, options: dict[str, object], plot: Path | None, as_json: bool
+) -> None:
     import importlib.util
     import json
     from dataclasses import asdict
@@ -117,11 +130,13 @@ def _inspect_images(path: Path, reader: str, plot: Path | None, as_json: bool) -
     from kd_edge.images import READERS
     from kd_edge.images.inspect import inspect_images, write_sheet
     from kd_edge.report.inspection import print_image_inspection
+    from kd_edge.signals import check_options
 
+    check_options(READERS[reader], options)
     near = importlib.util.find_spec("imagehash") is not None
     with TerminalWatch() as watch:
         inspection, sheet = inspect_images(
-            READERS[reader].read(path),
+            READERS[reader].read(path, **options),
             path,
             near=near,
             progress=lambda done, total: watch.step("images", done, total),

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from kd_edge.base.errors import ExitStatus
-from kd_edge.cli.options import PATH, common, no_cache, path_option, typed_command
+from kd_edge.cli.options import (
+    PATH,
+    common,
+    no_cache,
+    options_of,
+    path_option,
+    reading_other,
+    typed_command,
+)
 from kd_edge.cli.printing import say
 from kd_edge.cli.reaching import reaching
 
@@ -38,6 +46,7 @@ Micro's, 5 where a board failed.
     help="How often each window is sent.",
 )  # fmt: skip
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
+@reading_other
 @path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD-WINDOWS without it.")
 @no_cache
 @common
@@ -47,6 +56,8 @@ def evaluate(
     limit: int | None,
     repeat: int,
     data: Path | None,
+    reader: str | None,
+    option: tuple[str, ...],
     out: Path | None,
     no_cache: bool,
     as_json: bool,
@@ -66,7 +77,13 @@ def evaluate(
             bundle,
             Reach(**reach),
             EvalSettings(
-                windows=windows, limit=limit, repeat=repeat, data=data, cache=not no_cache
+                windows=windows,
+                limit=limit,
+                repeat=repeat,
+                data=data,
+                reader=reader,
+                options=options_of(option),
+                cache=not no_cache,
             ),
             out=out,
             command=typed_command(),

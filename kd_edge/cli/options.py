@@ -91,6 +91,20 @@ def reading(command: Callable) -> Callable:
     )
 
 
+def reading_other(command: Callable) -> Callable:
+    """`--reader` and `--option` of `--data`, for commands that read beside a bundle's own."""
+    command = click.option(
+        "--option",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Of that reader, such as ignore=255; the recipe's go on otherwise.",
+    )(command)
+    return click.option(
+        "--reader",
+        help="Reader of --data, if it is not the recipe's. Images show theirs.",
+    )(command)
+
+
 def options_of(given: Sequence[str]) -> dict[str, object]:
     """What `--option NAME=VALUE` says: a value is true, false, a number, or else text.
 
@@ -105,8 +119,9 @@ def options_of(given: Sequence[str]) -> dict[str, object]:
                 "KD_USAGE", f"--option takes NAME=VALUE, not {one!r:.60}", hint="rate_hz=200"
             )
         options[name] = {"true": True, "false": False}.get(text, text)
-        with contextlib.suppress(ValueError):
-            options[name] = float(text)
+        for number in (float, int):  # a whole number last: it stays one
+            with contextlib.suppress(ValueError):
+                options[name] = number(text)
     return options
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.board_head import head_tree, say_head
-from kd_edge.cli.options import PATH, common, path_option, typed_command
+from kd_edge.cli.options import PATH, common, options_of, path_option, reading_other, typed_command
 from kd_edge.cli.printing import say
 
 # Of every sign, from --source.
@@ -39,7 +39,7 @@ the same: what OUT holds is the better of the two.
 @path_option("--record", help="Folder of what --source records; OUT-recordings otherwise.")
 @click.option("--anyway", is_flag=True, help="Keep takes whose signals are not fit.")
 @path_option("--out", help="Folder of the new bundle; BUNDLE-personal otherwise.")
-@click.option("--reader", help="Reader of --data, if it is not the recipe's.")
+@reading_other
 @click.option("--subject", help="Whose recordings, if --data holds several people's.")
 @click.option(
     "--repetitions",
@@ -60,6 +60,7 @@ def personalise(
     anyway: bool,
     out: Path | None,
     reader: str | None,
+    option: tuple[str, ...],
     subject: str | None,
     repetitions: int | None,
     port: str | None,
@@ -85,7 +86,7 @@ def personalise(
     with TerminalWatch() as watch:
         report = run(
             bundle,
-            wanted=Wanted(data, reader, subject, repetitions),
+            wanted=Wanted(data, reader, options_of(option), subject, repetitions),
             out=out,
             command=typed_command(),
             watch=watch,

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.pixel_values import scaled
-from kd_edge.base.pixels import NO_CLASS, PixelInput
+from kd_edge.base.pixels import PixelInput
 from kd_edge.examples.sets import Examples, Groups
 from kd_edge.examples.stored import write_rows
 from kd_edge.images.fitting import fitted_mask, fitted_pixels
-from kd_edge.images.image import Image
+from kd_edge.images.image import Image, checked_mask
 
 
 def image_examples(
@@ -50,7 +49,7 @@ def image_examples(
         for index, image in enumerate(images):
             pixels = image.pixels()
             truth[index] = (
-                fitted_mask(_checked_mask(image, pixels.shape, class_names), wanted)
+                fitted_mask(checked_mask(image, pixels.shape, class_names), wanted)
                 if masked
                 else code[image.label]
             )
@@ -72,25 +71,3 @@ def image_examples(
         class_names=class_names,
         synthetic=any(image.synthetic for image in images),
     )
-
-
-def _checked_mask(image: Image, shape: tuple[int, ...], class_names: tuple[str, ...]) -> np.ndarray:
-    mask = image.mask()
-    if mask.shape != shape[:2]:
-        raise KdEdgeError(
-            "KD_SHAPE",
-            f"the mask has {mask.shape[0]} x {mask.shape[1]} pixels, its image {shape[0]} x "
-            f"{shape[1]}",
-            where=image.source,
-            hint="a mask has its image's size, pixel for pixel",
-        )
-    strange = sorted(set(np.unique(mask)) - {NO_CLASS, *range(len(class_names))})
-    if strange:
-        raise KdEdgeError(
-            "KD_LABELS",
-            f"the mask holds {', '.join(map(str, strange[:6]))}, and the classes are 0 to "
-            f"{len(class_names) - 1}",
-            where=image.source,
-            hint="name every class, or set dataset.options.ignore to the value that has none",
-        )
-    return mask

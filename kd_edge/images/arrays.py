@@ -7,7 +7,8 @@ the values of `y`. Sets that come in parts have `x_train`, `y_train`, `x_test` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from kd_edge.signals.source import must_exist
 def read(
     path: Path,
     *,
-    parts: Sequence[str] = ("",),
+    parts: Sequence[str] | str = ("",),
     names: str = "name",
     ignore: int | None = None,
     subject_pattern: str | None = None,
@@ -32,7 +33,8 @@ def read(
     """The images of an NPZ file, in its order.
 
     Args:
-        parts: endings behind `x_` and `y_`; with none the arrays are `x` and `y`.
+        parts: endings behind `x_` and `y_`, or one text with commas between them; with none the
+            arrays are `x` and `y`.
         names: what the array with the images' names is called.
         ignore, subject_pattern: as of `mask_folders.read`; the pattern looks at the names.
 
@@ -49,11 +51,27 @@ def read(
     if "class_names" in arrays:
         class_names = tuple(str(name) for name in arrays["class_names"])
     images: list[Image] = []
-    for part in parts:
+    for part in parts.split(",") if isinstance(parts, str) else parts:
         images += _part(arrays, file, part, names, class_names, ignore, pattern)
     if not images:
         raise _bad(file, "it holds no images")
     return ImageSet(tuple(images), class_names if images[0].mask else None)
+
+
+def options_for(path: Path, options: Mapping[str, object]) -> dict[str, object]:
+    """A recipe's options for another file: of its parts those that the file has.
+
+    A file that has none of them, and `x` and `y`, is read so.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            there = {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return dict(options)  # reading it will say what it is
+    parts = [part for part in options.get("parts", ()) if f"x_{part}" in there]
+    if not parts and {"x", "y"} <= there:
+        parts = [""]
+    return {**options, "parts": parts} if parts else dict(options)
 
 
 def _part(arrays, file: Path, part: str, names: str, class_names, ignore, pattern) -> list[Image]:

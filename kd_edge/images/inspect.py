@@ -13,7 +13,8 @@ import PIL.ImageDraw
 
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.files import atomic_path
-from kd_edge.images.image import Image, ImageSet
+from kd_edge.base.pixels import NO_CLASS
+from kd_edge.images.image import Image, ImageSet, checked_mask
 from kd_edge.images.near_duplicates import groups_of, look_of
 from kd_edge.signals.inspect import Problem
 
@@ -22,6 +23,7 @@ NEAR_BITS = 4
 # Of the contact sheet: a row a class, the pictures of a row, and the pixels of a picture's side.
 _ROWS, _COLUMNS, _SIDE = 24, 10, 96
 _LABEL = 14  # pixels of a row's heading
+_RARE = 100  # of so many images fewer than one has an odd size
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,46 @@ class Count:
 
 
 @dataclass(frozen=True)
+class PixelShare:
+    """How many of all masks' pixels, in %, are of a class."""
+
+    name: str
+    percent: float
+
+
+@dataclass(frozen=True)
 class ImageInspection:
     """Everything that can be said of images before one learns from them.
 
     Attributes:
         sizes: such as '224 x 224 grey', height first, with how many images have it.
+        odd_sizes: names of images whose size fewer than one in a hundred has, while most have
+            another one, with it.
         classes: labels, or '(mask)'; subjects, sessions: '(none)' where unknown.
+        pixel_classes: of masks: the classes, by name or value, '(none)' without one; None where
+            images have labels.
         duplicates: groups of names whose files are the same.
         near_duplicates: groups of names that look alike and are not all the same file; None if it
             was not looked for.
         near_bits: bits of 64 in which two of a group may differ.
-        across: how many groups of both kinds lie in several sessions; labels: under several labels.
+        across: how many groups of both kinds lie in several sessions.
+        under_labels: those of both kinds that lie under several labels.
         problems: reasons why a build would stop, one a damaged file.
     """
 
     path: str
     images: int
     sizes: tuple[Count, ...]
+    odd_sizes: tuple[tuple[str, str], ...]
     classes: tuple[Count, ...]
+    pixel_classes: tuple[PixelShare, ...] | None
     subjects: tuple[Count, ...]
     sessions: tuple[Count, ...]
     duplicates: tuple[tuple[str, ...], ...]
     near_duplicates: tuple[tuple[str, ...], ...] | None
     near_bits: int
     across: int
-    labels: int
+    under_labels: tuple[tuple[str, ...], ...]
     problems: tuple[Problem, ...]
 
 
@@ -80,17 +97,18 @@ def inspect_images(
     Raises:
         KdEdgeError KD_MISSING_PACKAGE: imagehash is not installed.
     """
-    images, sizes, problems = found.images, [], []
+    images, problems = found.images, []
+    sizes: dict[int, str] = {}
+    pixels_of: Counter[int] = Counter()
     sheet = _Collecting(images)
     looks: dict[int, np.ndarray] = {}
     for index, image in enumerate(images):
         try:
-            pixels = image.pixels()
-            _check_mask(image, pixels, found)
+            pixels = _decoded(image, found.class_names, pixels_of)
         except KdEdgeError as error:
             problems.append(Problem(error.code, error.message, error.where, error.hint))
             continue
-        sizes.append(_size(pixels))
+        sizes[index] = _size(pixels)
         sheet.see(index, pixels)
         if near:
             looks[index] = look_of(pixels)
@@ -103,41 +121,58 @@ def inspect_images(
     inspection = ImageInspection(
         path=str(path),
         images=len(images),
-        sizes=_counts(sizes),
+        sizes=_counts(sizes.values()),
+        odd_sizes=tuple((names[i], sizes[i]) for i in _odd(sizes)),
         classes=_counts(i.label if i.label is not None else "(mask)" for i in images),
+        pixel_classes=_shares(pixels_of, found.class_names),
         subjects=_counts(i.subject or "(none)" for i in images),
         sessions=_counts(i.session or "(none)" for i in images),
         duplicates=_named(copies, names),
         near_duplicates=None if alike is None else _named(alike, names),
         near_bits=NEAR_BITS,
-        across=_several(together, [image.session for image in images]),
-        labels=_several(together, [image.label for image in images]),
+        across=len(_several(together, [image.session for image in images])),
+        under_labels=_named(_several(together, [image.label for image in images]), names),
         problems=tuple(problems),
     )
     return inspection, sheet.drawn()
+
+
+def _decoded(
+    image: Image, class_names: Sequence[str] | None, pixels_of: Counter[int]
+) -> np.ndarray:
+    """An image's pixels; its mask's are counted by value."""
+    pixels = image.pixels()
+    if image.mask is not None:
+        mask = checked_mask(image, pixels.shape, class_names)
+        values, counts = np.unique(mask, return_counts=True)
+        pixels_of.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return pixels
 
 
 def _counts(names: Iterable[str]) -> tuple[Count, ...]:
     return tuple(Count(name, n) for name, n in sorted(Counter(names).items()))
 
 
-def _check_mask(image: Image, pixels: np.ndarray, found: ImageSet) -> None:
-    if image.mask is None:
-        return
-    mask = image.mask()
-    if mask.shape != pixels.shape[:2]:
-        raise KdEdgeError(
-            "KD_SHAPE",
-            f"the mask has {mask.shape[0]} x {mask.shape[1]} pixels, its image {pixels.shape[0]} x "
-            f"{pixels.shape[1]}",
-            where=image.source,
-        )
-    if found.class_names is not None and mask.max(initial=0) >= len(found.class_names):
-        raise KdEdgeError(
-            "KD_LABELS",
-            f"the mask holds {mask.max()}, and there are {len(found.class_names)} classes",
-            where=image.source,
-        )
+def _odd(sizes: dict[int, str]) -> list[int]:
+    """Which of the images have a size that hardly any other has, if most have one."""
+    (_, most), *_ = Counter(sizes.values()).most_common(1) or [("", 0)]
+    if 2 * most < len(sizes):
+        return []
+    often = Counter(sizes.values())
+    return [index for index, size in sizes.items() if _RARE * often[size] < len(sizes)]
+
+
+def _shares(
+    pixels_of: Counter[int], class_names: Sequence[str] | None
+) -> tuple[PixelShare, ...] | None:
+    if not pixels_of:
+        return None
+    total = sum(pixels_of.values())
+    values = sorted({*pixels_of, *range(len(class_names or ()))})
+    named = {v: class_names[v] if class_names else str(v) for v in values if v != NO_CLASS}
+    return tuple(
+        PixelShare(named.get(value, "(none)"), 100 * pixels_of[value] / total) for value in values
+    )
 
 
 def _size(pixels: np.ndarray) -> str:
@@ -171,8 +206,9 @@ def _named(groups: list[list[int]], names: list[str]) -> tuple[tuple[str, ...], 
     return tuple(tuple(names[i] for i in group) for group in groups)
 
 
-def _several(groups: list[list[int]], values: Sequence[str | None]) -> int:
-    return sum(len({values[i] for i in group}) > 1 for group in groups)
+def _several(groups: list[list[int]], values: Sequence[str | None]) -> list[list[int]]:
+    """The groups whose members differ in it."""
+    return [group for group in groups if len({values[i] for i in group}) > 1]
 
 
 class _Collecting:

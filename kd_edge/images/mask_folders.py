@@ -84,6 +84,7 @@ def _image(file: Path, mask: Path, stem: str, ignore: int | None, pattern: Subje
         content_sha256=sha256_bytes(file_bytes(file)),
         pixels=lambda: decode_pixels(file_bytes(file), str(file)),
         mask=lambda: without_class(decode_mask(file_bytes(mask), str(mask)), ignore),
+        mask_source=str(mask),
         subject=pattern.find(stem),
         session=stem.rpartition("/")[0],
     )

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.formats import FORMATS
-from kd_edge.base.front_end import StreamConstants
 from kd_edge.examples import Examples, as_worn, spread_evenly
 from kd_edge.images.near_duplicates import resembling
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
-from kd_edge.pipeline.dataset import Dataset, check_reader, load_dataset
+from kd_edge.pipeline.dataset import Dataset, load_dataset
 from kd_edge.pipeline.deciding import decide_again
 from kd_edge.pipeline.gallery import gallery
 from kd_edge.pipeline.kept_features import FEATURES_FILE, baselines_again
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
+from kd_edge.pipeline.other_data import as_built, check_front_end, check_other, reading_other
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
@@ -31,7 +30,6 @@ from kd_edge.recipe import Proof, Recipe, load_recipe
 from kd_edge.report.tree import SCHEMA_VERSION, Report, Row
 from kd_edge.runtimes.native_stderr import start_tensorflow_quietly
 from kd_edge.runtimes.registry import RUNTIMES, available, stood_in
-from kd_edge.signals.recording import same_rate, same_unit
 from kd_edge.splits import LOOKS_ALIKE, SplitPart, describe_leak
 
 
@@ -41,6 +39,7 @@ def bench(
     data: Path | None,
     command: str,
     reader: str | None = None,
+    options: Mapping[str, object] | None = None,
     latency_runs: int | None = None,
     cache: bool = True,
     watch: Watch | None = None,
@@ -49,7 +48,7 @@ def bench(
 
     Args:
         data: other recordings of the same kind; None for the test windows kept in the bundle.
-        reader: of `data`; the recipe's where None.
+        reader, options: of `data`, as of `reading_other`.
         latency_runs: timed inferences a model; the recipe's where None.
         cache: whether windows of `data` are taken from the user's cache and kept there.
 
@@ -57,6 +56,7 @@ def bench(
         KdEdgeError: no bundle, an altered one, or recordings that do not fit it.
     """
     watch = watch or Watch()
+    check_other(data, reader, options)
     manifest = load_manifest(folder)
     for name in (f.file for model in manifest.models for f in model.formats):
         bundled_file(folder, manifest, name)
@@ -64,19 +64,9 @@ def bench(
     proof = recipe.proof
     if latency_runs is not None:
         proof = proof.model_copy(update={"latency_runs": latency_runs})
-    if reader is not None:
-        if data is None:
-            raise KdEdgeError(
-                "KD_USAGE",
-                "--reader says how other recordings are read, and none are named",
-                where="--reader",
-                hint="name them with --data",
-            )
-        dataset = recipe.dataset.model_copy(update={"reader": reader, "options": {}})
-        recipe = recipe.model_copy(update={"dataset": dataset})
-        check_reader(recipe)
     if data is None:
         return _own_windows(folder, manifest, proof, command, watch)
+    recipe = reading_other(recipe, data, reader, options)
     dataset = load_dataset(
         as_built(recipe, manifest),
         data,
@@ -183,59 +173,6 @@ def _baselines(
     if importlib.util.find_spec("sklearn") is None:
         return (), ("scikit-learn is not installed here: baselines were not measured.",)
     return tuple(baselines_again(folder, manifest, recipe, part, windows)), ()
-
-
-def as_built(recipe: Recipe, manifest: Manifest) -> Recipe:
-    """The recipe with the channels that the models were built on, by name and in their order."""
-    if manifest.front_end is None:
-        return recipe
-    front_end = dict(recipe.front_end)
-    for stream in manifest.front_end.streams:
-        settings = front_end[stream.name]
-        front_end[stream.name] = replace(settings, channels=stream.channels)
-    return recipe.model_copy(update={"front_end": front_end})
-
-
-def check_front_end(
-    found_designs: Iterable[StreamConstants], manifest: Manifest, data: Path
-) -> tuple[str, ...]:
-    """Other recordings must come at the rates and in the units that models were built on.
-
-    Args:
-        found_designs: the front end as these recordings would have it.
-        data: where they lie.
-
-    Returns:
-        a sentence for each modality whose unit could not be compared.
-    """
-    if manifest.front_end is None:
-        return ()
-    designs = {design.name: design for design in found_designs}
-    unstated = []
-    for built in manifest.front_end.streams:
-        found = designs[built.name]
-        if not same_rate(found.source_rate_hz, built.source_rate_hz):
-            raise KdEdgeError(
-                "KD_RATE_MISMATCH",
-                f"{built.name} comes at {found.source_rate_hz:g} Hz here, and the bundle's front "
-                f"end was designed for {built.source_rate_hz:g} Hz",
-                where=str(data),
-                hint="build a bundle for this rate",
-            )
-        if not same_unit(found.unit, built.unit):
-            raise KdEdgeError(
-                "KD_UNIT_MISMATCH",
-                f"{built.name} comes in {found.unit} here, and the bundle's models learned "
-                f"{built.unit}",
-                where=str(data),
-                hint="convert these recordings to the bundle's unit",
-            )
-        if bool(found.unit) != bool(built.unit):
-            unstated.append(
-                f"{built.name} was taken for {found.unit or built.unit}: "
-                f"{'these recordings state' if built.unit else 'the bundle states'} no unit."
-            )
-    return tuple(unstated)
 
 
 def _keras_answers(

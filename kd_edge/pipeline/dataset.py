@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,6 +134,7 @@ def _of_images(asked: _Asked) -> Dataset:
         images, names = _of_classes(images, wanted, asked.class_names, unknown)
     else:
         names = asked.class_names or wanted or found.class_names
+        _check_order(found.class_names, names, wanted, asked.data)
     if names is None:
         raise KdEdgeError(
             "KD_LABELS",
@@ -158,6 +158,29 @@ def _of_images(asked: _Asked) -> Dataset:
     )
     infos = tuple(image.info() for image in images)
     return Dataset(examples, (), infos, asked.key, recipe.images)
+
+
+def _check_order(
+    found: Sequence[str] | None,
+    names: Sequence[str] | None,
+    wanted: Sequence[str] | None,
+    data: Path | None,
+) -> None:
+    """Masks hold numbers: the names of these must not stand in another order than the models'."""
+    if found is None or names is None:
+        return
+    own = found[: len(names)]
+    # A recipe may call its own classes otherwise; then only their order can be compared.
+    if wanted is not None and set(own) != set(names):
+        return
+    for value, (theirs, ours) in enumerate(zip(own, names, strict=False)):
+        if theirs != ours:
+            raise KdEdgeError(
+                "KD_LABELS",
+                f"value {value} of these masks is '{theirs}', of the models '{ours}'",
+                where=str(data),
+                hint="write the masks with the models' values: " + ", ".join(names),
+            )
 
 
 def _input_bytes(images: Sequence[Image], recipe: Recipe) -> int:
@@ -188,14 +211,8 @@ def check_reader(recipe: Recipe) -> None:
     Raises:
         KdEdgeError KD_UNKNOWN_NAME, KD_RECIPE_KEY: with the nearest names.
     """
-    dataset = recipe.dataset
-    read, n_given = _read_function(recipe)
-    known = [
-        name
-        for name, parameter in inspect.signature(read).parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ][n_given:]
-    for option in dataset.options:
+    known = options_known(recipe)
+    for option in recipe.dataset.options:
         if option not in known:
             raise KdEdgeError(
                 "KD_RECIPE_KEY",
@@ -205,13 +222,17 @@ def check_reader(recipe: Recipe) -> None:
             )
 
 
-def _read_function(recipe: Recipe) -> tuple[Callable, int]:
-    """What takes the options of a reader, and how many arguments stand before them."""
+def options_known(recipe: Recipe) -> list[str]:
+    """Names of the options that the recipe's reader takes.
+
+    Raises:
+        KdEdgeError KD_UNKNOWN_NAME: no such reader.
+    """
     if recipe.images is None and recipe.dataset.reader == "synthetic":
         from kd_edge.signals.simulate import SignSettings
 
-        return SignSettings, 0
-    return _reader(recipe).read, 1
+        return [field.name for field in fields(SignSettings)]
+    return _reader(recipe).options
 
 
 def _read(

@@ -18,8 +18,8 @@ from kd_edge.examples.raw import cut_counts, window_from_counts
 from kd_edge.examples.selecting import Selection
 from kd_edge.examples.streaming import StreamedRecording
 from kd_edge.live.host import Host
-from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, load_manifest
+from kd_edge.pipeline.other_data import as_built, check_front_end
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import Recipe, load_recipe
 from kd_edge.signals.recording import Recording

@@ -18,7 +18,6 @@ from kd_edge.base.untrusted import load_arrays
 from kd_edge.examples import Examples, Groups
 from kd_edge.examples.raw import Wearer
 from kd_edge.link.messages import Worn
-from kd_edge.pipeline.bench import as_built
 from kd_edge.pipeline.bundle import (
     RECIPE_FILE,
     REPORT_FILE,
@@ -45,6 +44,7 @@ from kd_edge.pipeline.kept_windows import (
     save_windows,
 )
 from kd_edge.pipeline.lock import locked
+from kd_edge.pipeline.other_data import as_built
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.prototypes import PROTOTYPES_FILE
@@ -265,7 +265,7 @@ def _keep_wearer(
     layouts = [each for each in front_end.inputs if each.name in product.inputs]
     layouts.sort(key=lambda each: product.inputs.index(each.name))
     constants = replace(front_end, inputs=tuple(layouts))
-    read_as = as_built(recipe_for(recipe, wearer.wanted.reader), manifest)
+    read_as = as_built(recipe_for(recipe, wearer.wanted), manifest)
     recordings = read_recordings(
         read_as, wearer.wanted.data, progress=watch.step, class_names=manifest.class_names
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from kd_edge.base.errors import KdEdgeError, nearest
 from kd_edge.examples import Examples, as_worn
-from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.bundle import Manifest
-from kd_edge.pipeline.dataset import check_reader, load_dataset
+from kd_edge.pipeline.dataset import load_dataset
+from kd_edge.pipeline.other_data import as_built, check_front_end, reading_other
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Recipe
 from kd_edge.signals.recording import RecordingInfo
@@ -24,7 +24,7 @@ class Wanted:
     """Which recordings are the wearer's.
 
     Attributes:
-        data: where they lie. reader: of them; the recipe's where None.
+        data: where they lie. reader, options: as of `reading_other`.
         subject: whose of them; None where all are one person's.
         repetitions: of each label, the first in time, to learn from; None: all. What comes later
             is tested on.
@@ -32,6 +32,7 @@ class Wanted:
 
     data: Path
     reader: str | None = None
+    options: Mapping[str, object] | None = None
     subject: str | None = None
     repetitions: int | None = None
 
@@ -77,7 +78,7 @@ def read_wearers_data(
         KdEdgeError: as `load_dataset` and `check_front_end`. KD_UNKNOWN_NAME: nobody is called
             that. KD_USAGE: the recordings are several people's. KD_DUPLICATES: one is there twice.
     """
-    asked = recipe_for(recipe, wanted.reader)
+    asked = recipe_for(recipe, wanted)
     dataset = load_dataset(
         as_built(asked, manifest),
         wanted.data,
@@ -109,15 +110,11 @@ def read_wearers_data(
     )
 
 
-def recipe_for(recipe: Recipe, reader: str | None) -> Recipe:
+def recipe_for(recipe: Recipe, wanted: Wanted) -> Recipe:
     """The bundle's recipe for a wearer's recordings: every label must be one of its classes."""
-    changes: dict = {"classes": None}
-    if reader is not None:
-        changes |= {"reader": reader, "options": {}}
-    dataset = recipe.dataset.model_copy(update=changes)
-    recipe = recipe.model_copy(update={"dataset": dataset})
-    check_reader(recipe)
-    return recipe
+    asked = reading_other(recipe, wanted.data, wanted.reader, wanted.options)
+    dataset = asked.dataset.model_copy(update={"classes": None})
+    return asked.model_copy(update={"dataset": dataset})
 
 
 def _subject(recordings: Sequence[RecordingInfo], wanted: str | None) -> str:

@@ -118,6 +118,12 @@ def print_image_inspection(inspection: ImageInspection, console: Console) -> Non
         ("sessions", inspection.sessions),
     ):
         _image_counts(title, counts, console)
+    for name, size in inspection.odd_sizes[:SHOWN]:
+        _say(f"of another size than most: {name} ({size})", console)
+    _left_out(len(inspection.odd_sizes), "images of another size", console)
+    if inspection.pixel_classes:
+        shares = [f"{one.name} ({one.percent:.2g} %)" for one in inspection.pixel_classes]
+        _say(f"pixels: {_joined(shares, SHOWN)}", console)
     _groups("identical", inspection.duplicates, console)
     if inspection.near_duplicates is None:
         _say("near duplicates: not looked for", console)
@@ -131,8 +137,7 @@ def print_image_inspection(inspection: ImageInspection, console: Console) -> Non
             " leaks. Set dataset.near_duplicates and hold out kind = 'random-groups'",
             console,
         )
-    if inspection.labels:
-        _say(f"{inspection.labels:,} of these groups lie under several labels", console)
+    _groups("under several labels", inspection.under_labels, console)
     _problems(inspection.problems, console)
 
 

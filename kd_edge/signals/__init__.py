@@ -7,8 +7,9 @@ and one line in `READERS`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 from kd_edge.base.errors import KdEdgeError, nearest
@@ -40,6 +41,17 @@ class Reader:
     def read(self) -> Callable[..., list[Recording]]:
         """`read(path, *, …) -> list[Recording]`; the keyword arguments are the reader's options."""
         return importlib.import_module(self.module).read
+
+    @property
+    def options(self) -> list[str]:
+        """Names of the options that `read` takes."""
+        return list(signature(self.read).parameters)[1:]
+
+    @property
+    def options_for(self) -> Callable[[Path, Mapping[str, object]], dict[str, object]]:
+        """`options_for(path, options) -> dict`: what of a recipe's options fits other data."""
+        module = importlib.import_module(self.module)
+        return getattr(module, "options_for", lambda path, options: dict(options))
 
     @property
     def sniff(self) -> Callable[[Path], bool]:
@@ -98,7 +110,7 @@ def read(path: Path | None, reader: str | None = None, **options) -> list[Record
             KD_BAD_FORMAT (no reader knows it), and what the reader raises.
     """
     chosen = find_reader(path) if reader is None else READERS.find(reader, where="reader")
-    _check_options(chosen, options)
+    check_options(chosen, options)
     if path is None and chosen.needs_path:
         raise KdEdgeError(
             "KD_NO_FILE", f"the reader '{chosen.name}' needs a path", hint="name a file or folder"
@@ -133,14 +145,13 @@ def find_reader(path: Path) -> Reader:
     )
 
 
-def _check_options(reader: Reader, options: dict) -> None:
-    import inspect
-
-    known = list(inspect.signature(reader.read).parameters)[1:]
+def check_options(reader: Reader, options: Iterable[str]) -> None:
+    """Raises KdEdgeError KD_USAGE where the reader has no such option, with the nearest."""
     for option in options:
-        if option not in known:
+        if option not in reader.options:
             raise KdEdgeError(
                 "KD_USAGE",
-                f"the reader '{reader.name}' has no option '{option}'{nearest(option, known)}",
-                hint=f"its options: {', '.join(known) or 'none'}",
+                f"the reader '{reader.name}' has no option '{option}'"
+                f"{nearest(option, reader.options)}",
+                hint=f"its options: {', '.join(reader.options) or 'none'}",
             )

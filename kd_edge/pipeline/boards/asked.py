@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from kd_edge.base.pixel_values import unscaled
 from kd_edge.examples import Examples, Groups, as_worn, in_order
 from kd_edge.examples.raw import Wearer, quantised_window
 from kd_edge.link.messages import Hello
-from kd_edge.pipeline.bench import as_built, check_front_end
 from kd_edge.pipeline.boards.bundle_image import BoardBundle
 from kd_edge.pipeline.bundle import RECIPE_FILE, bundled_file
 from kd_edge.pipeline.dataset import load_dataset, read_recordings
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, load_windows
+from kd_edge.pipeline.other_data import as_built, check_front_end, reading_other
 from kd_edge.pipeline.raw_windows import window_counts
 from kd_edge.pipeline.store import user_store
 from kd_edge.recipe import load_recipe
@@ -44,6 +44,7 @@ class EvalSettings:
         limit: windows at most, spread over all; None: all.
         repeat: how often each window is sent.
         data: other recordings; None: the bundle's test windows, as raw ones its golden windows.
+        reader, options: of `data`, as of `reading_other`.
         cache: whether windows of `data` are taken from the user's cache and kept there.
     """
 
@@ -51,6 +52,8 @@ class EvalSettings:
     limit: int | None = None
     repeat: int = 1
     data: Path | None = None
+    reader: str | None = None
+    options: Mapping[str, object] | None = None
     cache: bool = True
 
 
@@ -214,6 +217,7 @@ def _other_recordings(
 ) -> Asked:
     manifest = bundle.manifest
     recipe = as_built(load_recipe(bundled_file(bundle.folder, manifest, RECIPE_FILE)), manifest)
+    recipe = reading_other(recipe, settings.data, settings.reader, settings.options)
     dataset = load_dataset(
         recipe,
         settings.data,

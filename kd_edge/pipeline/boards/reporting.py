@@ -13,6 +13,7 @@ from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.boards.evaluate import evaluate
 from kd_edge.pipeline.boards.targets import Reach, open_targets
 from kd_edge.pipeline.bundle import built_report
+from kd_edge.pipeline.other_data import check_other
 from kd_edge.pipeline.reporting import provenance, write_report
 from kd_edge.pipeline.watch import Watch
 from kd_edge.report.board_tree import BoardSection
@@ -56,6 +57,7 @@ def evaluate_bundle(
         KdEdgeError: no bundle, no board, boards that answered nothing, or no place for the report.
         KeyboardInterrupt: Ctrl-C before the first answer.
     """
+    check_other(settings.data, settings.reader, settings.options)
     bundle = load_board_bundle(folder)
     check_folder(out or own_path(folder, EVAL_FOLDER))  # now: asking a board may take an hour
     with open_targets(bundle, reach, tell=lambda what: watch.step(what, None, None)) as targets:
