@@ -108,6 +108,30 @@ def test_the_export_of_firmware_needs_the_base_layer_alone():
     assert {name for name in outside if not name.startswith("kd_edge.base")} == set()
 
 
+# Behind training, image sets are known where they are read, and where it is told what they hold.
+READS_IMAGES = {
+    "kd_edge.pipeline.dataset",
+    "kd_edge.pipeline.other_data",
+    "kd_edge.report.inspection",
+    "kd_edge.cli.data",
+}
+
+
+def test_what_comes_after_training_knows_nothing_of_image_sets():
+    knowing = {
+        module
+        for module, path in SOURCES.items()
+        if rank(module) > rank("kd_edge.distill")
+        and any(
+            name.startswith("kd_edge.images")
+            for name in imports(
+                path.read_text("utf-8"), module, is_package=path.name == "__init__.py"
+            )
+        )
+    }
+    assert knowing == READS_IMAGES
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [

@@ -23,3 +23,9 @@ def test_models_say_whose_weights_they_began_with(pytestconfig):
 def test_students_of_random_weights_say_nothing(pytestconfig):
     recipe = load_recipe(pytestconfig.rootpath / "recipes" / "pjm.toml")
     assert list(first_weights(recipe)) == []
+
+
+def test_a_selector_says_whose_weights_it_began_with(pytestconfig):
+    recipe = load_recipe(pytestconfig.rootpath / "recipes" / "cifar10-selector.toml")
+    told = list(first_weights(recipe))
+    assert told[-1].startswith("The selector (lite0-cnn) began with weights trained on ImageNet")

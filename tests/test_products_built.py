@@ -204,6 +204,15 @@ def test_an_emulated_board_answers_as_the_host(cascade, tmp_path):
     assert low <= min(ticks.values()) < max(ticks.values()) <= high
 
 
+@pytest.mark.qemu
+def test_an_emulated_board_that_streams_answers_as_the_host(cascade, capsys):
+    """Oracle: TFLite Micro and the rule on this host, for every window that the board cut."""
+    command = ["live", str(cascade), "--board", "qemu-an386", "--windows", "10", "--json"]
+    assert run(command) == ExitStatus.OK
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    assert (figures["compared"], figures["same_scores"], figures["lost_frames"]) == (10, 10, 0)
+
+
 def test_another_rule_trains_nothing_again(cascade, tmp_path, capfd):
     """Oracle: the mean of what both students say, in real numbers."""
     out = shutil.copytree(cascade, tmp_path / "average")

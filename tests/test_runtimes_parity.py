@@ -153,3 +153,11 @@ def test_golden_vectors_are_even_over_classes_seeded_and_without_repeats(int8_mo
     other = make_golden(int8_model, windows, 13, seed=4)
     assert not np.array_equal(golden.window_indices, other.window_indices)
     assert len(make_golden(int8_model, windows, 999, seed=3).labels) == len(windows)
+
+
+@pytest.mark.parametrize(("most_bytes", "n"), [(None, 13), (700, 4), (10**6, 13), (1, 1)])
+def test_golden_vectors_are_no_larger_than_asked_and_one_at_least(int8_model, most_bytes, n):
+    """Oracle: by hand; 4 x 12 x 3 and 2 values in, 5 scores out: 151 bytes each."""
+    golden = make_golden(int8_model, conv_windows(41), 13, seed=3, most_bytes=most_bytes)
+    assert len(golden.labels) == n
+    assert sum(array[0].size for array in (*golden.inputs, golden.outputs)) == 151

@@ -11,12 +11,13 @@ from kd_edge.distill.selector import best_students
 from kd_edge.examples import Examples, Groups
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.kept_windows import load_windows
-from kd_edge.pipeline.selection.crossing import deal, places
+from kd_edge.pipeline.selection.crossing import _without, deal, places
 from kd_edge.pipeline.selection.picking import _check_telling
 from kd_edge.recipe import parse_recipe, to_toml
 from kd_edge.report.json import from_json
 from kd_edge.runtimes.interpreter import model_inputs, one_window
 from kd_edge.runtimes.registry import open_interpreter
+from kd_edge.splits import Fold, SplitPart
 
 RECIPE = """
 name = "picked-digits"
@@ -195,6 +196,20 @@ def test_a_build_ships_students_and_the_selector_that_it_trained(picked):
     assert ways["picked"].macs == pytest.approx(runs.mean())
     (parity,) = [p for p in report.parity if p.kind == "engines"]
     assert (parity.model, parity.max_steps) == ("picked", 0)
+
+
+def test_a_share_is_learned_by_nobody_who_answers_it():
+    """Oracle: sets; the share is the only test part, and the validation part stays as it is."""
+    train = SplitPart("train", "train", "train", np.arange(3, 12), None, 0)
+    validation = SplitPart("validation", "validation", "random", np.arange(3), None, 0)
+    whole = Fold("whole", train, validation, ())
+    for place, held in enumerate((np.array([3, 5, 8]), np.array([4, 6, 7, 9, 10, 11]))):
+        fold = _without(whole, held, place)
+        learned = set(fold.train.indices.tolist()) | set(fold.validation.indices.tolist())
+        (answered,) = fold.tests
+        assert set(answered.indices.tolist()) == set(held.tolist())
+        assert not learned & set(held.tolist())
+        assert learned | set(held.tolist()) == set(range(12))
 
 
 def test_the_students_that_a_selector_learned_from_saw_other_shares(picked):

@@ -10,7 +10,6 @@ import numpy as np
 
 from kd_edge.base.formats import FORMATS
 from kd_edge.examples import Examples, as_worn, spread_evenly
-from kd_edge.images.near_duplicates import resembling
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, load_dataset
@@ -18,7 +17,13 @@ from kd_edge.pipeline.deciding import decide_again
 from kd_edge.pipeline.gallery import gallery
 from kd_edge.pipeline.kept_features import FEATURES_FILE, baselines_again
 from kd_edge.pipeline.kept_windows import PARITY_PART, WINDOWS_FILE, StoredWindows, load_windows
-from kd_edge.pipeline.other_data import as_built, check_front_end, check_other, reading_other
+from kd_edge.pipeline.other_data import (
+    as_built,
+    check_front_end,
+    check_other,
+    look_alikes,
+    reading_other,
+)
 from kd_edge.pipeline.parts import describe_part
 from kd_edge.pipeline.proof import Proven, Prover
 from kd_edge.pipeline.reporting import provenance, sample_windows
@@ -115,7 +120,7 @@ def _other_recordings(
     windows = as_worn(dataset.examples, manifest.front_end, dataset.recordings)
     indices = np.arange(len(dataset.recordings))
     leak, honesty = describe_leak(manifest.learned, dataset.recordings, "other data")
-    alike = _resembling(manifest, recipe, dataset)
+    alike = look_alikes(manifest, recipe, dataset.recordings)
     if alike and honesty < LOOKS_ALIKE[1]:
         leak, honesty = LOOKS_ALIKE[0].format(n=alike, kind="image"), LOOKS_ALIKE[1]
     part = SplitPart(f"other data: {data.name}", "test", "other data", indices, leak, honesty)
@@ -146,17 +151,6 @@ def _other_recordings(
         decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
         selection=select_again(folder, manifest, parts),
         gallery=gallery(folder, manifest, part.name, windows),
-    )
-
-
-def _resembling(manifest: Manifest, recipe: Recipe, dataset: Dataset) -> int:
-    """How many of other images look like one that the models learned from."""
-    if recipe.dataset.near_duplicates is None:
-        return 0
-    return resembling(
-        [image.look for image in dataset.recordings],
-        [learned.look for learned in manifest.learned],
-        recipe.dataset.near_duplicates,
     )
 
 

@@ -31,6 +31,8 @@ from kd_edge.runtimes.results import PLAIN_C, Parity, Side
 from kd_edge.tasks import Task, find_task
 
 GOLDEN_FILE = "golden.npz"
+# Of golden vectors of images, beside the model in a board's flash of 2 MB.
+_MOST_PICTURE_BYTES = 1_000_000
 FIRMWARE_FOLDER = "firmware"
 PLAIN_C_FOLDER = "aot"  # in firmware/
 _PLAIN_C, _ORACLE = Side(SHIPPED, PLAIN_C), Side(SHIPPED, ORACLE)
@@ -71,8 +73,13 @@ def export_firmware(
     """
     product = shipped(out, manifest, built=False)
     windows = windows.only(manifest.product_inputs)
-    count = recipe.firmware.golden_vectors
-    golden = make_golden(product, windows, count, recipe.seed)
+    golden = make_golden(
+        product,
+        windows,
+        recipe.firmware.golden_vectors,
+        recipe.seed,
+        most_bytes=None if manifest.pixels is None else _MOST_PICTURE_BYTES,
+    )
     _write_golden(out, windows.take(golden.window_indices).inputs, golden)
     folder = own_path(out, FIRMWARE_FOLDER)
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
@@ -101,7 +108,7 @@ def export_firmware(
         ),
         synthetic=manifest.synthetic,
         generator=f"kd-edge {__version__}",
-        golden_count=count,
+        golden_count=len(golden.labels),
     )
     if arena is not None:
         export_tflm(product, folder, settings)

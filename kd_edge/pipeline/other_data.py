@@ -3,7 +3,7 @@ they fit its models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.base.front_end import StreamConstants
 from kd_edge.images import READERS as IMAGE_READERS
 from kd_edge.images import reader_of
+from kd_edge.images.near_duplicates import resembling
 from kd_edge.pipeline.bundle import Manifest
 from kd_edge.pipeline.dataset import check_reader, options_known
 from kd_edge.recipe import Recipe
-from kd_edge.signals.recording import same_rate, same_unit
+from kd_edge.signals.recording import RecordingInfo, same_rate, same_unit
 
 
 def check_other(
@@ -119,3 +120,15 @@ def check_front_end(
                 f"{'these recordings state' if built.unit else 'the bundle states'} no unit."
             )
     return tuple(unstated)
+
+
+def look_alikes(manifest: Manifest, recipe: Recipe, images: Sequence[RecordingInfo]) -> int:
+    """How many of other images look like one that the models learned from; 0 where the recipe does
+    not compare."""
+    if recipe.dataset.near_duplicates is None:
+        return 0
+    return resembling(
+        [image.look for image in images],
+        [learned.look for learned in manifest.learned],
+        recipe.dataset.near_duplicates,
+    )

@@ -60,10 +60,13 @@ def what_is_reproducible(seed: int, same_on_any_cores: bool) -> Iterator[str]:
 
 def first_weights(recipe: Recipe) -> Iterator[str]:
     """What models that may begin with another's weights began with."""
-    for model in recipe.to_train:
+    named = [(f"'{model.name}'", model) for model in recipe.to_train]
+    if recipe.selector is not None:
+        named.append(("The selector", recipe.selector))
+    for name, model in named:
         weights = {**model_options(model.model), **model.options}.get("weights")
         if weights is not None:
-            yield f"'{model.name}' ({model.model}) began with {WEIGHTS[weights]}."
+            yield f"{name} ({model.model}) began with {WEIGHTS[weights]}."
     for student in recipe.students:
         if student.layers_from is not None:
             yield (

@@ -235,7 +235,8 @@ class Proof(Table):
 class Firmware(Table):
     """What goes into the bundle's firmware/.
 
-    golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test.
+    golden_vectors: int8 windows with TFLite Micro's answers, for a board's self-test. Of images so
+        many as take at most 1 MB, one at least.
     core: of the plain-C engine in firmware/aot/; 'host' is portable C99, which builds anywhere.
     """
 

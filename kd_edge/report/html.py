@@ -30,7 +30,7 @@ from kd_edge.tasks.figures import Figure
 # What a page holds itself: scripts without a type run, data do not.
 _INLINE = re.compile(r"<(script|style)(?: id=\"\w+\")?>(.*?)</\1>", re.DOTALL)
 _MOST_CONFUSIONS = 12
-_MOST_CLASSES = 10
+_MOST_CLASSES = 12
 
 
 @dataclass(frozen=True)

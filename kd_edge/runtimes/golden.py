@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,13 @@ class GoldenVectors:
     answered: np.ndarray | None = None
 
 
-def make_golden(source: Path | Product, windows: Examples, n: int, seed: int) -> GoldenVectors:
+def make_golden(
+    source: Path | Product, windows: Examples, n: int, seed: int, *, most_bytes: int | None = None
+) -> GoldenVectors:
     """Golden vectors of `n` windows (fewer where there are fewer), as even over classes as they go.
+
+    Args:
+        most_bytes: of all inputs and outputs together; so many as fit, but one at least.
 
     Raises:
         KdEdgeError KD_EMPTY_PART: no windows.
@@ -46,9 +52,12 @@ def make_golden(source: Path | Product, windows: Examples, n: int, seed: int) ->
     """
     if len(windows) == 0 or n < 1:
         raise KdEdgeError("KD_EMPTY_PART", "there is no window to make golden vectors from")
-    indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
     product = as_product(source)
     interpreter = open_product(product, ORACLE)
+    if most_bytes is not None:
+        tensors = (*interpreter.inputs, *interpreter.outputs)
+        n = min(n, max(1, most_bytes // sum(math.prod(spec.shape) for spec in tensors)))
+    indices = spread_evenly(windows.strata, windows.groups.subject, n, seed)
     arrays = model_inputs(interpreter, windows.take(indices))
     outputs = [interpreter.run(one_window(arrays, i)) for i in range(len(indices))]
     composed = product.composition is not None
