@@ -71,7 +71,6 @@ def test_one_step_lowers_the_loss_on_its_own_batch(name):
     assert after < before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_ones_take_a_step(name):
     rng = np.random.default_rng(3)
