@@ -8,8 +8,6 @@ import pytest
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from augmented import channels, many_changes  # noqa: E402
-
 from kd_edge.base.errors import KdEdgeError  # noqa: E402
 from kd_edge.base.front_end import InputChannel  # noqa: E402
 from kd_edge.distill.augmentations import (  # noqa: E402
@@ -18,8 +16,14 @@ from kd_edge.distill.augmentations import (  # noqa: E402
     make_augmentations,
 )
 from kd_edge.distill.augmentations.record import Draw  # noqa: E402
+from kd_edge.distill.augmentations.rotate_axes import vectors_of  # noqa: E402
 
 RATES_HZ = {"emg": 40.0, "imu": 20.0}
+
+
+def channels(modality, *names, mean=0.0, scale=1.0, rectified=False):
+    return tuple(InputChannel(modality, name, mean, scale, rectified) for name in names)
+
 
 CHANNELS = {
     "emg": channels("emg", "EMG 1", "EMG 2", "EMG 3"),
@@ -153,6 +157,55 @@ def test_a_warp_bends_the_time_of_all_inputs_alike_and_holds_the_ends():
     np.testing.assert_allclose(emg[:, ::2][both], imu[both], atol=1e-3)
 
 
+def turned(tables, windows, own, n=200):
+    """Many windows that all begin as one, turned each by itself."""
+    augmenter = Augmenter(make_augmentations(tables), {}, 1, own)
+    many = {name: tf.tile(x[None], (n,) + (1,) * x.ndim) for name, x in windows.items()}
+    after, *_ = augmenter(many, tf.zeros(n, "int32"), tf.ones(n, "bool"))
+    return {name: np.asarray(x) for name, x in after.items()}
+
+
+def test_turned_axes_keep_lengths_and_angles_in_the_sensors_own_units():
+    """Oracle: norms and inner products of the vectors, before normalisation was undone: 1 g too."""
+    rng = np.random.default_rng(0)
+    mean, scale = np.array([0.1, -0.2, 0.9]), np.array([2.0, 5.0, 9.0])
+    acc = rng.normal(size=(4, 5, 3)) + mean
+    own = {
+        "imu": tuple(
+            InputChannel("acc", f"acc_{axis}", m, s, False)
+            for axis, m, s in zip("xyz", mean, scale, strict=True)
+        )
+    }
+    after = turned({"rotate-axes": 0.3}, {"imu": ((acc - mean) * scale).astype("f4")}, own)["imu"]
+    back = (after / scale + mean).reshape(-1, 20, 3)
+    flat = acc.reshape(20, 3)
+    expected = np.broadcast_to(flat @ flat.T, (200, 20, 20))
+    np.testing.assert_allclose(back @ back.transpose(0, 2, 1), expected, atol=1e-4)
+    # What turned one into the other is a rotation, by an angle of √3 · 0.3 rad in the mean square.
+    rotations = np.stack([np.linalg.lstsq(flat, one, rcond=None)[0].T for one in back])
+    np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-4)
+    angles = np.arccos(np.clip((np.trace(rotations, axis1=1, axis2=2) - 1) / 2, -1, 1))
+    assert np.sqrt((angles**2).mean()) == pytest.approx(np.sqrt(3) * 0.3, rel=0.1)
+
+
+def test_an_accelerometer_and_a_gyroscope_of_one_sensor_turn_alike_and_two_sensors_do_not():
+    """Oracle: equal vectors stay equal between acc and gyr of one sensor, and only there."""
+    names = [f"{axis} of {sensor}" for sensor in ("left", "right") for axis in "XYZ"]
+    own = {
+        "both": channels("acc", *names) + channels("gyr", *names),
+        "gyr again": channels("gyr", *names[:3]),
+        "envelope": channels("mag", *names[:3], rectified=True),
+    }
+    vector = np.tile(np.array([1.0, 2.0, 3.0], "f4"), 4)[None]
+    windows = {"both": vector, "gyr again": vector[:, :3], "envelope": vector[:, :3]}
+    after = turned({"rotate-axes": 0.5}, windows, own)
+    both = after["both"].reshape(200, 4, 3)
+    np.testing.assert_allclose(both[:, :2], both[:, 2:], atol=1e-5)
+    np.testing.assert_allclose(both[:, 0], after["gyr again"][:, 0], atol=1e-5)
+    assert np.abs(both[:, 0] - both[:, 1]).max(axis=1).min() > 1e-3
+    np.testing.assert_array_equal(after["envelope"][:, 0], np.tile([1, 2, 3], (200, 1)))
+
+
 def test_a_model_that_does_not_take_the_turned_input_is_left_alone():
     """Oracle: the input that went in."""
     for tables in ({"rotate-ring": 0.5}, {"rotate-axes": 0.5}):
@@ -160,6 +213,22 @@ def test_a_model_that_does_not_take_the_turned_input_is_left_alone():
         one = "imu" if "rotate-ring" in tables else "emg"
         after, *_ = augmenter({one: inputs()[one]}, np.zeros(N, int), np.ones(N, bool))
         np.testing.assert_array_equal(after[one], inputs()[one])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("ACC X", "ACC Y", "ACC Z"), [(0, [0, 1, 2])]),
+        (("AccZ", "AccX", "AccY", "AccT"), [(0, [1, 2, 0])]),
+        (("x1", "x2", "y1", "y2", "z1", "z2"), [(0, [0, 2, 4]), (1, [1, 3, 5])]),
+        (("Rx ext x", "Rx ext y", "Rx ext z"), [(0, [0, 1, 2])]),
+        (("ACC X", "ACC Y"), []),
+        (("EMG 1", "EMG 2", "EMG 3"), []),
+    ],
+)
+def test_three_channels_are_a_vector_by_their_names(names, found):
+    """Oracle: by hand."""
+    assert vectors_of(channels("acc", *names)) == found
 
 
 @pytest.mark.parametrize("turn", [1.0, 3.0, -2.0, 0.25, 7.75])
@@ -181,7 +250,7 @@ def test_a_turned_ring_is_rolled_and_between_two_places_interpolated(turn, monke
     rotate = {"rotate-ring": {"largest": abs(turn)}}
     if turn < 0:
         monkeypatch.setattr(Draw, "uniform", lambda draw, *shape: -tf.ones((draw.n, *shape)))
-    after = many_changes(rotate, {"all": x}, own, n=2)["all"][1]
+    after = turned(rotate, {"all": x}, own, n=2)["all"][1]
     at = (np.arange(8) - turn) % 8
     expected = np.stack([np.interp(at, np.arange(9), [*row, row[0]]) for row in ring])
     if turn == round(turn):
@@ -196,14 +265,14 @@ def test_each_ring_of_a_modality_turns_by_itself_within_what_was_asked():
     on = np.zeros((1, 8), "f4")
     on[0, [1, 5]] = 1
     rotate = {"rotate-ring": {"largest": 0.5, "electrodes": 4}}
-    after = many_changes(rotate, {"x": on}, own)["x"][:, 0].reshape(200, 2, 4)
+    after = turned(rotate, {"x": on}, own)["x"][:, 0].reshape(200, 2, 4)
     np.testing.assert_allclose(after.sum(axis=2), 1, rtol=1e-5)
     far = after[:, :, 2] - after[:, :, 0]
     assert np.abs(far).max() <= 0.5
     assert far.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.15)
     assert abs(np.corrcoef(far[:, 0], far[:, 1])[0, 1]) < 0.3
     with pytest.raises(KdEdgeError) as caught:
-        many_changes({"rotate-ring": {"largest": 0.5, "electrodes": 3}}, {"x": on}, own)
+        turned({"rotate-ring": {"largest": 0.5, "electrodes": 3}}, {"x": on}, own)
     assert caught.value.code == "KD_RECIPE_VALUE"
     assert "8 channels of 'emg'" in caught.value.message
 
@@ -219,7 +288,7 @@ def test_differences_of_a_ring_turn_with_it():
     }
     on = np.zeros((1, 12), "f4")
     on[0, [1, 5, 9]] = 1
-    after = many_changes({"rotate-ring": 0.5}, {"x": on}, own)["x"][:, 0].reshape(200, 3, 4)
+    after = turned({"rotate-ring": 0.5}, {"x": on}, own)["x"][:, 0].reshape(200, 3, 4)
     assert (after[:, 0, 2] - after[:, 0, 0]).std() > 0.2
     np.testing.assert_allclose(after[:, 1], after[:, 0], atol=1e-6)
     np.testing.assert_allclose(after[:, 2], after[:, 0], atol=1e-6)

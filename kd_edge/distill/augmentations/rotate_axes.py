@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 from keras import ops
 from pydantic import Field
 
+from kd_edge.base.axes import vectors_among
+from kd_edge.base.errors import KdEdgeError
+from kd_edge.base.front_end import InputChannel
 from kd_edge.distill.augmentations.record import Augmentation, Draw, across_channels
-from kd_edge.distill.augmentations.vectors import vectors_by_input
 
 # A turn below this, in rad, is none; no quotient is taken at 0.
 _SMALLEST = 1e-6
@@ -30,8 +33,15 @@ class RotateAxes(Augmentation):
 
     def change(self, inputs, draw: Draw):
         # Of all inputs, also those that one model does not take.
-        vectors = vectors_by_input(draw, "rotate-axes")
-        sensors = max(vector.sensor + 1 for own in vectors.values() for vector in own)
+        vectors = {name: vectors_of(channels) for name, channels in draw.channels.items()}
+        sensors = max((s + 1 for own in vectors.values() for s, _ in own), default=0)
+        if sensors == 0:
+            raise KdEdgeError(
+                "KD_RECIPE_VALUE",
+                "no input has three channels whose names differ in x, y and z alone",
+                where="augmentation.rotate-axes",
+                hint="leave it out: it is for accelerometers, gyroscopes and magnetometers",
+            )
         turns = _turns(self.deviation_rad * draw.normal(sensors, 3))
         return {
             name: self._turned(x, turns, vectors[name], draw.channels[name])
@@ -41,12 +51,25 @@ class RotateAxes(Augmentation):
         }
 
     def _turned(self, x, turns, vectors, channels):
-        # Row a of vector v is its axis a among the input's channels.
+        # Row a of vector v is channel vectors[v][1][a] of the input.
         places = np.zeros((len(vectors), 3, len(channels)), np.float32)
-        for v, vector in enumerate(vectors):
-            places[v, np.arange(3), vector.places] = 1
-        own = ops.take(turns, np.array([vector.sensor for vector in vectors]), axis=1)
+        for v, (_, indices) in enumerate(vectors):
+            places[v, np.arange(3), indices] = 1
+        own = ops.take(turns, np.array([sensor for sensor, _ in vectors]), axis=1)
         return across_channels(x, ops.einsum("vac,nvab,vbd->ncd", places, own, places), channels)
+
+
+def vectors_of(channels: Sequence[InputChannel]) -> list[tuple[int, list[int]]]:
+    """The vectors among an input's channels: (which sensor's, places of x, y and z)."""
+    places: dict[str, dict[str, int]] = {}
+    for place, channel in enumerate(channels):
+        if not channel.rectified:
+            places.setdefault(channel.modality, {})[channel.name] = place
+    found = {
+        modality: [[list(own.values())[axis] for axis in axes] for axes in vectors_among(list(own))]
+        for modality, own in places.items()
+    }
+    return [(sensor, own) for vectors in found.values() for sensor, own in enumerate(vectors)]
 
 
 def _turns(rotation):
