@@ -24,6 +24,8 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "publ
 HONEST_PART = "another drive"
 # Table -> the recipe of several students that it is about.
 SEVERAL = {"cascade": "pjm-cascade", "selecting": "cifar10-selector"}
+# What `build --seeds` wrote of recipes whose models stand beside public projects'.
+BUILT = ("cifar10-selector", "cifar10-labels")
 TABLES = {
     "results": results_table,
     "orders": orders_table,
@@ -51,6 +53,8 @@ def public_tables(folder: Path = ROOT / "results") -> dict:
     """Name of a public project's table -> what makes it of the rows."""
     asked = tomllib.loads((folder / "public-projects.toml").read_text(encoding="utf-8"))
     others = {recipe: _of_ways(_together(folder, recipe)) for recipe in SEVERAL.values()}
+    for name in BUILT:
+        others[name] = others.get(name, {}) | _of_models(_other(folder, name))
     taught = _other(folder, "seed-segmentation")
     others["seed-segmentation"] = taught["mean_iou_percent"][HONEST_PART] if taught else {}
     return {
@@ -58,6 +62,18 @@ def public_tables(folder: Path = ROOT / "results") -> dict:
             public_table, [PublicFigure(**each) for each in table["figures"]], others=others
         )
         for table in asked["tables"]
+    }
+
+
+def _of_models(seeds: dict | None) -> dict[str, list[float]]:
+    """Model -> its figures on the first test part, one a seed: as int8, a teacher as it is."""
+    figures = seeds["figures"] if seeds else []
+    return {
+        figure["model"]: figure["accuracy"]["values"]
+        for figure in figures
+        if figure["part"] == figures[0]["part"]
+        and (figure["format"], figure["runtime"]) in (("int8", "tflm"), ("keras", "keras"))
+        and (figure["role"] == "teacher") == (figure["format"] == "keras")
     }
 
 

@@ -87,7 +87,7 @@ def test_every_public_figure_names_a_row_and_a_model_of_its_recipe(pytestconfig)
     rows = {row.name: row for row in load_rows(root / "results" / "rows.toml")}
     tables = results_tool(root).public_tables()
     figures = [figure for table in tables.values() for figure in table.args[0]]
-    assert len(figures) == 27
+    assert len(figures) == 30
     others = next(iter(tables.values())).keywords["others"]
     for figure in figures:
         if figure.file:
