@@ -51,7 +51,7 @@ def read(
     if "class_names" in arrays:
         class_names = tuple(str(name) for name in arrays["class_names"])
     images: list[Image] = []
-    for part in parts.split(",") if isinstance(parts, str) else parts:
+    for part in _named(parts):
         images += _part(arrays, file, part, names, class_names, ignore, pattern)
     if not images:
         raise _bad(file, "it holds no images")
@@ -68,10 +68,14 @@ def options_for(path: Path, options: Mapping[str, object]) -> dict[str, object]:
             there = {name.removesuffix(".npy") for name in archive.namelist()}
     except (OSError, ValueError, zipfile.BadZipFile):
         return dict(options)  # reading it will say what it is
-    parts = [part for part in options.get("parts", ()) if f"x_{part}" in there]
+    parts = [part for part in _named(options.get("parts", ())) if f"x_{part}" in there]
     if not parts and {"x", "y"} <= there:
         parts = [""]
     return {**options, "parts": parts} if parts else dict(options)
+
+
+def _named(parts: Sequence[str] | str) -> Sequence[str]:
+    return parts.split(",") if isinstance(parts, str) else parts
 
 
 def _part(arrays, file: Path, part: str, names: str, class_names, ignore, pattern) -> list[Image]:

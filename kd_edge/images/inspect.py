@@ -155,10 +155,9 @@ def _counts(names: Iterable[str]) -> tuple[Count, ...]:
 
 def _odd(sizes: dict[int, str]) -> list[int]:
     """Which of the images have a size that hardly any other has, if most have one."""
-    (_, most), *_ = Counter(sizes.values()).most_common(1) or [("", 0)]
-    if 2 * most < len(sizes):
-        return []
     often = Counter(sizes.values())
+    if 2 * max(often.values(), default=0) < len(sizes):
+        return []
     return [index for index, size in sizes.items() if _RARE * often[size] < len(sizes)]
 
 
