@@ -20,11 +20,11 @@ from kd_edge.examples.raw import from_counts
 from kd_edge.link.messages import Answer, Samples
 from kd_edge.live import prompted
 from kd_edge.live.student import board_streams
-from kd_edge.pipeline.bench import as_built
 from kd_edge.pipeline.boards.bundle_image import load_board_bundle
 from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.dataset import read_recordings
 from kd_edge.pipeline.live_student import load_student
+from kd_edge.pipeline.other_data import as_built
 from kd_edge.pipeline.shipped import shipped
 from kd_edge.recipe import load_recipe
 from kd_edge.runtimes.composed import open_product
