@@ -271,11 +271,11 @@ def test_an_image_without_mask_and_a_mask_without_image_are_named(tmp_path, miss
     assert missing[-5] in error.where
 
 
-def test_masks_that_do_not_fit_stop_with_the_images_name(tmp_path):
+def test_masks_that_do_not_fit_stop_with_their_own_name(tmp_path):
     found = read("image-masks", mask_folders(tmp_path, 2)).images
     wanted = replace(SMALL, size=(24, 24))
     short = code_of(image_examples, found, wanted, KINDS[:2])
-    assert (short.code, short.where) == ("KD_LABELS", found[1].source)
+    assert (short.code, short.where) == ("KD_LABELS", found[1].mask_source)
     assert "holds 2" in short.message
     odd = replace(found[0], mask=lambda: np.zeros((3, 4), np.int16))
     assert code_of(image_examples, [odd], wanted, KINDS).code == "KD_SHAPE"
