@@ -73,13 +73,8 @@ def export_firmware(
     """
     product = shipped(out, manifest, built=False)
     windows = windows.only(manifest.product_inputs)
-    golden = make_golden(
-        product,
-        windows,
-        recipe.firmware.golden_vectors,
-        recipe.seed,
-        most_bytes=None if manifest.pixels is None else _MOST_PICTURE_BYTES,
-    )
+    count, most = recipe.firmware.golden_vectors, _MOST_PICTURE_BYTES if manifest.pixels else None
+    golden = make_golden(product, windows, count, recipe.seed, most_bytes=most)
     _write_golden(out, windows.take(golden.window_indices).inputs, golden)
     folder = own_path(out, FIRMWARE_FOLDER)
     # The folder is the build's alone, whole; a link in it is removed, and not what it leads to.
