@@ -28,8 +28,7 @@ def on_labels(tables: dict) -> dict:
         for student in tables["students"]
     ]
     product = {"models": [students[0]["name"]]}
-    name = f"{tables['name'].partition('-')[0]}-labels"
-    return made | {"name": name, "students": students, "product": product}
+    return made | {"name": f"{tables['name']}-labels", "students": students, "product": product}
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from kd_edge.cli.options import (
     no_cache,
     options_of,
     path_option,
-    reading_other,
+    reading_beside,
     typed_command,
 )
 from kd_edge.cli.printing import say
@@ -47,7 +47,7 @@ _ABLATION_SEEDS = 5
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=PATH)
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
-@reading_other
+@reading_beside
 @path_option("--baseline", help="An earlier report.json or --json output to compare with.")
 @path_option("--html", help="Write the report there, as one file.")
 @click.option(

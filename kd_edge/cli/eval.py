@@ -13,7 +13,7 @@ from kd_edge.cli.options import (
     no_cache,
     options_of,
     path_option,
-    reading_other,
+    reading_beside,
     typed_command,
 )
 from kd_edge.cli.printing import say
@@ -46,7 +46,7 @@ Micro's, 5 where a board failed.
     help="How often each window is sent.",
 )  # fmt: skip
 @path_option("--data", help="Other recordings of the same kind, read as the recipe reads its own.")
-@reading_other
+@reading_beside
 @path_option("--out", help="Folder of the report; BUNDLE/eval/BOARD-WINDOWS without it.")
 @no_cache
 @common

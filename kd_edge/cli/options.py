@@ -78,31 +78,28 @@ def path_option(*names: str, help: str, required: bool = False) -> Callable:  # 
     return click.option(*names, type=PATH, required=required, help=help)
 
 
-def reading(command: Callable) -> Callable:
-    """`--reader` and `--option`, for commands that read recordings without a recipe."""
-    command = click.option(
-        "--option",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Of the reader, such as rate_hz=200; as often as needed.",
-    )(command)
-    return click.option("--reader", help="Name of the reader; found from the files otherwise.")(
-        command
-    )
+def _of_a_reader(reader: str, option: str) -> Callable[[Callable], Callable]:
+    """`--reader` and `--option`, with what `--help` says of each."""
+
+    def with_both(command: Callable) -> Callable:
+        command = click.option("--option", multiple=True, metavar="NAME=VALUE", help=option)(
+            command
+        )
+        return click.option("--reader", help=reader)(command)
+
+    return with_both
 
 
-def reading_other(command: Callable) -> Callable:
-    """`--reader` and `--option` of `--data`, for commands that read beside a bundle's own."""
-    command = click.option(
-        "--option",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Of that reader, such as ignore=255; the recipe's go on otherwise.",
-    )(command)
-    return click.option(
-        "--reader",
-        help="Reader of --data, if it is not the recipe's. Images show theirs.",
-    )(command)
+# For commands that read recordings without a recipe.
+reading = _of_a_reader(
+    "Name of the reader; found from the files otherwise.",
+    "Of the reader, such as rate_hz=200; as often as needed.",
+)
+# For commands that read `--data` beside a bundle's own.
+reading_beside = _of_a_reader(
+    "Reader of --data, if it is not the recipe's. Images show theirs.",
+    "Of that reader, such as ignore=255; the recipe's go on otherwise.",
+)
 
 
 def options_of(given: Sequence[str]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kd_edge.cli.board_head import head_tree, say_head
-from kd_edge.cli.options import PATH, common, options_of, path_option, reading_other, typed_command
+from kd_edge.cli.options import PATH, common, options_of, path_option, reading_beside, typed_command
 from kd_edge.cli.printing import say
 
 # Of every sign, from --source.
@@ -39,7 +39,7 @@ the same: what OUT holds is the better of the two.
 @path_option("--record", help="Folder of what --source records; OUT-recordings otherwise.")
 @click.option("--anyway", is_flag=True, help="Keep takes whose signals are not fit.")
 @path_option("--out", help="Folder of the new bundle; BUNDLE-personal otherwise.")
-@reading_other
+@reading_beside
 @click.option("--subject", help="Whose recordings, if --data holds several people's.")
 @click.option(
     "--repetitions",

@@ -26,8 +26,6 @@ _IN_TOML = {
     "dict_type": _A_TABLE,
     "model_type": _A_TABLE,
     "dataclass_type": _A_TABLE,
-    "mapping_type": _A_TABLE,
-    "list_type": _A_LIST,
     "tuple_type": _A_LIST,
 }
 
