@@ -113,6 +113,8 @@ def test_masks_of_an_npz_are_told_by_class_with_the_readers_options(tmp_path, ca
     file = tmp_path / "scenes.npz"
     names = np.array(["road", "sky"])
     np.savez(file, x_test=np.zeros((4, 10, 10, 3), np.uint8), y_test=y, class_names=names)
+    assert run(["data", "inspect", str(file)]) == ExitStatus.BAD_DATA
+    assert "its parts: --option parts=test, or" in " ".join(capsys.readouterr().err.split())
     options = ["--option", "parts=test", "--option", "ignore=255"]
     assert run(["data", "inspect", str(file), *options, "--json"]) == ExitStatus.OK
     told = json.loads(capsys.readouterr().out)

@@ -8,7 +8,7 @@ the values of `y`. Sets that come in parts have `x_train`, `y_train`, `x_test` a
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ def _part(arrays, file: Path, part: str, names: str, class_names, ignore, patter
     def array(name: str, *, needed: bool = False) -> np.ndarray | None:
         full = f"{name}_{part}" if part else name
         if needed and full not in arrays:
-            raise _bad(file, f"it has no array '{full}'{nearest(full, arrays)}")
+            raise _bad(file, f"it has no array '{full}'{nearest(full, arrays)}", _parts_of(arrays))
         return arrays.get(full)
 
     x, y = array("x", needed=True), array("y", needed=True)
@@ -127,10 +127,19 @@ def _label(value, class_names: tuple[str, ...] | None, file: Path) -> str:
     return class_names[value]
 
 
-def _bad(file: Path, message: str) -> KdEdgeError:
+def _parts_of(arrays: Iterable[str]) -> str:
+    """How to name the parts that a file has; '' where it has none."""
+    parts = [name.removeprefix("x_") for name in arrays if name.startswith("x_")]
+    if not parts:
+        return ""
+    listed = ", ".join(f'"{part}"' for part in parts)
+    return f"its parts: --option parts={','.join(parts)}, or parts = [{listed}] in dataset.options"
+
+
+def _bad(file: Path, message: str, hint: str = "") -> KdEdgeError:
     return KdEdgeError(
         "KD_BAD_FORMAT",
         message,
         where=str(file),
-        hint="docs/images.md says what the file holds",
+        hint=hint or "docs/images.md says what the file holds",
     )
