@@ -94,7 +94,7 @@ def together(teacher, parts) -> np.ndarray:
         network=networks[0].to_json(), inputs=("all",), epochs=EPOCHS, batch_size=BATCH,
         learning_rate=1e-3, learning_rate_decay="none", patience=None, loss="hinton",
         loss_options=HINTON, alpha=0.3, label_smoothing=0.0, copies=0, augmentations={},
-        rates_hz={}, task="classification", ensemble=None, drop=False,
+        rates_hz={}, task="classification", ensemble=None, drop=False, watched=True,
     )  # fmt: skip
     with contextlib.closing(Fleet(folds, stack, ("all",))) as fleet:
         clock = Clock(lambda: fleet.process_id)

@@ -61,7 +61,7 @@ WAY = Way(
     network="", inputs=NAMES, epochs=3, batch_size=16, learning_rate=1e-2,
     learning_rate_decay="none", patience=None, loss=None, loss_options={}, alpha=None,
     label_smoothing=0.0, copies=0, augmentations={}, rates_hz=dict.fromkeys(NAMES, 100.0),
-    task="classification", ensemble=None, drop=False,
+    task="classification", ensemble=None, drop=False, watched=True,
 )  # fmt: skip
 
 
@@ -109,7 +109,9 @@ def one_by_one(network, fold, way, seed, teacher=None):
         loss=weigh_labels(loss, way.alpha, way.label_smoothing), augmentation=augmentation,
     )  # fmt: skip
     teaching = teacher and Teaching([teacher], layers=loss.taps().teacher)
-    return train(network, *FOLDS[fold], settings, name="one", teacher=teaching)
+    training, held = FOLDS[fold]
+    held = held if way.watched else None
+    return train(network, training, held, settings, name="one", teacher=teaching)
 
 
 def same(network, history, grown, tolerance=2e-4):
@@ -181,6 +183,19 @@ def test_what_fills_the_last_batch_counts_for_nothing(fleet):
     # Their patience ends them after different epochs: each keeps its own best.
     lengths = [len(one.history["loss"]) for one in grown]
     assert max(lengths) < 6 or min(lengths) < max(lengths)
+
+
+def test_without_a_part_that_is_watched_the_last_epoch_counts(fleet):
+    """Oracle: the trainer without validation windows, on the fold whose batches are whole."""
+    network = student(dropout=0.0)
+    asked = way(network, watched=False)
+    untrained = start(network)
+    (grown,) = fleet.train(asked, [Asked("a", 4, 1, 0)], [untrained])
+    for variable, value in zip(network.variables, untrained, strict=True):
+        variable.assign(value)
+    history = one_by_one(network, 1, asked, 4)
+    assert grown.history["validation_loss"] == history.validation_loss == ()
+    same(network, history, grown)
 
 
 def plain():

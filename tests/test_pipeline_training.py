@@ -75,6 +75,7 @@ DATA = SimpleNamespace(
     training=examples(12, 1),
     lessons=examples(12, 1),
     validation=examples(9, 2),
+    watched=examples(9, 2),
     tests={"unseen": examples(6, 3)},
     input_rates_hz={"emg": 20.0, "imu": 20.0},
     input_channels={},

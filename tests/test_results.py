@@ -246,7 +246,7 @@ def test_the_table_shows_a_row_s_figures_and_says_what_was_not_measured():
         *(
             "R",
             "90",
-            "**50.0** [0 to 100]",
+            "**50.0** [0 to 100]; 2.0 below its teacher",
             "51.0",
             "no teacher",
             "52.0",
@@ -272,7 +272,7 @@ def test_sessions_are_days_of_a_person_and_named_folders_of_images(person, told)
     student, *others = sample().models
     student = replace(student, figures={tree.AS_WORN: mean})
     row = TableRow.of(RowSettings(**ROW), replace(sample(), models=(student, *others)), "abc")
-    assert f"| **50.0** [0 to 100]; {told} |" in results_table([row])
+    assert f"| **50.0** [0 to 100]; {told}; 2.0 below its teacher |" in results_table([row])
 
 
 def test_the_table_says_if_figures_are_quick_or_a_former_recipe_s():

@@ -205,6 +205,34 @@ def test_an_empty_part_is_refused():
     assert caught.value.code == "KD_EMPTY_PART"
 
 
+def test_training_may_hold_the_validation_part_and_nothing_of_the_tests():
+    """Oracle: the same split without it."""
+    recordings = dataset()
+    (apart,) = folds(recordings, SESSION)
+    split = Split(test=(SESSION,), validation=VALIDATION, train_on_validation=True)
+    (fold,) = make_folds(recordings, split, seed=1)
+    assert not apart.trains_on_validation
+    assert fold.trains_on_validation
+    expected = sorted([*apart.train.indices, *apart.validation.indices])
+    assert fold.train.indices.tolist() == fold.learned.tolist() == expected
+    assert fold.validation.indices.tolist() == apart.validation.indices.tolist()
+    assert "learn from it too" in fold.validation.leak
+    np.testing.assert_array_equal(fold.tests[0].indices, apart.tests[0].indices)
+    assert fold.tests[0].leak == apart.tests[0].leak
+
+
+def test_a_copy_of_a_validation_recording_stops_the_build_only_where_another_side_has_it():
+    recordings = dataset(subjects=("S1",))
+    split = Split(test=(LAST,), validation=VALIDATION, train_on_validation=True)
+    (fold,) = make_folds(recordings, split, seed=1)
+    validating = fold.validation.indices[0]
+    labels = [recording.label for recording in recordings]
+    own = next(i for i in fold.train.indices if i != validating and labels[i] == labels[validating])
+    check_duplicates(copy_of(recordings, validating, own), [fold])
+    with pytest.raises(KdEdgeError, match="both sides"):
+        check_duplicates(copy_of(recordings, validating, fold.tests[0].indices[0]), [fold])
+
+
 def copy_of(recordings, source, target):
     content = recordings[source].content_sha256
     return [

@@ -111,6 +111,11 @@ class FoldExamples:
         """The validation part, each person's windows in their order."""
         return self._worn(self.plain.validation)
 
+    @property
+    def watched(self) -> Examples | None:
+        """What chooses a model's epoch: validation; None where models learn from that too."""
+        return None if self.plain.trains_on_validation else self.validation
+
     @cached_property
     def tests(self) -> dict[str, Examples]:
         """Part name -> examples, the most honest part first; then the parts in further orders."""

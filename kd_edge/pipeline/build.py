@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from kd_edge.base.errors import KdEdgeError
@@ -216,7 +215,6 @@ def _caveats(context: Context) -> Iterator[str]:
 
 def _manifest(context: Context, models: tuple[BundledModel, ...], asked: Asked | None) -> Manifest:
     fold, recordings = context.folds[0], context.dataset.recordings
-    learned = np.concatenate([fold.train.indices, fold.validation.indices])
     return Manifest(
         schema_version=SCHEMA_VERSION,
         kd_edge=__version__,
@@ -229,7 +227,7 @@ def _manifest(context: Context, models: tuple[BundledModel, ...], asked: Asked |
         front_end=context.data.front_end,
         learned=tuple(
             Learned(each.subject, each.session, each.content_sha256, each.look)
-            for each in (recordings[i] for i in learned)
+            for each in (recordings[i] for i in fold.learned)
         ),
         versions=versions(),
         files={},

@@ -64,12 +64,15 @@ _DECIDED = TypeAdapter(Decided)
 
 
 def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> Decided | None:
-    """Fit temperature and thresholds, and measure them; None of other tasks than classification.
+    """Fit temperature and thresholds, and measure them.
+
+    None of other tasks than classification, and where models learn from the validation part.
 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: the recipe's rest is no class.
     """
-    if manifest.task != CLASSIFICATION.name or not available(ORACLE):
+    seen = context.data.plain.trains_on_validation
+    if manifest.task != CLASSIFICATION.name or seen or not available(ORACLE):
         return None
     recipe, asked = context.recipe, context.recipe.decision
     rest = rest_of(asked, manifest.class_names)

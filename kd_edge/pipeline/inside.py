@@ -42,9 +42,11 @@ def folds_inside(
         KdEdgeError: as `make_folds`, with 'search.score' in the place of the test part.
     """
     if score is None:
-        part = replace(fold.validation, role="test")
-        return (replace(fold, tests=(part,), held_out=None),)
-    own = np.sort(np.concatenate([fold.train.indices, fold.validation.indices]))
+        part = replace(fold.validation, role="test", leak=None)
+        left = np.setdiff1d(fold.train.indices, fold.validation.indices)
+        train = replace(fold.train, indices=left)
+        return (replace(fold, train=train, tests=(part,), held_out=None),)
+    own = fold.learned
     by_session = recipe.split.validation.kind == "leave-session-out"
     validating = [recordings[i] for i in fold.validation.indices]
     names = {each.session if by_session else each.subject for each in validating}

@@ -277,12 +277,12 @@ class FoldTrainer:
         from kd_edge.distill.trainer import train
 
         recipe, data, model = self._recipe, self._data, due.model
-        inputs = recipe.inputs_of(model)
+        watched = data.watched
         checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{due.key[:16]}.ckpt")
         history = train(
             network,
             data.lessons,
-            data.validation.only(inputs),
+            None if watched is None else watched.only(recipe.inputs_of(model)),
             self._settings(model, distilled=teacher is not None),
             name=f"{self._folder}{model.name}",
             task=find_task(recipe.task),

@@ -158,6 +158,31 @@ def check_models(recipe: Recipe) -> None:
         raise MisfitError("distillation.drop_teachers", "no model has several teachers")
 
 
+def check_validation(recipe: Recipe) -> None:
+    """What a validation part decides, it cannot decide where models learn from it."""
+    if not recipe.split.train_on_validation:
+        return
+    distillation = recipe.distillation
+    deciding = {
+        "decision": recipe.decision is not None,
+        "product.rule": recipe.product is not None and recipe.product.rule is not None,
+        "distillation.drop_teachers": distillation is not None and distillation.drop_teachers,
+        "distillation.ensemble": distillation is not None
+        and distillation.ensemble == "accuracy-weighted",
+    } | {
+        f"{kind}.{index}.patience": getattr(model, "patience", None) is not None
+        for kind, models in (("teachers", recipe.teachers), ("students", recipe.students))
+        for index, model in enumerate(models)
+    }
+    for key, given in deciding.items():
+        if given:
+            raise MisfitError(
+                key,
+                "it is found on the validation part, and split.train_on_validation lets models "
+                "learn from that: leave one of them out",
+            )
+
+
 def check_files(recipe: Recipe) -> None:
     """Logits in a file belong to windows that nothing changes."""
     for index, teacher in enumerate(recipe.teachers):

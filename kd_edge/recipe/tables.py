@@ -38,6 +38,7 @@ from kd_edge.recipe.checks import (
     check_models,
     check_product,
     check_source,
+    check_validation,
 )
 from kd_edge.recipe.dataset import Dataset
 from kd_edge.recipe.decision import Decision, check_decision
@@ -288,6 +289,7 @@ class Recipe(Table):
         check_files(self)
         check_product(self)
         check_decision(self)
+        check_validation(self)
         return self
 
     def to_json(self) -> str:

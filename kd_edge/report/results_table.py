@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ _HEADS = (
     "published",
     "int8 bytes",
 )
-_BASELINES = ("lda", "random-forest")
+# A baseline's name, and what the table calls it.
+_BASELINES = {"lda": "LDA", "random-forest": "the random forest"}
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,17 @@ def _cells(row: TableRow) -> list[str]:
         return [row.title, row.goal, *[NOT_MEASURED] * 7, published, NOT_MEASURED]
     result = row.result
     (student,) = result.models_of(tree.STUDENT)
+    peers = {"its teacher": result.models_of(tree.TEACHER)} | {
+        said: [model for model in result.models_of(tree.BASELINE) if model.name == name]
+        for name, said in _BASELINES.items()
+    }
     return [
         row.label,
         row.goal,
-        _with_interval(student),
+        _with_interval(student) + _below(student, peers),
         _best(result.models_of(tree.FLOAT)),
         _gain(result),
-        _best(result.models_of(tree.TEACHER)),
-        *(_best([m for m in result.models_of(tree.BASELINE) if m.name == n]) for n in _BASELINES),
+        *map(_best, peers.values()),
         _best(result.models_of(tree.SEED)),
         published,
         NOT_MEASURED if student.bytes is None else f"{student.bytes:,}",
@@ -123,6 +127,16 @@ def _with_interval(model: tree.ModelResult) -> str:
     if mean.sessions and len(mean.people) == 1:
         text += f"; {_of_sessions(mean)}"
     return text
+
+
+def _below(student: tree.ModelResult, peers: Mapping[str, Sequence[tree.ModelResult]]) -> str:
+    """Whom the student is below, by the tenths of a point that the table shows."""
+    own = round(student.figures[tree.AS_WORN].percent, 1)
+    behind = {
+        name: round(float(_best(models)) - own, 1) for name, models in peers.items() if models
+    }
+    said = [f"{points:.1f} below {name}" for name, points in behind.items() if points > 0]
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _of_sessions(mean: tree.Mean) -> str:

@@ -70,7 +70,8 @@ def _two_names(recordings: Sequence[RecordingInfo], group: Sequence[int]) -> str
 
 def _both_sides(group: Sequence[int], folds: Sequence[Fold]) -> str | None:
     for fold in folds:
-        sides = {part.name for part in fold.parts if np.isin(group, part.indices).any()}
+        apart = (fold.train, *fold.tests) if fold.trains_on_validation else fold.parts
+        sides = {part.name for part in apart if np.isin(group, part.indices).any()}
         if len(sides) > 1:
             return f"lie on both sides of a split: {', '.join(sorted(sides))}"
     return None

@@ -64,6 +64,16 @@ class Fold:
     def parts(self) -> tuple[SplitPart, ...]:
         return (self.train, self.validation, *self.tests)
 
+    @property
+    def learned(self) -> np.ndarray:
+        """(n,) indices of the recordings of training and validation, each once, rising."""
+        return np.union1d(self.train.indices, self.validation.indices)
+
+    @property
+    def trains_on_validation(self) -> bool:
+        """Whether the training part holds the validation part."""
+        return len(self.learned) == len(self.train.indices)
+
 
 def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) -> tuple[Fold, ...]:
     """The folds that a split makes of a dataset: one, or one for each held-out name or subject.
@@ -178,15 +188,20 @@ def _make_fold(
     *tests, validation = taken
     _check_training(recordings, left)
     learned = np.concatenate([left, validation])
+    told = "models learn from it too, so it chooses nothing" if split.train_on_validation else None
     parts = [
         _test_part(part, recordings, learned, indices)
         for part, indices in zip(split.test, tests, strict=True)
     ]
     return Fold(
         name=name,
-        train=SplitPart("training", "train", "train", left, None, 0),
+        train=SplitPart(
+            *("training", "train", "train"),
+            np.sort(learned) if split.train_on_validation else left,
+            *(None, 0),
+        ),
         validation=SplitPart(
-            "validation", "validation", split.validation.kind, validation, None, 0
+            "validation", "validation", split.validation.kind, validation, told, 0
         ),
         tests=tuple(sorted(parts, key=lambda part: part.honesty)),
     )

@@ -64,6 +64,8 @@ class Split:
     Attributes:
         test: one part or more.
         validation: chooses the best epoch; never tested on.
+        train_on_validation: models learn from the validation part too. It chooses nothing then: all
+            epochs are trained, and the last one's weights are taken.
         within: 'subject' makes a fold for each subject, of that one's recordings alone.
             'everybody' makes folds of all recordings.
     """
@@ -71,6 +73,8 @@ class Split:
     test: Annotated[tuple[HoldOut, ...], Field(min_length=1)]
     validation: HoldOut
     within: Literal["everybody", "subject"] = "everybody"
+    # A split without it keeps the digest that it had before there was one.
+    train_on_validation: Annotated[bool, Field(exclude_if=lambda given: not given)] = False
 
     @property
     def compared(self) -> str:

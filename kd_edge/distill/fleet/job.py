@@ -31,6 +31,7 @@ class Way:
         rates_hz: samples a second of each input that has a time axis.
         task: what outputs and truth mean.
         ensemble, drop: see `teach`.
+        watched: whether the validation part chooses the epoch.
     """
 
     network: str
@@ -50,6 +51,7 @@ class Way:
     task: str
     ensemble: str | None
     drop: bool
+    watched: bool
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Way:

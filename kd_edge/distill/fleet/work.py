@@ -163,7 +163,7 @@ class _Work:
             for name in self.folds[folds[0]].channels
         }
         held = None
-        if any(self.folds[fold].n_held for fold in folds):
+        if self.way.watched and any(self.folds[fold].n_held for fold in folds):
             held = self._held(
                 {name: of(HELD, INPUTS, name) for name in self.inputs}, of(HELD, TRUTH), folds
             )
