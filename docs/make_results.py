@@ -11,8 +11,11 @@ import tomllib
 from functools import partial
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from kd_edge.pipeline.results.rows import load_rows, rests_on
 from kd_edge.recipe import load_recipe
+from kd_edge.report.ablation import Ablation, ablation_page
 from kd_edge.report.public_table import PublicFigure, public_table
 from kd_edge.report.results_decisions import coverage_table, events_table, personal_table
 from kd_edge.report.results_table import TableRow, notes_table, orders_table, results_table
@@ -101,9 +104,18 @@ def ways_tables(folder: Path = ROOT / "results") -> dict:
     return {n: lambda rows, together=each: ways_table(together) for n, each in found.items()}
 
 
+def ablation_tables(folder: Path = ROOT / "results") -> dict:
+    """The table of what `bench --ablate` found, as far as it was asked; the rows do not matter."""
+    found = {}
+    for file in sorted((folder / "others").glob("*-ablation.json")):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        found[told["title"]] = TypeAdapter(Ablation).validate_python(told["ablation"])
+    return {"ablation": lambda rows: ablation_page(found)}
+
+
 def with_tables(page: str, rows: list[TableRow]) -> str:
     """A page with its tables made anew, each between two comments."""
-    tables = TABLES | public_tables() | ways_tables()
+    tables = TABLES | public_tables() | ways_tables() | ablation_tables()
 
     def made(found: re.Match) -> str:
         return f"{found[1]}\n{tables[found[2]](rows)}\n\n{found[3]}"

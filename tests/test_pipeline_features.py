@@ -36,7 +36,7 @@ def test_features_that_no_build_has_written_are_refused(tmp_path, change):
         front_end=SimpleNamespace(input_rates_hz={}),
     )
     with pytest.raises(KdEdgeError) as caught:
-        list(baselines_again(tmp_path, manifest, SimpleNamespace(), "part", None))
+        list(baselines_again(tmp_path, manifest, SimpleNamespace(), {}))
     assert caught.value.code == "KD_BUNDLE_ALTERED"
 
 
@@ -45,5 +45,5 @@ def test_features_that_are_no_file_of_arrays_are_refused(tmp_path):
     manifest = SimpleNamespace(files={FEATURES_FILE: ""}, class_names=("a",), front_end=None)
     manifest.front_end = SimpleNamespace(input_rates_hz={})
     with pytest.raises(KdEdgeError) as caught:
-        list(baselines_again(tmp_path, manifest, SimpleNamespace(), "part", None))
+        list(baselines_again(tmp_path, manifest, SimpleNamespace(), {}))
     assert caught.value.code == "KD_BUNDLE_ALTERED"

@@ -7,18 +7,21 @@ plain C, and what the watch is told is done.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from build_samples import RECIPE
 from eager import without_graphs
+from programs import need
 
 import kd_edge
 from kd_edge.base.errors import KdEdgeError
 from kd_edge.cli import run
 from kd_edge.models import MODELS
 from kd_edge.models.fitted import FITTED, Fitted
+from kd_edge.pipeline.bundle import load_manifest
 from kd_edge.pipeline.watch import Watch
 from kd_edge.recipe import Conversion, Student, load_recipe, parse_recipe, to_toml
 
@@ -58,6 +61,10 @@ PROTOTYPE = """[[students]]
 name = "nearest"
 model = "prototype"
 body = "student"
+"""
+
+PRODUCT = """[product]
+models = ["{}"]
 """
 
 
@@ -114,6 +121,30 @@ def test_lda_as_a_product_answers_on_other_runtimes_as_in_keras(bundle):
     exact = np.array(figures.pop(("keras", "keras")))
     assert exact.min() > 0.5  # of 3 classes: it knows them
     assert np.abs(np.array(list(figures.values())) - exact).max() <= 0.01
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("product", ["plain", "nearest"])
+def test_a_fitted_product_answers_and_streams_on_a_board_as_on_the_host(
+    bundle, product, tmp_path, converter, capsys
+):
+    """Oracle: TFLite Micro on this host, for windows that it is sent and windows that it cuts."""
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    out = shutil.copytree(bundle, tmp_path / "out")
+    recipe = tmp_path / "fitted.toml"
+    recipe.write_text(START + LDA + STUDENT + PROTOTYPE + PRODUCT.format(product) + PROOF)
+    with without_graphs():
+        assert run(["build", str(recipe), "--out", str(out)]) == 0
+    assert load_manifest(out).product == product
+    capsys.readouterr()
+    asked = ["eval", str(out), "--board", "qemu-an386", "--limit", "12", "--json"]
+    assert run([*asked, "--out", str(tmp_path / "eval")]) == 0
+    (board,) = json.loads(capsys.readouterr().out)["boards"]
+    (oracle,) = [each for each in board["agreement"] if each["runtime"] == "tflm"]
+    assert (board["n_answered"], oracle["same_scores"]) == (12, 12)
+    assert run(["live", str(out), "--board", "qemu-an386", "--windows", "6", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    assert (figures["compared"], figures["same_scores"], figures["lost_frames"]) == (6, 6, 0)
 
 
 def test_int8_lda_of_real_recordings_loses_at_most_a_point(shared_data, tmp_path, cache, converter):

@@ -62,6 +62,32 @@ def test_the_report_shows_other_orders_beside_the_plain_figure(built):
         assert set(names) <= set(row.accuracy)
 
 
+def test_other_recordings_are_measured_in_other_orders_too(built, capsys):
+    """Oracle: of the cold start, windows normalised by the training part alone, each by itself."""
+    out, _, data = built
+    assert run(["bench", str(out), "--data", str(data), "--runs", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    parts = [part["name"] for part in report["parts"]]
+    assert parts == [f"other data: {data.name}", *(f"other data: {data.name}, {o}" for o in ORDERS)]
+    rows = {row["role"]: row for row in report["rows"]}
+    for role in ("student", "baseline"):
+        assert list(rows[role]["accuracy"]) == parts
+    (row,) = (
+        row
+        for row in report["rows"]
+        if (row["role"], row["format"], row["runtime"]) == ("student", "int8", "tflm")
+    )
+    product, right = kd_edge.load(out), []
+    for recording in kd_edge.read(data):
+        product.wearer.reset()
+        said = product.predict(recording)
+        right.append(said.class_names[said.decided[0]] == recording.label)
+    cold = row["accuracy"][parts[-1]]
+    assert cold["n_windows"] == len(right)
+    # A board has 16-bit counts, and training has not: one near tie may fall otherwise.
+    assert abs(cold["accuracy"] * len(right) - sum(right)) <= 1
+
+
 def test_a_loaded_bundle_learns_its_wearer_from_recording_to_recording(built):
     """Oracle: it says of a recording what it said before, once the sensors are put on again."""
     out, _, data = built

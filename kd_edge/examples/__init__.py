@@ -5,7 +5,7 @@ from kd_edge.examples.folds import FoldExamples, Sensing, fold_examples
 from kd_edge.examples.normalising import fit_front_end, normalise, wear
 from kd_edge.examples.orders import in_order
 from kd_edge.examples.sets import Examples, Groups, join, spread_evenly
-from kd_edge.examples.wearing import as_worn, from_other_starts
+from kd_edge.examples.wearing import as_worn, from_other_starts, worn_in_other_orders
 
 __all__ = [
     "Examples",
@@ -24,4 +24,5 @@ __all__ = [
     "spread_evenly",
     "used_modalities",
     "wear",
+    "worn_in_other_orders",
 ]

@@ -11,9 +11,9 @@ import numpy as np
 from kd_edge.base.front_end import FrontEndConstants, StreamConstants
 from kd_edge.examples.cutting import Windowing
 from kd_edge.examples.normalising import fit_front_end
-from kd_edge.examples.orders import OTHER_ORDERS, other_orders
+from kd_edge.examples.orders import OTHER_ORDERS
 from kd_edge.examples.sets import Examples
-from kd_edge.examples.wearing import as_worn, from_other_starts, worn
+from kd_edge.examples.wearing import as_worn, from_other_starts, worn_in_other_orders
 from kd_edge.frontend import StreamFrontEnd
 from kd_edge.signals.recording import RecordingInfo
 from kd_edge.splits import Fold, SplitPart
@@ -120,10 +120,11 @@ class FoldExamples:
     def tests(self) -> dict[str, Examples]:
         """Part name -> examples, the most honest part first; then the parts in further orders."""
         tests = {part.name: self._worn(part) for part in self.plain.tests}
-        for part in self.plain.tests if self._other_orders else ():
+        recordings = self.sensing.recordings if self.sensing else ()
+        for part in self.plain.tests:
             cut = self._cut(part)
-            for name, orders in other_orders(cut, self.sensing.recordings, self.seed).items():
-                tests[f"{part.name}, {name}"] = worn(cut, self.front_end, orders)
+            others = worn_in_other_orders(cut, self.front_end, recordings, seed=self.seed)
+            tests |= {f"{part.name}, {order}": shown for order, shown in others.items()}
         return tests
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from kd_edge.base.front_end import FrontEndConstants
 from kd_edge.examples.normalising import normalise, wear
-from kd_edge.examples.orders import in_order, shuffled_orders
+from kd_edge.examples.orders import in_order, other_orders, shuffled_orders
 from kd_edge.examples.rolling import rolled_back
 from kd_edge.examples.sets import Examples
 from kd_edge.signals.recording import RecordingInfo
@@ -42,6 +42,24 @@ def worn(
     """
     turned = rolled_back(windows, constants, orders)
     return wear(normalise(turned, constants), constants, orders)
+
+
+def worn_in_other_orders(
+    windows: Examples,
+    constants: FrontEndConstants | None,
+    recordings: Sequence[RecordingInfo],
+    *,
+    seed: int,
+) -> dict[str, Examples]:
+    """`as_worn` in each of `OTHER_ORDERS`; nothing where no normaliser learns from an order.
+
+    Args: as `as_worn`.
+        seed: of the shuffled order.
+    """
+    if constants is None or not constants.learns:
+        return {}
+    orders = other_orders(windows, recordings, seed)
+    return {name: worn(windows, constants, each) for name, each in orders.items()}
 
 
 def from_other_starts(

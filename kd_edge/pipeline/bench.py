@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_edge.base.formats import FORMATS
-from kd_edge.examples import Examples, as_worn, spread_evenly
+from kd_edge.examples import Examples, as_worn, spread_evenly, worn_in_other_orders
 from kd_edge.models.keras_start import load_keras
 from kd_edge.pipeline.bundle import RECIPE_FILE, Manifest, built_report, bundled_file, load_manifest
 from kd_edge.pipeline.dataset import Dataset, load_dataset
@@ -127,10 +127,14 @@ def _other_recordings(
     chosen = spread_evenly(
         windows.strata, windows.groups.subject, proof.parity_windows, recipe.seed
     )
-    parts = {part.name: windows, PARITY_PART: windows.take(chosen)}
+    others = worn_in_other_orders(
+        dataset.examples, manifest.front_end, dataset.recordings, seed=recipe.seed
+    )
+    tests = {part.name: windows} | {f"{part.name}, {order}": each for order, each in others.items()}
+    parts = {**tests, PARITY_PART: windows.take(chosen)}
     logits, unmeasured = _keras_answers(folder, manifest, parts)
-    teachers, unasked = teachers_again(manifest, recipe, logits, {part.name: windows})
-    baselines, unfitted = _baselines(folder, manifest, recipe, part.name, windows)
+    teachers, unasked = teachers_again(manifest, recipe, logits, tests)
+    baselines, unfitted = _baselines(folder, manifest, recipe, tests)
     stored = StoredWindows(parts, logits)
     proven: Proven = Prover(folder, manifest, stored, proof, progress=watch.step).prove()
     return Report(
@@ -140,7 +144,10 @@ def _other_recordings(
         synthetic=manifest.synthetic or windows.synthetic,
         caveats=(*unstated, *unmeasured, *unasked, *unfitted, *_absent_runtimes(manifest)),
         provenance=provenance(command, manifest.recipe_sha256),
-        parts=(describe_part(part, windows, dataset.recordings),),
+        parts=tuple(
+            describe_part(replace(part, name=name), each, dataset.recordings)
+            for name, each in tests.items()
+        ),
         rows=(*proven.rows, *teachers, *baselines),
         parity=proven.parity,
         curves=(),
@@ -148,14 +155,14 @@ def _other_recordings(
         flash=(),
         samples=sample_windows(windows, manifest.front_end),
         examples=manifest.examples,
-        decisions=decide_again(folder, manifest, recipe, {part.name: windows}, dataset.recordings),
+        decisions=decide_again(folder, manifest, recipe, tests, dataset.recordings),
         selection=select_again(folder, manifest, parts),
         gallery=gallery(folder, manifest, part.name, windows),
     )
 
 
 def _baselines(
-    folder: Path, manifest: Manifest, recipe: Recipe, part: str, windows: Examples
+    folder: Path, manifest: Manifest, recipe: Recipe, tests: Mapping[str, Examples]
 ) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     """The recipe's baselines on other windows, or a sentence that says why there are none."""
     import importlib.util
@@ -166,7 +173,7 @@ def _baselines(
         return (), ("The bundle keeps no features to fit baselines on: build it again.",)
     if importlib.util.find_spec("sklearn") is None:
         return (), ("scikit-learn is not installed here: baselines were not measured.",)
-    return tuple(baselines_again(folder, manifest, recipe, part, windows)), ()
+    return tuple(baselines_again(folder, manifest, recipe, tests)), ()
 
 
 def _keras_answers(

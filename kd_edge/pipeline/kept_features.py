@@ -6,7 +6,7 @@ same numbers, seed and version of scikit-learn give the same baseline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +45,9 @@ def keep_features(context: Context) -> None:
 
 
 def baselines_again(
-    folder: Path, manifest: Manifest, recipe: Recipe, part: str, windows: Examples
+    folder: Path, manifest: Manifest, recipe: Recipe, parts: Mapping[str, Examples]
 ) -> Iterator[Row]:
-    """The recipe's baselines, fitted on what the bundle keeps, on other windows.
+    """The recipe's baselines, fitted on what the bundle keeps, on the windows of other parts.
 
     Raises:
         KdEdgeError KD_BUNDLE_ALTERED: the file is not as it was built. KD_MISSING_PACKAGE: as
@@ -60,8 +60,13 @@ def baselines_again(
     rates_hz = manifest.front_end.input_rates_hz
     for name in recipe.proof.baselines:
         classifier = fit_baseline(name, features, truth, seed=recipe.seed)
-        accuracy = measure_accuracy(ask_baseline(classifier, windows, rates_hz), windows)
-        yield baseline_row(name, {part: accuracy})
+        yield baseline_row(
+            name,
+            {
+                part: measure_accuracy(ask_baseline(classifier, windows, rates_hz), windows)
+                for part, windows in parts.items()
+            },
+        )
 
 
 def _kept(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:

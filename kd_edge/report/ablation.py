@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kd_edge.report.results_table import line
 from kd_edge.tasks.figures import Interval
 
 if TYPE_CHECKING:
@@ -100,6 +102,22 @@ def caption(ablation: Ablation) -> str:
         f"fold{'s' if len(ablation.folds) > 1 else ''}. Differences are paired: the same seeds and "
         f"examples. Their 95 % intervals are over {' or '.join(over)}; ± is over the seeds."
     )
+
+
+def ablation_page(found: Mapping[str, Ablation]) -> str:
+    """Ablations of several recipes as one Markdown table, the parts that leak left out.
+
+    Args:
+        found: title of a recipe -> its ablation.
+    """
+    heads = ("recipe", "variant", "right answers, %", "difference, points [95 % interval]", "")
+    lines = [line(heads), line(["---"] * len(heads))]
+    for title, ablation in found.items():
+        for row in ablation.rows:
+            part = next(part for part in row.parts if not part.leaky)
+            cells = (title, row.name, mean_and_spread(part), points(part) or "-", verdict(part))
+            lines.append(line(cells))
+    return "\n".join(lines)
 
 
 def ablation_table(ablation: Ablation) -> Table:
