@@ -275,6 +275,24 @@ def test_sessions_are_days_of_a_person_and_named_folders_of_images(person, told)
     assert f"| **50.0** [0 to 100]; {told}; 2.0 below its teacher |" in results_table([row])
 
 
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [(49.0, ""), (50.04, ""), (50.06, "; 0.1 below LDA"), (53.0, "; 3.0 below LDA")],
+)
+def test_the_table_says_whom_the_student_is_behind(percent, said):
+    """Oracle: by hand; the student has 50.0 and its teacher 50.0."""
+    found = []
+    for model in sample().models:
+        figures = dict(model.figures)
+        at = {"lda": percent, "random-forest": 12.0}.get(model.name)
+        at = 50.0 if model.column == tree.TEACHER else at
+        if at is not None:
+            figures[tree.AS_WORN] = replace(figures[tree.AS_WORN], percent=at)
+        found.append(replace(model, figures=figures))
+    row = TableRow.of(RowSettings(**ROW), replace(sample(), models=tuple(found)), "abc")
+    assert f"| **50.0** [0 to 100]{said} |" in results_table([row])
+
+
 def test_the_table_says_if_figures_are_quick_or_a_former_recipe_s():
     row = RowSettings(**ROW)
     assert TableRow.of(row, sample(), "abc").label == "R"

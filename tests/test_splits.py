@@ -211,14 +211,25 @@ def test_training_may_hold_the_validation_part_and_nothing_of_the_tests():
     (apart,) = folds(recordings, SESSION)
     split = Split(test=(SESSION,), validation=VALIDATION, train_on_validation=True)
     (fold,) = make_folds(recordings, split, seed=1)
-    assert not apart.trains_on_validation
-    assert fold.trains_on_validation
+    assert (apart.validates, fold.validates) == (True, False)
     expected = sorted([*apart.train.indices, *apart.validation.indices])
     assert fold.train.indices.tolist() == fold.learned.tolist() == expected
     assert fold.validation.indices.tolist() == apart.validation.indices.tolist()
     assert "learn from it too" in fold.validation.leak
     np.testing.assert_array_equal(fold.tests[0].indices, apart.tests[0].indices)
     assert fold.tests[0].leak == apart.tests[0].leak
+
+
+def test_a_class_may_have_its_only_recordings_in_a_validation_part_that_trains():
+    recordings = dataset(subjects=("S1", "S2"))
+    left = [r for r in recordings if (r.subject, r.label) != ("S1", "b") or r.session == "day 10"]
+    validation = {"kind": "leave-one-subject-out", "held_out": ["S2"]}
+    with pytest.raises(KdEdgeError) as caught:
+        folds(left, SESSION, validation=validation)
+    assert caught.value.code == "KD_CLASS_NOT_IN_TRAINING"
+    split = Split(test=(SESSION,), validation=validation, train_on_validation=True)
+    (fold,) = make_folds(left, split, seed=1)
+    assert {left[i].label for i in fold.train.indices} == {"a", "b"}
 
 
 def test_a_copy_of_a_validation_recording_stops_the_build_only_where_another_side_has_it():

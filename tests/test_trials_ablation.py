@@ -25,9 +25,17 @@ from kd_edge.models import MODELS
 from kd_edge.pipeline.names import check_names
 from kd_edge.pipeline.trial import train_and_score
 from kd_edge.recipe import Recipe, parse_recipe
-from kd_edge.report.ablation import points, verdict
+from kd_edge.report.ablation import (
+    Ablation,
+    AblationRow,
+    Difference,
+    ablation_page,
+    points,
+    verdict,
+)
 from kd_edge.report.json import from_json
 from kd_edge.tasks import find_task
+from kd_edge.tasks.figures import Interval
 from kd_edge.trials.ablation import PartTally, ablate, compare
 from kd_edge.trials.executors import HereExecutor
 from kd_edge.trials.variants import AS_IT_IS, variants
@@ -205,11 +213,15 @@ def test_people_who_disagree_leave_no_telling():
     assert verdict(found) == "no telling"
 
 
-def test_one_person_s_recordings_are_drawn():
-    right = [[0.5, 1.0, 0.0], [0.5, 0.5, 0.0]]
-    base, other = (part(right, 2, ["S1"] * 3) for _ in range(2))
+@pytest.mark.parametrize(
+    ("people", "drawn"), [(1, ("recordings", 6)), (4, ("recordings", 6)), (5, ("people", 5))]
+)
+def test_recordings_of_few_people_are_drawn(people, drawn):
+    right = [[0.5, 1.0, 0.0, 0.5, 1.0, 0.5], [0.5, 0.5, 0.0, 1.0, 0.5, 0.0]]
+    subjects = [f"S{i % people}" for i in range(6)]
+    base, other = (part(right, 2, subjects) for _ in range(2))
     found = compare("x", other, base, leaky=False)
-    assert (found.over, found.n) == ("recordings", 3)
+    assert (found.over, found.n) == drawn
     assert found.interval.low <= 0 <= found.interval.high
 
 
@@ -269,7 +281,7 @@ def without_losses(monkeypatch):
 
 
 def test_an_ablation_has_the_figures_of_trainings_one_by_one(small, monkeypatch):
-    """Oracle: `train_and_score` in each fold with each seed; people are all who were tested."""
+    """Oracle: `train_and_score` in each fold with each seed; three people are few."""
     without_losses(monkeypatch)
     told = Told()
     each = HereExecutor(None, watch=told)
@@ -278,9 +290,10 @@ def test_an_ablation_has_the_figures_of_trainings_one_by_one(small, monkeypatch)
     assert found.folds == ("without S1", "without S2", "without S3")
     assert "ablation 12 of 12: labels alone, seed 2, without S3" in told.notes
     (first, *_) = found.rows[0].parts
-    assert (first.part, first.over, first.n) == ("unseen person", "people", 3)
+    assert (first.part, first.over) == ("unseen person", "recordings")
     trials = [train_and_score(small, seed=1, fold=fold) for fold in ("S1", "S2", "S3")]
     figures = [trial.students[0].figures["unseen person"] for trial in trials]
+    assert first.n == sum(figure.n_recordings for figure in figures)
     right = sum(figure.value * figure.n_windows for figure in figures)
     assert first.means[0] == pytest.approx(right / sum(f.n_windows for f in figures))
     again = Told()
@@ -334,3 +347,18 @@ def test_bench_ablates_a_bundle_s_recipe(small, tmp_path, monkeypatch, capsys):
 def test_options_that_do_not_go_together_are_bad_usage(tmp_path, capsys, options, said):
     assert kd_edge_command(["bench", str(tmp_path), *options]) == ExitStatus.USAGE
     assert said in capsys.readouterr().err
+
+
+def test_a_page_shows_a_line_for_each_variant_on_its_most_honest_part():
+    def difference(part, *, leaky=False, points=0.0, bounds=None):
+        interval = bounds and Interval(*bounds, 0.95, "by hand")
+        return Difference(part, leaky, (0.5, 0.7), 0.6, 0.14, points, 0.1, interval, "people", 3)
+
+    plain = AblationRow("as it is", "nothing", (difference("day"), difference("x", leaky=True)))
+    told = difference("day", points=-0.2, bounds=(-0.3, -0.1))
+    labels = AblationRow("labels alone", "no teachers", (told,))
+    page = ablation_page({"mine": Ablation("student", (0, 1), ("all",), (plain, labels))})
+    assert page.splitlines()[2:] == [
+        "| mine | day | as it is | 60.0 ± 14.0 | - |  |",
+        "| mine | day | labels alone | 60.0 ± 14.0 | -20.0 [-30.0 to -10.0] | worse |",
+    ]

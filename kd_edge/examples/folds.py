@@ -114,7 +114,7 @@ class FoldExamples:
     @property
     def watched(self) -> Examples | None:
         """What chooses a model's epoch: validation; None where models learn from that too."""
-        return None if self.plain.trains_on_validation else self.validation
+        return self.validation if self.plain.validates else None
 
     @cached_property
     def tests(self) -> dict[str, Examples]:

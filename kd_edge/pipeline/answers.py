@@ -36,11 +36,17 @@ class KerasAnswers:
     @property
     def held_out(self) -> StoredWindows:
         """The validation and test parts, without the parity windows."""
-        tests = {n: w for n, w in self.stored.parts.items() if n != PARITY_PART}
+        tests = self.tested
         return StoredWindows(
-            {**self.validation.parts, **tests},
-            {m: {**self.validation.logits[m], **self.stored.logits[m]} for m in self.stored.logits},
+            {**self.validation.parts, **tests.parts},
+            {m: {**self.validation.logits[m], **tests.logits[m]} for m in tests.logits},
         )
+
+    @property
+    def tested(self) -> StoredWindows:
+        """The test parts, without the parity windows."""
+        tests = {n: w for n, w in self.stored.parts.items() if n != PARITY_PART}
+        return StoredWindows(tests, self.stored.logits)
 
 
 def answer(context: Context, models: Sequence[Teacher]) -> KerasAnswers:

@@ -263,7 +263,7 @@ def _gates(context: Context, manifest: Manifest, answers: KerasAnswers, proven: 
     )
 
     def make():
-        held_out = answers.held_out
+        held_out = answers.held_out if context.data.plain.validates else answers.tested
         found = check_gates(recipe, manifest, context.out, held_out=held_out, parity=proven.parity)
         return found.to_json()
 

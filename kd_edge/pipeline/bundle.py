@@ -125,7 +125,8 @@ class Manifest:
     Attributes:
         product: what ships: a student, or the name of the composition. task: what its answers mean.
         composition: the models that ship together, and their rule; None: one student ships.
-        temperature: of the product's scores, fitted on the validation part; None of other tasks.
+        temperature: of the product's scores, fitted on the validation part; None of other tasks,
+            and where models learn from that part.
         decision: what the product's scores lead to, window after window; None: each window stands
             alone.
         front_end: from samples to windows, with the fitted normaliser; None for images.

@@ -71,8 +71,9 @@ def decide_over(context: Context, manifest: Manifest, answers: KerasAnswers) -> 
     Raises:
         KdEdgeError KD_UNKNOWN_NAME: the recipe's rest is no class.
     """
-    seen = context.data.plain.trains_on_validation
-    if manifest.task != CLASSIFICATION.name or seen or not available(ORACLE):
+    if manifest.task != CLASSIFICATION.name or not available(ORACLE):
+        return None
+    if not context.data.plain.validates:
         return None
     recipe, asked = context.recipe, context.recipe.decision
     rest = rest_of(asked, manifest.class_names)

@@ -83,7 +83,7 @@ def check_gates(
     A composition is held like a student, and its models' lints are its own.
 
     Args:
-        held_out: windows of the validation and test parts, with Keras's answers on them.
+        held_out: windows that no model learned from, with Keras's answers on them.
     """
     gates: list[Gate] = []
     findings: list[Finding] = []

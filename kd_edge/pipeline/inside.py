@@ -11,7 +11,14 @@ from kd_edge.base.errors import KdEdgeError
 from kd_edge.recipe import Recipe
 from kd_edge.recipe.search import split_inside
 from kd_edge.signals.recording import RecordingInfo
-from kd_edge.splits import Fold, HoldOut, SplitPart, check_duplicates, make_folds
+from kd_edge.splits import (
+    Fold,
+    HoldOut,
+    SplitPart,
+    check_duplicates,
+    check_training,
+    make_folds,
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,7 @@ def folds_inside(
         KdEdgeError: as `make_folds`, with 'search.score' in the place of the test part.
     """
     if score is None:
-        part = replace(fold.validation, role="test", leak=None)
-        left = np.setdiff1d(fold.train.indices, fold.validation.indices)
-        train = replace(fold.train, indices=left)
-        return (replace(fold, train=train, tests=(part,), held_out=None),)
+        return (_on_validation(recordings, fold, recipe),)
     own = fold.learned
     by_session = recipe.split.validation.kind == "leave-session-out"
     validating = [recordings[i] for i in fold.validation.indices]
@@ -64,6 +68,18 @@ def folds_inside(
     if not recipe.dataset.allow_duplicates:
         check_duplicates(recordings, folds)
     return folds
+
+
+def _on_validation(recordings: Sequence[RecordingInfo], fold: Fold, recipe: Recipe) -> Fold:
+    """The fold with its validation part as its test, from which nothing is learned."""
+    part = replace(fold.validation, role="test", leak=None)
+    train = np.setdiff1d(fold.train.indices, fold.validation.indices)
+    inner = replace(fold, train=replace(fold.train, indices=train), tests=(part,), held_out=None)
+    if not fold.validates:  # what may lie in training and validation may not lie in both of these
+        check_training(recordings, train)
+        if not recipe.dataset.allow_duplicates:
+            check_duplicates(recordings, [inner])
+    return inner
 
 
 def _renamed(text: str | None) -> str:

@@ -67,6 +67,7 @@ def fold_windows(dataset: Dataset, fold: Fold, recipe: Recipe) -> FoldWindows:
             dataset.key,
             *(indices_sha256(part.indices) for part in fold.parts),
             recipe.seed if sensing and sensing.learns else None,
+            fold.validates,
         ),
         pixels=dataset.pixels,
     )

@@ -245,7 +245,7 @@ def way_of(recipe: Recipe, model: Model, network: str, data: FoldWindows) -> Way
         task=recipe.task,
         ensemble=distillation.ensemble if distilled else None,
         drop=distillation.drop_teachers if distilled else False,
-        watched=not data.plain.trains_on_validation,
+        watched=data.plain.validates,
     )
 
 

@@ -178,8 +178,8 @@ def check_validation(recipe: Recipe) -> None:
         if given:
             raise MisfitError(
                 key,
-                "it is found on the validation part, and split.train_on_validation lets models "
-                "learn from that: leave one of them out",
+                "it is found or shown on the validation part, and split.train_on_validation lets "
+                "models learn from that: leave one of them out",
             )
 
 

@@ -188,7 +188,9 @@ def split_inside(split: Split, score: HoldOut, validating: tuple[str, ...]) -> S
         validation = replace(validation, held_out="next")
     elif validation.held_out == "next":
         validation = replace(validation, held_out=validating)
-    return Split(test=(score,), validation=validation)
+    return Split(
+        test=(score,), validation=validation, train_on_validation=split.train_on_validation
+    )
 
 
 def check_score(recipe: Recipe, search: Search) -> None:

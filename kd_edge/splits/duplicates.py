@@ -70,8 +70,7 @@ def _two_names(recordings: Sequence[RecordingInfo], group: Sequence[int]) -> str
 
 def _both_sides(group: Sequence[int], folds: Sequence[Fold]) -> str | None:
     for fold in folds:
-        apart = (fold.train, *fold.tests) if fold.trains_on_validation else fold.parts
-        sides = {part.name for part in apart if np.isin(group, part.indices).any()}
+        sides = {part.name for part in fold.sides if np.isin(group, part.indices).any()}
         if len(sides) > 1:
             return f"lie on both sides of a split: {', '.join(sorted(sides))}"
     return None

@@ -52,6 +52,8 @@ class Fold:
     Attributes:
         held_out: the subject or session that this fold tests, where there is a fold for each; the
             subject that it is of, where folds lie within subjects.
+        validates: whether the validation part chooses anything; False where models learn from it
+            too.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Fold:
     validation: SplitPart
     tests: tuple[SplitPart, ...]
     held_out: str | None = None
+    validates: bool = True
 
     @property
     def parts(self) -> tuple[SplitPart, ...]:
@@ -70,9 +73,9 @@ class Fold:
         return np.union1d(self.train.indices, self.validation.indices)
 
     @property
-    def trains_on_validation(self) -> bool:
-        """Whether the training part holds the validation part."""
-        return len(self.learned) == len(self.train.indices)
+    def sides(self) -> tuple[SplitPart, ...]:
+        """The parts that may have no recording in common."""
+        return self.parts if self.validates else (self.train, *self.tests)
 
 
 def make_folds(recordings: Sequence[RecordingInfo], split: Split, *, seed: int) -> tuple[Fold, ...]:
@@ -186,24 +189,23 @@ def _make_fold(
         taken.append(indices)
         left = np.setdiff1d(left, indices)
     *tests, validation = taken
-    _check_training(recordings, left)
     learned = np.concatenate([left, validation])
-    told = "models learn from it too, so it chooses nothing" if split.train_on_validation else None
+    training, told = left, None
+    if split.train_on_validation:
+        training, told = np.sort(learned), "models learn from it too, so it chooses nothing"
+    check_training(recordings, training)
     parts = [
         _test_part(part, recordings, learned, indices)
         for part, indices in zip(split.test, tests, strict=True)
     ]
     return Fold(
         name=name,
-        train=SplitPart(
-            *("training", "train", "train"),
-            np.sort(learned) if split.train_on_validation else left,
-            *(None, 0),
-        ),
+        train=SplitPart("training", "train", "train", training, None, 0),
         validation=SplitPart(
             "validation", "validation", split.validation.kind, validation, told, 0
         ),
         tests=tuple(sorted(parts, key=lambda part: part.honesty)),
+        validates=not split.train_on_validation,
     )
 
 
@@ -268,8 +270,12 @@ def _near_leak(
     return (LOOKS_ALIKE[0].format(n=n, kind=kind), LOOKS_ALIKE[1]) if n else None
 
 
-def _check_training(recordings: Sequence[RecordingInfo], training: np.ndarray) -> None:
-    """Every class of the dataset is an output of the model: training must see each of them."""
+def check_training(recordings: Sequence[RecordingInfo], training: np.ndarray) -> None:
+    """Every class of the dataset is an output of the model: training must see each of them.
+
+    Raises:
+        KdEdgeError KD_CLASS_NOT_IN_TRAINING.
+    """
     learned = {recordings[i].label for i in training}
     missing = sorted({recording.label for recording in recordings} - learned)
     if missing:

@@ -28,6 +28,8 @@ from kd_edge.trials.job import Job, Outcome
 from kd_edge.trials.variants import AS_IT_IS, Variant, student_of, variants
 
 PEOPLE, RECORDINGS = "people", "recordings"
+# Of fewer, whoever draws people nearly always draws the same few again.
+_LEAST_PEOPLE = 5
 
 
 def ablate(
@@ -200,11 +202,11 @@ def compare(name: str, one: PartTally, base: PartTally, *, leaky: bool) -> Diffe
     """The difference of two models on the same examples, over seeds and people.
 
     The interval draws people, each with all their recordings, averaged over the seeds; where the
-    part has one person, it draws recordings.
+    part has few, it draws recordings, and speaks of these people alone.
     """
     paired = (one.means - base.means).tolist()
     people = len(set(base.subjects.tolist()))
-    over = PEOPLE if people > 1 else RECORDINGS
+    over = PEOPLE if people >= _LEAST_PEOPLE else RECORDINGS
     groups = base.subjects if over == PEOPLE else np.arange(len(base.subjects))
     interval = None
     if one is not base:
