@@ -5,7 +5,9 @@
         --out build/labels
     cp build/labels/seeds.json results/others/cifar10-labels.json
 
-Teachers, the product's rule and the quick form are left out; everything else stays. The students'
+Of a cascade, `benchmarks/cascade_seeds.py` measures the recipe, as it does the cascade itself.
+
+Teachers, a selector and the quick form are left out; everything else stays. The students'
 names end with '-labels'. `kd-edge results` trains such twins by itself, of the rows that it has.
 """
 
@@ -27,7 +29,10 @@ def on_labels(tables: dict) -> dict:
         | {"name": f"{student['name']}-labels", "distill": False}
         for student in tables["students"]
     ]
-    product = {"models": [students[0]["name"]]}
+    names = [student["name"] for student in students]
+    product = {"models": names[:1]}
+    if tables.get("product", {}).get("rule") == "cascade":
+        product = tables["product"] | {"models": names, "name": "both"}
     return made | {"name": f"{tables['name']}-labels", "students": students, "product": product}
 
 
