@@ -273,6 +273,9 @@ def _near_leak(
 def check_training(recordings: Sequence[RecordingInfo], training: np.ndarray) -> None:
     """Every class of the dataset is an output of the model: training must see each of them.
 
+    Args:
+        training: (n,) indices of the training part.
+
     Raises:
         KdEdgeError KD_CLASS_NOT_IN_TRAINING.
     """
