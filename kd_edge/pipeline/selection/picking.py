@@ -28,7 +28,7 @@ class _Lessons:
 
     key: str
     training: Examples
-    validation: Examples
+    watched: Examples
     front_end: FrontEndConstants | None
     input_rates_hz: Mapping[str, float]
     input_channels: Mapping[str, tuple[InputChannel, ...]]
@@ -75,7 +75,7 @@ def train_selector(context: Context, students: Mapping[str, Trained]) -> Trained
     lessons = _Lessons(
         key=key_of(data.key, names, picks.digest, own_picks.digest),
         training=_relabelled(training, picks, names),
-        validation=_relabelled(validation, own_picks, names),
+        watched=_relabelled(validation, own_picks, names),
         front_end=data.front_end,
         input_rates_hz=data.input_rates_hz,
         input_channels=data.input_channels,
