@@ -133,7 +133,7 @@ def _below(student: tree.ModelResult, peers: Mapping[str, Sequence[tree.ModelRes
     """Whom the student is below, by the tenths of a point that the table shows."""
     own = round(student.figures[tree.AS_WORN].percent, 1)
     behind = {
-        name: round(float(_best(models)) - own, 1) for name, models in peers.items() if models
+        name: round(round(_highest(models), 1) - own, 1) for name, models in peers.items() if models
     }
     said = [f"{points:.1f} below {name}" for name, points in behind.items() if points > 0]
     return f"; {', '.join(said)}" if said else ""
@@ -158,8 +158,12 @@ def _gain(result: tree.Result) -> str:
 
 def _best(models: Sequence[tree.ModelResult]) -> str:
     """The mean of a column; of several models the best, which is the hardest to beat."""
-    found = [model.figures[tree.AS_WORN].percent for model in models]
-    return f"{max(found):.1f}" if found else NOT_MEASURED
+    return f"{_highest(models):.1f}" if models else NOT_MEASURED
+
+
+def _highest(models: Sequence[tree.ModelResult]) -> float:
+    """The largest mean as worn, in percent. Args: models: one at least."""
+    return max(model.figures[tree.AS_WORN].percent for model in models)
 
 
 def line(cells: Sequence[str]) -> str:
