@@ -39,7 +39,9 @@ _LEAST_SCORES = 64
 _MOST_SCALE = 1.6e7
 _UART_OVERSAMPLING = 16
 _SENSORS = {"replay": "kd_sensor_replay.c", "stub": "kd_sensor_stub.c"}
-_HEAD = frozenset({"kd_head.c", "kd_head.h", "kd_keep.h", "kd_keep_stub.c"})
+_HEAD = frozenset({"kd_head.c", "kd_head.h"})
+_NORMALISER = frozenset({"kd_normaliser.c", "kd_normaliser.h"})
+_KEEP = frozenset({"kd_keep.h", "kd_keep_stub.c"})
 
 
 @dataclass(frozen=True)
@@ -338,8 +340,8 @@ def _runtime_files(
     left_out = set(_SENSORS.values()) | (set() if personal else _HEAD)
     if not facts.decides:
         left_out |= {"kd_decide.c", "kd_decide.h"}
-    if facts.front_end is None or not facts.front_end.learns:
-        left_out |= {"kd_normaliser.c", "kd_normaliser.h"}
+    learns = facts.front_end is not None and facts.front_end.learns
+    left_out |= (set() if learns else _NORMALISER) | (set() if learns or personal else _KEEP)
     if stream is None:
         left_out |= {"kd_stream.c", "kd_stream.h", "kd_ring.c", "kd_ring.h", "kd_sensor.h"}
     else:

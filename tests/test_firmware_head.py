@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from decision_samples import decide_all
 from head_samples import another, body_and_head
+from kept_in_files import head_and_normaliser, kept_in_files
 from link_harness import PATIENT
 from live_samples import HOP_S
 from live_samples import front_end as two_inputs
@@ -20,7 +21,7 @@ from programs import need
 from firmware_export.aot.head import head_block
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start
-from firmware_export.firmware import RUNTIME, Firmware, build_firmware, firmware_sources
+from firmware_export.firmware import RUNTIME, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings, Golden
 from kd_edge.base.decision import DecisionRule
@@ -279,40 +280,12 @@ def test_firmware_whose_stub_keeps_nothing_says_so(device, models):
     answers_as(device, models.ann)
 
 
-KEEP_IN_A_FILE = r"""
-#include "kd_keep.h"
-
-#include <stdio.h>
-
-bool kd_keep_write(const uint8_t *bytes, uint32_t n)
-{
-    FILE *file = fopen(KD_FILE, "wb");
-    const bool whole = file != NULL && fwrite(bytes, 1, n, file) == n;
-    return file != NULL && fclose(file) == 0 && whole;
-}
-
-uint32_t kd_keep_read(uint8_t *bytes, uint32_t most)
-{
-    FILE *file = fopen(KD_FILE, "rb");
-    const size_t n = file != NULL ? fread(bytes, 1, most, file) : 0;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return (uint32_t)n;
-}
-"""
-
-
-def with_hook(firmware: Firmware, file: Path) -> Firmware:
-    text = KEEP_IN_A_FILE.replace("KD_FILE", f'"{file}"')
-    return replace(firmware, files={**firmware.files, "kd_keep_stub.c": text})
-
-
 def test_a_users_hook_keeps_a_layer_over_a_start(models, tmp_path):
     """A process in place of a board, and a file in place of its flash."""
     need("cc")
-    board, kept = find_board("host"), tmp_path / "kept.bin"
-    firmware = with_hook(firmware_sources(models.built, board, settings_for(models.built)), kept)
+    board, (kept, _) = find_board("host"), head_and_normaliser(tmp_path)
+    firmware = firmware_sources(models.built, board, settings_for(models.built))
+    firmware = kept_in_files(firmware, tmp_path)
     elf = build_firmware(firmware, board, tmp_path / "image").elf
 
     def started(do) -> HeadState:

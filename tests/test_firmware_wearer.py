@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from firmware_samples import EMG_HZ, dense_model
+from kept_in_files import head_and_normaliser, kept_in_files
 from link_harness import PATIENT
 from programs import need
 
+from firmware_export.aot.cores import find_core
 from firmware_export.boards import find_board
+from firmware_export.boards.compiling import measure_objects
 from firmware_export.boards.emulator import start
-from firmware_export.firmware import build_firmware, firmware_sources
+from firmware_export.firmware import RUNTIME, build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
 from kd_edge import cli
@@ -29,6 +34,7 @@ from kd_edge.live.host import Host
 from kd_edge.live.loop import Limits, LiveLoop
 
 pytestmark = pytest.mark.qemu
+README = RUNTIME.parent / "README.md"
 RUNNING = RunningConstants(weight_windows=2, memory_windows=5, floor=0.125)
 CHANNELS = 21
 STATES = CHANNELS + 2  # and gravity's
@@ -62,6 +68,13 @@ def front_end() -> FrontEndConstants:
     return FrontEndConstants(streams, (layout,), roll=ROLL)
 
 
+def settings(constants: FrontEndConstants) -> FirmwareSettings:
+    return FirmwareSettings(
+        name="dense", labels=(), arena_bytes=0, arena_how="", front_end=constants, golden=None,
+        synthetic=True, generator="kd-edge test",
+    )  # fmt: skip
+
+
 def windows(n, *, seed) -> list[tuple[np.ndarray, ...]]:
     """Raw windows of a person who is stronger than the training part; one clips on channel 0."""
     rng = np.random.default_rng(seed)
@@ -90,14 +103,10 @@ def model(tmp_path_factory):
 def image(model, tmp_path_factory):
     need("arm-none-eabi-gcc", "qemu-system-arm")
     board = find_board("qemu-an386")
-    settings = FirmwareSettings(
-        name="dense", labels=(), arena_bytes=0, arena_how="", front_end=front_end(), golden=None,
-        synthetic=True, generator="kd-edge test",
-    )  # fmt: skip
     names = [stream.name for stream in front_end().streams]
     replay = [dict(zip(names, window, strict=True)) for window in windows(3, seed=5)]
     firmware = firmware_sources(
-        model, board, settings, stream=StreamSettings(hop_s=0.5), replay=replay
+        model, board, settings(front_end()), stream=StreamSettings(hop_s=0.5), replay=replay
     )
     return board, build_firmware(firmware, board, tmp_path_factory.mktemp("image")).elf
 
@@ -239,18 +248,69 @@ def test_files_that_keep_no_such_state_are_refused(url, tmp_path, capsys, conten
     assert code in "".join(capsys.readouterr())
 
 
+def test_firmware_whose_stub_keeps_nothing_says_so(url, device, capsys):
+    with pytest.raises(KdEdgeError, match="cannot keep") as caught:
+        device.normaliser("keep")
+    assert caught.value.code == "KD_BOARD_REFUSED"
+    assert "kd_keep.c" in caught.value.hint
+    device.close()
+    assert (
+        cli.run(["board", "normaliser", "keep", "--port", url]) == KINDS["KD_BOARD_REFUSED"].status
+    )
+    assert "kd_keep.c" in capsys.readouterr().err
+
+
+def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_path):
+    """Oracle: a wearer in Python. A process is the board, and a file its flash."""
+    need("cc")
+    board, (_, kept) = find_board("host"), head_and_normaliser(tmp_path)
+    firmware = kept_in_files(firmware_sources(model, board, settings(front_end())), tmp_path)
+    elf = build_firmware(firmware, board, tmp_path / "image").elf
+    host, made = Host(model, front_end()), windows(4, seed=9)
+
+    def started(do):
+        with start(board, elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
+            return do(device)
+
+    def answers(these, begins):
+        def do(device):
+            for answer in device.run_many(these, kind="raw", begins=begins):
+                expected = host.answer(these[answer.index])
+                np.testing.assert_array_equal(answer.scores, expected)
+            return device.normaliser("keep")
+
+        return do
+
+    anew = started(lambda device: device.normaliser())
+    same(anew.state, first_state(STATES))
+    same(started(answers(made[:2], (0).__eq__)).state, host.wearer.state)
+    same(started(answers(made[2:], lambda _: False)).state, host.wearer.state)
+    # Frozen stays frozen, and what was not kept is forgotten.
+    started(lambda device: (device.normaliser("freeze"), device.normaliser("keep")))
+    started(lambda device: (device.normaliser("thaw"), device.normaliser("reset")))
+    worn = started(lambda device: device.normaliser())
+    assert worn.frozen
+    same(worn.state, host.wearer.state)
+    whole = kept.read_bytes()
+    other_model = whole[4:5] + bytes([whole[5] ^ 1]) + whole[6:]
+    impossible = whole[4:40] + np.float32(9).tobytes() + whole[44:]
+    sealed = [zlib.crc32(each).to_bytes(4, "little") + each for each in (other_model, impossible)]
+    for broken in (whole[:-1], whole[:-1] + b"\xff", b"", *sealed):
+        kept.write_bytes(broken)
+        worn = started(lambda device: device.normaliser())
+        assert not worn.frozen
+        same(worn.state, first_state(STATES))
+
+
 def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_path):
     board = find_board("qemu-an386")
     need("arm-none-eabi-gcc", "qemu-system-arm")
     constants = front_end()
     streams = tuple(replace(s, running=None, log_floor=()) for s in constants.streams)
     plain = replace(constants, streams=streams, roll=None)
-    settings = FirmwareSettings(
-        name="dense", labels=(), arena_bytes=0, arena_how="", front_end=plain, golden=None,
-        synthetic=True, generator="kd-edge test",
-    )  # fmt: skip
-    firmware = firmware_sources(model, board, settings)
-    assert not {"kd_running.c", "kd_roll.c", "kd_log.c", "kd_normaliser.c"} & set(firmware.files)
+    firmware = firmware_sources(model, board, settings(plain))
+    learning = {"kd_running.c", "kd_roll.c", "kd_log.c", "kd_normaliser.c", "kd_keep_stub.c"}
+    assert not learning & set(firmware.files)
     image = build_firmware(firmware, board, tmp_path)
     with (
         start(board, image.elf) as emulator,
@@ -272,3 +332,24 @@ def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
     with pytest.raises(KdEdgeError, match="it keeps 107 states of its wearer") as caught:
         check_link({}, replace(constants, inputs=(many,)))
     assert caught.value.code == "KD_LINK_LIMIT"
+
+
+def test_the_normaliser_keeps_to_the_sizes_that_the_readme_states(model):
+    """Oracle: object files for Cortex-M4, -Os; its RAM is for what is kept."""
+    need("arm-none-eabi-gcc")
+    firmware = firmware_sources(model, find_board("qemu-an386"), settings(front_end()))
+    names = ("kd_running.c", "kd_running_values.c", "kd_normaliser.c")
+    defines = [f"-D{name}={value}" for name, value in firmware.defines.items()]
+    measured = measure_objects(
+        firmware.files,
+        find_core("m4"),
+        ("-std=c99", "-Os", "-ffunction-sections", *defines),
+        sources=list(names),
+        what="the running normaliser",
+    )
+    sizes = [measured.of(name).flash_bytes for name in names]
+    assert measured.of("kd_normaliser.c").ram_bytes == 40 + 12 * STATES
+    pattern = r"`kd_running_values.c` \((\d+) together\), the link's\s+`kd_normaliser.c` \((\d+)\)"
+    ((values, normaliser),) = re.findall(pattern, README.read_text())
+    stated = [int(values), int(normaliser)]
+    assert stated == pytest.approx([sizes[0] + sizes[1], sizes[2]], rel=0.1)

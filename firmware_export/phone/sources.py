@@ -16,7 +16,7 @@ from kd_edge.base.product import Product
 # What a phone has no use for: the link, its main program, and sensors that are read.
 _LEFT_OUT = frozenset(
     {"main.c", "kd_firmware.c", "kd_firmware.h", "kd_firmware_limits.h", "kd_profile.c"}
-    | {"kd_normaliser.c", "kd_normaliser.h", "kd_sensor_stub.c", "kd_keep.h"}
+    | {"kd_normaliser.c", "kd_normaliser.h", "kd_sensor_stub.c", "kd_keep.h", "kd_keep_stub.c"}
     | {path.name for path in (RUNTIME / "link").glob("*.c")}
 )
 _BOARD_HEADER = Path(__file__).parents[1] / "boards" / "common" / "kd_board.h"

@@ -249,6 +249,8 @@ def _renderer(
         "cpp_sources": sorted(path for path in built if path.endswith(".cc")),
         "sensor_file": _file_of(files, _SENSOR, "kd_sensor_replay.c"),
         "keep_file": _file_of(files, _KEEP),
+        "has_head": "kd_head.c" in firmware.files,
+        "has_normaliser": "kd_normaliser.c" in firmware.files,
         "examples": sorted(path for path in files if path.startswith("examples/")),
         "streams": firmware.front_end.streams if "kd_sensor.h" in firmware.files else (),
         "no_streams": "the bundle's front end cannot run on a board, or was left out.",

@@ -40,7 +40,7 @@ KINDS = MappingProxyType({"INT8": 0, "RAW": 1})
 FLAGS = MappingProxyType({"KEEP_STATE": 1, "KEEP_WEARER": 2, "KEEP_DECISION": 4})
 TICKS = MappingProxyType({"CYCLES": 0, "INSTRUCTIONS": 1, "MICROSECONDS": 2})
 ACTIONS = MappingProxyType({"TELL": 0, "RESET": 1, "FREEZE": 2, "THAW": 3, "SET": 4, "KEEP": 5})
-# Details of a HEAD that is REFUSED.
+# Details of a HEAD that is REFUSED; of a NORMALISER, NOT_KEPT alone.
 WHYS = MappingProxyType({"DAMAGED": 1, "MODEL": 2, "SHAPE": 3, "NUMBERS": 4, "NOT_KEPT": 5})
 MARKS = MappingProxyType({"ONSET": 1, "REJECTED": 2})
 CHOICES = MappingProxyType(

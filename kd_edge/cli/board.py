@@ -25,6 +25,7 @@ Examples:
   kd-edge board normaliser reset --port /dev/ttyACM0                put on by somebody else
   kd-edge board normaliser freeze --port /dev/ttyACM0               windows move it no more
   kd-edge board normaliser thaw --port /dev/ttyACM0
+  kd-edge board normaliser keep --port /dev/ttyACM0                 the next start goes on from here
   kd-edge board normaliser save --file ann.json --port /dev/ttyACM0
   kd-edge board normaliser restore --file ann.json --port /dev/ttyACM0
 """
@@ -64,7 +65,7 @@ def list_boards(as_json: bool) -> None:
 @board.command("normaliser", epilog=NORMALISER_EPILOG)
 @click.argument(
     "action",
-    type=click.Choice(["tell", "reset", "freeze", "thaw", "save", "restore"]),
+    type=click.Choice(["tell", "reset", "freeze", "thaw", "keep", "save", "restore"]),
     default="tell",
 )
 @click.option("--port", required=True, help="The board's serial port or URL.")

@@ -26,7 +26,8 @@ from kd_edge.link.messages import (
     SelfTest,
     Worn,
 )
-from kd_edge.link.runs import Runs, refusal_error
+from kd_edge.link.refusals import normaliser_error, refusal_error
+from kd_edge.link.runs import Runs
 from kd_edge.link.statistics import Statistics
 from kd_edge.link.stream import events
 from kd_edge.link.transport import Transport, open_transport
@@ -187,21 +188,16 @@ class Device:
         """What the board's running normaliser knows of its wearer, once it has done something.
 
         Args:
-            action: "tell", "reset", "freeze", "thaw", or "set", which takes a `state`.
+            action: "tell", "reset", "freeze", "thaw", "keep", or "set", which takes a `state`.
 
         Raises:
-            KdEdgeError KD_BOARD_REFUSED: its front end has none, or the state is another's.
+            KdEdgeError KD_BOARD_REFUSED: its front end has none, the state is another's, or the
+                firmware cannot keep it.
         """
         states = b"" if state is None else pack_state(state)
         answer = self._request("NORMALISER", action=ACTIONS[action.upper()], states=states)
         if isinstance(answer, BoardRefusal):
-            if answer.status != "UNKNOWN":
-                raise refusal_error(self.hello.board, answer, where="NORMALISER")
-            raise KdEdgeError(
-                "KD_BOARD_REFUSED",
-                f"the front end of {self.hello.board} has no running normaliser",
-                hint="set adapt in the recipe's front end, build the bundle again and flash it",
-            )
+            raise normaliser_error(self.hello.board, answer)
         return Worn(unpack_state(answer.states), bool(answer.frozen))
 
     @property

@@ -1,4 +1,4 @@
-"""What a board says of its last layer, and what its refusals of another one mean."""
+"""What a board says of its last layer, told, replaced and kept."""
 
 from __future__ import annotations
 
@@ -6,28 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.protocol import ACTIONS, BY_NAME, WHYS
+from kd_edge.base.protocol import ACTIONS, BY_NAME
 from kd_edge.base.wire import fixed_bytes
 from kd_edge.link.channel import BoardRefusal
 from kd_edge.link.messages import HeadState, Hello
-from kd_edge.link.runs import refusal_error
+from kd_edge.link.refusals import head_error
 
 _FIXED = fixed_bytes(BY_NAME["HEAD"])
-_SEND_AGAIN = "send it again; if it is refused again, make it again with `kd-edge personalise`"
-_OTHER = "send what `kd-edge personalise` made of the bundle whose firmware is on the board"
-# KD_WHY_…: code, what is wrong, what to do.
-_REFUSED = {
-    "DAMAGED": ("KD_BOARD_REFUSED", "it arrived damaged", _SEND_AGAIN),
-    "MODEL": ("KD_BOARD_MODEL", "it is for another model than the board's", _OTHER),
-    "SHAPE": ("KD_BOARD_MODEL", "it has other scores or inputs than the board's", _OTHER),
-    "NUMBERS": ("KD_BOARD_REFUSED", "its sums can leave 32 bits", _SEND_AGAIN),
-    "NOT_KEPT": (
-        "KD_BOARD_REFUSED",
-        "the firmware cannot keep it without power",
-        "fill in kd_keep.c of the firmware project; until then send it after each start",
-    ),
-}
 
 
 class BoardHead:
@@ -84,7 +69,7 @@ class BoardHead:
     def _do(self, action: str, *, offset: int = 0, data: bytes = b"") -> HeadState:
         answer = self._ask(action=ACTIONS[action], offset=offset, data=data)
         if isinstance(answer, BoardRefusal):
-            raise _refusal(self._hello.board, answer)
+            raise head_error(self._hello.board, answer)
         return HeadState(
             own=bool(answer.own),
             kept=bool(answer.kept),
@@ -94,16 +79,3 @@ class BoardHead:
             model_sha256=bytes(answer.model_sha256).hex(),
             block=bytes(answer.head),
         )
-
-
-def _refusal(board: str, refusal: BoardRefusal) -> KdEdgeError:
-    if refusal.status == "UNKNOWN":
-        return KdEdgeError(
-            "KD_BOARD_REFUSED",
-            f"the firmware on {board} has no last layer that can be replaced",
-            hint="flash firmware that was made with `kd-edge firmware --personal`",
-        )
-    for name, (code, what, hint) in _REFUSED.items():
-        if (refusal.status, refusal.detail) == ("REFUSED", WHYS[name]):
-            return KdEdgeError(code, f"{board} refuses the last layer: {what}", hint=hint)
-    return refusal_error(board, refusal, where="HEAD")

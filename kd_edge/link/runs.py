@@ -12,6 +12,7 @@ from kd_edge.base.wire import fixed_bytes
 from kd_edge.link.channel import BoardRefusal, BoardRestarted, Channel, NoAnswer, Request
 from kd_edge.link.checks import whole_answer
 from kd_edge.link.messages import Answer, Hello, window_content
+from kd_edge.link.refusals import refusal_error
 
 _RUN_FIXED = fixed_bytes(BY_NAME["RUN"])
 _SCORES_FIXED = fixed_bytes(BY_NAME["SCORES"])
@@ -239,13 +240,3 @@ class Runs:
     def _refused(self, job: _Job, refusal: BoardRefusal) -> KdEdgeError:
         self._jobs.remove(job)
         return refusal_error(self._hello.board, refusal, where=f"window {job.index}")
-
-
-def refusal_error(board: str, refusal: BoardRefusal, *, where: str) -> KdEdgeError:
-    """The error for an ERROR that no repetition mends."""
-    return KdEdgeError(
-        "KD_BOARD_REFUSED",
-        f"{board} answers {refusal.status}: {refusal.text}",
-        where=f"{where}, detail {refusal.detail}",
-        hint="docs/protocol.md explains the code and its detail",
-    )

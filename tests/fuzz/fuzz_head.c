@@ -43,8 +43,9 @@ void kd_model_set_head(const int8_t *weights, const int32_t *bias, const int32_t
     layer.scales = weights != NULL ? scales : built_scales;
 }
 
-bool kd_keep_write(const uint8_t *bytes, uint32_t n)
+bool kd_keep_write(kd_kept what, const uint8_t *bytes, uint32_t n)
 {
+    check(what == KD_KEPT_HEAD);
     check(n == 0u || n == BYTES);
     if (can_keep) {
         memcpy(kept, bytes, n);
@@ -53,9 +54,9 @@ bool kd_keep_write(const uint8_t *bytes, uint32_t n)
     return can_keep;
 }
 
-uint32_t kd_keep_read(uint8_t *bytes, uint32_t most)
+uint32_t kd_keep_read(kd_kept what, uint8_t *bytes, uint32_t most)
 {
-    check(most == BYTES);
+    check(what == KD_KEPT_HEAD && most == BYTES);
     memcpy(bytes, kept, n_kept);
     return n_kept;
 }

@@ -297,6 +297,9 @@ static kd_link_device device = {
 void kd_firmware_start(void)
 {
     (void)kd_init(); /* a failure is told to whoever asks for a run */
+#if KD_LEARNS
+    kd_normaliser_start();
+#endif
 #if KD_LINK_HEAD
     kd_head_start();
 #endif

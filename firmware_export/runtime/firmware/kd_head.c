@@ -133,7 +133,8 @@ const uint8_t *kd_head_model_sha256(void *user)
 
 void kd_head_start(void)
 {
-    kept_own = kd_keep_read(blocks[0].bytes, HEAD_BYTES) == HEAD_BYTES && fault_of(&blocks[0]) == 0u;
+    kept_own = kd_keep_read(KD_KEPT_HEAD, blocks[0].bytes, HEAD_BYTES) == HEAD_BYTES &&
+               fault_of(&blocks[0]) == 0u;
     kept_crc = crc_of(&blocks[0]);
     answer_by(0, kept_own);
 }
@@ -172,7 +173,7 @@ static kd_status set(kd_link_head *head)
 
 static kd_status keep(kd_link_head *head)
 {
-    if (!kd_keep_write(blocks[used].bytes, own ? HEAD_BYTES : 0u)) {
+    if (!kd_keep_write(KD_KEPT_HEAD, blocks[used].bytes, own ? HEAD_BYTES : 0u)) {
         head->detail = KD_WHY_NOT_KEPT;
         return KD_STATUS_REFUSED;
     }

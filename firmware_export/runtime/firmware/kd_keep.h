@@ -1,4 +1,4 @@
-/* What you write so that a wearer's last layer outlives the power: begin with kd_keep_stub.c.
+/* What you write so that what belongs to a wearer outlives the power: begin with kd_keep_stub.c.
  *
  * Both are called from the main loop, never while the model runs. Writing flash may stop the core for
  * long: samples of a stream must then wait in the sensor's FIFO, or are counted as lost. */
@@ -12,13 +12,20 @@
 extern "C" {
 #endif
 
-/* Keeps n bytes in place of what was kept before; 0: nothing is kept any more. They carry a CRC-32:
- * bytes that were cut off by a loss of power are found out at the next start.
- * Returns whether they are safe. */
-bool kd_keep_write(const uint8_t *bytes, uint32_t n);
+/* What is kept, each in a place of its own. */
+typedef enum kd_kept {
+    KD_KEPT_HEAD = 0,      /* a wearer's last layer: some kilobytes, `head_bytes` of a HEAD's answer */
+    KD_KEPT_NORMALISER = 1 /* what the running normaliser knows: 12 bytes a channel and 40 more */
+} kd_kept;
 
-/* Reads what is kept, `most` bytes of it at most. Once, at the start. Returns how many; 0: none. */
-uint32_t kd_keep_read(uint8_t *bytes, uint32_t most);
+/* Keeps n bytes in place of what was kept there before; 0: nothing is kept there any more. They
+ * carry a CRC-32: bytes that were cut off by a loss of power are found out at the next start.
+ * Returns whether they are safe. */
+bool kd_keep_write(kd_kept what, const uint8_t *bytes, uint32_t n);
+
+/* Reads what is kept, `most` bytes of it at most. Once for each `what` that the firmware has, at the
+ * start. Returns how many; 0: none. */
+uint32_t kd_keep_read(kd_kept what, uint8_t *bytes, uint32_t most);
 
 #ifdef __cplusplus
 }

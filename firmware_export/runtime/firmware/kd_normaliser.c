@@ -4,6 +4,17 @@
 #include <string.h>
 
 #include "kd_bytes.h"
+#include "kd_crc32.h"
+#include "kd_firmware_config.h"
+#include "kd_keep.h"
+
+/* What is kept: CRC-32 of all that follows, the built model's SHA-256, whether it is frozen (a word), states. */
+#define SHA256_BYTES 32u
+#define FROZEN_AT (4u + SHA256_BYTES)
+#define STATES_AT (FROZEN_AT + 4u)
+#define KEPT_BYTES (STATES_AT + KD_NORMALISER_BYTES)
+
+static uint8_t kept[KEPT_BYTES];
 
 static uint32_t bits_of(float value)
 {
@@ -57,6 +68,34 @@ static kd_status set(const uint8_t *states)
     return KD_STATUS_OK;
 }
 
+/// what outlives the power ///
+
+static const uint8_t *built_sha256(void)
+{
+    return kd_hello + KD_HELLO_ANSWER_MODEL_SHA256;
+}
+
+static kd_status keep(void)
+{
+    memcpy(kept + 4, built_sha256(), SHA256_BYTES);
+    kd_put32(kept + FROZEN_AT, kd_front_end_is_frozen() ? 1u : 0u);
+    put(kept + STATES_AT);
+    kd_put32(kept, kd_crc32(kept + 4, KEPT_BYTES - 4u));
+    return kd_keep_write(KD_KEPT_NORMALISER, kept, KEPT_BYTES) ? KD_STATUS_OK : KD_STATUS_REFUSED;
+}
+
+void kd_normaliser_start(void)
+{
+    if (kd_keep_read(KD_KEPT_NORMALISER, kept, KEPT_BYTES) == KEPT_BYTES &&
+        kd_get32(kept) == kd_crc32(kept + 4, KEPT_BYTES - 4u) &&
+        memcmp(kept + 4, built_sha256(), SHA256_BYTES) == 0 &&
+        set(kept + STATES_AT) == KD_STATUS_OK) {
+        kd_front_end_freeze(kd_get32(kept + FROZEN_AT) != 0u);
+    }
+}
+
+/// what the host asks ///
+
 kd_status kd_normaliser_do(void *user, uint8_t action, uint8_t *states, uint8_t *frozen)
 {
     kd_status done = KD_STATUS_OK;
@@ -67,6 +106,8 @@ kd_status kd_normaliser_do(void *user, uint8_t action, uint8_t *states, uint8_t 
         kd_front_end_freeze(action == KD_ACTION_FREEZE);
     } else if (action == KD_ACTION_SET) {
         done = set(states);
+    } else if (action == KD_ACTION_KEEP) {
+        done = keep();
     }
     put(states);
     *frozen = kd_front_end_is_frozen() ? 1u : 0u;

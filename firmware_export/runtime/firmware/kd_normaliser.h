@@ -13,8 +13,12 @@ extern "C" {
 
 #define KD_NORMALISER_BYTES (KD_WEARER_STATES * KD_NORMALISER_STATE_BYTES)
 
+/* Takes what kd_keep_read gives, if it is whole, this model's and possible; the normaliser begins
+ * reset otherwise. Once, before the first window. Stack: 60 bytes and kd_keep_read. */
+void kd_normaliser_start(void);
+
 /* As kd_link_device.normaliser, which has the arguments; a stream need not end.
- * Stack: 90 bytes. */
+ * Stack: 90 bytes; of KD_ACTION_KEEP, 60 and kd_keep_write. */
 kd_status kd_normaliser_do(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
 
 #ifdef __cplusplus

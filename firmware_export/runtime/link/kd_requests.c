@@ -298,8 +298,8 @@ static kd_status on_normaliser(kd_link *link, kd_exchange *x)
     const kd_link_device *device = link->device;
     const uint8_t action = x->in[KD_NORMALISER_ACTION];
     const size_t n_states = x->n_in - KD_NORMALISER_FIXED;
-    if (action > KD_ACTION_SET) {
-        x->detail = KD_ACTION_SET + 1u;
+    if (action > KD_ACTION_KEEP) {
+        x->detail = KD_ACTION_KEEP + 1u;
         return KD_STATUS_RANGE;
     }
     if (n_states != (action == KD_ACTION_SET ? device->normaliser_bytes : 0u)) {
@@ -309,7 +309,12 @@ static kd_status on_normaliser(kd_link *link, kd_exchange *x)
     uint8_t *states = x->out + KD_NORMALISER_ANSWER_FIXED;
     memcpy(states, x->in + KD_NORMALISER_FIXED, n_states);
     x->n_out = KD_NORMALISER_ANSWER_FIXED + (size_t)device->normaliser_bytes;
-    return device->normaliser(device->user, action, states, x->out + KD_NORMALISER_ANSWER_FROZEN);
+    const kd_status done =
+        device->normaliser(device->user, action, states, x->out + KD_NORMALISER_ANSWER_FROZEN);
+    if (done == KD_STATUS_REFUSED) {
+        x->detail = KD_WHY_NOT_KEPT;
+    }
+    return done;
 }
 #endif
 
