@@ -19,6 +19,7 @@ from firmware_export.boards import find_board
 from firmware_export.boards.compiling import measure_objects
 from firmware_export.boards.emulator import start
 from firmware_export.firmware import RUNTIME, build_firmware, firmware_sources
+from firmware_export.project import ProjectFacts, as_seen_by, project_files
 from firmware_export.sensors import StreamSettings
 from firmware_export.settings import FirmwareSettings
 from kd_edge import cli
@@ -332,6 +333,20 @@ def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
     with pytest.raises(KdEdgeError, match="it keeps 107 states of its wearer") as caught:
         check_link({}, replace(constants, inputs=(many,)))
     assert caught.value.code == "KD_LINK_LIMIT"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("host", "make"), ("nano33ble", "platformio")])
+def test_a_project_leaves_the_hook_to_its_user_and_says_what_it_keeps(model, name, kind):
+    board = as_seen_by(find_board(name), kind)
+    firmware = firmware_sources(model, board, settings(front_end()))
+    facts = ProjectFacts("dense", "0" * 64, True, "kd-edge 1.2.3", "aot", "none")
+    project = project_files(firmware, board, facts, kind=kind)
+    (own,) = project.yours
+    assert project.files[own] == firmware.files["kd_keep_stub.c"]
+    readme = project.files["README.md"]
+    assert own in readme
+    assert "board normaliser keep" in readme
+    assert "board head" not in readme
 
 
 def test_the_normaliser_keeps_to_the_sizes_that_the_readme_states(model):
