@@ -13,6 +13,7 @@ from firmware_samples import EMG_HZ, dense_model
 from kept_in_files import head_and_normaliser, kept_in_files
 from link_harness import PATIENT
 from programs import need
+from project_checks import FORMS
 
 from firmware_export.aot.cores import find_core
 from firmware_export.boards import find_board
@@ -186,6 +187,11 @@ def test_a_state_that_no_windows_lead_to_is_refused_and_changes_nothing(device, 
     same(device.normaliser().state, before)
 
 
+def test_an_action_that_is_none_is_refused_by_its_code(device):
+    refused = device._request("NORMALISER", action=6, states=b"")
+    assert (refused.status, refused.detail) == ("RANGE", 6)
+
+
 def test_a_state_of_another_size_is_refused(device):
     with pytest.raises(KdEdgeError, match="SIZE"):
         device.normaliser("set", first_state(STATES - 1))
@@ -261,7 +267,7 @@ def test_firmware_whose_stub_keeps_nothing_says_so(url, device, capsys):
     assert "kd_keep.c" in capsys.readouterr().err
 
 
-def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_path):
+def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_path, capsys):
     """Oracle: a wearer in Python. A process is the board, and a file its flash."""
     need("cc")
     board, (_, kept) = find_board("host"), head_and_normaliser(tmp_path)
@@ -286,8 +292,15 @@ def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_pa
     same(anew.state, first_state(STATES))
     same(started(answers(made[:2], (0).__eq__)).state, host.wearer.state)
     same(started(answers(made[2:], lambda _: False)).state, host.wearer.state)
+    written = kept.stat().st_mtime_ns
+    started(lambda device: device.normaliser("keep"))
+    assert kept.stat().st_mtime_ns == written, "what is kept already is written once more"
     # Frozen stays frozen, and what was not kept is forgotten.
-    started(lambda device: (device.normaliser("freeze"), device.normaliser("keep")))
+
+    with start(board, elf) as emulator:
+        for action in ("freeze", "keep"):
+            assert cli.run(["board", "normaliser", action, "--port", emulator.url]) == 0
+        assert "the next start goes on from here" in capsys.readouterr().out
     started(lambda device: (device.normaliser("thaw"), device.normaliser("reset")))
     worn = started(lambda device: device.normaliser())
     assert worn.frozen
@@ -295,8 +308,14 @@ def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_pa
     whole = kept.read_bytes()
     other_model = whole[4:5] + bytes([whole[5] ^ 1]) + whole[6:]
     impossible = whole[4:40] + np.float32(9).tobytes() + whole[44:]
-    sealed = [zlib.crc32(each).to_bytes(4, "little") + each for each in (other_model, impossible)]
-    for broken in (whole[:-1], whole[:-1] + b"\xff", b"", *sealed):
+
+    def sealed(content):
+        return zlib.crc32(content).to_bytes(4, "little") + content
+
+    assert sealed(whole[4:]) == whole
+    for broken in (
+        whole[:-1], whole[:-1] + b"\xff", b"", sealed(other_model), sealed(impossible)
+    ):  # fmt: skip
         kept.write_bytes(broken)
         worn = started(lambda device: device.normaliser())
         assert not worn.frozen
@@ -335,13 +354,19 @@ def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
     assert caught.value.code == "KD_LINK_LIMIT"
 
 
-@pytest.mark.parametrize(("name", "kind"), [("host", "make"), ("nano33ble", "platformio")])
+@pytest.mark.parametrize(("name", "kind"), FORMS)
 def test_a_project_leaves_the_hook_to_its_user_and_says_what_it_keeps(model, name, kind):
     board = as_seen_by(find_board(name), kind)
-    firmware = firmware_sources(model, board, settings(front_end()))
-    facts = ProjectFacts("dense", "0" * 64, True, "kd-edge 1.2.3", "aot", "none")
+    stream = StreamSettings(hop_s=0.5)
+    firmware = firmware_sources(model, board, settings(front_end()), stream=stream)
+    facts = ProjectFacts("dense", "0" * 64, True, "kd-edge 1.2.3", "aot", "stub")
     project = project_files(firmware, board, facts, kind=kind)
-    (own,) = project.yours
+    (own,) = [path for path in project.yours if path.endswith("/kd_keep.c")]
+    if not kind.startswith("platformio"):  # which builds whatever lies in its folders
+        assert any(
+            "kd_keep.c" in text for path, text in project.files.items()
+            if path.endswith(("Makefile", "CMakeLists.txt"))
+        )  # fmt: skip
     assert project.files[own] == firmware.files["kd_keep_stub.c"]
     readme = project.files["README.md"]
     assert own in readme
@@ -363,8 +388,13 @@ def test_the_normaliser_keeps_to_the_sizes_that_the_readme_states(model):
         what="the running normaliser",
     )
     sizes = [measured.of(name).flash_bytes for name in names]
-    assert measured.of("kd_normaliser.c").ram_bytes == 40 + 12 * STATES
-    pattern = r"`kd_running_values.c` \((\d+) together\), the link's\s+`kd_normaliser.c` \((\d+)\)"
-    ((values, normaliser),) = re.findall(pattern, README.read_text())
+    pattern = (
+        r"`kd_running_values.c` \((\d+) together\), the link's\s+`kd_normaliser.c` \((\d+)\), "
+        r"(\d+) bytes of RAM for each channel of each input, half of them "
+        r"for what is kept [^0-9]+(\d+) more"
+    )
+    ((values, normaliser, a_state, beside),) = re.findall(pattern, README.read_text())
     stated = [int(values), int(normaliser)]
     assert stated == pytest.approx([sizes[0] + sizes[1], sizes[2]], rel=0.1)
+    kept = measured.of("kd_normaliser.c").ram_bytes
+    assert kept == int(a_state) // 2 * STATES + int(beside)

@@ -54,6 +54,7 @@ def test_no_bytes_break_the_boards_end(tmp_path):
     """Oracle: the sanitizers, and what fuzz_link.c checks of all that the board sends."""
     program = build(
         tmp_path / "fuzz_link", "-DKD_LINK_MAX_PAYLOAD=128u", "-DKD_LINK_SCORES_BYTES=20u",
+        "-DKD_LINK_NORMALISER=1",
         HERE / "fuzz_link.c", *sorted(LINK_SOURCES.glob("*.c")),
     )  # fmt: skip
     fuzz(program, tmp_path, HERE / "corpus_link")

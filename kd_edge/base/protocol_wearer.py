@@ -15,7 +15,7 @@ WEARER_MESSAGES = (
                 "action",
                 "u8",
                 "TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they "
-                "do again. SET: go on from `states`. KEEP: keeps both without power",
+                "do again. SET: go on from `states`. KEEP: keeps states and `frozen` without power",
             ),
             Field("states", "i8*", "with SET: as an answer gave them"),
         ),

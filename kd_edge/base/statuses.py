@@ -31,7 +31,7 @@ STATUSES = (
     Status("KIND", 6, "no such kind", "the kind asked for"),
     Status("SIZE", 7, "wrong size", "bytes of a window of that kind"),
     Status("ORDER", 8, "part out of order", "the offset awaited"),
-    Status("REFUSED", 9, "not on this board"),
+    Status("REFUSED", 9, "not on this board", "of HEAD and NORMALISER: why"),
     Status("ENGINE", 10, "the engine failed", "the engine's own code"),
     Status("BUSY", 11, "busy streaming"),
     Status("RANGE", 12, "no such number", "how many there are"),

@@ -22,10 +22,10 @@ NORMALISER_EPILOG = """
 \b
 Examples:
   kd-edge board normaliser --port /dev/ttyACM0                      what it knows of its wearer
-  kd-edge board normaliser reset --port /dev/ttyACM0                put on by somebody else
+  kd-edge board normaliser reset --port /dev/ttyACM0                put on by somebody else, until the next start
   kd-edge board normaliser freeze --port /dev/ttyACM0               windows move it no more
   kd-edge board normaliser thaw --port /dev/ttyACM0
-  kd-edge board normaliser keep --port /dev/ttyACM0                 the next start goes on from here
+  kd-edge board normaliser keep --port /dev/ttyACM0                 the next start goes on from what it knows now
   kd-edge board normaliser save --file ann.json --port /dev/ttyACM0
   kd-edge board normaliser restore --file ann.json --port /dev/ttyACM0
 """
@@ -84,7 +84,7 @@ def normaliser(action: str, port: str, baud: int | None, file: Path | None, as_j
         sha256 = device.hello.model_sha256
         state = kept_state(file, sha256) if action == "restore" else None
         worn = device.normaliser(asked, state)
-    tree = worn_tree(worn, sha256)
+    tree = worn_tree(worn, sha256) | ({"kept": True} if action == "keep" else {})
     if action == "save":
         keep_state(file, tree)
     if as_json:
@@ -112,6 +112,8 @@ def _print_worn(tree: dict) -> None:
     with printing() as console:
         console.print(table)
         console.print(f"in the training part's units; {moves}")
+        if tree.get("kept"):
+            console.print("kept: the next start goes on from here")
 
 
 board.add_command(head)

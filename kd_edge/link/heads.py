@@ -1,4 +1,4 @@
-"""What a board says of its last layer, told, replaced and kept."""
+"""A board's last layer: told, replaced, kept."""
 
 from __future__ import annotations
 

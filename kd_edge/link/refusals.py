@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from kd_edge.base.errors import KdEdgeError
-from kd_edge.base.protocol import WHYS
+from kd_edge.base.protocol import ACTIONS, WHYS
 from kd_edge.link.channel import BoardRefusal
 
-FILL_IN_KEEP = "fill in kd_keep.c of the firmware project; until then send it after each start"
+_FILL_IN = (
+    "fill in kd_keep.c of the firmware project, or see why its kd_keep_write fails; until then"
+)
 _SEND_AGAIN = "send it again; if it is refused again, make it again with `kd-edge personalise`"
 _OTHER = "send what `kd-edge personalise` made of the bundle whose firmware is on the board"
 # KD_WHY_…: code, what is wrong, what to do.
-_REFUSED = {
+_HEAD_REFUSED = {
     "DAMAGED": ("KD_BOARD_REFUSED", "it arrived damaged", _SEND_AGAIN),
     "MODEL": ("KD_BOARD_MODEL", "it is for another model than the board's", _OTHER),
     "SHAPE": ("KD_BOARD_MODEL", "it has other scores or inputs than the board's", _OTHER),
     "NUMBERS": ("KD_BOARD_REFUSED", "its sums can leave 32 bits", _SEND_AGAIN),
-    "NOT_KEPT": ("KD_BOARD_REFUSED", "the firmware cannot keep it without power", FILL_IN_KEEP),
+    "NOT_KEPT": (
+        "KD_BOARD_REFUSED",
+        "the firmware cannot keep it without power",
+        f"{_FILL_IN} send it after each start",
+    ),
 }
 
 
@@ -37,7 +43,7 @@ def head_error(board: str, refusal: BoardRefusal) -> KdEdgeError:
             f"the firmware on {board} has no last layer that can be replaced",
             hint="flash firmware that was made with `kd-edge firmware --personal`",
         )
-    for name, (code, what, hint) in _REFUSED.items():
+    for name, (code, what, hint) in _HEAD_REFUSED.items():
         if (refusal.status, refusal.detail) == ("REFUSED", WHYS[name]):
             return KdEdgeError(code, f"{board} refuses the last layer: {what}", hint=hint)
     return refusal_error(board, refusal, where="HEAD")
@@ -55,6 +61,12 @@ def normaliser_error(board: str, refusal: BoardRefusal) -> KdEdgeError:
         return KdEdgeError(
             "KD_BOARD_REFUSED",
             f"the firmware on {board} cannot keep what its normaliser knows without power",
-            hint=FILL_IN_KEEP,
+            hint=f"{_FILL_IN} use `kd-edge board normaliser save` and `restore`",
+        )
+    if (refusal.status, refusal.detail) == ("RANGE", ACTIONS["KEEP"]):
+        return KdEdgeError(
+            "KD_BOARD_REFUSED",
+            f"the firmware on {board} is older than this request",
+            hint="export it again with `kd-edge firmware`, and flash it",
         )
     return refusal_error(board, refusal, where="NORMALISER")

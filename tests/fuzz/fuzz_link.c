@@ -12,6 +12,7 @@
 
 /* More scores than one answer or one frame takes. */
 enum { INT8_BYTES = 48, RAW_BYTES = 20, OUTPUT = 300, LAYERS = 300, FACTS = 400, STREAMS = 3 };
+enum { STATES = 2 * KD_NORMALISER_STATE_BYTES };
 
 static kd_link *link_;
 static uint8_t *window;
@@ -114,6 +115,18 @@ static void fuzz_speed(void *user, uint32_t baud)
     check(baud > 0u && baud <= 921600u);
 }
 
+/* What the request brought stands in `states`; all of it is told again. */
+static kd_status fuzz_normaliser(void *user, uint8_t action, uint8_t *states, uint8_t *frozen)
+{
+    (void)user;
+    check(action <= KD_ACTION_KEEP);
+    if (action != KD_ACTION_SET) {
+        memset(states, action, STATES);
+    }
+    *frozen = states[0] % 2u;
+    return action == KD_ACTION_KEEP && *frozen != 0u ? KD_STATUS_REFUSED : KD_STATUS_OK;
+}
+
 /* A window's samples and its answer, as a firmware sends them between requests. */
 static void send_window(uint32_t number)
 {
@@ -141,6 +154,8 @@ static const kd_link_device device_template = {
     .memory = fuzz_memory,
     .stream = fuzz_stream,
     .speed = fuzz_speed,
+    .normaliser = fuzz_normaliser,
+    .normaliser_bytes = STATES,
     .hello = hello,
     .hello_bytes = sizeof hello,
     .golden_count = 3,

@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-/* Sets engine and link up and says that the board has started. Once, first of all. */
+/* Sets engine and link up, takes what kd_keep_read gives, and says that the board has started. Once,
+ * before anything else of the firmware. */
 void kd_firmware_start(void);
 
 /* Takes what has been received, answers it, and moves a stream on; sleeps while there is nothing to

@@ -171,8 +171,17 @@ static kd_status set(kd_link_head *head)
     return KD_STATUS_OK;
 }
 
+static bool is_kept(void)
+{
+    return own == kept_own && (!own || crc_of(&blocks[used]) == kept_crc);
+}
+
 static kd_status keep(kd_link_head *head)
 {
+    /* The host asks again where the answer was lost or flash took long: it is not worn twice. */
+    if (own && is_kept()) {
+        return KD_STATUS_OK;
+    }
     if (!kd_keep_write(KD_KEPT_HEAD, blocks[used].bytes, own ? HEAD_BYTES : 0u)) {
         head->detail = KD_WHY_NOT_KEPT;
         return KD_STATUS_REFUSED;
@@ -186,8 +195,7 @@ static void tell(kd_link_head *head, uint32_t n_told)
 {
     uint8_t *to = head->answer;
     to[KD_HEAD_ANSWER_OWN] = own ? 1u : 0u;
-    to[KD_HEAD_ANSWER_KEPT] =
-        own == kept_own && (!own || crc_of(&blocks[used]) == kept_crc) ? 1u : 0u;
+    to[KD_HEAD_ANSWER_KEPT] = is_kept() ? 1u : 0u;
     kd_put32(to + KD_HEAD_ANSWER_HEAD_BYTES, HEAD_BYTES);
     kd_put32(to + KD_HEAD_ANSWER_PLACED, placed);
     memcpy(to + KD_HEAD_ANSWER_BUILT_SHA256, built_sha256(), SHA256_BYTES);

@@ -1,5 +1,6 @@
 #include "kd_normaliser.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -8,13 +9,19 @@
 #include "kd_firmware_config.h"
 #include "kd_keep.h"
 
-/* What is kept: CRC-32 of all that follows, the built model's SHA-256, whether it is frozen (a word), states. */
+#define SHA256_AT 4u
 #define SHA256_BYTES 32u
-#define FROZEN_AT (4u + SHA256_BYTES)
+#define FROZEN_AT (SHA256_AT + SHA256_BYTES)
 #define STATES_AT (FROZEN_AT + 4u)
-#define KEPT_BYTES (STATES_AT + KD_NORMALISER_BYTES)
 
-static uint8_t kept[KEPT_BYTES];
+typedef char kd_normaliser_kept_is_whole[STATES_AT + KD_NORMALISER_BYTES == KD_NORMALISER_KEPT_BYTES ? 1 : -1];
+
+/* Aligned for those who write flash by words. */
+static union {
+    uint8_t bytes[KD_NORMALISER_KEPT_BYTES];
+    uint32_t words[KD_NORMALISER_KEPT_BYTES / 4u];
+} kept;
+static bool is_kept;
 
 static uint32_t bits_of(float value)
 {
@@ -75,22 +82,33 @@ static const uint8_t *built_sha256(void)
     return kd_hello + KD_HELLO_ANSWER_MODEL_SHA256;
 }
 
+static uint32_t crc_of_kept(void)
+{
+    return kd_crc32(kept.bytes + SHA256_AT, KD_NORMALISER_KEPT_BYTES - SHA256_AT);
+}
+
 static kd_status keep(void)
 {
-    memcpy(kept + 4, built_sha256(), SHA256_BYTES);
-    kd_put32(kept + FROZEN_AT, kd_front_end_is_frozen() ? 1u : 0u);
-    put(kept + STATES_AT);
-    kd_put32(kept, kd_crc32(kept + 4, KEPT_BYTES - 4u));
-    return kd_keep_write(KD_KEPT_NORMALISER, kept, KEPT_BYTES) ? KD_STATUS_OK : KD_STATUS_REFUSED;
+    const uint32_t before = kd_get32(kept.bytes);
+    memcpy(kept.bytes + SHA256_AT, built_sha256(), SHA256_BYTES);
+    kd_put32(kept.bytes + FROZEN_AT, kd_front_end_is_frozen() ? 1u : 0u);
+    put(kept.bytes + STATES_AT);
+    kd_put32(kept.bytes, crc_of_kept());
+    /* The host asks again where the answer was lost or flash took long: it is not worn twice. */
+    if (!is_kept || kd_get32(kept.bytes) != before) {
+        is_kept = kd_keep_write(KD_KEPT_NORMALISER, kept.bytes, KD_NORMALISER_KEPT_BYTES);
+    }
+    return is_kept ? KD_STATUS_OK : KD_STATUS_REFUSED;
 }
 
 void kd_normaliser_start(void)
 {
-    if (kd_keep_read(KD_KEPT_NORMALISER, kept, KEPT_BYTES) == KEPT_BYTES &&
-        kd_get32(kept) == kd_crc32(kept + 4, KEPT_BYTES - 4u) &&
-        memcmp(kept + 4, built_sha256(), SHA256_BYTES) == 0 &&
-        set(kept + STATES_AT) == KD_STATUS_OK) {
-        kd_front_end_freeze(kd_get32(kept + FROZEN_AT) != 0u);
+    const uint32_t n = kd_keep_read(KD_KEPT_NORMALISER, kept.bytes, KD_NORMALISER_KEPT_BYTES);
+    is_kept = n == KD_NORMALISER_KEPT_BYTES && kd_get32(kept.bytes) == crc_of_kept() &&
+              memcmp(kept.bytes + SHA256_AT, built_sha256(), SHA256_BYTES) == 0 &&
+              set(kept.bytes + STATES_AT) == KD_STATUS_OK;
+    if (is_kept) {
+        kd_front_end_freeze(kd_get32(kept.bytes + FROZEN_AT) != 0u);
     }
 }
 

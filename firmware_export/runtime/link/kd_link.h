@@ -133,9 +133,8 @@ typedef struct kd_link_device {
     kd_status (*stream)(void *user, bool on, uint32_t windows, uint8_t flags);
     /* Does `action` (KD_ACTION_…, its states already checked for KD_ACTION_SET to be normaliser_bytes)
      * to the running normaliser, then writes normaliser_bytes of states to `states` and whether it
-     * is frozen to *frozen. Returns KD_STATUS_OK, _RANGE (states that no windows lead to), _BUSY, or
-     * _REFUSED (it cannot be kept).
-     * Asked for where KD_LINK_NORMALISER is 1. */
+     * is frozen to *frozen. Returns KD_STATUS_OK, _RANGE (states that no windows lead to), _BUSY or
+     * _REFUSED (it cannot be kept). Asked for where KD_LINK_NORMALISER is 1. */
     kd_status (*normaliser)(void *user, uint8_t action, uint8_t *states, uint8_t *frozen);
 #if KD_LINK_HEAD
     /* Does head->action and fills the answer. Done twice it is as if done once.

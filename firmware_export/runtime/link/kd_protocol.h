@@ -197,7 +197,7 @@
 
 /* NORMALISER, from the host. Asks what the running normaliser knows of its wearer, once it has done this. */
 #define KD_MSG_NORMALISER 0x0Du
-#define KD_NORMALISER_ACTION 0u /* u8: TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they do again. SET: go on from `states`. KEEP: keeps both without power */
+#define KD_NORMALISER_ACTION 0u /* u8: TELL: nothing. RESET: forget the wearer. FREEZE: windows move nothing. THAW: they do again. SET: go on from `states`. KEEP: keeps states and `frozen` without power */
 #define KD_NORMALISER_FIXED 1u
 /*   then states (i8*): with SET: as an answer gave them */
 
