@@ -3,97 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from firmware_samples import EMG_HZ, dense_model
-from kept_in_files import head_and_normaliser, kept_in_files
+from firmware_samples import dense_model
 from link_harness import PATIENT
 from programs import need
-from project_checks import FORMS
+from wearer_samples import CHANNELS, STATES, front_end, same, settings, windows
 
-from firmware_export.aot.cores import find_core
 from firmware_export.boards import find_board
-from firmware_export.boards.compiling import measure_objects
 from firmware_export.boards.emulator import start
-from firmware_export.firmware import RUNTIME, build_firmware, firmware_sources
-from firmware_export.project import ProjectFacts, as_seen_by, project_files
+from firmware_export.firmware import build_firmware, firmware_sources
 from firmware_export.sensors import StreamSettings
-from firmware_export.settings import FirmwareSettings
 from kd_edge import cli
 from kd_edge.base.errors import KINDS, KdEdgeError
-from kd_edge.base.front_end import FrontEndConstants, InputLayout, raw_samples
 from kd_edge.base.protocol import DEFAULT_PAYLOAD
-from kd_edge.base.roll import RollConstants
-from kd_edge.base.running import RunningConstants, RunningState, first_state
-from kd_edge.frontend import StreamFrontEnd, design_stream
+from kd_edge.base.running import first_state
 from kd_edge.link.device import Device
 from kd_edge.live.facts import facts_of
 from kd_edge.live.host import Host
 from kd_edge.live.loop import Limits, LiveLoop
 
 pytestmark = pytest.mark.qemu
-README = RUNTIME.parent / "README.md"
-RUNNING = RunningConstants(weight_windows=2, memory_windows=5, floor=0.125)
-CHANNELS = 21
-STATES = CHANNELS + 2  # and gravity's
-ROLL = RollConstants("acc", (("acc", 3, 4), ("gyr", 2, 1)), (("emg", -1),), memory_windows=4)
-
-
-def front_end() -> FrontEndConstants:
-    """A ring of log envelopes that learn, a sensor that learns and one that is turned alone."""
-    emg = StreamFrontEnd(envelope_hz=8.0, rate_hz=148.148148)
-    designs = {
-        "emg": (emg, EMG_HZ, 3, {"log_floor": (0.01, 0.02, 0.05), "running": RUNNING}),
-        "acc": (StreamFrontEnd(), 148.148148, 9, {"running": RUNNING}),
-        "gyr": (StreamFrontEnd(), 148.148148, 9, {}),
-    }
-    streams = tuple(
-        replace(
-            design_stream(
-                name,
-                settings,
-                channels=tuple(f"{name}{i}" for i in range(n)),
-                source_rate_hz=rate_hz,
-                lsb=2.0**-13,
-            ),
-            mean=(-0.5,) * n,
-            scale=(1.5,) * n,
-            **fitted,
-        )
-        for name, (settings, rate_hz, n, fitted) in designs.items()
-    )
-    layout = InputLayout("t0_0", tuple(designs), (10, 40, CHANNELS))
-    return FrontEndConstants(streams, (layout,), roll=ROLL)
-
-
-def settings(constants: FrontEndConstants) -> FirmwareSettings:
-    return FirmwareSettings(
-        name="dense", labels=(), arena_bytes=0, arena_how="", front_end=constants, golden=None,
-        synthetic=True, generator="kd-edge test",
-    )  # fmt: skip
-
-
-def windows(n, *, seed) -> list[tuple[np.ndarray, ...]]:
-    """Raw windows of a person who is stronger than the training part; one clips on channel 0."""
-    rng = np.random.default_rng(seed)
-    constants = front_end()
-    made = [
-        tuple(
-            rng.normal(400, 1500 + 4000 * rng.random(), (samples, len(stream.channels)))
-            .clip(-32768, 32767)
-            .astype(np.int16)
-            for stream, samples in zip(
-                constants.streams, raw_samples(constants).values(), strict=True
-            )
-        )
-        for _ in range(n)
-    ]
-    made[1][0][30, 0] = 32767
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +65,6 @@ def url(booted):
 def device(url):
     with Device.open(url, patience=PATIENT) as opened:
         yield opened
-
-
-def same(found, expected: RunningState) -> None:
-    for name in ("mean", "square", "windows"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_windows_of_two_wearers_are_answered_as_python_and_tflite_micro_do(device, model):
@@ -267,61 +194,6 @@ def test_firmware_whose_stub_keeps_nothing_says_so(url, device, capsys):
     assert "kd_keep.c" in capsys.readouterr().err
 
 
-def test_a_users_hook_keeps_what_is_known_of_a_wearer_over_a_start(model, tmp_path, capsys):
-    """Oracle: a wearer in Python. A process is the board, and a file its flash."""
-    need("cc")
-    board, (_, kept) = find_board("host"), head_and_normaliser(tmp_path)
-    firmware = kept_in_files(firmware_sources(model, board, settings(front_end())), tmp_path)
-    elf = build_firmware(firmware, board, tmp_path / "image").elf
-    host, made = Host(model, front_end()), windows(4, seed=9)
-
-    def started(do):
-        with start(board, elf) as emulator, Device.open(emulator.url, patience=PATIENT) as device:
-            return do(device)
-
-    def answers(these, begins):
-        def do(device):
-            for answer in device.run_many(these, kind="raw", begins=begins):
-                expected = host.answer(these[answer.index])
-                np.testing.assert_array_equal(answer.scores, expected)
-            return device.normaliser("keep")
-
-        return do
-
-    anew = started(lambda device: device.normaliser())
-    same(anew.state, first_state(STATES))
-    same(started(answers(made[:2], (0).__eq__)).state, host.wearer.state)
-    same(started(answers(made[2:], lambda _: False)).state, host.wearer.state)
-    written = kept.stat().st_mtime_ns
-    started(lambda device: device.normaliser("keep"))
-    assert kept.stat().st_mtime_ns == written, "what is kept already is written once more"
-    # Frozen stays frozen, and what was not kept is forgotten.
-
-    with start(board, elf) as emulator:
-        for action in ("freeze", "keep"):
-            assert cli.run(["board", "normaliser", action, "--port", emulator.url]) == 0
-        assert "the next start goes on from here" in capsys.readouterr().out
-    started(lambda device: (device.normaliser("thaw"), device.normaliser("reset")))
-    worn = started(lambda device: device.normaliser())
-    assert worn.frozen
-    same(worn.state, host.wearer.state)
-    whole = kept.read_bytes()
-    other_model = whole[4:5] + bytes([whole[5] ^ 1]) + whole[6:]
-    impossible = whole[4:40] + np.float32(9).tobytes() + whole[44:]
-
-    def sealed(content):
-        return zlib.crc32(content).to_bytes(4, "little") + content
-
-    assert sealed(whole[4:]) == whole
-    for broken in (
-        whole[:-1], whole[:-1] + b"\xff", b"", sealed(other_model), sealed(impossible)
-    ):  # fmt: skip
-        kept.write_bytes(broken)
-        worn = started(lambda device: device.normaliser())
-        assert not worn.frozen
-        same(worn.state, first_state(STATES))
-
-
 def test_a_board_whose_front_end_learns_nothing_has_no_normaliser(model, tmp_path):
     board = find_board("qemu-an386")
     need("arm-none-eabi-gcc", "qemu-system-arm")
@@ -352,49 +224,3 @@ def test_more_channels_than_a_frame_has_room_for_are_refused_at_export(model):
     with pytest.raises(KdEdgeError, match="it keeps 107 states of its wearer") as caught:
         check_link({}, replace(constants, inputs=(many,)))
     assert caught.value.code == "KD_LINK_LIMIT"
-
-
-@pytest.mark.parametrize(("name", "kind"), FORMS)
-def test_a_project_leaves_the_hook_to_its_user_and_says_what_it_keeps(model, name, kind):
-    board = as_seen_by(find_board(name), kind)
-    stream = StreamSettings(hop_s=0.5)
-    firmware = firmware_sources(model, board, settings(front_end()), stream=stream)
-    facts = ProjectFacts("dense", "0" * 64, True, "kd-edge 1.2.3", "aot", "stub")
-    project = project_files(firmware, board, facts, kind=kind)
-    (own,) = [path for path in project.yours if path.endswith("/kd_keep.c")]
-    if not kind.startswith("platformio"):  # which builds whatever lies in its folders
-        assert any(
-            "kd_keep.c" in text for path, text in project.files.items()
-            if path.endswith(("Makefile", "CMakeLists.txt"))
-        )  # fmt: skip
-    assert project.files[own] == firmware.files["kd_keep_stub.c"]
-    readme = project.files["README.md"]
-    assert own in readme
-    assert "board normaliser keep" in readme
-    assert "board head" not in readme
-
-
-def test_the_normaliser_keeps_to_the_sizes_that_the_readme_states(model):
-    """Oracle: object files for Cortex-M4, -Os; its RAM is for what is kept."""
-    need("arm-none-eabi-gcc")
-    firmware = firmware_sources(model, find_board("qemu-an386"), settings(front_end()))
-    names = ("kd_running.c", "kd_running_values.c", "kd_normaliser.c")
-    defines = [f"-D{name}={value}" for name, value in firmware.defines.items()]
-    measured = measure_objects(
-        firmware.files,
-        find_core("m4"),
-        ("-std=c99", "-Os", "-ffunction-sections", *defines),
-        sources=list(names),
-        what="the running normaliser",
-    )
-    sizes = [measured.of(name).flash_bytes for name in names]
-    pattern = (
-        r"`kd_running_values.c` \((\d+) together\), the link's\s+`kd_normaliser.c` \((\d+)\), "
-        r"(\d+) bytes of RAM for each channel of each input, half of them "
-        r"for what is kept [^0-9]+(\d+) more"
-    )
-    ((values, normaliser, a_state, beside),) = re.findall(pattern, README.read_text())
-    stated = [int(values), int(normaliser)]
-    assert stated == pytest.approx([sizes[0] + sizes[1], sizes[2]], rel=0.1)
-    kept = measured.of("kd_normaliser.c").ram_bytes
-    assert kept == int(a_state) // 2 * STATES + int(beside)
