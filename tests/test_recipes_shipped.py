@@ -33,7 +33,10 @@ RECORDINGS = {
     "threedc-within": "threedc_emg_imu",
 }
 # Whose chain another recipe goes through as well: built by `make test-all`.
-ALIKE = ("brain-tumor-four", "cotallard", "longterm", "threedc", "threedc-within")
+ALIKE = (
+    *("brain-tumor-four", "cotallard", "longterm", "pjm", "seed-single"),
+    *("threedc", "threedc-within"),
+)
 SHIPPED = (*RECORDINGS, "demo", "digits", "seed-multi-expert", "seed-single", "watch")
 
 
