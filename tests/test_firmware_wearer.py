@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from firmware_samples import dense_model
 from link_harness import PATIENT
+from normaliser_samples import CHANNELS, STATES, front_end, same, settings, windows
 from programs import need
-from wearer_samples import CHANNELS, STATES, front_end, same, settings, windows
 
 from firmware_export.boards import find_board
 from firmware_export.boards.emulator import start

@@ -11,9 +11,9 @@ import pytest
 from firmware_samples import dense_model
 from kept_in_files import head_and_normaliser, kept_in_files
 from link_harness import PATIENT
+from normaliser_samples import ROLL, RUNNING, STATES, front_end, same, settings, windows
 from programs import need
 from project_checks import FORMS
-from wearer_samples import ROLL, RUNNING, STATES, front_end, same, settings, windows
 
 from firmware_export.aot.cores import find_core
 from firmware_export.boards import find_board
