@@ -22,10 +22,10 @@ NORMALISER_EPILOG = """
 \b
 Examples:
   kd-edge board normaliser --port /dev/ttyACM0                      what it knows of its wearer
-  kd-edge board normaliser reset --port /dev/ttyACM0                put on by somebody else, until the next start
+  kd-edge board normaliser reset --port /dev/ttyACM0                somebody else, until a new start
   kd-edge board normaliser freeze --port /dev/ttyACM0               windows move it no more
   kd-edge board normaliser thaw --port /dev/ttyACM0
-  kd-edge board normaliser keep --port /dev/ttyACM0                 the next start goes on from what it knows now
+  kd-edge board normaliser keep --port /dev/ttyACM0                 a new start goes on from here
   kd-edge board normaliser save --file ann.json --port /dev/ttyACM0
   kd-edge board normaliser restore --file ann.json --port /dev/ttyACM0
 """
