@@ -26,7 +26,7 @@ from kd_edge.link.messages import (
     SelfTest,
     Worn,
 )
-from kd_edge.link.refusals import normaliser_error, refusal_error
+from kd_edge.link.refusals import refusal_error
 from kd_edge.link.runs import Runs
 from kd_edge.link.statistics import Statistics
 from kd_edge.link.stream import events
@@ -197,7 +197,7 @@ class Device:
         states = b"" if state is None else pack_state(state)
         answer = self._request("NORMALISER", action=ACTIONS[action.upper()], states=states)
         if isinstance(answer, BoardRefusal):
-            raise normaliser_error(self.hello.board, answer)
+            raise refusal_error(self.hello.board, answer, where="NORMALISER")
         return Worn(unpack_state(answer.states), bool(answer.frozen))
 
     @property

@@ -10,7 +10,7 @@ from kd_edge.base.protocol import ACTIONS, BY_NAME
 from kd_edge.base.wire import fixed_bytes
 from kd_edge.link.channel import BoardRefusal
 from kd_edge.link.messages import HeadState, Hello
-from kd_edge.link.refusals import head_error
+from kd_edge.link.refusals import refusal_error
 
 _FIXED = fixed_bytes(BY_NAME["HEAD"])
 
@@ -69,7 +69,7 @@ class BoardHead:
     def _do(self, action: str, *, offset: int = 0, data: bytes = b"") -> HeadState:
         answer = self._ask(action=ACTIONS[action], offset=offset, data=data)
         if isinstance(answer, BoardRefusal):
-            raise head_error(self._hello.board, answer)
+            raise refusal_error(self._hello.board, answer, where="HEAD")
         return HeadState(
             own=bool(answer.own),
             kept=bool(answer.kept),

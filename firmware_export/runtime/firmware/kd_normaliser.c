@@ -14,7 +14,8 @@
 #define FROZEN_AT (SHA256_AT + SHA256_BYTES)
 #define STATES_AT (FROZEN_AT + 4u)
 
-typedef char kd_normaliser_kept_is_whole[STATES_AT + KD_NORMALISER_BYTES == KD_NORMALISER_KEPT_BYTES ? 1 : -1];
+typedef char kd_normaliser_kept_is_whole[
+    STATES_AT + KD_NORMALISER_BYTES == KD_NORMALISER_KEPT_BYTES ? 1 : -1];
 
 /* Aligned for those who write flash by words. */
 static union {
