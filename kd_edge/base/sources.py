@@ -71,7 +71,7 @@ def _digest(root: Path, modules: tuple[str, ...]) -> tuple[frozenset[str], str]:
     others: set[str] = set()
 
     def follow(dotted: str) -> Iterable[str]:
-        own = tuple(_own_modules(root, dotted))
+        own = _own_modules(root, dotted)
         if not own:
             others.add(dotted.partition(".")[0])
         return own
@@ -130,7 +130,7 @@ def _read(path: Path, name: str) -> tuple[str, frozenset[str]]:
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+    if isinstance(node, ast.If) and _is_for_type_checkers(node.test):
         for other in node.orelse:
             yield from _imported(other, package)
         return
@@ -149,15 +149,19 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield from _imported(child, package)
 
 
-def _own_modules(root: Path, dotted: str) -> Iterator[str]:
+def _is_for_type_checkers(test: ast.expr) -> bool:
+    named = {getattr(node, key, None) for node in ast.walk(test) for key in ("id", "attr")}
+    return "TYPE_CHECKING" in named
+
+
+@functools.cache
+def _own_modules(root: Path, dotted: str) -> tuple[str, ...]:
     """The modules that importing `dotted` runs: each package on the way, and the module itself."""
     parts = dotted.split(".")
     if parts[0] not in PACKAGES:
-        return
-    for length in range(1, len(parts) + 1):
-        name = ".".join(parts[:length])
-        if _path(root, name):
-            yield name
+        return ()
+    names = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return tuple(name for name in names if _path(root, name))
 
 
 def _path(root: Path, name: str) -> Path | None:
