@@ -17,6 +17,7 @@ Examples:
   kd-edge build recipes/isl-alphabet.toml --data RECORDINGS --out build/isl
   kd-edge build recipes/isl-alphabet.toml --data RECORDINGS --seeds 3
   kd-edge build recipes/mine.toml --quick
+  kd-edge build recipes/mine.toml --workers 2
   kd-edge build recipes/mine.toml --json > result.json
 
 Ctrl-C loses at most one epoch: the same command goes on. A second build does only what changed,
@@ -26,6 +27,7 @@ With --seeds N the bundles lie in seed-FIRST, seed-FIRST+1, … below --out, and
 mean and the spread of their figures. One seed's figures are one draw: publish the mean and spread.
 """
 _MOST_SEEDS = 100
+_MOST_WORKERS = 64
 
 
 @click.command(epilog=EPILOG)
@@ -38,6 +40,14 @@ _MOST_SEEDS = 100
     type=click.IntRange(2, _MOST_SEEDS),
     help="Build with so many seeds, one after the other from --seed on: mean and spread.",
 )
+@click.option(
+    "--workers",
+    "n_workers",
+    type=click.IntRange(1, _MOST_WORKERS),
+    default=1,
+    show_default=True,
+    help="Train so many models at a time, each in a process of its own on one core.",
+)
 @click.option("--quick", is_flag=True, help="Build the recipe's [quick] form: does the chain work?")
 @no_cache
 @common
@@ -47,6 +57,7 @@ def build(
     out: Path | None,
     seed: int | None,
     seeds: int | None,
+    n_workers: int,
     quick: bool,
     no_cache: bool,
     as_json: bool,
@@ -64,9 +75,10 @@ def build(
     out = out or Path("build") / asked.name
     # Heavy from here on: a recipe that is wrong has been told by now.
     start_tensorflow_quietly()
+    where = {"data": data, "out": out, "cache": not no_cache, "n_workers": n_workers}
     if wanted is None:
-        return _build_one(asked, data, out, cache=not no_cache, as_json=as_json)
-    return _build_seeds(asked, wanted, data, out, cache=not no_cache, as_json=as_json)
+        return _build_one(asked, where, as_json=as_json)
+    return _build_seeds(asked, wanted, where, as_json=as_json)
 
 
 def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
@@ -77,27 +89,23 @@ def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
     return tuple(range(first, first + count))
 
 
-def _build_one(recipe, data: Path | None, out: Path, *, cache: bool, as_json: bool) -> int:
+def _build_one(recipe, where: dict, *, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
     with TerminalWatch() as watch:
-        built = run_build(
-            recipe, data=data, out=out, command=typed_command(), cache=cache, watch=watch
-        )
-    _show(built.report, out, as_json=as_json)
+        built = run_build(recipe, **where, command=typed_command(), watch=watch)
+    _show(built.report, where["out"], as_json=as_json)
     return _status(built.failures)
 
 
-def _build_seeds(recipe, seeds, data: Path | None, out: Path, *, cache: bool, as_json: bool) -> int:
+def _build_seeds(recipe, seeds, where: dict, *, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.seeds import SUMMARY_FILE, build_seeds
 
     with TerminalWatch() as watch:
-        summary, built = build_seeds(
-            recipe, seeds, data=data, out=out, command=typed_command(), cache=cache, watch=watch
-        )
-    _show_seeds(summary, out / SUMMARY_FILE, as_json=as_json)
+        summary, built = build_seeds(recipe, seeds, **where, command=typed_command(), watch=watch)
+    _show_seeds(summary, where["out"] / SUMMARY_FILE, as_json=as_json)
     return _status([failure for one in built for failure in one.failures])
 
 

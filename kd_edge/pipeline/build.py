@@ -16,6 +16,7 @@ from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
 from kd_edge.models.keras_start import set_keras
+from kd_edge.pipeline.ahead import workers_ahead
 from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
@@ -84,6 +85,7 @@ def build(
     command: str,
     fold: str | None = None,
     cache: bool = True,
+    n_workers: int = 1,
     watch: Watch | None = None,
 ) -> Built:
     """Build the bundle of `recipe` in `out`; what an earlier build did and still holds is kept.
@@ -94,6 +96,7 @@ def build(
         fold: the subject or session that the only fold to train holds out; None trains every fold.
         cache: whether work of builds in other folders is taken from the user's cache, and this
             one's kept there.
+        n_workers: processes that train models at a time, this one among them.
 
     Raises:
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
@@ -112,7 +115,8 @@ def build(
             same_on_any_cores=same_on_any_cores,
             held_out=fold,
         )
-        return _build(context)
+        with workers_ahead(context, n_workers):
+            return _build(context)
 
 
 def _build(context: Context) -> Built:

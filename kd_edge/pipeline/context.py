@@ -32,6 +32,8 @@ class Context:
         command: as typed, for the report's provenance.
         source: where the recordings are; None where they are generated.
         same_on_any_cores: whether the arithmetic is the same however many cores are free.
+        home: the build's output folder, which its workers leave their checkpoints in; of the build
+            itself it is `out`.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Context:
     watch: Watch
     source: Path | None
     same_on_any_cores: bool
+    home: Path
 
 
 def prepare(
@@ -57,6 +60,7 @@ def prepare(
     same_on_any_cores: bool,
     held_out: str | None = None,
     inside: Inside | None = None,
+    home: Path | None = None,
 ) -> Context:
     """Read, check and split the data.
 
@@ -64,6 +68,7 @@ def prepare(
         cache: whether the user's store is used.
         held_out: of the only fold to be made; None makes all of them.
         inside: make one fold inside that fold's training part, or inside the first's.
+        home: see `Context`; None: `out`.
 
     Raises:
         KdEdgeError: as `load_dataset`, `make_folds` and `check_duplicates`. KD_UNKNOWN_NAME: no
@@ -91,6 +96,7 @@ def prepare(
         watch=watch,
         source=data,
         same_on_any_cores=same_on_any_cores,
+        home=home or out,
     )
 
 

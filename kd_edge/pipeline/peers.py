@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -18,6 +19,7 @@ from kd_edge.pipeline.parts import FoldWindows, fold_windows
 from kd_edge.pipeline.stages import key_of
 from kd_edge.pipeline.training import FoldTrainer, Teacher, Trained, network_of, predictor
 from kd_edge.report.tree import FoldResult, Row
+from kd_edge.splits import Fold
 from kd_edge.tasks import find_task
 from kd_edge.tasks.figures import Figure, Tally
 
@@ -65,17 +67,22 @@ def fold_results(
         for s in students
     ]
     for fold in context.folds[1:]:
-        results += _other_fold(context, fold, f"folds/{folder_name(fold.held_out)}/", each)
+        trainer = _trainer(context, fold)
+        results += [
+            FoldResult(fold.name, student.name, score(context, trainer.data, student, each).figure)
+            for student in trainer.students(trainer.teachers())
+        ]
     return tuple(results)
 
 
-def _other_fold(context: Context, fold, folder: str, each: str) -> list[FoldResult]:
+def other_trainers(context: Context) -> list[Callable[[], FoldTrainer]]:
+    """Of each fold but the first, what makes its trainer."""
+    return [partial(_trainer, context, fold) for fold in context.folds[1:]]
+
+
+def _trainer(context: Context, fold: Fold) -> FoldTrainer:
     data = fold_windows(context.dataset, fold, context.recipe)
-    trainer = FoldTrainer(context, data, folder=folder)
-    return [
-        FoldResult(fold.name, student.name, score(context, data, student, each).figure)
-        for student in trainer.students(trainer.teachers())
-    ]
+    return FoldTrainer(context, data, folder=f"folds/{folder_name(fold.held_out)}/")
 
 
 @dataclass(frozen=True)

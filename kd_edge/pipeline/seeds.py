@@ -132,6 +132,7 @@ def build_seeds(
     out: Path,
     command: str,
     cache: bool = True,
+    n_workers: int = 1,
     watch: Watch | None = None,
 ) -> tuple[SeedSummary, tuple[Built, ...]]:
     """Build `out`/seed-N for every seed, and write `out`/seeds.json.
@@ -153,6 +154,7 @@ def build_seeds(
                 out=out / folder_of(seed),
                 command=command,
                 cache=cache,
+                n_workers=n_workers,
                 watch=watch,
             )
         )

@@ -39,6 +39,11 @@ def key_of(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _whole_key(key: str, make: Callable) -> str:
+    """With the place in the source of what does the work, and all code behind it."""
+    return key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
+
+
 @dataclass(frozen=True)
 class Asked:
     """A stage to be run.
@@ -122,18 +127,7 @@ class Stages:
         Raises:
             KdEdgeError KD_OUTPUT: as `run`.
         """
-        asked = [
-            replace(
-                one,
-                key=key_of(
-                    part_of.__module__,
-                    part_of.__qualname__,
-                    one.key,
-                    code_digest(part_of.__module__),
-                ),
-            )
-            for one in asked
-        ]
+        asked = [replace(one, key=_whole_key(one.key, part_of)) for one in asked]
         with contextlib.ExitStack() as stack:
             slots: dict[int, NoSlot] = {}
             # In one order in all processes, so that no two wait for each other.
@@ -146,6 +140,10 @@ class Stages:
             for at, value in zip(missing, made, strict=True):
                 self._end(asked[at], slots[at], value)
         return [self._done[one.name]["value"] for one in asked]
+
+    def is_busy(self, key: str, part_of: Callable) -> bool:
+        """Whether another process does the work of a stage now; arguments as of `run_together`."""
+        return self.store.is_busy(_whole_key(key, part_of))
 
     def _begin(self, asked: Asked, stack: contextlib.ExitStack) -> NoSlot | None:
         """The held place of a stage that is to be done; None if it is done."""
@@ -180,7 +178,7 @@ class Stages:
         Args:
             make: as in `run`; gives each array, of any shape and unit, a name.
         """
-        key = key_of(make.__module__, make.__qualname__, key, code_digest(make.__module__))
+        key = _whole_key(key, make)
         with self.store.at(key, name) as slot:
             found = slot.take(entry_arrays)
             self._report(name, found is not None)

@@ -113,6 +113,24 @@ class Store:
                     self._say_once(f"cannot use the cache {self._folder}: {_reason(error)}")
             yield Slot(self, key) if usable else NoSlot()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._folder is not None
+
+    def is_busy(self, key: str) -> bool:
+        """Whether somebody holds the place of an entry now."""
+        lock = self._folder and self._folder / _LOCKS / key
+        if lock is None or not os.path.lexists(lock):
+            return False
+        try:
+            with held(lock):
+                return False
+        except BusyError:
+            return True
+        except (OSError, ForeignError):
+            return False
+
     def size(self) -> int:
         """Bytes that all entries take on the disk."""
         return sum(size for _, size, _ in self._entries())

@@ -18,13 +18,13 @@ from kd_edge.pipeline.aware import aware_of
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
+from kd_edge.pipeline.settings import model_seed
 from kd_edge.pipeline.stages import Asked as Stage
 from kd_edge.pipeline.training import (
     Due,
     FoldTrainer,
     Teacher,
     Trained,
-    model_seed,
     network_of,
     predictor,
 )

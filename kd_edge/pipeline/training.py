@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -21,7 +20,8 @@ from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows
-from kd_edge.pipeline.stages import key_of
+from kd_edge.pipeline.settings import loss_of, model_seed, settings_of
+from kd_edge.pipeline.stages import Asked, key_of
 from kd_edge.recipe import Model, Student
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     import keras
 
     from kd_edge.distill.batch import Taught
-    from kd_edge.distill.losses import Loss
     from kd_edge.distill.teaching import Teaching
-    from kd_edge.distill.trainer import Augmenting, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,16 @@ class FoldTrainer:
         self._data = data
         self._stages = context.stages
         self._out = context.out
+        self._home = context.home
         self._folder = folder
         self._progress = context.watch.epoch
         # Weights that another order of sums has made are others.
         self._arithmetic = arithmetic or context.same_on_any_cores
+
+    @property
+    def data(self) -> FoldWindows:
+        """The fold's windows."""
+        return self._data
 
     def teachers(self) -> tuple[Teacher, ...]:
         """Every teacher, trained on labels, or by the teachers that it has itself; or a file's."""
@@ -123,12 +127,36 @@ class FoldTrainer:
     def _all(
         self, models: Sequence[Model | TeacherFile], role: str, above: Sequence[Teacher]
     ) -> tuple[Teacher, ...]:
-        """Models in their order: each may learn from those before it, and from those above."""
+        """Models in their order: each may learn from those before it, and from those above.
+
+        What another process trains now comes after what nobody trains.
+        """
         trained = {model.name: model for model in above}
         asked: dict[tuple[str, ...], _Once] = {}
-        for model in models:
+        left = list(models)
+        while left:
+            ready = [model for model in left if self.needs(model) <= trained.keys()]
+            free = (model for model in ready if not self.is_busy(model, role, trained))
+            model = next(free, ready[0])
             trained[model.name] = self.one(model, role, trained, asked)
+            left.remove(model)
         return tuple(trained[model.name] for model in models)
+
+    def needs(self, model: Model | TeacherFile) -> frozenset[str]:
+        """Names of the models that must be trained before this one."""
+        if isinstance(model, TeacherFile):
+            return frozenset()
+        aware = aware_of(model)
+        others = (model.body if model.is_fitted else None, aware.of if aware else None)
+        return frozenset((*self._recipe.teachers_of(model), *others)) - {None}
+
+    def is_busy(
+        self, model: Model | TeacherFile, role: str, trained: Mapping[str, Teacher]
+    ) -> bool:
+        """Whether another process trains this model now; arguments as of `one`."""
+        if isinstance(model, TeacherFile) or model.is_fitted:
+            return False
+        return self._stages.is_busy(self._due(model, role, trained).key, self._made)
 
     def one(
         self,
@@ -153,9 +181,12 @@ class FoldTrainer:
         chosen = [trained[name] for name in names]
         once = _Once(partial(self.teacher, chosen))
         teacher = once if asked is None else asked.setdefault(names, once)
+        return self._train(self._due(model, role, trained), teacher)
+
+    def _due(self, model: Model, role: str, trained: Mapping[str, Teacher]) -> Due:
         aware = aware_of(model)
-        start = trained[aware.of] if aware else None
-        return self._train(self.due(model, role, chosen, start), teacher)
+        chosen = [trained[name] for name in self._recipe.teachers_of(model)]
+        return self.due(model, role, chosen, trained[aware.of] if aware else None)
 
     def due(
         self,
@@ -194,11 +225,15 @@ class FoldTrainer:
         return self._trained(due.model, due.role, due.file, value["parameters"], curve)
 
     def _train(self, due: Due, teacher: _Once) -> Trained:
-        def make() -> dict:
-            network = self._fresh(due) if due.start is None else self._rounding(due)
-            return self._fit(due, network, teacher.value if due.teachers else None)
+        asked = Asked(due.stage, due.key, (due.file,))
+        (value,) = self._stages.run_together(
+            [asked], self._made, lambda _: [self._made(due, teacher)]
+        )
+        return self.done(due, value)
 
-        return self.done(due, self._stages.run(due.stage, due.key, [due.file], make))
+    def _made(self, due: Due, teacher: _Once) -> dict:
+        network = self._fresh(due) if due.start is None else self._rounding(due)
+        return self._fit(due, network, teacher.value if due.teachers else None)
 
     def _fitted(self, model: Model, role: str, body: Trained | None) -> Trained:
         """A model that is computed from the training part at once, with its body's embedding."""
@@ -278,12 +313,12 @@ class FoldTrainer:
 
         recipe, data, model = self._recipe, self._data, due.model
         watched = data.watched
-        checkpoint = own_path(self._out, f"{WORK_FOLDER}/{model.name}-{due.key[:16]}.ckpt")
+        checkpoint = own_path(self._home, f"{WORK_FOLDER}/{model.name}-{due.key[:16]}.ckpt")
         history = train(
             network,
             data.lessons,
             None if watched is None else watched.only(recipe.inputs_of(model)),
-            self._settings(model, distilled=teacher is not None),
+            settings_of(recipe, data, model, distilled=teacher is not None),
             name=f"{self._folder}{model.name}",
             task=find_task(recipe.task),
             teacher=teacher,
@@ -294,47 +329,6 @@ class FoldTrainer:
         save_model(network, self._out / due.file)
         checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
-
-    def _settings(self, model: Model, *, distilled: bool) -> TrainSettings:
-        from kd_edge.distill.losses import weigh_labels, weights_of_classes
-        from kd_edge.distill.trainer import TrainSettings
-
-        recipe = self._recipe
-        return TrainSettings(
-            epochs=model.epochs,
-            batch_size=model.batch_size,
-            learning_rate=model.learning_rate,
-            learning_rate_decay=model.learning_rate_decay,
-            patience=model.patience,
-            seed=model_seed(recipe.seed, model.name),
-            loss=weigh_labels(
-                self._loss() if distilled else None,
-                recipe.distillation.alpha if distilled else None,
-                model.label_smoothing,
-                weights_of_classes(self._data.lessons, model.class_balance, model.class_weights),
-            ),
-            augmentation=self._augmenting(),
-        )
-
-    def _augmenting(self) -> Augmenting | None:
-        from kd_edge.distill.augmentations import make_augmentations
-        from kd_edge.distill.trainer import Augmenting
-
-        table = self._recipe.augmentation
-        if table is None:
-            return None
-        return Augmenting(
-            copies=table.copies,
-            augmentations=make_augmentations(table.options),
-            rates_hz=self._data.input_rates_hz,
-            channels=self._data.input_channels,
-        )
-
-    def _loss(self) -> Loss:
-        from kd_edge.distill.losses import make_loss
-
-        distillation = self._recipe.distillation
-        return make_loss(distillation.loss, distillation.options)
 
     def teacher(self, teachers: Sequence[Teacher]) -> Teaching | Taught:
         """The teachers, or what they say to the training windows if nothing changes those."""
@@ -347,7 +341,7 @@ class FoldTrainer:
             [[teacher.digest, teacher.inputs] for teacher in teachers],
             self._recipe.task,
             self._recipe.distillation.model_dump(include={"ensemble", "drop_teachers"}),
-            self._loss().taps().teacher,
+            loss_of(self._recipe).taps().teacher,
             self._arithmetic,
         )
 
@@ -363,7 +357,7 @@ class FoldTrainer:
         recipe, data = self._recipe, self._data
         return teach(
             [network_of(teacher, self._out) for teacher in teachers],
-            self._loss(),
+            loss_of(self._recipe),
             data.validation,
             task=find_task(recipe.task),
             ensemble=recipe.distillation.ensemble,
@@ -380,11 +374,6 @@ class _Once:
     @cached_property
     def value(self):
         return self._make()
-
-
-def model_seed(seed: int, name: str) -> int:
-    """A seed of its own for each model, so that adding one changes no other."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "little") >> 1
 
 
 def network_of(model: Teacher, out: Path):

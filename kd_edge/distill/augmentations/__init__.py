@@ -29,18 +29,19 @@ from kd_edge.distill.options import read_options
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Augmenter", "make_augmentations"]
 
+# In the order in which they change an example.
 AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
     "augmentation",
     {
         "gain": Gain,
         "common-gain": CommonGain,
         "offset": Offset,
-        "noise": Noise,
-        "channel-dropout": ChannelDropout,
         "shift": Shift,
         "warp": Warp,
-        "rotate-axes": RotateAxes,
         "rotate-ring": RotateRing,
+        "rotate-axes": RotateAxes,
+        "noise": Noise,
+        "channel-dropout": ChannelDropout,
         "move-picture": MovePicture,
         "mix": Mix,
         "swap-channels": SwapChannels,
@@ -50,7 +51,7 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
 
 
 def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
-    """A recipe's augmentations, in its order.
+    """A recipe's augmentations, in the order of `AUGMENTATIONS`: a TOML table has none.
 
     Args:
         tables: name -> its options, or the first option's value.
@@ -59,8 +60,7 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
         KdEdgeError KD_RECIPE_KEY: no such augmentation or option. KD_RECIPE_VALUE: out of range, or
             two that mix.
     """
-    made = []
-    for name, table in tables.items():
+    for name in tables:
         if name not in AUGMENTATIONS:
             raise KdEdgeError(
                 "KD_RECIPE_KEY",
@@ -68,13 +68,15 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
                 where=f"augmentation.{name}",
                 hint=f"there are {', '.join(AUGMENTATIONS)}",
             )
-        kind = AUGMENTATIONS[name]
-        options = table if isinstance(table, Mapping) else {next(iter(kind.model_fields)): table}
-        made.append(
-            read_options(kind, options, what=f"augmentation '{name}'", where=f"augmentation.{name}")
-        )
-    _check_mixed_once([name for name, each in zip(tables, made, strict=True) if each.mixes])
-    return tuple(made)
+    made = {name: _made(name, tables[name]) for name in AUGMENTATIONS if name in tables}
+    _check_mixed_once([name for name, each in made.items() if each.mixes])
+    return tuple(made.values())
+
+
+def _made(name: str, table: object) -> Augmentation:
+    kind = AUGMENTATIONS[name]
+    options = table if isinstance(table, Mapping) else {next(iter(kind.model_fields)): table}
+    return read_options(kind, options, what=f"augmentation '{name}'", where=f"augmentation.{name}")
 
 
 def _check_mixed_once(names: Sequence[str]) -> None:

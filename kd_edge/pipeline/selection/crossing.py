@@ -6,8 +6,9 @@ shares of whole people or groups, and for each share teachers and students are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -47,14 +48,12 @@ def cross_fit(context: Context, names: Sequence[str], folds: int) -> Crossed:
     """
     outer = context.data
     digests, parts = [], []
-    for place, held in enumerate(shares(context, folds)):
-        fold = _without(outer.plain, held, place)
-        data = fold_windows(context.dataset, fold, context.recipe)
-        trainer = FoldTrainer(context, data, folder=f"{WORK_FOLDER}/cross-{place + 1}/")
+    for make_trainer in share_trainers(context, folds):
+        trainer = make_trainer()
         every = trainer.students(trainer.teachers())
         students = [next(s for s in every if s.name == name) for name in names]
-        digests.append([data.key, [student.digest for student in students]])
-        parts.append((data, students))
+        digests.append([trainer.data.key, [student.digest for student in students]])
+        parts.append((trainer.data, students))
     key = key_of(outer.key, digests, list(names))
 
     def make() -> dict[str, np.ndarray]:
@@ -73,6 +72,22 @@ def cross_fit(context: Context, names: Sequence[str], folds: int) -> Crossed:
 
     logits = context.stages.arrays("answers out of sample", key, make)
     return Crossed(logits, key)
+
+
+def share_trainers(context: Context, folds: int) -> list[Callable[[], FoldTrainer]]:
+    """Of each share, what makes the trainer of models that do not see it.
+
+    Raises:
+        KdEdgeError KD_EMPTY_PART: as `cross_fit`.
+    """
+    dealt = enumerate(shares(context, folds))
+    return [partial(_share_trainer, context, held, place) for place, held in dealt]
+
+
+def _share_trainer(context: Context, held: np.ndarray, place: int) -> FoldTrainer:
+    fold = _without(context.data.plain, held, place)
+    data = fold_windows(context.dataset, fold, context.recipe)
+    return FoldTrainer(context, data, folder=f"{WORK_FOLDER}/cross-{place + 1}/")
 
 
 def shares(context: Context, folds: int) -> tuple[np.ndarray, ...]:
