@@ -62,7 +62,7 @@ $(RECIPE_BUILDS): recipe-%: $(STAMPS)/test
 	@if [ -n "$(RECORDINGS_$*)" ] && [ ! -e "$(RECORDINGS_$*)" ]; then \
 	  echo "recipes/$*.toml is skipped: no recordings at $(RECORDINGS_$*); name the folder with SETS="; \
 	else $(BIN)/kd-edge build recipes/$*.toml $(addprefix --data ,$(RECORDINGS_$*)) \
-	  --seed $(FIRST_SEED) --seeds $(SEEDS) --out build/recipes/$*; fi
+	  --seed $(FIRST_SEED) --seeds $(SEEDS) --workers $(WORKERS) --out build/recipes/$*; fi
 
 # It goes on where it was interrupted. ROWS names some of them.
 ROWS ?=

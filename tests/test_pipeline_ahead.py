@@ -5,14 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("tensorflow")
 
+from adding import added
+
 from kd_edge.base.processes import python_environment
-from kd_edge.distill.augmentations import make_augmentations
+from kd_edge.distill.augmentations import AUGMENTATIONS, make_augmentations
+from kd_edge.distill.augmentations.gain import Gain
+from kd_edge.distill.augmentations.noise import Noise
 from kd_edge.pipeline import ahead
 from kd_edge.pipeline.ahead import workers_ahead
 from kd_edge.pipeline.context import prepare
@@ -132,15 +137,18 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("own_cache")
 def test_a_worker_trains_all_that_a_build_does_to_the_same_bytes(tmp_path):
     """Oracle: a process of its own that trains the recipe as it was written, without a cache."""
-    context = asked(tmp_path / "first")
+    told = Told()
+    context = asked(tmp_path / "first", watch=told)
     with workers_ahead(context, 2):
         wait_for(9)  # of the fold, and of the two shares that the selector learns from
+    folders = ("", ".work/cross-1/", ".work/cross-2/")
+    notes = [f"worker 1: train {folder}{name}" for folder in folders for name in MODELS]
+    assert {*notes} <= {*told.notes}
     told = Told()
     context = asked(tmp_path / "build", watch=told)
     makers = share_trainers(context, 2)
     for trainer in (FoldTrainer(context, context.data), *(make() for make in makers)):
         trainer.students(trainer.teachers())
-    folders = ("", ".work/cross-1/", ".work/cross-2/")
     assert told.trained() == [(f"{folder}{name}", True) for folder in folders for name in MODELS]
     here = str(Path(__file__).parent)
     command = [sys.executable, "-c", IN_ONE_PROCESS, here, str(tmp_path / "alone")]
@@ -152,9 +160,12 @@ def test_a_worker_trains_all_that_a_build_does_to_the_same_bytes(tmp_path):
 
 
 def test_the_order_in_which_augmentations_are_written_changes_nothing():
-    """Oracle: TOML, whose tables have no order."""
-    one, other = {"warp": 0.1, "gain": {"deviation": 0.2}}, {"gain": 0.2, "warp": 0.1}
-    assert make_augmentations(one) == make_augmentations(other)
+    """Oracle: TOML, whose tables have no order. A user's come before what mixes."""
+    with added((AUGMENTATIONS, "b", Noise), (AUGMENTATIONS, "a", Gain)):
+        tables = {"mix": 0.2, "b": 0.1, "a": 0.1, "warp": 0.1, "gain": {"deviation": 0.2}}
+        made = make_augmentations(tables)
+        assert [type(each).__name__ for each in made] == ["Gain", "Warp", "Gain", "Noise", "Mix"]
+        assert make_augmentations({name: tables[name] for name in sorted(tables)}) == made
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -173,8 +184,9 @@ def test_a_build_begins_with_what_nobody_else_trains(tmp_path, monkeypatch):
 class Trainer:
     """Of a fold: remembers what it is asked to train; another process has what is busy."""
 
-    def __init__(self, asked, busy=()):
-        self.asked, self.busy = asked, set(busy)
+    def __init__(self, busy=()):
+        self.begun: list[str] = []
+        self.busy = set(busy)
 
     def needs(self, model):
         return {"teacher"} if model.name == "narrow" else set()
@@ -185,26 +197,25 @@ class Trainer:
 
     def one(self, model, role, trained):
         assert self.needs(model) <= trained.keys()
-        self.asked.append(model.name)
+        self.begun.append(model.name)
         return model
 
 
 def test_a_worker_begins_at_the_other_end_with_what_is_ready_and_free():
     """Oracle: the recipe's order, from its end on, but teachers before who learns from them."""
     recipe = parse_recipe(RECIPE, source="ahead.toml")
-    line = ahead._Line(lambda: Trainer(asked), recipe)
-    asked: list[str] = []
+    trainer = Trainer()
+    line = ahead._Line(lambda: trainer, recipe)
     while not line.is_done:
         assert line.train_one()
-    assert asked == ["teacher", "alone", "narrow"]
-    asked = []
-    trainer = Trainer(asked, busy=["teacher"])
+    assert trainer.begun == ["teacher", "alone", "narrow"]
+    trainer = Trainer(busy=["teacher"])
     line = ahead._Line(lambda: trainer, recipe)
     assert [line.train_one(), line.train_one()] == [True, False]
-    assert asked == ["alone"]  # whose teacher is busy is not ready
+    assert trainer.begun == ["alone"]  # whose teacher is busy is not ready
     trainer.busy.clear()
     assert [line.train_one(), line.train_one(), line.is_done] == [True, True, True]
-    assert asked == ["alone", "teacher", "narrow"]
+    assert trainer.begun == ["alone", "teacher", "narrow"]
 
 
 def test_a_stage_is_busy_while_it_is_made(tmp_path):
@@ -223,15 +234,23 @@ def test_a_stage_is_busy_while_it_is_made(tmp_path):
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_worker_that_fails_and_a_build_without_a_cache_are_told(tmp_path, monkeypatch):
-    told = Told()
-    context = asked(tmp_path / "out", watch=told)
+def test_why_a_worker_does_not_help_is_told(tmp_path, monkeypatch):
+    def notes(n_workers, **changes) -> list[str]:
+        told = Told()
+        with workers_ahead(replace(asked(tmp_path / "out", watch=told), **changes), n_workers):
+            until = time.monotonic() + 120
+            while n_workers > 1 and not told.notes and time.monotonic() < until:
+                time.sleep(0.1)
+        return told.notes
+
+    assert notes(1) == []
+    alone = "models are trained one after the other: "
+    assert notes(2, stages=Stages(tmp_path / "out")) == [f"{alone}workers need the cache"]
+    (other,) = notes(2, same_on_any_cores=False)
+    assert other.startswith("worker 1: would train other models")
     monkeypatch.setattr(ahead, "to_toml", lambda recipe: "no recipe")
-    with workers_ahead(context, 2):
-        until = time.monotonic() + 120
-        while not told.notes and time.monotonic() < until:
-            time.sleep(0.1)
-    (note,) = told.notes
-    assert note.startswith("worker 1 trains no more: ")
-    with workers_ahead(asked(tmp_path / "other", cache=False, watch=told), 2):
-        assert "without a cache" in told.notes[-1]
+    (failed,) = notes(2)
+    assert failed.startswith("worker 1: trains no more: ")
+    (tmp_path / "out" / ".work" / "worker-7").mkdir()
+    ahead.clear_workers(tmp_path / "out")
+    assert not [*(tmp_path / "out" / ".work").glob("worker-*")]

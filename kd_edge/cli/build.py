@@ -46,7 +46,7 @@ _MOST_WORKERS = 64
     type=click.IntRange(1, _MOST_WORKERS),
     default=1,
     show_default=True,
-    help="Train so many models at a time, each in a process of its own on one core.",
+    help="Train so many models at a time, each in a process of its own; needs the cache.",
 )
 @click.option("--quick", is_flag=True, help="Build the recipe's [quick] form: does the chain work?")
 @no_cache
@@ -75,10 +75,10 @@ def build(
     out = out or Path("build") / asked.name
     # Heavy from here on: a recipe that is wrong has been told by now.
     start_tensorflow_quietly()
-    where = {"data": data, "out": out, "cache": not no_cache, "n_workers": n_workers}
+    how = {"data": data, "out": out, "cache": not no_cache, "n_workers": n_workers}
     if wanted is None:
-        return _build_one(asked, where, as_json=as_json)
-    return _build_seeds(asked, wanted, where, as_json=as_json)
+        return _build_one(asked, how, as_json=as_json)
+    return _build_seeds(asked, wanted, how, as_json=as_json)
 
 
 def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
@@ -89,23 +89,23 @@ def _seeds(first: int, count: int | None) -> tuple[int, ...] | None:
     return tuple(range(first, first + count))
 
 
-def _build_one(recipe, where: dict, *, as_json: bool) -> int:
+def _build_one(recipe, how: dict, *, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.build import build as run_build
 
     with TerminalWatch() as watch:
-        built = run_build(recipe, **where, command=typed_command(), watch=watch)
-    _show(built.report, where["out"], as_json=as_json)
+        built = run_build(recipe, **how, command=typed_command(), watch=watch)
+    _show(built.report, how["out"], as_json=as_json)
     return _status(built.failures)
 
 
-def _build_seeds(recipe, seeds, where: dict, *, as_json: bool) -> int:
+def _build_seeds(recipe, seeds, how: dict, *, as_json: bool) -> int:
     from kd_edge.cli.watching import TerminalWatch
     from kd_edge.pipeline.seeds import SUMMARY_FILE, build_seeds
 
     with TerminalWatch() as watch:
-        summary, built = build_seeds(recipe, seeds, **where, command=typed_command(), watch=watch)
-    _show_seeds(summary, where["out"] / SUMMARY_FILE, as_json=as_json)
+        summary, built = build_seeds(recipe, seeds, **how, command=typed_command(), watch=watch)
+    _show_seeds(summary, how["out"] / SUMMARY_FILE, as_json=as_json)
     return _status([failure for one in built for failure in one.failures])
 
 

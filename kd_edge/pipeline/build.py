@@ -16,7 +16,7 @@ from kd_edge.base.version import __version__
 from kd_edge.distill.reproducible import one_order_of_sums
 from kd_edge.measure.host import host
 from kd_edge.models.keras_start import set_keras
-from kd_edge.pipeline.ahead import workers_ahead
+from kd_edge.pipeline.ahead import clear_workers, workers_ahead
 from kd_edge.pipeline.answers import VALIDATION, VALIDATION_FILE, KerasAnswers, answer
 from kd_edge.pipeline.bundle import (
     MANIFEST_FILE,
@@ -65,8 +65,8 @@ from kd_edge.report.tree import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
 from kd_edge.report.tree import Part, Report
 from kd_edge.runtimes.registry import installed, stood_in, version
 
-# As `FoldTrainer` names them.
-_CHECKPOINT = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{16}\.ckpt")
+# As `FoldTrainer` names them, and one that was being written when a process was killed.
+_CHECKPOINT = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{16}\.ckpt|\.writing-[a-z0-9_]+\.ckpt")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def build(
         fold: the subject or session that the only fold to train holds out; None trains every fold.
         cache: whether work of builds in other folders is taken from the user's cache, and this
             one's kept there.
-        n_workers: processes that train models at a time, this one among them.
+        n_workers: processes that train models at a time, this one among them; more than one need
+            the cache.
 
     Raises:
         KdEdgeError: the user's to mend. Failed gates are returned, with the bundle in place.
@@ -115,21 +116,22 @@ def build(
             same_on_any_cores=same_on_any_cores,
             held_out=fold,
         )
-        with workers_ahead(context, n_workers):
-            return _build(context)
+        return _build(context, n_workers)
 
 
-def _build(context: Context) -> Built:
+def _build(context: Context, n_workers: int) -> Built:
     recipe, out = context.recipe, context.out
     _begin(context)
-    trainer = FoldTrainer(context, context.data)
-    teachers = trainer.teachers()
-    students = trainer.students(teachers)
-    selector = train_selector(context, {student.name: student for student in students})
-    shipping = [*students, *([selector] if selector else [])]
-    trained = [*shipping, *(model for model in teachers if isinstance(model, Trained))]
-    models, refused = convert_models(context, trained)
-    answers = answer(context, [*shipping, *teachers])
+    with workers_ahead(context, n_workers):
+        trainer = FoldTrainer(context, context.data)
+        teachers = trainer.teachers()
+        students = trainer.students(teachers)
+        selector = train_selector(context, {student.name: student for student in students})
+        shipping = [*students, *([selector] if selector else [])]
+        trained = [*shipping, *(model for model in teachers if isinstance(model, Trained))]
+        models, refused = convert_models(context, trained)
+        answers = answer(context, [*shipping, *teachers])
+        folds = fold_results(context, students, answers)
     asked = ask_for(context, models, answers.validation.parts[VALIDATION])
     manifest = replace(
         _manifest(context, models, asked),
@@ -162,7 +164,7 @@ def _build(context: Context) -> Built:
         gates=gates.gates,
         flash=firmware.flash,
         samples=sample_windows(next(iter(context.data.tests.values())), manifest.front_end),
-        folds=fold_results(context, students, answers),
+        folds=folds,
         examples=manifest.examples,
         decisions=decided and decided.section,
         learnt=lineage(context, manifest, answers),
@@ -197,6 +199,7 @@ def _clear(context: Context) -> None:
     for checkpoint in own_path(context.out, WORK_FOLDER).glob("*.ckpt"):
         if _CHECKPOINT.fullmatch(checkpoint.name):
             checkpoint.unlink()
+    clear_workers(context.out)
     own_path(context.out, EXAMPLES_FILE).unlink(missing_ok=True)
 
 

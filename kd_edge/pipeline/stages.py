@@ -142,7 +142,7 @@ class Stages:
         return [self._done[one.name]["value"] for one in asked]
 
     def is_busy(self, key: str, part_of: Callable) -> bool:
-        """Whether another process does the work of a stage now; arguments as of `run_together`."""
+        """Whether somebody does the work of a stage now; arguments as of `run_together`."""
         return self.store.is_busy(_whole_key(key, part_of))
 
     def _begin(self, asked: Asked, stack: contextlib.ExitStack) -> NoSlot | None:

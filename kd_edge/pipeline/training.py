@@ -153,7 +153,7 @@ class FoldTrainer:
     def is_busy(
         self, model: Model | TeacherFile, role: str, trained: Mapping[str, Teacher]
     ) -> bool:
-        """Whether another process trains this model now; arguments as of `one`."""
+        """Whether somebody trains this model now; arguments as of `one`."""
         if isinstance(model, TeacherFile) or model.is_fitted:
             return False
         return self._stages.is_busy(self._due(model, role, trained).key, self._made)
@@ -177,11 +177,10 @@ class FoldTrainer:
             return found
         if model.is_fitted:
             return self._fitted(model, role, trained.get(model.body))
-        names = self._recipe.teachers_of(model)
-        chosen = [trained[name] for name in names]
-        once = _Once(partial(self.teacher, chosen))
-        teacher = once if asked is None else asked.setdefault(names, once)
-        return self._train(self._due(model, role, trained), teacher)
+        due = self._due(model, role, trained)
+        once = _Once(partial(self.teacher, due.teachers))
+        names = tuple(teacher.name for teacher in due.teachers)
+        return self._train(due, once if asked is None else asked.setdefault(names, once))
 
     def _due(self, model: Model, role: str, trained: Mapping[str, Teacher]) -> Due:
         aware = aware_of(model)
@@ -229,7 +228,11 @@ class FoldTrainer:
         (value,) = self._stages.run_together(
             [asked], self._made, lambda _: [self._made(due, teacher)]
         )
+        self._checkpoint(due).unlink(missing_ok=True)
         return self.done(due, value)
+
+    def _checkpoint(self, due: Due) -> Path:
+        return own_path(self._home, f"{WORK_FOLDER}/{due.model.name}-{due.key[:16]}.ckpt")
 
     def _made(self, due: Due, teacher: _Once) -> dict:
         network = self._fresh(due) if due.start is None else self._rounding(due)
@@ -313,7 +316,6 @@ class FoldTrainer:
 
         recipe, data, model = self._recipe, self._data, due.model
         watched = data.watched
-        checkpoint = own_path(self._home, f"{WORK_FOLDER}/{model.name}-{due.key[:16]}.ckpt")
         history = train(
             network,
             data.lessons,
@@ -322,12 +324,11 @@ class FoldTrainer:
             name=f"{self._folder}{model.name}",
             task=find_task(recipe.task),
             teacher=teacher,
-            checkpoint=checkpoint,
+            checkpoint=self._checkpoint(due),
             progress=self._progress,
         )
         network = network if due.start is None else finished(network)
         save_model(network, self._out / due.file)
-        checkpoint.unlink(missing_ok=True)
         return {"parameters": network.count_params(), "history": asdict(history)}
 
     def teacher(self, teachers: Sequence[Teacher]) -> Teaching | Taught:

@@ -16,4 +16,4 @@ class Watch:
         """An epoch ended; `progress` is a `kd_edge.distill.trainer.EpochProgress`."""
 
     def note(self, text: str) -> None:
-        """Something that the user should read."""
+        """Something that the user should read; threads that watch a build's workers tell too."""

@@ -48,10 +48,11 @@ AUGMENTATIONS: Registry[type[Augmentation]] = Registry(
     },
     home=__name__,
 )
+_OURS = tuple(AUGMENTATIONS)
 
 
 def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
-    """A recipe's augmentations, in the order of `AUGMENTATIONS`: a TOML table has none.
+    """A recipe's augmentations, in one order, however it writes them: a TOML table has none.
 
     Args:
         tables: name -> its options, or the first option's value.
@@ -68,9 +69,15 @@ def make_augmentations(tables: Mapping[str, Any]) -> tuple[Augmentation, ...]:
                 where=f"augmentation.{name}",
                 hint=f"there are {', '.join(AUGMENTATIONS)}",
             )
-    made = {name: _made(name, tables[name]) for name in AUGMENTATIONS if name in tables}
-    _check_mixed_once([name for name, each in made.items() if each.mixes])
-    return tuple(made.values())
+    made = {name: _made(name, table) for name, table in tables.items()}
+    in_order = sorted(made, key=lambda name: (made[name].mixes, _place(name), name))
+    _check_mixed_once([name for name in in_order if made[name].mixes])
+    return tuple(made[name] for name in in_order)
+
+
+def _place(name: str) -> int:
+    """Among our own; what a user has added comes behind them, but before what mixes."""
+    return _OURS.index(name) if name in _OURS else len(_OURS)
 
 
 def _made(name: str, table: object) -> Augmentation:
