@@ -110,7 +110,7 @@ def run_fold(out, text, monkeypatch, train, data=DATA):
     """Every model of a recipe by name; `train` stands in for the trainer's."""
     monkeypatch.setattr(trainer, "train", train)
     context = SimpleNamespace(
-        recipe=parse_recipe(text), stages=Stages(out), out=out,
+        recipe=parse_recipe(text), stages=Stages(out), out=out, home=out,
         watch=SimpleNamespace(epoch=None), same_on_any_cores=True,
     )  # fmt: skip
     fold = FoldTrainer(context, data)
@@ -246,7 +246,7 @@ def test_the_patient_example_asks_its_teacher_in_every_step(tmp_path, monkeypatc
     assert isinstance(teacher, Teaching)
     assert settings.augmentation.copies == 3
     kinds = [type(change).__name__ for change in settings.augmentation.augmentations]
-    assert kinds == ["Mix", "Gain", "Shift"]
+    assert kinds == ["Gain", "Shift", "Mix"]
     assert (settings.epochs, settings.patience) == (600, None)
     assert settings.learning_rate_decay == "cosine"
     assert [term.weight for term in settings.loss.terms] == [0, 1]
