@@ -32,9 +32,10 @@ RECORDINGS = {
     "threedc": "threedc_emg_imu",
     "threedc-within": "threedc_emg_imu",
 }
-# Whose chain another recipe, or a row of `test_results`, goes through: built by `make test-all`.
+# Whose chain another recipe, a row of `test_results` or `test_board_students` goes through: built by
+# `make test-all`.
 ALIKE = (
-    *("brain-tumor-four", "cotallard", "longterm", "pjm", "seed-single"),
+    *("brain-tumor-four", "cotallard", "longterm", "pjm", "seed-multi-expert", "seed-single"),
     *("threedc", "threedc-within", "watch"),
 )
 SHIPPED = (*RECORDINGS, "demo", "digits", "seed-multi-expert", "seed-single", "watch")
