@@ -32,8 +32,8 @@ RECORDINGS = {
     "threedc": "threedc_emg_imu",
     "threedc-within": "threedc_emg_imu",
 }
-# Whose chain another recipe, a row of `test_results` or `test_board_students` goes through: built by
-# `make test-all`.
+# Whose chain another recipe, a row of `test_results` or `test_board_students` goes through:
+# built by `make test-all`.
 ALIKE = (
     *("brain-tumor-four", "cotallard", "longterm", "pjm", "seed-multi-expert", "seed-single"),
     *("threedc", "threedc-within", "watch"),
