@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -205,16 +206,16 @@ def test_a_worker_begins_at_the_other_end_with_what_is_ready_and_free():
     """Oracle: the recipe's order, from its end on, but teachers before who learns from them."""
     recipe = parse_recipe(RECIPE, source="ahead.toml")
     trainer = Trainer()
-    line = ahead._Line(lambda: trainer, recipe)
-    while not line.is_done:
-        assert line.train_one()
+    work = ahead._FoldWork(lambda: trainer, recipe)
+    while not work.is_done:
+        assert work.train_one()
     assert trainer.begun == ["teacher", "alone", "narrow"]
     trainer = Trainer(busy=["teacher"])
-    line = ahead._Line(lambda: trainer, recipe)
-    assert [line.train_one(), line.train_one()] == [True, False]
+    work = ahead._FoldWork(lambda: trainer, recipe)
+    assert [work.train_one(), work.train_one()] == [True, False]
     assert trainer.begun == ["alone"]  # whose teacher is busy is not ready
     trainer.busy.clear()
-    assert [line.train_one(), line.train_one(), line.is_done] == [True, True, True]
+    assert [work.train_one(), work.train_one(), work.is_done] == [True, True, True]
     assert trainer.begun == ["alone", "teacher", "narrow"]
 
 
@@ -246,6 +247,12 @@ def test_why_a_worker_does_not_help_is_told(tmp_path, monkeypatch):
     assert notes(1) == []
     alone = "models are trained one after the other: "
     assert notes(2, stages=Stages(tmp_path / "out")) == [f"{alone}workers need the cache"]
+    large = SimpleNamespace(examples=SimpleNamespace(on_disk=True))
+    (said,) = notes(2, dataset=large)
+    assert said.startswith(f"{alone}its examples do not fit in memory")
+    with monkeypatch.context() as patch:
+        patch.setattr("tensorflow.config.list_physical_devices", lambda kind: [kind])
+        assert notes(2) == [f"{alone}one process has the GPU"]
     (other,) = notes(2, same_on_any_cores=False)
     assert other.startswith("worker 1: would train other models")
     monkeypatch.setattr(ahead, "to_toml", lambda recipe: "no recipe")

@@ -136,7 +136,7 @@ def _key(context: Context) -> str:
     return key_of(code_digest(FoldTrainer.__module__), context.same_on_any_cores, context.data.key)
 
 
-class _Line:
+class _FoldWork:
     """The models of one fold, as a worker takes them."""
 
     def __init__(self, make: Callable[[], FoldTrainer], recipe: Recipe):
@@ -173,12 +173,12 @@ class _Line:
 
 def train_ahead(context: Context) -> None:
     """Train, or take from the store, every model of a build, from the last fold on."""
-    lines = [_Line(make, context.recipe) for make in reversed(_trainers(context))]
-    while lines:
+    folds = [_FoldWork(make, context.recipe) for make in reversed(_trainers(context))]
+    while folds:
         # What is left is trained elsewhere, or learns from what is.
-        if not any(line.train_one() for line in lines):
+        if not any(fold.train_one() for fold in folds):
             time.sleep(_POLL_S)
-        lines = [line for line in lines if not line.is_done]
+        folds = [fold for fold in folds if not fold.is_done]
 
 
 def _trainers(context: Context) -> list[Callable[[], FoldTrainer]]:

@@ -18,7 +18,6 @@ from kd_edge.pipeline.aware import aware_of
 from kd_edge.pipeline.context import Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows, fold_windows
-from kd_edge.pipeline.settings import model_seed
 from kd_edge.pipeline.stages import Asked as Stage
 from kd_edge.pipeline.training import (
     Due,
@@ -28,6 +27,7 @@ from kd_edge.pipeline.training import (
     network_of,
     predictor,
 )
+from kd_edge.pipeline.training_settings import model_seed
 from kd_edge.recipe import Model, Recipe
 from kd_edge.splits import Fold
 

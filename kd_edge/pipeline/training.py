@@ -20,8 +20,8 @@ from kd_edge.pipeline.brought import Brought, brought
 from kd_edge.pipeline.context import WORK_FOLDER, Context
 from kd_edge.pipeline.keras_files import save_model
 from kd_edge.pipeline.parts import FoldWindows
-from kd_edge.pipeline.settings import loss_of, model_seed, settings_of
 from kd_edge.pipeline.stages import Asked, key_of
+from kd_edge.pipeline.training_settings import loss_of, model_seed, settings_of
 from kd_edge.recipe import Model, Student
 from kd_edge.report.tree import Curve
 from kd_edge.tasks import find_task
@@ -156,7 +156,7 @@ class FoldTrainer:
         """Whether somebody trains this model now; arguments as of `one`."""
         if isinstance(model, TeacherFile) or model.is_fitted:
             return False
-        return self._stages.is_busy(self._due(model, role, trained).key, self._made)
+        return self._stages.is_busy(self._due(model, role, trained).key, self._train_due)
 
     def one(
         self,
@@ -226,7 +226,7 @@ class FoldTrainer:
     def _train(self, due: Due, teacher: _Once) -> Trained:
         asked = Asked(due.stage, due.key, (due.file,))
         (value,) = self._stages.run_together(
-            [asked], self._made, lambda _: [self._made(due, teacher)]
+            [asked], self._train_due, lambda _: [self._train_due(due, teacher)]
         )
         self._checkpoint(due).unlink(missing_ok=True)
         return self.done(due, value)
@@ -234,7 +234,7 @@ class FoldTrainer:
     def _checkpoint(self, due: Due) -> Path:
         return own_path(self._home, f"{WORK_FOLDER}/{due.model.name}-{due.key[:16]}.ckpt")
 
-    def _made(self, due: Due, teacher: _Once) -> dict:
+    def _train_due(self, due: Due, teacher: _Once) -> dict:
         network = self._fresh(due) if due.start is None else self._rounding(due)
         return self._fit(due, network, teacher.value if due.teachers else None)
 
